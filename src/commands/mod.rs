@@ -1,0 +1,1 @@
+//! One job per file: typed settings in, a summary out. No clap, no printing, no device choice.

@@ -1,0 +1,1 @@
+//! COCO annotations joined to NSD's images.

@@ -1,0 +1,1 @@
+//! Readers and writers that know a file format and nothing of NSD.

@@ -1,0 +1,7 @@
+//! From disk to batches: file formats, what NSD means, COCO annotations, the phantom.
+
+pub mod coco;
+pub mod formats;
+pub mod image;
+pub mod nsd;
+pub mod phantom;

@@ -1,0 +1,1 @@
+//! What the files of the Natural Scenes Dataset mean.

@@ -1,0 +1,1 @@
+//! Non-saturating logistic losses of the GAN.

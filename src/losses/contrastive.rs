@@ -1,0 +1,1 @@
+//! InfoNCE in both directions.

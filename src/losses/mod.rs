@@ -1,0 +1,5 @@
+//! Tensors in, scalar out.
+
+pub mod adversarial;
+pub mod contrastive;
+pub mod regression;

@@ -1,0 +1,1 @@
+//! Squared error, cosine and their mixture.

@@ -1,0 +1,1 @@
+//! The residual Conv1D mapper from betas to an embedding (`reference/mapper.md`).

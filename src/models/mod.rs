@@ -1,0 +1,5 @@
+//! Networks: no files, no optimisers, no losses.
+
+pub mod clip;
+pub mod mapper;
+pub mod stylegan2;

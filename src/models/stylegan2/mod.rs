@@ -1,0 +1,1 @@
+//! StyleGAN2 conditioned on one or two embeddings.

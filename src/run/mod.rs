@@ -1,0 +1,1 @@
+//! What every run has: folder, snapshot files, event log, device.

@@ -1,0 +1,1 @@
+//! Loops, phases, regularisers and checkpoints. Losses know no optimiser, the loop knows no loss.

@@ -1,0 +1,1 @@
+//! Import of foreign weights: the only place that knows foreign keys.

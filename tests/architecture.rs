@@ -1,0 +1,165 @@
+//! Keeps the ranks of `src/lib.rs` and the names that a reader can trust.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const RANKS: &[(&str, u8)] = &[
+    ("cli", 5),
+    ("commands", 4),
+    ("pipelines", 3),
+    ("training", 3),
+    ("weights", 3),
+    ("models", 2),
+    ("data", 2),
+    ("losses", 2),
+    ("metrics", 2),
+    ("report", 2),
+    ("run", 2),
+    ("tensor_ops", 1),
+];
+
+const BANNED_NAMES: &[&str] = &["utils", "util", "helpers", "common", "misc", "base", "core", "types"];
+
+fn rank(module: &str) -> Option<u8> {
+    RANKS.iter().find(|(name, _)| *name == module).map(|(_, rank)| *rank)
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every file of `src/` with its path relative to it and its text.
+fn files() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    sources(&root, &mut paths);
+    paths.sort();
+    assert!(paths.len() > 20, "the source folder was not found");
+    paths
+        .into_iter()
+        .map(|path| {
+            let text = fs::read_to_string(&path).unwrap();
+            (path.strip_prefix(&root).unwrap().to_path_buf(), text)
+        })
+        .collect()
+}
+
+fn unit(path: &Path) -> String {
+    let first = path.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_string()
+}
+
+/// The modules named in `crate::a::…` and `crate::{a::…, b::…}` on one line.
+fn imported(text: &str) -> Vec<String> {
+    text.match_indices("crate::")
+        .flat_map(|(at, _)| {
+            let rest = &text[at + "crate::".len()..];
+            let names = match rest.strip_prefix('{') {
+                Some(group) => {
+                    let mut depth = 0_i32;
+                    let mut top_level = String::new();
+                    for letter in group.chars() {
+                        match letter {
+                            '{' => depth += 1,
+                            '}' if depth == 0 => break,
+                            '}' => depth -= 1,
+                            _ if depth == 0 => top_level.push(letter),
+                            _ => {}
+                        }
+                    }
+                    top_level.split(',').map(|part| part.trim().to_string()).collect()
+                }
+                None => vec![rest.to_string()],
+            };
+            names.into_iter().map(|name| {
+                name.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect()
+            })
+        })
+        .filter(|name: &String| !name.is_empty())
+        .collect()
+}
+
+#[test]
+fn modules_import_only_from_lower_ranks() {
+    let mut broken = Vec::new();
+    for (path, text) in files() {
+        let Some(own) = rank(&unit(&path)) else { continue };
+        for name in imported(&text) {
+            let Some(other) = rank(&name) else { continue };
+            if name != unit(&path) && other >= own {
+                broken.push(format!("{} (rank {own}) imports `{name}` (rank {other})", path.display()));
+            }
+        }
+    }
+    assert!(
+        broken.is_empty(),
+        "a module imports from strictly lower ranks and its own folder:\n{}",
+        broken.join("\n")
+    );
+}
+
+#[test]
+fn every_module_has_a_rank() {
+    for (path, _) in files() {
+        let unit = unit(&path);
+        assert!(
+            unit == "main" || unit == "lib" || rank(&unit).is_some(),
+            "beside main.rs and lib.rs, `src` holds ranked modules only: {}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn no_file_has_a_name_that_says_nothing() {
+    for (path, _) in files() {
+        for part in path.components() {
+            let name = part.as_os_str().to_string_lossy();
+            let stem = name.trim_end_matches(".rs");
+            assert!(!BANNED_NAMES.contains(&stem), "`{}`: name the idea in the file", path.display());
+        }
+    }
+}
+
+#[test]
+fn clap_stays_in_cli_and_printing_in_render() {
+    for (path, text) in files() {
+        if unit(&path) != "cli" && unit(&path) != "main" {
+            assert!(!text.contains("clap::"), "`{}`: clap belongs below cli/", path.display());
+        }
+        if path != Path::new("cli/render.rs") {
+            for (number, line) in text.lines().enumerate() {
+                let prints = ["println!(", "eprintln!(", "print!(", "dbg!("]
+                    .iter()
+                    .any(|name| line.trim_start().starts_with(name));
+                // Tests at the bottom of a file may say why they were skipped.
+                let in_tests = text.lines().take(number).any(|line| line.starts_with("#[cfg(test)]"));
+                assert!(
+                    !prints || in_tests,
+                    "`{}`:{}: only cli/render.rs prints",
+                    path.display(),
+                    number + 1
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn partial_loading_and_home_paths_stay_out() {
+    for (path, text) in files() {
+        if unit(&path) != "weights" {
+            assert!(!text.contains("allow_partial"), "`{}`: strict loading only", path.display());
+        }
+        for needle in ["/home/", "/root/", "/Users/"] {
+            assert!(!text.contains(needle), "`{}`: no home path in the program", path.display());
+        }
+    }
+}
