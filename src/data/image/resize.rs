@@ -1,0 +1,1 @@
+//! Antialiased resampling of 8-bit images.
