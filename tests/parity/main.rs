@@ -4,3 +4,7 @@
 
 #[allow(dead_code, reason = "every set uses its own part of the reader")]
 mod golden;
+mod losses;
+mod mapper;
+mod optim;
+mod retrieval;
