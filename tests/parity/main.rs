@@ -8,3 +8,7 @@ mod generator;
 mod golden;
 mod sg2_ops;
 mod stylegan2_weights;
+mod losses;
+mod mapper;
+mod optim;
+mod retrieval;
