@@ -1,0 +1,6 @@
+//! Values, gradients and optimiser steps against an independent implementation (`tests/golden`).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![recursion_limit = "256"]
+
+#[allow(dead_code, reason = "every set uses its own part of the reader")]
+mod golden;
