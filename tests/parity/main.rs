@@ -4,3 +4,6 @@
 
 #[allow(dead_code, reason = "every set uses its own part of the reader")]
 mod golden;
+mod clip;
+mod preprocess;
+mod tokenizer;
