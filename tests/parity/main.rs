@@ -5,5 +5,9 @@
 #[allow(dead_code, reason = "every set uses its own part of the reader")]
 mod golden;
 mod clip;
+mod losses;
+mod mapper;
+mod optim;
 mod preprocess;
+mod retrieval;
 mod tokenizer;
