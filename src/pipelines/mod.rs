@@ -1,1 +1,3 @@
 //! Compositions that several commands share.
+
+pub mod feature_cache;
