@@ -1,5 +1,7 @@
 //! Keeps the ranks of `src/lib.rs` and the names that a reader can trust.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,1 +1,10 @@
-//! What every run has: folder, snapshot files, event log, device.
+//! What every run has: folder, snapshot files, checkpoints, event log, device.
+
+pub mod checkpoint;
+pub mod device;
+pub mod error;
+pub mod event_log;
+pub mod interrupt;
+pub mod progress;
+pub mod run_dir;
+pub mod snapshot;

@@ -1,0 +1,162 @@
+//! Which device runs the tensors: `auto`, `cpu`, `cuda` or `cuda:N`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::RunError;
+use crate::tensor_ops::backend::{Device, cpu};
+
+/// What the user asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum DeviceChoice {
+    /// The first GPU when there is one, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The GPU of this number.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            _ => text
+                .strip_prefix("cuda:")
+                .and_then(|number| number.parse().ok())
+                .map(Self::Cuda)
+                .ok_or_else(|| format!("found `{text}`, expected `auto`, `cpu`, `cuda` or `cuda:N`")),
+        }
+    }
+}
+
+impl TryFrom<String> for DeviceChoice {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<DeviceChoice> for String {
+    fn from(choice: DeviceChoice) -> Self {
+        choice.to_string()
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(number) => write!(f, "cuda:{number}"),
+        }
+    }
+}
+
+/// What the machine has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GpuReport {
+    /// Usable CUDA devices.
+    pub count: usize,
+    /// Why there is none, in words; empty when there is one.
+    pub reason: String,
+}
+
+/// Looks for usable CUDA devices without touching the backend, which would panic where there is none.
+pub fn probe_gpus() -> GpuReport {
+    match cuda_device_count() {
+        Ok(0) => GpuReport { count: 0, reason: "the driver reports no device".into() },
+        Ok(count) => GpuReport { count, reason: String::new() },
+        Err(reason) => GpuReport { count: 0, reason },
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn cuda_device_count() -> Result<usize, String> {
+    // SAFETY: both calls only try to open a shared library by its well-known name.
+    let (driver, compiler) =
+        unsafe { (cudarc::driver::sys::is_culib_present(), cudarc::nvrtc::sys::is_culib_present()) };
+    if !driver {
+        return Err("the NVIDIA driver library `libcuda.so` is not installed".into());
+    }
+    if !compiler {
+        return Err("the CUDA 12 run-time compiler `libnvrtc.so` is not installed".into());
+    }
+    cudarc::driver::result::init().map_err(|error| format!("the driver does not start: {error}"))?;
+    let count = cudarc::driver::result::device::get_count()
+        .map_err(|error| format!("the driver does not answer: {error}"))?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda_device_count() -> Result<usize, String> {
+    Err("this program was built without the feature `cuda`".into())
+}
+
+/// The device for a choice, and how to name it in logs.
+///
+/// # Errors
+/// [`RunError::Device`] when a GPU was asked for by name and is not there.
+pub fn open(choice: DeviceChoice) -> Result<(Device, String), RunError> {
+    match choice {
+        DeviceChoice::Cpu => Ok((cpu(), "cpu".into())),
+        DeviceChoice::Auto if probe_gpus().count == 0 => Ok((cpu(), "cpu".into())),
+        DeviceChoice::Auto => cuda(0),
+        DeviceChoice::Cuda(number) => {
+            let gpus = probe_gpus();
+            if number < gpus.count {
+                return cuda(number);
+            }
+            let reason = match gpus.count {
+                0 => gpus.reason,
+                count => format!("there are {count} CUDA devices, numbered from 0"),
+            };
+            Err(RunError::Device { device: choice.to_string(), reason })
+        }
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(number: usize) -> Result<(Device, String), RunError> {
+    Ok((Device::Cuda(burn::backend::cuda::CudaDevice::new(number)), format!("cuda:{number}")))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(number: usize) -> Result<(Device, String), RunError> {
+    Err(RunError::Device {
+        device: format!("cuda:{number}"),
+        reason: "this program was built without the feature `cuda`".into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_parse_and_print() {
+        for (text, choice) in
+            [("auto", DeviceChoice::Auto), ("cpu", DeviceChoice::Cpu), ("cuda:2", DeviceChoice::Cuda(2))]
+        {
+            assert_eq!(text.parse(), Ok(choice));
+            assert_eq!(choice.to_string(), text);
+        }
+        assert!("gpu".parse::<DeviceChoice>().unwrap_err().contains("expected `auto`"));
+    }
+
+    #[test]
+    fn a_gpu_that_is_not_there_is_an_error_and_auto_is_not() {
+        let error = open(DeviceChoice::Cuda(99)).unwrap_err();
+        assert!(error.to_string().starts_with("device `cuda:99` is not available"), "{error}");
+        assert!(open(DeviceChoice::Auto).is_ok());
+    }
+}

@@ -1,0 +1,175 @@
+//! Snapshots: weights of one network with its configuration, enough to use it. Safetensors, so that anyone can open them.
+//!
+//! The file's `__metadata__` holds `mindreader`: a JSON object with `kind`, `config` and `provenance`.
+
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::store::{ModuleSnapshot, SafetensorsStore};
+use burn::tensor::backend::Backend;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::error::RunError;
+use super::run_dir::write_atomic;
+
+const METADATA_KEY: &str = "mindreader";
+
+/// What a snapshot says of itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Header {
+    kind: String,
+    config: Value,
+    provenance: Value,
+}
+
+/// An opened snapshot: header read, tensors not yet.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    header: Header,
+    sha256: String,
+}
+
+/// Writes a network's weights and configuration in one step.
+///
+/// # Errors
+/// [`RunError::Unwritable`].
+pub fn save_snapshot<B: Backend, M: Module<B>>(
+    path: &Path,
+    kind: &str,
+    config: &impl Serialize,
+    provenance: &Value,
+    module: &M,
+) -> Result<(), RunError> {
+    let unwritable = |reason: String| RunError::unwritable(path, reason);
+    let config = serde_json::to_value(config).map_err(|error| unwritable(error.to_string()))?;
+    let header = Header { kind: kind.into(), config, provenance: provenance.clone() };
+    let header = serde_json::to_string(&header).map_err(|error| unwritable(error.to_string()))?;
+    let mut store = SafetensorsStore::from_bytes(None).metadata(METADATA_KEY, header);
+    module.save_into(&mut store).map_err(|error| unwritable(error.to_string()))?;
+    let bytes = store.get_bytes().map_err(|error| unwritable(error.to_string()))?;
+    write_atomic(path, &bytes)
+}
+
+impl Snapshot {
+    /// Reads the file and its header, and checks that it holds a network of `kind`.
+    ///
+    /// # Errors
+    /// [`RunError::Missing`] and [`RunError::Invalid`].
+    pub fn open(path: &Path, kind: &str) -> Result<Self, RunError> {
+        let bytes = RunError::read(path, &format!("the {kind} network"))?;
+        let invalid = |field: &str, expected: &str, found: String| {
+            RunError::invalid(path, field.to_string(), expected, found)
+        };
+        let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes)
+            .map_err(|error| invalid("header", "a safetensors file", error.to_string()))?;
+        let text = metadata
+            .metadata()
+            .as_ref()
+            .and_then(|entries| entries.get(METADATA_KEY))
+            .ok_or_else(|| invalid("metadata", "the entry `mindreader`", "none".into()))?;
+        let header: Header = serde_json::from_str(text)
+            .map_err(|error| invalid("metadata `mindreader`", "kind, config, provenance", error.to_string()))?;
+        if header.kind != kind {
+            return Err(invalid("kind", &format!("`{kind}`"), format!("`{}`", header.kind)));
+        }
+        let sha256 = hex(&Sha256::digest(&bytes));
+        Ok(Self { path: path.to_path_buf(), bytes, header, sha256 })
+    }
+
+    /// SHA-256 of the whole file, in hexadecimal.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the weights come from.
+    pub fn provenance(&self) -> &Value {
+        &self.header.provenance
+    }
+
+    /// The network's configuration.
+    ///
+    /// # Errors
+    /// [`RunError::Invalid`] when it is not one of `C`.
+    pub fn config<C: DeserializeOwned>(&self) -> Result<C, RunError> {
+        serde_json::from_value(self.header.config.clone()).map_err(|error| {
+            RunError::invalid(
+                &self.path,
+                "config",
+                format!("the configuration of a {}", self.header.kind),
+                error,
+            )
+        })
+    }
+
+    /// Puts the weights into `module`. Every tensor must be there, be used, and fit.
+    ///
+    /// # Errors
+    /// [`RunError::Invalid`] that names the tensor.
+    pub fn load_into<B: Backend, M: Module<B>>(&self, module: M) -> Result<M, RunError> {
+        let mut module = module;
+        let mut store = SafetensorsStore::from_bytes(Some(self.bytes.clone()));
+        let result = module
+            .load_from(&mut store)
+            .map_err(|error| RunError::invalid(&self.path, "weights", "every tensor of the network", error))?;
+        match result.unused.first() {
+            Some(name) => {
+                Err(RunError::invalid(&self.path, format!("tensor `{name}`"), "no such tensor", "one"))
+            }
+            None => Ok(module),
+        }
+    }
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor_ops::backend::{Base, cpu};
+    use burn::nn::{Linear, LinearConfig};
+    use burn::tensor::Tensor;
+    use serde_json::json;
+
+    fn linear(inputs: usize) -> Linear<Base> {
+        LinearConfig::new(inputs, 2).init(&cpu())
+    }
+
+    #[test]
+    fn weights_and_config_come_back() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a.safetensors");
+        let saved = linear(3);
+        save_snapshot(&path, "test", &json!({"inputs": 3}), &json!({}), &saved).unwrap();
+        let snapshot = Snapshot::open(&path, "test").unwrap();
+        assert_eq!(snapshot.config::<Value>().unwrap()["inputs"], 3);
+        let loaded = snapshot.load_into(linear(3)).unwrap();
+        let input = Tensor::<Base, 2>::ones([1, 3], &cpu());
+        assert_eq!(saved.forward(input.clone()).into_data(), loaded.forward(input).into_data());
+    }
+
+    #[test]
+    fn wrong_kind_wrong_shape_and_garbage_are_named() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a.safetensors");
+        save_snapshot(&path, "mapper", &json!({}), &json!({}), &linear(3)).unwrap();
+        let text = |result: Result<Snapshot, RunError>| result.err().map(|error| error.to_string()).unwrap();
+        assert!(text(Snapshot::open(&path, "clip")).contains("kind: found `mapper`, expected `clip`"));
+        let error = Snapshot::open(&path, "mapper").unwrap().load_into(linear(4)).unwrap_err().to_string();
+        assert!(error.contains("a.safetensors") && error.contains("weight"), "{error}");
+        std::fs::write(&path, b"PK\x03\x04 not safetensors").unwrap();
+        assert!(text(Snapshot::open(&path, "mapper")).contains("expected a safetensors file"));
+        assert!(text(Snapshot::open(&root.path().join("none"), "mapper")).contains("is missing"));
+    }
+}
