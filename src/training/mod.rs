@@ -1,4 +1,11 @@
 //! Loops, phases, regularisers and checkpoints. Losses know no optimiser, the loop knows no loss.
 
+pub mod captioned_images;
+pub mod clip_batch;
+pub mod clip_config;
+pub mod clip_evaluation;
+mod clip_step;
+pub mod clip_trainer;
 pub mod ema;
+pub mod gradient_norm;
 pub mod schedule;
