@@ -9,3 +9,4 @@ pub mod clip_trainer;
 pub mod ema;
 pub mod gradient_norm;
 pub mod schedule;
+mod token_subset;
