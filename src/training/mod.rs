@@ -1,4 +1,11 @@
 //! Loops, phases, regularisers and checkpoints. Losses know no optimiser, the loop knows no loss.
 
 pub mod ema;
+mod epoch_state;
+pub mod epoch_trainer;
+pub mod mapper_config;
+pub mod mapper_task;
+pub mod optimiser;
 pub mod schedule;
+
+pub use epoch_state::{EpochTrainError, PhaseReport};
