@@ -3,3 +3,4 @@
 pub mod adversarial;
 pub mod contrastive;
 pub mod regression;
+pub mod vicreg;

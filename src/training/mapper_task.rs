@@ -7,39 +7,15 @@ use std::ops::Range;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use ndarray::{Array2, ArrayView1};
-use rand::RngExt;
 use serde_json::Value;
 
 use super::epoch_state::EpochTrainError;
 use super::epoch_trainer::EpochTask;
 use super::mapper_config::MapperTrainConfig;
+use super::mapper_targets::EmbeddingTargets;
 use crate::metrics::retrieval::{RetrievalSummary, compute_retrieval};
 use crate::models::mapper::Mapper;
 use crate::tensor_ops::backend::{Base, Device, Diff};
-use crate::tensor_ops::random::keyed_rng;
-
-/// Finished targets (clamped, scaled) and which of them belong to a trial.
-#[derive(Clone, Debug)]
-pub struct EmbeddingTargets {
-    /// `[rows, embed_dim]`
-    pub embeddings: Array2<f32>,
-    /// Per trial the rows to choose from: one, or one per caption of its image, drawn anew in every epoch.
-    pub candidates: Vec<Range<usize>>,
-}
-
-impl EmbeddingTargets {
-    fn choose(&self, trial: usize, seed: u64, purpose: &str, epoch: usize) -> ArrayView1<'_, f32> {
-        let rows = self.candidates[trial].clone();
-        let row = match rows.len() {
-            1 => rows.start,
-            _ => {
-                let position = epoch as u64 * self.candidates.len() as u64 + trial as u64;
-                keyed_rng(seed, purpose, position).random_range(rows)
-            }
-        };
-        self.embeddings.row(row)
-    }
-}
 
 /// A mapper's data and losses.
 ///
@@ -92,7 +68,7 @@ impl MapperTask<'_> {
     /// [`EpochTrainError::Metrics`].
     pub fn retrieval(&self, predicted: Vec<Tensor<Base, 2>>) -> Result<RetrievalSummary, EpochTrainError> {
         let metrics = |reason: String| EpochTrainError::Metrics { reason };
-        let width = self.targets.embeddings.ncols();
+        let width = self.targets.embed_dim();
         let mut values: Vec<f32> = Vec::new();
         for batch in predicted {
             let batch = batch.into_data().convert::<f32>();
@@ -130,7 +106,7 @@ impl EpochTask for MapperTask<'_> {
     ) -> Tensor<Diff, 1> {
         let trials: Vec<usize> = positions.iter().map(|position| self.train[*position]).collect();
         let rows = trials.iter().map(|trial| self.targets.choose(*trial, self.config.seed, "caption", epoch));
-        let target = self.gather(self.targets.embeddings.ncols(), rows, self.device);
+        let target = self.gather(self.targets.embed_dim(), rows, self.device);
         self.config.loss(phase, model.forward(self.betas(&trials)), target)
     }
 
@@ -142,7 +118,7 @@ impl EpochTask for MapperTask<'_> {
     ) -> (Tensor<Base, 1>, Tensor<Base, 2>) {
         let trials = &self.validation[positions];
         let rows = trials.iter().map(|trial| self.validation_target(*trial));
-        let target = self.gather(self.targets.embeddings.ncols(), rows, self.device);
+        let target = self.gather(self.targets.embed_dim(), rows, self.device);
         let predicted = model.forward(self.betas(trials));
         (self.config.loss(phase, predicted.clone(), target), predicted)
     }
@@ -161,11 +137,14 @@ mod tests {
     use crate::run::run_dir::RunDir;
     use crate::run::snapshot::Snapshot;
     use crate::tensor_ops::backend::cpu;
+    use crate::tensor_ops::random::keyed_rng;
     use crate::training::epoch_trainer::{
         BEST_FILE, CHECKPOINT_FILE, EpochOutcome, EpochRun, LAST_FILE, train,
     };
     use crate::training::mapper_config::{MapperLoss, MapperPhase};
     use crate::training::schedule::StepDecay;
+    use crate::training::mapper_targets::CaptionChoice;
+    use rand::RngExt;
     use std::cell::Cell;
     use std::collections::BTreeMap;
     use std::path::Path;
@@ -196,19 +175,19 @@ mod tests {
         config
     }
 
+    #[derive(Clone)]
     struct Data {
         betas: Array2<f32>,
-        targets: EmbeddingTargets,
+        captions: Array2<f32>,
+        choice: CaptionChoice,
         ids: Vec<u64>,
     }
 
     fn data() -> Data {
         let mut rng = keyed_rng(5, "test", 0);
         let mut draw = |rows, width| Array2::from_shape_fn((rows, width), |_| rng.random::<f32>() - 0.5);
-        // Two trials per image, two captions each.
-        let candidates = (0..TRIALS).map(|trial| trial / 2 * 2..trial / 2 * 2 + 2).collect();
-        let targets = EmbeddingTargets { embeddings: draw(TRIALS, 3), candidates };
-        Data { betas: draw(TRIALS, 16), targets, ids: (0..TRIALS as u64).map(|trial| trial / 2).collect() }
+        let ids = (0..TRIALS as u64).map(|trial| trial / 2).collect();
+        Data { betas: draw(TRIALS, 16), captions: draw(TRIALS, 3), choice: CaptionChoice::Random, ids }
     }
 
     /// Trains in `dir`, stopping before step `stop_at` of this call.
@@ -221,9 +200,13 @@ mod tests {
     ) -> Result<EpochOutcome<Mapper<Diff>>, EpochTrainError> {
         let device = cpu();
         let trials: Vec<usize> = (0..TRIALS).collect();
+        // Two trials per image, two captions each.
+        let images: Vec<usize> = (0..TRIALS).map(|trial| trial / 2).collect();
+        let rows: Vec<Range<usize>> = (0..TRIALS / 2).map(|image| image * 2..image * 2 + 2).collect();
+        let targets = EmbeddingTargets::new(&data.captions, &rows, &images, data.choice, 1.5);
         let task = MapperTask {
             betas: &data.betas,
-            targets: &data.targets,
+            targets: &targets,
             train: &trials[..TRAIN],
             validation: &trials[TRAIN..],
             image_ids: &data.ids,
@@ -295,7 +278,7 @@ mod tests {
         (config.phase1.epochs, config.phase2.epochs) = (60, 0);
         config.optimiser.decay.every_epochs = 0;
         let mut data = data();
-        data.targets.candidates.iter_mut().for_each(|rows| rows.end = rows.start + 1);
+        data.choice = CaptionChoice::First;
         let dir = RunDir::create(root.path(), "fit").unwrap();
         let outcome = fit(&dir, &data, &config, None, usize::MAX).unwrap();
         let events = events(&dir);
@@ -324,14 +307,12 @@ mod tests {
     #[test]
     fn a_loss_that_is_not_finite_stops_with_a_usable_checkpoint() {
         let root = tempfile::tempdir().unwrap();
-        let (mut data, config) = (data(), config());
+        let (data, config) = (data(), config());
         let dir = RunDir::create(root.path(), "nan").unwrap();
-        let good = data.targets.embeddings.clone();
-        data.targets.embeddings.row_mut(3).fill(f32::NAN);
-        data.targets.embeddings.row_mut(2).fill(f32::NAN);
-        let error = fit(&dir, &data, &config, None, usize::MAX).unwrap_err();
+        let mut broken = data.clone();
+        broken.captions.fill(f32::NAN);
+        let error = fit(&dir, &broken, &config, None, usize::MAX).unwrap_err();
         assert!(error.to_string().contains("the training loss is not finite in phase 1, epoch 0"), "{error}");
-        data.targets.embeddings = good;
         let outcome = fit(&dir, &data, &config, Some(&dir.join(CHECKPOINT_FILE)), usize::MAX).unwrap();
         assert!(outcome.phases[1].last_validation_loss.is_finite());
     }

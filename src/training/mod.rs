@@ -4,6 +4,7 @@ pub mod ema;
 mod epoch_state;
 pub mod epoch_trainer;
 pub mod mapper_config;
+pub mod mapper_targets;
 pub mod mapper_task;
 pub mod optimiser;
 pub mod schedule;
