@@ -1,5 +1,11 @@
 //! Loops, phases, regularisers and checkpoints. Losses know no optimiser, the loop knows no loss.
 
+pub mod captioned_images;
+pub mod clip_batch;
+pub mod clip_config;
+pub mod clip_evaluation;
+mod clip_step;
+pub mod clip_trainer;
 pub mod ema;
 mod epoch_state;
 pub mod epoch_trainer;
@@ -7,6 +13,7 @@ pub mod mapper_config;
 pub mod mapper_targets;
 pub mod mapper_task;
 pub mod optimiser;
+pub mod gradient_norm;
 pub mod schedule;
 
 pub use epoch_state::{EpochTrainError, PhaseReport};
