@@ -7,6 +7,14 @@ pub mod clip_evaluation;
 mod clip_step;
 pub mod clip_trainer;
 pub mod ema;
+mod epoch_state;
+pub mod epoch_trainer;
+pub mod mapper_config;
+pub mod mapper_targets;
+pub mod mapper_task;
+pub mod optimiser;
 pub mod gradient_norm;
 pub mod schedule;
 mod token_subset;
+
+pub use epoch_state::{EpochTrainError, PhaseReport};
