@@ -1,4 +1,13 @@
 //! Pure functions on tensors; this rank knows only Burn.
 
+pub mod activation;
 pub mod backend;
+pub mod bias_act;
+pub mod modulated_conv;
+pub mod pixel_range;
 pub mod random;
+pub mod resample_conv;
+pub mod resize;
+pub mod signed_max;
+pub mod similarity;
+pub mod upfirdn;

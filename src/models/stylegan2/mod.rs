@@ -1,1 +1,23 @@
-//! StyleGAN2 conditioned on one or two embeddings.
+//! Conditional StyleGAN2 (Karras et al. 2020) with Lafite's condition injection and Mind Reader's second head.
+//!
+//! Specifications: generator.md and discriminator.md of the reference. Images are
+//! `[batch, 3, height, width]`, RGB, −1..1 for a trained network; conditions are unit vectors.
+
+pub mod condition;
+pub mod config;
+pub mod discriminator;
+pub mod epilogue;
+pub mod equalized;
+pub mod generator;
+pub mod mapping;
+pub mod modulated_layer;
+pub mod noise;
+pub mod synthesis;
+pub mod weight_init;
+
+pub use condition::{Condition, ConditionHeads};
+pub use config::{ConfigError, DiscriminatorConfig, GeneratorConfig, HeadNormalisation, ProjectionTerm};
+pub use discriminator::Discriminator;
+pub use epilogue::DiscriminatorOutput;
+pub use generator::{Generator, Truncation};
+pub use noise::Noise;

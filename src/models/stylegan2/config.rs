@@ -1,0 +1,305 @@
+//! Sizes and switches of generator and discriminator.
+//!
+//! Defaults are the paper's network at 256 × 256 (generator.md 2–5, discriminator.md 2–3).
+
+use serde::{Deserialize, Serialize};
+
+use super::condition::ConditionHeads;
+
+/// A configuration that describes no network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{field}`: expected {expected}, found {found}")]
+pub struct ConfigError {
+    /// Name of the key.
+    pub field: &'static str,
+    /// What it may be.
+    pub expected: String,
+    /// What it is.
+    pub found: String,
+}
+
+impl ConfigError {
+    pub(crate) fn new(field: &'static str, expected: impl Into<String>, found: impl ToString) -> Self {
+        Self { field, expected: expected.into(), found: found.to_string() }
+    }
+}
+
+/// Configuration of the generator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GeneratorConfig {
+    /// Width of the input latent (512).
+    pub z_dim: usize,
+    /// Width of the style code of the mapping network (512).
+    pub w_dim: usize,
+    /// How conditions enter the styles: two heads joined by maximum in the paper.
+    pub heads: ConditionHeads,
+    /// Width of the first condition, the image embedding (512).
+    pub condition_dim: usize,
+    /// Width of the second condition, the caption embedding (512).
+    pub second_condition_dim: usize,
+    /// Width of the code that a condition becomes in every layer (512, fixed in the published code).
+    pub code_dim: usize,
+    /// Layers of the mapping network (8).
+    pub mapping_layers: usize,
+    /// Height and width of the image, a power of two (256).
+    pub resolution: usize,
+    /// Channels of the image (3).
+    pub image_channels: usize,
+    /// Channels times resolution, before the limit (32768).
+    pub channel_base: usize,
+    /// Most channels of a layer (512).
+    pub channel_max: usize,
+    /// Bound on the magnitude of activations (256); 0 for none.
+    pub conv_clamp: f64,
+    /// Decay of the running mean of w (0.995).
+    pub w_avg_decay: f64,
+}
+
+impl Default for GeneratorConfig {
+    fn default() -> Self {
+        Self {
+            z_dim: 512,
+            w_dim: 512,
+            heads: ConditionHeads::TwoByMaximum,
+            condition_dim: 512,
+            second_condition_dim: 512,
+            code_dim: 512,
+            mapping_layers: 8,
+            resolution: 256,
+            image_channels: 3,
+            channel_base: 32768,
+            channel_max: 512,
+            conv_clamp: 256.0,
+            w_avg_decay: 0.995,
+        }
+    }
+}
+
+impl GeneratorConfig {
+    /// Widths of the conditions, first head first.
+    pub fn condition_dims(&self) -> Vec<usize> {
+        head_dims(self.heads, self.condition_dim, self.second_condition_dim)
+    }
+
+    /// Number of style codes: one per convolution and one for the last toRGB.
+    pub fn num_ws(&self) -> usize {
+        2 * (self.resolution.ilog2() as usize - 1)
+    }
+
+    /// Channels at a resolution.
+    pub(crate) fn channels(&self, resolution: usize) -> usize {
+        channels(self.channel_base, self.channel_max, resolution)
+    }
+
+    /// Bound on activations, where there is one.
+    pub(crate) fn clamp(&self) -> Option<f64> {
+        (self.conv_clamp > 0.0).then_some(self.conv_clamp)
+    }
+
+    /// Checks that a network of these sizes exists.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        check_resolution(self.resolution)?;
+        check_positive("z_dim", self.z_dim)?;
+        check_positive("w_dim", self.w_dim)?;
+        check_positive("code_dim", self.code_dim)?;
+        check_positive("image_channels", self.image_channels)?;
+        check_positive("condition_dim", self.condition_dim)?;
+        check_positive("second_condition_dim", self.second_condition_dim)?;
+        check_channels(self.channel_base, self.channel_max, self.resolution)?;
+        check_clamp(self.conv_clamp)?;
+        check_decay(self.w_avg_decay)
+    }
+}
+
+/// How the alignment of semantic embeddings with the condition enters the score (discriminator.md 3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProjectionTerm {
+    /// Summed over the batch and added to every score: what the published networks were trained with.
+    #[default]
+    BatchSum,
+    /// Added to the sample's own score: the ordinary projection discriminator.
+    PerSample,
+    /// Not added: the paper's words.
+    Off,
+}
+
+/// Whether semantic embeddings are scaled to unit norm (discriminator.md 3.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeadNormalisation {
+    /// As the head gives them: default of the published command line.
+    #[default]
+    Off,
+    /// Divided by their norm.
+    UnitNorm,
+}
+
+/// Configuration of the discriminator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DiscriminatorConfig {
+    /// Semantic heads: one per condition of the generator; two in the paper.
+    pub heads: ConditionHeads,
+    /// Width of the first semantic embedding (512).
+    pub condition_dim: usize,
+    /// Width of the second semantic embedding (512).
+    pub second_condition_dim: usize,
+    /// How the heads enter the score.
+    pub projection: ProjectionTerm,
+    /// Scale of the heads' output.
+    pub head_normalisation: HeadNormalisation,
+    /// Height and width of the image, a power of two (256).
+    pub resolution: usize,
+    /// Channels of the image (3).
+    pub image_channels: usize,
+    /// Channels times resolution, before the limit (32768).
+    pub channel_base: usize,
+    /// Most channels of a layer (512).
+    pub channel_max: usize,
+    /// Bound on the magnitude of activations (256); 0 for none.
+    pub conv_clamp: f64,
+    /// Samples per group of the minibatch deviation (4), at most the batch; the batch must be a multiple.
+    pub mbstd_group: usize,
+    /// Channels that the minibatch deviation appends (1).
+    pub mbstd_channels: usize,
+}
+
+impl Default for DiscriminatorConfig {
+    fn default() -> Self {
+        Self {
+            heads: ConditionHeads::TwoByMaximum,
+            condition_dim: 512,
+            second_condition_dim: 512,
+            projection: ProjectionTerm::BatchSum,
+            head_normalisation: HeadNormalisation::Off,
+            resolution: 256,
+            image_channels: 3,
+            channel_base: 32768,
+            channel_max: 512,
+            conv_clamp: 256.0,
+            mbstd_group: 4,
+            mbstd_channels: 1,
+        }
+    }
+}
+
+impl DiscriminatorConfig {
+    /// Widths of the semantic embeddings, first head first.
+    pub fn condition_dims(&self) -> Vec<usize> {
+        head_dims(self.heads, self.condition_dim, self.second_condition_dim)
+    }
+
+    /// Channels at a resolution.
+    pub(crate) fn channels(&self, resolution: usize) -> usize {
+        channels(self.channel_base, self.channel_max, resolution)
+    }
+
+    /// Bound on activations, where there is one.
+    pub(crate) fn clamp(&self) -> Option<f64> {
+        (self.conv_clamp > 0.0).then_some(self.conv_clamp)
+    }
+
+    /// Checks that a network of these sizes exists.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        check_resolution(self.resolution)?;
+        check_positive("image_channels", self.image_channels)?;
+        check_positive("condition_dim", self.condition_dim)?;
+        check_positive("second_condition_dim", self.second_condition_dim)?;
+        check_positive("mbstd_group", self.mbstd_group)?;
+        check_channels(self.channel_base, self.channel_max, self.resolution)?;
+        check_clamp(self.conv_clamp)?;
+        let channels = self.channels(4);
+        if self.mbstd_channels > 0 && !channels.is_multiple_of(self.mbstd_channels) {
+            let expected = format!("a divisor of the {channels} channels at 4 × 4");
+            return Err(ConfigError::new("mbstd_channels", expected, self.mbstd_channels));
+        }
+        Ok(())
+    }
+
+    /// Checks that a batch of this size can be scored.
+    pub fn validate_batch(&self, batch: usize) -> Result<(), ConfigError> {
+        let group = self.mbstd_group.min(batch);
+        if batch == 0 || !batch.is_multiple_of(group) {
+            let expected = format!("a multiple of `mbstd_group` ({})", self.mbstd_group);
+            return Err(ConfigError::new("batch_size", expected, batch));
+        }
+        Ok(())
+    }
+}
+
+fn head_dims(heads: ConditionHeads, first: usize, second: usize) -> Vec<usize> {
+    match heads {
+        ConditionHeads::None => vec![],
+        ConditionHeads::One => vec![first],
+        ConditionHeads::TwoByMaximum => vec![first, second],
+    }
+}
+
+fn channels(base: usize, max: usize, resolution: usize) -> usize {
+    (base / resolution).min(max)
+}
+
+fn check_resolution(resolution: usize) -> Result<(), ConfigError> {
+    if resolution.is_power_of_two() && (8..=4096).contains(&resolution) {
+        return Ok(());
+    }
+    Err(ConfigError::new("resolution", "a power of two from 8 to 4096", resolution))
+}
+
+fn check_positive(field: &'static str, value: usize) -> Result<(), ConfigError> {
+    if value > 0 { Ok(()) } else { Err(ConfigError::new(field, "at least 1", value)) }
+}
+
+fn check_channels(base: usize, max: usize, resolution: usize) -> Result<(), ConfigError> {
+    check_positive("channel_max", max)?;
+    if base >= resolution {
+        return Ok(());
+    }
+    Err(ConfigError::new("channel_base", format!("at least the resolution ({resolution})"), base))
+}
+
+fn check_clamp(clamp: f64) -> Result<(), ConfigError> {
+    if clamp >= 0.0 && clamp.is_finite() {
+        return Ok(());
+    }
+    Err(ConfigError::new("conv_clamp", "0 (none) or a positive bound", clamp))
+}
+
+fn check_decay(decay: f64) -> Result<(), ConfigError> {
+    if (0.0..=1.0).contains(&decay) {
+        return Ok(());
+    }
+    Err(ConfigError::new("w_avg_decay", "a number from 0 to 1", decay))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn impossible_networks_are_refused_by_name() {
+        let wrong = GeneratorConfig { resolution: 48, ..Default::default() };
+        assert_eq!(wrong.validate().unwrap_err().field, "resolution");
+        let wrong = GeneratorConfig { channel_base: 16, ..Default::default() };
+        assert_eq!(wrong.validate().unwrap_err().field, "channel_base");
+        let wrong = GeneratorConfig { conv_clamp: -1.0, ..Default::default() };
+        assert_eq!(wrong.validate().unwrap_err().field, "conv_clamp");
+        let wrong = DiscriminatorConfig { mbstd_channels: 3, ..Default::default() };
+        assert_eq!(wrong.validate().unwrap_err().field, "mbstd_channels");
+        let config = DiscriminatorConfig::default();
+        assert_eq!(config.validate_batch(6).unwrap_err().field, "batch_size");
+        assert!(config.validate_batch(3).is_ok() && config.validate_batch(16).is_ok());
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        assert!(serde_json::from_str::<GeneratorConfig>(r#"{"z_dims": 3}"#).is_err());
+    }
+
+    #[test]
+    fn style_codes_of_the_paper() {
+        assert_eq!(GeneratorConfig::default().num_ws(), 14);
+    }
+}

@@ -1,0 +1,174 @@
+//! Residual trunk and epilogue of the discriminator (discriminator.md 2).
+
+use burn::module::Module;
+use burn::tensor::{Tensor, backend::Backend};
+
+use super::condition::{Condition, ConditionHeads};
+use super::config::{ConfigError, DiscriminatorConfig};
+use super::epilogue::{DiscriminatorOutput, Epilogue};
+use super::equalized::{ConvOptions, EqualizedConv};
+use super::weight_init::WeightInit;
+use crate::tensor_ops::activation::{Activation, LEAKY_RELU};
+use crate::tensor_ops::bias_act::BiasAct;
+use crate::tensor_ops::resample_conv::Resampling;
+
+/// One resolution: two convolutions beside a 1×1 skip, half the size at the end.
+#[derive(Module, Debug)]
+pub struct DiscriminatorBlock<B: Backend> {
+    conv0: EqualizedConv<B>,
+    conv1: EqualizedConv<B>,
+    skip: EqualizedConv<B>,
+}
+
+impl<B: Backend> DiscriminatorBlock<B> {
+    fn init(config: &DiscriminatorConfig, resolution: usize, init: &WeightInit<B>) -> Self {
+        let inputs = config.channels(resolution);
+        let outputs = config.channels(resolution / 2);
+        let root_half = 0.5_f64.sqrt();
+        let lrelu = BiasAct::new(LEAKY_RELU).with_clamp(config.clamp());
+        let conv0 =
+            ConvOptions { kernel: 3, resampling: Resampling::Keep, bias_act: lrelu, has_bias: true };
+        let conv1 = ConvOptions {
+            resampling: Resampling::Down2,
+            bias_act: lrelu.with_extra_gain(root_half),
+            ..conv0
+        };
+        let skip = ConvOptions {
+            kernel: 1,
+            resampling: Resampling::Down2,
+            bias_act: BiasAct::new(Activation::Linear).with_extra_gain(root_half),
+            has_bias: false,
+        };
+        Self {
+            conv0: EqualizedConv::init(inputs, inputs, conv0, &init.child("conv0")),
+            conv1: EqualizedConv::init(inputs, outputs, conv1, &init.child("conv1")),
+            skip: EqualizedConv::init(inputs, outputs, skip, &init.child("skip")),
+        }
+    }
+
+    /// `[batch, in, r, r]` to `[batch, out, r/2, r/2]`.
+    fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+        let skip = self.skip.forward(x.clone());
+        skip + self.conv1.forward(self.conv0.forward(x))
+    }
+}
+
+/// Image and condition to score and semantic embeddings.
+#[derive(Module, Debug)]
+pub struct Discriminator<B: Backend> {
+    fromrgb: EqualizedConv<B>,
+    blocks: Vec<DiscriminatorBlock<B>>,
+    epilogue: Epilogue<B>,
+}
+
+impl DiscriminatorConfig {
+    /// A network with weights drawn from `seed`.
+    pub fn init<B: Backend>(
+        &self,
+        seed: u64,
+        device: &B::Device,
+    ) -> Result<Discriminator<B>, ConfigError> {
+        self.validate()?;
+        let init = WeightInit::new(seed, "discriminator", device);
+        let fromrgb = ConvOptions {
+            kernel: 1,
+            resampling: Resampling::Keep,
+            bias_act: BiasAct::new(LEAKY_RELU).with_clamp(self.clamp()),
+            has_bias: true,
+        };
+        let num_blocks = self.resolution.ilog2() - 2;
+        let blocks = (0..num_blocks)
+            .map(|index| {
+                let init = init.child(&format!("blocks.{index}"));
+                DiscriminatorBlock::init(self, self.resolution >> index, &init)
+            })
+            .collect();
+        let width = self.channels(self.resolution);
+        Ok(Discriminator {
+            fromrgb: EqualizedConv::init(self.image_channels, width, fromrgb, &init.child("fromrgb")),
+            blocks,
+            epilogue: Epilogue::init(self, &init.child("epilogue")),
+        })
+    }
+
+    /// The configuration of a network whose single head has been duplicated.
+    pub fn with_duplicated_head(&self) -> Self {
+        match self.heads {
+            ConditionHeads::One => Self {
+                heads: ConditionHeads::TwoByMaximum,
+                second_condition_dim: self.condition_dim,
+                ..self.clone()
+            },
+            ConditionHeads::None | ConditionHeads::TwoByMaximum => self.clone(),
+        }
+    }
+}
+
+impl<B: Backend> Discriminator<B> {
+    /// Scores a batch.
+    ///
+    /// # Shapes
+    /// - pixels_pm1: `[batch, image_channels, resolution, resolution]`, the batch a multiple of the deviation group
+    pub fn forward(
+        &self,
+        pixels_pm1: Tensor<B, 4>,
+        condition: &Condition<B>,
+    ) -> DiscriminatorOutput<B> {
+        let x = self.fromrgb.forward(pixels_pm1);
+        let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
+        self.epilogue.forward(x, condition)
+    }
+
+    /// The same network with a second semantic head that starts as a copy of the first; a network with
+    /// no head or two is returned as it is (gan-training.md 9, OQ-31).
+    pub fn with_duplicated_head(self) -> Self {
+        Self { epilogue: self.epilogue.with_duplicated_head(), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor_ops::backend::{Base, cpu};
+    use crate::tensor_ops::random::{keyed_rng, normal};
+
+    #[test]
+    fn a_duplicated_head_scores_equal_conditions_alike() {
+        let device = cpu();
+        let config = DiscriminatorConfig {
+            heads: ConditionHeads::One,
+            condition_dim: 6,
+            resolution: 8,
+            channel_base: 64,
+            channel_max: 8,
+            ..Default::default()
+        };
+        let one = config.init::<Base>(7, &device).unwrap();
+        let two = one.clone().with_duplicated_head();
+        let mut rng = keyed_rng(3, "inputs", 0);
+        let image = normal([4, 3, 8, 8], &mut rng, &device);
+        let t = normal([4, 6], &mut rng, &device);
+        let of_one = one.forward(image.clone(), &Condition::one(t.clone()));
+        let of_two = two.forward(image, &Condition::two(t.clone(), t));
+        assert_eq!(of_two.semantic_embeddings.len(), 2);
+        let a: Vec<f32> = of_one.score.into_data().to_vec().unwrap();
+        let b: Vec<f32> = of_two.score.into_data().to_vec().unwrap();
+        for (a, b) in a.iter().zip(b) {
+            assert!((a - b).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn parameter_counts_of_the_paper() {
+        // discriminator.md 4, by shape alone.
+        let config = DiscriminatorConfig::default();
+        let mut total = (3 + 1) * config.channels(256);
+        for log in 3..=8 {
+            let (inputs, outputs) = (config.channels(1 << log), config.channels(1 << (log - 1)));
+            total += inputs * inputs * 9 + inputs + inputs * outputs * 9 + outputs + inputs * outputs;
+        }
+        total += 513 * 512 * 9 + 512 + 8192 * 512 + 512 + 513;
+        assert_eq!(total + 513 * 512, 29_126_785);
+        assert_eq!(total + 2 * 513 * 512, 29_389_441);
+    }
+}

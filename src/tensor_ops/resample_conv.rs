@@ -1,0 +1,154 @@
+//! Convolution with resampling (generator.md 1.4), "same" padding, kernels of size 1 or 3.
+//!
+//! Upsampling layers of the published networks read their kernels as convolution, all others as
+//! cross-correlation; trained weights depend on it.
+
+use burn::tensor::{
+    Tensor,
+    backend::Backend,
+    module::{conv_transpose2d, conv2d},
+    ops::{ConvOptions, ConvTransposeOptions},
+};
+
+use super::upfirdn::{AxisPlan, FirFilter, upfirdn};
+
+/// Change of size by a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resampling {
+    /// Same size.
+    Keep,
+    /// Twice the size.
+    Up2,
+    /// Half the size.
+    Down2,
+}
+
+/// How a stored kernel is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KernelOrientation {
+    /// As stored: `out[y] += w[a] · x[y + a]`.
+    Correlation,
+    /// Reversed along both axes: `out[y + a] += w[a] · x[y]`.
+    Convolution,
+}
+
+/// Convolves and resamples.
+///
+/// # Shapes
+/// - x: `[batch, in, height, width]`
+/// - weight: `[out, in, k, k]`, k odd
+/// - output: `[batch, out, height', width']`, the size changed as `resampling` says
+pub fn resample_conv<B: Backend>(
+    x: Tensor<B, 4>,
+    weight: Tensor<B, 4>,
+    filter: &FirFilter,
+    resampling: Resampling,
+    orientation: KernelOrientation,
+) -> Tensor<B, 4> {
+    let kernel = weight.dims()[2];
+    let taps = filter.len();
+    match resampling {
+        Resampling::Keep => convolve(x, oriented(weight, orientation), 1, kernel / 2),
+        Resampling::Down2 => {
+            let centred = AxisPlan::downsample2(taps);
+            if kernel == 1 {
+                return convolve(upfirdn(x, filter, centred, centred, 1.0), weight, 1, 0);
+            }
+            // The kernel's own padding moves in front of the filter; the convolution then decimates.
+            let padding = (kernel / 2) as isize;
+            let plan = AxisPlan::filter(centred.pad_before + padding, centred.pad_after + padding);
+            let filtered = upfirdn(x, filter, plan, plan, 1.0);
+            convolve(filtered, oriented(weight, orientation), 2, 0)
+        }
+        Resampling::Up2 => {
+            let centred = AxisPlan::upsample2(taps);
+            if kernel == 1 {
+                return upfirdn(convolve(x, weight, 1, 0), filter, centred, centred, 4.0);
+            }
+            // A transposed convolution is a convolution of the zero-stuffed image.
+            let weight = match orientation {
+                KernelOrientation::Convolution => weight,
+                KernelOrientation::Correlation => weight.flip([2, 3]),
+            };
+            let options = ConvTransposeOptions::new([2, 2], [0, 0], [0, 0], [1, 1], 1);
+            let stuffed = conv_transpose2d(x, weight.swap_dims(0, 1), None, options);
+            // [B, O, 2H + k − 2, 2W + k − 2]: what the stuffing and the kernel have added is taken off the pads.
+            let padding = (kernel / 2) as isize;
+            let plan = AxisPlan::filter(
+                centred.pad_before + padding - (kernel as isize - 1),
+                centred.pad_after + padding - (kernel as isize - 2),
+            );
+            upfirdn(stuffed, filter, plan, plan, 4.0)
+        }
+    }
+}
+
+fn oriented<B: Backend>(weight: Tensor<B, 4>, orientation: KernelOrientation) -> Tensor<B, 4> {
+    match orientation {
+        KernelOrientation::Correlation => weight,
+        KernelOrientation::Convolution => weight.flip([2, 3]),
+    }
+}
+
+fn convolve<B: Backend>(
+    x: Tensor<B, 4>,
+    weight: Tensor<B, 4>,
+    stride: usize,
+    padding: usize,
+) -> Tensor<B, 4> {
+    if weight.dims()[2] == 1 && stride == 1 {
+        return pointwise_conv(x, weight);
+    }
+    let options = ConvOptions::new([stride, stride], [padding, padding], [1, 1], 1);
+    conv2d(x, weight, None, options)
+}
+
+/// A 1×1 convolution as a matrix product, whose backward passes are products again.
+fn pointwise_conv<B: Backend>(x: Tensor<B, 4>, weight: Tensor<B, 4>) -> Tensor<B, 4> {
+    let [batch, channels, height, width] = x.dims();
+    let out = weight.dims()[0];
+    weight
+        .reshape([1, out, channels])
+        .matmul(x.reshape([batch, channels, height * width]))
+        .reshape([batch, out, height, width])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor_ops::backend::{Base, cpu};
+    use burn::tensor::TensorData;
+
+    fn ramp(side: usize) -> Tensor<Base, 4> {
+        let values: Vec<f32> = (0..side * side).map(|i| i as f32).collect();
+        Tensor::from_data(TensorData::new(values, [1, 1, side, side]), &cpu())
+    }
+
+    fn run(x: Tensor<Base, 4>, w: Tensor<Base, 4>, r: Resampling, o: KernelOrientation) -> Vec<f32> {
+        resample_conv(x, w, &FirFilter::resampling(), r, o).into_data().to_vec().unwrap()
+    }
+
+    fn assert_values(actual: &[f32], expected: &[f32]) {
+        assert_eq!(actual.len(), expected.len());
+        for (a, e) in actual.iter().zip(expected) {
+            assert!((a - e).abs() < 1e-4, "{actual:?}");
+        }
+    }
+
+    #[test]
+    fn worked_examples_of_the_reference() {
+        let up = run(ramp(2) + 1.0, ramp(3), Resampling::Up2, KernelOrientation::Convolution);
+        assert_values(
+            &up,
+            &[
+                11.5625, 20.8125, 26.875, 25.4375, 25.8125, 44.8125, 55.5625, 50.375, 43.0625, 70.6875,
+                83.3125, 72.125, 52.4375, 82.3125, 93.25, 77.5625,
+            ],
+        );
+        let down = run(ramp(4), ramp(3), Resampling::Down2, KernelOrientation::Correlation);
+        assert_values(&down, &[157.203125, 173.515625, 212.703125, 210.640625]);
+        let weight = Tensor::full([1, 1, 1, 1], 2.0, &cpu());
+        let skip = run(ramp(4), weight, Resampling::Down2, KernelOrientation::Correlation);
+        assert_values(&skip, &[5.46875, 7.875, 15.09375, 17.5]);
+    }
+}

@@ -1,0 +1,17 @@
+//! Values, gradients and optimiser steps against an independent implementation (`tests/golden`).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![recursion_limit = "256"]
+
+mod discriminator;
+mod generator;
+#[allow(dead_code, reason = "every set uses its own part of the reader")]
+mod golden;
+mod sg2_ops;
+mod stylegan2_weights;
+mod clip;
+mod losses;
+mod mapper;
+mod optim;
+mod preprocess;
+mod retrieval;
+mod tokenizer;
