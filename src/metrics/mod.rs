@@ -1,1 +1,4 @@
 //! Features and numbers in, numbers out.
+
+pub mod bootstrap;
+pub mod retrieval;

@@ -3,8 +3,13 @@
 #![recursion_limit = "256"]
 
 mod discriminator;
+mod gan_terms;
 mod generator;
 #[allow(dead_code, reason = "every set uses its own part of the reader")]
 mod golden;
+mod losses;
+mod mapper;
+mod optim;
+mod retrieval;
 mod sg2_ops;
 mod stylegan2_weights;

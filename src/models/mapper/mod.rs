@@ -1,1 +1,11 @@
-//! The residual Conv1D mapper from betas to an embedding (`reference/mapper.md`).
+//! fMRI → embedding: the residual convolutional mapper of mapper §3.
+
+mod conv;
+mod network;
+mod position_head;
+mod res_block;
+
+pub use conv::{SignalConv, SignalConvConfig};
+pub use network::{Mapper, MapperConfig, MapperConfigError};
+pub use position_head::PositionHead;
+pub use res_block::ResBlock;

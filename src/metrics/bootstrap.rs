@@ -1,0 +1,116 @@
+//! Confidence intervals by the percentile bootstrap over groups.
+//!
+//! The trials of one image are not independent, so whole images are drawn, with replacement, and all their trials
+//! enter the mean of that resample. The draws come from a key: the same numbers give the same interval.
+
+use std::collections::BTreeMap;
+
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use crate::tensor_ops::random::keyed_rng;
+
+/// How intervals are made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BootstrapConfig {
+    /// Number of resamples.
+    pub resamples: usize,
+    /// Share of resamples inside the interval, in (0, 1).
+    pub confidence: f64,
+    /// Seed of the draws.
+    pub seed: u64,
+}
+
+impl Default for BootstrapConfig {
+    fn default() -> Self {
+        Self { resamples: 2000, confidence: 0.95, seed: 42 }
+    }
+}
+
+/// A mean and where it may lie.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Mean of all values.
+    pub mean: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// Mean of `values` with its interval over `groups` (one group per value); `None` without values.
+///
+/// With a single group, or without resamples, the interval is the mean itself.
+pub fn mean_interval(values: &[f64], groups: &[u64], config: &BootstrapConfig) -> Option<Interval> {
+    let mut by_group: BTreeMap<u64, (f64, usize)> = BTreeMap::new();
+    for (value, group) in values.iter().zip(groups) {
+        let entry = by_group.entry(*group).or_default();
+        entry.0 += value;
+        entry.1 += 1;
+    }
+    let groups: Vec<(f64, usize)> = by_group.into_values().collect();
+    let mean = |chosen: &mut dyn Iterator<Item = (f64, usize)>| {
+        let (sum, count) = chosen.fold((0.0, 0), |(sum, count), (s, c)| (sum + s, count + c));
+        sum / count as f64
+    };
+    if groups.is_empty() {
+        return None;
+    }
+    let whole = mean(&mut groups.iter().copied());
+    let mut means: Vec<f64> = (0..config.resamples)
+        .map(|resample| {
+            let mut rng = keyed_rng(config.seed, "bootstrap", resample as u64);
+            mean(&mut groups.iter().map(|_| groups[rng.random_range(0..groups.len())]))
+        })
+        .collect();
+    means.sort_by(f64::total_cmp);
+    let tail = (1.0 - config.confidence) / 2.0;
+    let at = |share: f64| match means.len() {
+        0 => whole,
+        n => means[((share * n as f64).floor() as usize).min(n - 1)],
+    };
+    // The upper end counts from above, so that both tails hold equally many resamples.
+    let high = match means.len() {
+        0 => whole,
+        n => means[n - 1 - ((tail * n as f64).floor() as usize).min(n - 1)],
+    };
+    Some(Interval { mean: whole, low: at(tail), high })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_of_a_coin_has_the_binomial_width() {
+        let values: Vec<f64> = (0..400).map(|i| f64::from(u8::from(i % 4 == 0))).collect();
+        let groups: Vec<u64> = (0..400).collect();
+        let interval = mean_interval(&values, &groups, &BootstrapConfig::default()).unwrap();
+        assert_eq!(interval.mean, 0.25);
+        // ±1.96 · √(0.25 · 0.75 / 400) = ±0.0424
+        assert!((interval.low - (0.25 - 0.0424)).abs() < 0.005, "{interval:?}");
+        assert!((interval.high - (0.25 + 0.0424)).abs() < 0.005, "{interval:?}");
+    }
+
+    #[test]
+    fn repeats_of_one_image_do_not_narrow_the_interval() {
+        let once: Vec<f64> = (0..60).map(|i| f64::from(i % 2)).collect();
+        let thrice: Vec<f64> = once.iter().flat_map(|value| [*value; 3]).collect();
+        let config = BootstrapConfig::default();
+        let single = mean_interval(&once, &(0..60).collect::<Vec<_>>(), &config).unwrap();
+        let groups: Vec<u64> = (0..180).map(|i| i / 3).collect();
+        let repeated = mean_interval(&thrice, &groups, &config).unwrap();
+        assert_eq!(single, repeated);
+        let naive = mean_interval(&thrice, &(0..180).collect::<Vec<_>>(), &config).unwrap();
+        assert!(naive.high - naive.low < 0.8 * (repeated.high - repeated.low));
+    }
+
+    #[test]
+    fn nothing_and_one_group_are_handled() {
+        let config = BootstrapConfig::default();
+        assert_eq!(mean_interval(&[], &[], &config), None);
+        let one = mean_interval(&[1.0, 0.0], &[7, 7], &config).unwrap();
+        assert_eq!((one.mean, one.low, one.high), (0.5, 0.5, 0.5));
+    }
+}

@@ -1,0 +1,274 @@
+//! Forward and backward retrieval counts of a batch of predicted embeddings.
+//!
+//! Specification: mapper §7, metrics §3. `S_ij = κ · cos(target_i, predicted_j) − (1 − κ) · mean squared error`.
+//! Forward: predictions whose best target (arg-max over i) is right; backward: targets whose best prediction
+//! (arg-max over j) is right. Ties go to the first index.
+
+use std::collections::HashMap;
+
+use ndarray::{Array2, ArrayView2, Axis, s};
+use serde::{Deserialize, Serialize};
+
+use super::bootstrap::{BootstrapConfig, Interval, mean_interval};
+
+/// Floor of the product of two norms.
+const NORM_PRODUCT_FLOOR: f64 = 1e-8;
+
+/// When a retrieved item is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Matching {
+    /// It is of the same image: a repeated presentation within the batch counts (the reference).
+    #[default]
+    ByImage,
+    /// It is the same trial.
+    ByIndex,
+}
+
+/// Protocol of the counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetrievalConfig {
+    /// Trials per batch, N.
+    pub batch_size: usize,
+    /// When an item is right.
+    pub matching: Matching,
+    /// Weight κ of the cosine in the similarity.
+    pub cosine_weight: f64,
+    /// Intervals over images.
+    pub bootstrap: BootstrapConfig,
+}
+
+impl Default for RetrievalConfig {
+    /// N = 300 by image identity, κ = 1 (the paper's).
+    fn default() -> Self {
+        Self {
+            batch_size: 300,
+            matching: Matching::ByImage,
+            cosine_weight: 1.0,
+            bootstrap: BootstrapConfig::default(),
+        }
+    }
+}
+
+/// Why nothing can be counted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RetrievalError {
+    /// Predictions, targets and ids do not belong together.
+    #[error(
+        "retrieval: predictions have shape {predicted:?}, targets {target:?}, ids {ids}; expected equal numbers of rows"
+    )]
+    Shape {
+        /// Shape of the predictions.
+        predicted: Vec<usize>,
+        /// Shape of the targets.
+        target: Vec<usize>,
+        /// Number of ids.
+        ids: usize,
+    },
+    /// Not even one trial, or batches of none.
+    #[error("retrieval: no trials to count (trials: {trials}, batch size: {batch_size})")]
+    Empty {
+        /// Number of trials.
+        trials: usize,
+        /// As configured.
+        batch_size: usize,
+    },
+    /// An embedding that is not a number.
+    #[error("retrieval: the embedding of trial {row} is not finite")]
+    NotFinite {
+        /// Row of the prediction or target.
+        row: usize,
+    },
+}
+
+/// Counts in one direction, of `batch_size` trials.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RetrievalCount {
+    /// Count of the first batch.
+    pub first_batch: usize,
+    /// Mean count over batches with its interval (bootstrap over images, candidates as they were).
+    pub over_batches: Interval,
+}
+
+/// Retrieval over consecutive whole batches of the trials in order.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RetrievalSummary {
+    /// Trials per batch: the configured N, or all trials when there are fewer.
+    pub batch_size: usize,
+    /// Whole batches counted; trials of a last partial batch are left out.
+    pub num_batches: usize,
+    /// Predictions whose best target is right.
+    pub forward: RetrievalCount,
+    /// Targets whose best prediction is right.
+    pub backward: RetrievalCount,
+    /// Expected count, either direction, of a uniformly random choice in the first batch: `Σ_j m_j / N` with `m_j`
+    /// the number of candidates that are right for j.
+    pub chance_first_batch: f64,
+    /// The same, mean over batches.
+    pub chance_over_batches: f64,
+}
+
+/// Counts retrievals. `ids` are image identities, one per row, in the order of the trials.
+///
+/// # Errors
+/// [`RetrievalError`] when rows differ in number, there are none, or a value is not finite.
+pub fn compute_retrieval(
+    predicted: ArrayView2<f32>,
+    target: ArrayView2<f32>,
+    ids: &[u64],
+    config: &RetrievalConfig,
+) -> Result<RetrievalSummary, RetrievalError> {
+    if predicted.dim() != target.dim() || predicted.nrows() != ids.len() {
+        return Err(RetrievalError::Shape {
+            predicted: predicted.shape().to_vec(),
+            target: target.shape().to_vec(),
+            ids: ids.len(),
+        });
+    }
+    for rows in [&predicted, &target] {
+        let bad = rows.axis_iter(Axis(0)).position(|row| row.iter().any(|value| !value.is_finite()));
+        if let Some(row) = bad {
+            return Err(RetrievalError::NotFinite { row });
+        }
+    }
+    let batch_size = config.batch_size.min(ids.len());
+    let empty = RetrievalError::Empty { trials: ids.len(), batch_size: config.batch_size };
+    let num_batches = ids.len().checked_div(batch_size).ok_or_else(|| empty.clone())?;
+    let mut hits = [Vec::new(), Vec::new()];
+    let mut chances = Vec::new();
+    for start in (0..num_batches * batch_size).step_by(batch_size) {
+        let rows = s![start..start + batch_size, ..];
+        let ids = &ids[start..start + batch_size];
+        let similarity = similarity_matrix(target.slice(rows), predicted.slice(rows), config.cosine_weight);
+        let is_right = |i: usize, j: usize| match config.matching {
+            Matching::ByImage => ids[i] == ids[j],
+            Matching::ByIndex => i == j,
+        };
+        for j in 0..batch_size {
+            hits[0].push(is_right(arg_max(similarity.column(j).iter()), j));
+            hits[1].push(is_right(arg_max(similarity.row(j).iter()), j));
+        }
+        chances.push(chance_count(ids, config.matching));
+    }
+    let count = |hits: &[bool]| -> Option<RetrievalCount> {
+        // A hit is worth N, so that the mean over trials is a count per batch.
+        let worth = |hit: &bool| f64::from(u8::from(*hit)) * batch_size as f64;
+        let values: Vec<f64> = hits.iter().map(worth).collect();
+        Some(RetrievalCount {
+            first_batch: hits[..batch_size].iter().filter(|hit| **hit).count(),
+            over_batches: mean_interval(&values, &ids[..values.len()], &config.bootstrap)?,
+        })
+    };
+    let (forward, backward) = count(&hits[0]).zip(count(&hits[1])).ok_or(empty)?;
+    Ok(RetrievalSummary {
+        batch_size,
+        num_batches,
+        forward,
+        backward,
+        chance_first_batch: chances[0],
+        chance_over_batches: chances.iter().sum::<f64>() / num_batches as f64,
+    })
+}
+
+/// `S[i, j]`: row = target, column = prediction; `cosine_weight` is κ.
+pub fn similarity_matrix(
+    target: ArrayView2<f32>,
+    predicted: ArrayView2<f32>,
+    cosine_weight: f64,
+) -> Array2<f64> {
+    let (target, predicted) = (target.mapv(f64::from), predicted.mapv(f64::from));
+    let width = target.ncols() as f64;
+    let squared = |rows: &Array2<f64>| rows.map_axis(Axis(1), |row| row.dot(&row));
+    let (target_sq, predicted_sq) = (squared(&target), squared(&predicted));
+    let mut similarity = target.dot(&predicted.t());
+    for ((i, j), value) in similarity.indexed_iter_mut() {
+        let dot = *value;
+        let cosine = dot / (target_sq[i] * predicted_sq[j]).sqrt().max(NORM_PRODUCT_FLOOR);
+        let squared_error = (target_sq[i] + predicted_sq[j] - 2.0 * dot) / width;
+        *value = cosine_weight * cosine - (1.0 - cosine_weight) * squared_error;
+    }
+    similarity
+}
+
+/// Expected number of right answers when each of the N queries picks one of the N candidates at random.
+pub fn chance_count(ids: &[u64], matching: Matching) -> f64 {
+    if matching == Matching::ByIndex || ids.is_empty() {
+        return if ids.is_empty() { 0.0 } else { 1.0 };
+    }
+    let mut copies: HashMap<u64, usize> = HashMap::new();
+    for id in ids {
+        *copies.entry(*id).or_default() += 1;
+    }
+    copies.values().map(|m| (m * m) as f64).sum::<f64>() / ids.len() as f64
+}
+
+fn arg_max<'a>(values: impl Iterator<Item = &'a f64>) -> usize {
+    let mut best = (0, f64::NEG_INFINITY);
+    for (index, value) in values.enumerate() {
+        if *value > best.1 {
+            best = (index, *value);
+        }
+    }
+    best.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn repeats_count_by_image_and_not_by_index() {
+        let target = array![[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]];
+        let predicted = array![[0.9, 0.1], [0.8, 0.1], [-0.1, -1.0]];
+        let ids = [5, 5, 6];
+        let of = |matching| {
+            let config = RetrievalConfig { matching, ..RetrievalConfig::default() };
+            compute_retrieval(predicted.view(), target.view(), &ids, &config).unwrap()
+        };
+        let by_image = of(Matching::ByImage);
+        assert_eq!((by_image.forward.first_batch, by_image.backward.first_batch), (2, 2));
+        assert!((by_image.chance_first_batch - 5.0 / 3.0).abs() < 1e-12);
+        // Both predictions of image 5 tie between its two equal targets: the first wins.
+        let by_index = of(Matching::ByIndex);
+        assert_eq!(by_index.forward.first_batch, 1);
+        assert_eq!(by_index.chance_first_batch, 1.0);
+    }
+
+    #[test]
+    fn chance_is_what_random_predictions_reach() {
+        use rand::RngExt;
+        let mut rng = crate::tensor_ops::random::keyed_rng(3, "test", 0);
+        let mut draw = |rows: usize| Array2::from_shape_fn((rows, 12), |_| rng.random::<f32>() - 0.5);
+        let ids: Vec<u64> = (0..3000).map(|i| i % 100).collect();
+        let images = draw(100);
+        let target = Array2::from_shape_fn((3000, 12), |(i, c)| images[[i % 100, c]]);
+        let config = RetrievalConfig { batch_size: 150, ..RetrievalConfig::default() };
+        let summary = compute_retrieval(draw(3000).view(), target.view(), &ids, &config).unwrap();
+        assert_eq!(summary.num_batches, 20);
+        let chance = summary.chance_over_batches;
+        assert!((1.6..1.7).contains(&chance), "{chance}");
+        for count in [summary.forward, summary.backward] {
+            let interval = count.over_batches;
+            assert!(interval.low <= chance && chance <= interval.high, "{interval:?} chance {chance}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_counted_is_an_error() {
+        let config = RetrievalConfig::default();
+        let good = Array2::<f32>::ones((2, 3));
+        let of = |predicted: &Array2<f32>, ids: &[u64]| {
+            compute_retrieval(predicted.view(), good.view(), ids, &config).unwrap_err().to_string()
+        };
+        assert!(of(&Array2::ones((3, 3)), &[1, 2]).contains("[3, 3]"));
+        assert!(of(&good, &[1]).contains("ids 1"));
+        let mut broken = good.clone();
+        broken[[1, 2]] = f32::NAN;
+        assert!(of(&broken, &[1, 2]).contains("trial 1 is not finite"));
+        let none = Array2::<f32>::zeros((0, 3));
+        let error = compute_retrieval(none.view(), none.view(), &[], &config).unwrap_err();
+        assert!(matches!(error, RetrievalError::Empty { trials: 0, .. }));
+    }
+}

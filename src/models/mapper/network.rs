@@ -1,0 +1,190 @@
+//! Residual Conv1D mapper: padded voxel vector → CLIP embedding.
+//!
+//! Specification: mapper §3. Axis order is `[batch, channel, position]` throughout.
+//! The output is *not* normalised; clamping and scaling belong to the targets (`data::targets`).
+
+use burn::module::Module;
+use burn::tensor::activation::{relu, sigmoid};
+use burn::tensor::{Tensor, backend::Backend};
+use serde::{Deserialize, Serialize};
+
+use super::conv::{SignalConv, SignalConvConfig};
+use super::position_head::PositionHead;
+use super::res_block::ResBlock;
+
+/// Sizes of a [`Mapper`]; the default is the paper's for subject 1 (1 156 929 parameters).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MapperConfig {
+    /// Length of the padded voxel vector; a multiple of `2^num_down`.
+    pub signal_len: usize,
+    /// Layers that halve the length.
+    pub num_down: usize,
+    /// Residual blocks.
+    pub num_blocks: usize,
+    /// Channels of the trunk.
+    pub hidden: usize,
+    /// Hidden units of the perceptron over positions.
+    pub fc: usize,
+    /// Width of the predicted embedding.
+    pub embed_dim: usize,
+    /// Sigmoid at the end: for targets scaled to [0, 1], not for CLIP's.
+    pub sigmoid: bool,
+}
+
+impl Default for MapperConfig {
+    fn default() -> Self {
+        Self {
+            signal_len: 15_744,
+            num_down: 1,
+            num_blocks: 4,
+            hidden: 64,
+            fc: 128,
+            embed_dim: 512,
+            sigmoid: false,
+        }
+    }
+}
+
+/// A [`MapperConfig`] that describes no network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MapperConfigError {
+    /// A size of zero.
+    #[error("mapper: `{field}` is 0, expected at least 1")]
+    Zero {
+        /// The key.
+        field: &'static str,
+    },
+    /// The signal cannot be halved that often.
+    #[error(
+        "mapper: `signal_len` is {signal_len}, expected a multiple of {factor} (2 to the power `num_down`)"
+    )]
+    Indivisible {
+        /// Length of the signal.
+        signal_len: usize,
+        /// What it must be a multiple of.
+        factor: usize,
+    },
+}
+
+impl MapperConfig {
+    /// Positions after the halving layers.
+    ///
+    /// # Errors
+    /// [`MapperConfigError`] for sizes that make no network.
+    pub fn positions(&self) -> Result<usize, MapperConfigError> {
+        let sizes = [
+            ("signal_len", self.signal_len),
+            ("num_down", self.num_down),
+            ("hidden", self.hidden),
+            ("fc", self.fc),
+            ("embed_dim", self.embed_dim),
+        ];
+        if let Some((field, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
+            return Err(MapperConfigError::Zero { field });
+        }
+        let factor = u32::try_from(self.num_down).ok().and_then(|n| 2_usize.checked_pow(n)).unwrap_or(usize::MAX);
+        if !self.signal_len.is_multiple_of(factor) {
+            return Err(MapperConfigError::Indivisible { signal_len: self.signal_len, factor });
+        }
+        Ok(self.signal_len / factor)
+    }
+
+    /// A network with PyTorch's default initialisation, drawn from `seed` alone.
+    ///
+    /// # Errors
+    /// [`MapperConfigError`] for sizes that make no network.
+    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Mapper<B>, MapperConfigError> {
+        let positions = self.positions()?;
+        let down = |index: usize| {
+            let channels_in = if index == 0 { 1 } else { self.hidden };
+            let config = SignalConvConfig::halving(channels_in, self.hidden);
+            config.init(seed, &format!("mapper.down.{index}"), device)
+        };
+        let block =
+            |index: usize| ResBlock::init(self.hidden, seed, &format!("mapper.blocks.{index}"), device);
+        Ok(Mapper {
+            down: (0..self.num_down).map(down).collect(),
+            blocks: (0..self.num_blocks).map(block).collect(),
+            lift: SignalConvConfig::pointwise(self.hidden, self.embed_dim).init(seed, "mapper.lift", device),
+            head: PositionHead::init(positions, self.fc, seed, "mapper.head", device),
+            sigmoid: self.sigmoid,
+        })
+    }
+}
+
+/// fMRI → embedding.
+#[derive(Module, Debug)]
+pub struct Mapper<B: Backend> {
+    /// Strided layers, kernel 4.
+    pub down: Vec<SignalConv<B>>,
+    /// Residual blocks.
+    pub blocks: Vec<ResBlock<B>>,
+    /// Trunk channels → embedding coordinates.
+    pub lift: SignalConv<B>,
+    /// Positions → one number.
+    pub head: PositionHead<B>,
+    sigmoid: bool,
+}
+
+impl<B: Backend> Mapper<B> {
+    /// Predicts one embedding per trial.
+    ///
+    /// # Shapes
+    /// - betas: `[batch, signal_len]`, z-scored within session, padded with zeros
+    /// - output: `[batch, embed_dim]`, not normalised
+    pub fn forward(&self, betas: Tensor<B, 2>) -> Tensor<B, 2> {
+        let x: Tensor<B, 3> = betas.unsqueeze_dim(1); // [B, 1, L]
+        let x = self.down.iter().fold(x, |x, layer| relu(layer.forward(x))); // [B, hidden, P]
+        let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
+        let x = self.lift.forward(x); // [B, E, P]
+        let embedding = self.head.forward(x); // [B, E]
+        if self.sigmoid { sigmoid(embedding) } else { embedding }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor_ops::backend::{Base, cpu};
+
+    fn small() -> MapperConfig {
+        MapperConfig { signal_len: 64, hidden: 8, fc: 8, embed_dim: 16, ..MapperConfig::default() }
+    }
+
+    #[test]
+    fn the_papers_network_has_1_156_929_parameters() {
+        let mapper = MapperConfig::default().init::<Base>(42, &cpu()).unwrap();
+        assert_eq!(mapper.num_params(), 1_156_929);
+        // The mapper of ResNet targets, mapper §6.3.
+        let config = MapperConfig { num_down: 2, fc: 256, embed_dim: 256, sigmoid: true, ..Default::default() };
+        assert_eq!(config.init::<Base>(42, &cpu()).unwrap().num_params(), 1_156_993);
+    }
+
+    #[test]
+    fn the_seed_decides_the_weights_and_they_stay_within_the_bound() {
+        let weight = |seed| small().init::<Base>(seed, &cpu()).unwrap().blocks[1].conv1.weight.val().into_data();
+        assert_eq!(weight(1), weight(1));
+        assert_ne!(weight(1), weight(2));
+        let bound = 1.0 / (8.0_f32 * 3.0).sqrt();
+        let values = weight(1).to_vec::<f32>().unwrap();
+        assert!(values.iter().all(|value| value.abs() <= bound));
+        assert!(values.iter().any(|value| *value > 0.8 * bound) && values.iter().any(|v| *v < -0.8 * bound));
+    }
+
+    #[test]
+    fn sizes_that_make_no_network_are_refused_by_name() {
+        let of = |config: MapperConfig| config.init::<Base>(0, &cpu()).err().map(|error| error.to_string());
+        let odd = MapperConfig { signal_len: 66, num_down: 2, ..small() };
+        assert!(of(odd).unwrap().contains("`signal_len` is 66, expected a multiple of 4"));
+        assert!(of(MapperConfig { fc: 0, ..small() }).unwrap().contains("`fc` is 0"));
+        let deep = MapperConfig { num_down: 100, ..small() };
+        assert!(of(deep).unwrap().contains("multiple of"));
+    }
+
+    #[test]
+    fn configs_refuse_unknown_keys() {
+        let error = serde_json::from_str::<MapperConfig>(r#"{"hiden": 3}"#).unwrap_err();
+        assert!(error.to_string().contains("hiden"), "{error}");
+    }
+}

@@ -1,0 +1,41 @@
+//! Residual block of the mapper: `relu(x + conv3(relu(conv2(relu(conv1(x))))))`.
+
+use burn::module::Module;
+use burn::tensor::activation::relu;
+use burn::tensor::{Tensor, backend::Backend};
+
+use super::conv::{SignalConv, SignalConvConfig};
+
+/// Kernels 3, 3 and 1 with equal channels, so that the shortcut has no weight.
+#[derive(Module, Debug)]
+pub struct ResBlock<B: Backend> {
+    /// Kernel 3.
+    pub conv1: SignalConv<B>,
+    /// Kernel 3.
+    pub conv2: SignalConv<B>,
+    /// Kernel 1.
+    pub conv3: SignalConv<B>,
+}
+
+impl<B: Backend> ResBlock<B> {
+    /// Weights keyed by `name`.
+    pub(super) fn init(channels: usize, seed: u64, name: &str, device: &B::Device) -> Self {
+        Self {
+            conv1: SignalConvConfig::same(channels).init(seed, &format!("{name}.conv1"), device),
+            conv2: SignalConvConfig::same(channels).init(seed, &format!("{name}.conv2"), device),
+            conv3: SignalConvConfig::pointwise(channels, channels).init(
+                seed,
+                &format!("{name}.conv3"),
+                device,
+            ),
+        }
+    }
+
+    /// # Shapes
+    /// - x and output: `[batch, channels, positions]`
+    pub fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        let y = relu(self.conv1.forward(x.clone()));
+        let y = relu(self.conv2.forward(y));
+        relu(x + self.conv3.forward(y))
+    }
+}

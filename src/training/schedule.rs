@@ -1,0 +1,74 @@
+//! Learning rate as a pure function of progress.
+
+use serde::{Deserialize, Serialize};
+
+/// What happens to the optimiser's moments and step counter when the rate decays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptimiserState {
+    /// A new optimiser at every decay, as the reference does: right after it the bias-corrected step is about
+    /// `rate · sign(gradient)`, a short kick.
+    #[default]
+    Reset,
+    /// Moments and counter go on.
+    Keep,
+}
+
+/// Multiplies the rate by `factor` every `every_epochs` epochs (mapper §5.2).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StepDecay {
+    /// Epochs between decays; 0 keeps the rate constant.
+    pub every_epochs: usize,
+    /// Factor of each decay.
+    pub factor: f64,
+    /// Fate of the optimiser's moments.
+    pub optimiser_state: OptimiserState,
+}
+
+impl Default for StepDecay {
+    /// ×0.8 every 10 epochs with a new optimiser.
+    fn default() -> Self {
+        Self { every_epochs: 10, factor: 0.8, optimiser_state: OptimiserState::Reset }
+    }
+}
+
+impl StepDecay {
+    /// Learning rate of `epoch`, counted from 0.
+    pub fn learning_rate(&self, initial: f64, epoch: usize) -> f64 {
+        match epoch.checked_div(self.every_epochs) {
+            Some(decays) => initial * self.factor.powi(i32::try_from(decays).unwrap_or(i32::MAX)),
+            None => initial,
+        }
+    }
+
+    /// Does `epoch` begin with a new optimiser?
+    pub fn resets_optimiser(&self, epoch: usize) -> bool {
+        epoch > 0
+            && self.optimiser_state == OptimiserState::Reset
+            && epoch.checked_rem(self.every_epochs) == Some(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decays_at_10_20_30_and_resets_there_only() {
+        let decay = StepDecay::default();
+        let resets: Vec<usize> = (0..40).filter(|epoch| decay.resets_optimiser(*epoch)).collect();
+        assert_eq!(resets, [10, 20, 30]);
+        assert_eq!(decay.learning_rate(4e-4, 9), 4e-4);
+        assert!((decay.learning_rate(4e-4, 25) - 4e-4 * 0.64).abs() < 1e-15);
+    }
+
+    #[test]
+    fn the_state_can_be_kept_and_the_rate_constant() {
+        let keep = StepDecay { optimiser_state: OptimiserState::Keep, ..StepDecay::default() };
+        assert!((0..40).all(|epoch| !keep.resets_optimiser(epoch)));
+        let constant = StepDecay { every_epochs: 0, ..StepDecay::default() };
+        assert_eq!(constant.learning_rate(0.1, 1000), 0.1);
+        assert!((0..40).all(|epoch| !constant.resets_optimiser(epoch)));
+    }
+}
