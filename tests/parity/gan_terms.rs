@@ -183,7 +183,7 @@ fn generator_path_length(heads: ConditionHeads) {
     let condition: Condition<Base> = case.condition.clone().map(|t| t.inner().narrow(0, 0, 2));
     let z = case.tensor::<2>("input.z").narrow(0, 0, 2);
     let direction = case.golden.tensor::<Base, 4>("input.pl_noise", &cpu());
-    let ws = case.generator.map(z, Truncation::NONE);
+    let ws = case.generator.ws_from_z(z, Truncation::NONE);
     let noise = Noise::Constant;
     let slope = slope_in_ws(&case.generator, ws.clone(), &condition, &noise, direction.clone());
     case.expect("pl.first_order_grad", &values(slope), 1e-5);
