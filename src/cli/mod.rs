@@ -1,1 +1,8 @@
 //! What the user types: arguments, settings, terminal, exit codes.
+//!
+//! Parse ([`args`]), resolve ([`layers`], [`settings`]), run ([`dispatch`]), show ([`render`]).
+
+pub mod exit_code;
+pub mod layers;
+pub mod render;
+pub mod usage_error;

@@ -1,1 +1,10 @@
-//! Plain data to one self-contained HTML file.
+//! Plain data to one self-contained HTML file: no scripts, no network.
+
+pub mod image_grid;
+pub mod line_chart;
+pub mod number_format;
+pub mod page;
+
+pub use image_grid::{Cell, ImageGrid};
+pub use line_chart::{LineChart, Series};
+pub use page::{Block, Page, Section, Table};

@@ -96,9 +96,7 @@ fn contrast_of_the_gan_matches_in_both_forms() {
     }
     // The stored value of the Lafite form has the sign of a loss.
     let lafite = ContrastiveConfig { form: ContrastiveForm::LafiteExp, ..config(0.5, 0.5) };
-    check(&golden, "lafite_exp_t0.5_lam0.5", [3.5e-6, 1.1e-6, NONE], |a, b| {
-        contrast(a, b, &lafite).neg()
-    });
+    check(&golden, "lafite_exp_t0.5_lam0.5", [3.5e-6, 1.1e-6, NONE], |a, b| contrast(a, b, &lafite).neg());
 }
 
 #[test]

@@ -7,9 +7,12 @@ mod gan_terms;
 mod generator;
 #[allow(dead_code, reason = "every set uses its own part of the reader")]
 mod golden;
+mod sg2_ops;
+mod stylegan2_weights;
+mod clip;
 mod losses;
 mod mapper;
 mod optim;
+mod preprocess;
 mod retrieval;
-mod sg2_ops;
-mod stylegan2_weights;
+mod tokenizer;

@@ -44,12 +44,22 @@ fn load(golden: &Golden, config: &MapperConfig, precision: FloatDType) -> Mapper
     mapper
 }
 
-/// `tolerances`: of the embedding, of the loss, then by the gradient's name.
+/// How a set is compared.
+struct Protocol {
+    precision: FloatDType,
+    /// Weight of the cosine in the loss.
+    cosine_weight: f64,
+    /// Share of the largest gradient that units near a kink may change it by.
+    kink_share: f32,
+}
+
+const F32: FloatDType = FloatDType::F32;
+
+/// Tolerances: of the embedding, of the loss, then by the gradient's name.
 fn check(
     set: &str,
     config: &MapperConfig,
-    precision: FloatDType,
-    cosine_weight: f64,
+    Protocol { precision, cosine_weight, kink_share }: Protocol,
     [embedding_tol, loss_tol]: [f32; 2],
     gradient_tols: &[(&str, f32)],
 ) {
@@ -81,10 +91,14 @@ fn check(
         let actual = match kind {
             "grad" => values(gradient),
             "grad_row0" => values(gradient.slice([0..1])),
-            "grad_norm" => vec![values(gradient).iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt() as f32],
+            "grad_norm" => {
+                vec![values(gradient).iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt() as f32]
+            }
             other => panic!("{other}"),
         };
-        assert_close(&format!("{set} {name}"), &actual, &expected, *tolerance);
+        let largest = expected.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+        let tolerance = tolerance.max(kink_share * largest);
+        assert_close(&format!("{set} {name}"), &actual, &expected, tolerance);
     }
     // No gradient of the golden file is left unchecked.
     let stored = golden.names().iter().filter(|name| name.starts_with("grad")).count();
@@ -93,13 +107,8 @@ fn check(
 
 #[test]
 fn mapper_small_matches_forward_and_gradients() {
-    let config = MapperConfig {
-        signal_len: 256,
-        hidden: 16,
-        embed_dim: 32,
-        fc: 8,
-        ..MapperConfig::default()
-    };
+    let config =
+        MapperConfig { signal_len: 256, hidden: 16, embed_dim: 32, fc: 8, ..MapperConfig::default() };
     let gradients = [
         ("grad.encoder.0.0.weight", 1.9e-6),
         ("grad.encoder.0.0.bias", 1.8e-6),
@@ -110,7 +119,13 @@ fn mapper_small_matches_forward_and_gradients() {
         ("grad.fc.3.weight", 1.3e-5),
         ("grad.fc.3.bias", 1.7e-6),
     ];
-    check("mapper_small", &config, FloatDType::F32, 0.6, [4.4e-5, 2e-6], &gradients);
+    check(
+        "mapper_small",
+        &config,
+        Protocol { precision: F32, cosine_weight: 0.6, kink_share: 0.0 },
+        [4.4e-5, 2e-6],
+        &gradients,
+    );
 }
 
 #[test]
@@ -130,16 +145,23 @@ fn mapper_with_two_halvings_and_sigmoid_matches() {
         ("grad.encoder.6.weight", 2e-7),
         ("grad.fc.1.weight", 8.9e-7),
     ];
-    check("mapper_small_2layer_sigmoid", &config, FloatDType::F32, 0.5, [5.6e-6, 1.3e-6], &gradients);
+    check(
+        "mapper_small_2layer_sigmoid",
+        &config,
+        Protocol { precision: F32, cosine_weight: 0.5, kink_share: 0.0 },
+        [5.6e-6, 1.3e-6],
+        &gradients,
+    );
 }
 
-/// The paper's network. In f64 it agrees to the last stored bit; in f32 a handful of its 18 million units whose
-/// input is within rounding of zero take the other side of the ReLU, which the deep gradients feel (`deep_tol`).
-fn check_paper(precision: FloatDType, deep_tol: [f32; 3]) {
+/// The paper's network. In f64 it agrees to the last stored digit. In f32 a handful of its 18 million units whose
+/// input is within rounding of zero take the other side of the ReLU (which ones depends on the order of summation),
+/// and the gradients feel it.
+fn check_paper(precision: FloatDType, kink_share: f32) {
     let gradients = [
-        ("grad.encoder.0.0.weight", deep_tol[0]),
-        ("grad.encoder.0.0.bias", deep_tol[1]),
-        ("grad.encoder.2.net.2.weight", deep_tol[2]),
+        ("grad.encoder.0.0.weight", 4.5e-6),
+        ("grad.encoder.0.0.bias", 1e-5),
+        ("grad.encoder.2.net.2.weight", 2.3e-5),
         ("grad.encoder.4.net.4.bias", 3.2e-6),
         ("grad.encoder.5.bias", 1.1e-6),
         ("grad.fc.1.bias", 2.3e-6),
@@ -150,16 +172,17 @@ fn check_paper(precision: FloatDType, deep_tol: [f32; 3]) {
         ("grad_row0.encoder.5.weight", 1e-9),
         ("grad_norm.encoder.5.weight", 3.5e-6),
     ];
-    check("mapper_paper", &MapperConfig::default(), precision, 0.6, [1e-4, 5.2e-6], &gradients);
+    let protocol = Protocol { precision, cosine_weight: 0.6, kink_share };
+    check("mapper_paper", &MapperConfig::default(), protocol, [1e-4, 5.2e-6], &gradients);
 }
 
 #[test]
 fn mapper_of_the_paper_matches_in_f64() {
-    check_paper(FloatDType::F64, [4.5e-6, 1e-5, 2.3e-5]);
+    check_paper(FloatDType::F64, 0.0);
 }
 
 #[test]
 fn mapper_of_the_paper_matches_in_f32() {
-    // 1e-3 of the largest value; observed 1.8e-4.
-    check_paper(FloatDType::F32, [1.5e-4, 2e-4, 3.8e-4]);
+    // Observed 5e-4 of the largest gradient.
+    check_paper(FloatDType::F32, 2e-3);
 }

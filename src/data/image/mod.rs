@@ -1,1 +1,3 @@
 //! 8-bit images on the host.
+
+pub mod resize;

@@ -1,1 +1,2 @@
-//! A synthetic subject with a known brain, stored exactly as NSD stores one.
+//! The phantom: a synthetic subject in NSD's own files whose brain is known.
+pub mod scenes;

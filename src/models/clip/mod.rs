@@ -1,1 +1,17 @@
 //! CLIP (Radford et al. 2021): vision and text transformer, tokenizer, preprocessing.
+//!
+//! Every size is a value of [`ClipConfig`], whose default is the published ViT-B/32. Parameter paths are the
+//! project's own; names of published files live in `weights::clip`.
+
+pub mod attention_block;
+pub mod config;
+pub mod initial_weights;
+pub mod network;
+pub mod preprocess;
+pub mod text;
+pub mod text_cleaning;
+pub mod tokenizer;
+pub mod vision;
+
+pub use config::{ClipConfig, ClipConfigError};
+pub use network::Clip;

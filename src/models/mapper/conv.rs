@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::module::conv1d;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Tensor, TensorData, backend::Backend};
+use burn::tensor::{Tensor, TensorData, backend::Backend, s};
 use rand::RngExt;
 
 use crate::tensor_ops::random::keyed_rng;
@@ -74,13 +74,77 @@ impl<B: Backend> SignalConv<B> {
     /// - x: `[batch, channels_in, positions]`
     /// - output: `[batch, channels_out, (positions + 2·padding − kernel_size) / stride + 1]`
     pub fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
-        let [channels_out, channels_in, kernel_size] = self.weight.dims();
-        if kernel_size == 1 && self.stride == 1 && self.padding == 0 {
-            let weight = self.weight.val().reshape([1, channels_out, channels_in]);
-            let bias = self.bias.val().reshape([1, channels_out, 1]);
-            return weight.matmul(x) + bias; // [B, channels_out, P]
+        let [_, _, kernel_size] = self.weight.dims();
+        let [_, _, positions] = x.dims();
+        let keeps_length = self.stride == 1 && kernel_size == 2 * self.padding + 1;
+        if keeps_length && positions > self.padding {
+            return self.forward_by_taps(x);
         }
         let options = ConvOptions::new([self.stride], [self.padding], [1], 1);
         conv1d(x, self.weight.val(), Some(self.bias.val()), options)
+    }
+
+    /// The same as one matrix product per tap: on the CPU about twice as fast as `conv1d` with its gradient.
+    fn forward_by_taps(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        let [channels_out, channels_in, kernel_size] = self.weight.dims();
+        let weight = self.weight.val();
+        let bias = self.bias.val().reshape([1, channels_out, 1]);
+        (0..kernel_size)
+            .fold(None, |sum: Option<Tensor<B, 3>>, tap| {
+                let weight =
+                    weight.clone().slice(s![.., .., tap..tap + 1]).reshape([1, channels_out, channels_in]);
+                let part = tap_product(weight, x.clone(), tap, self.padding); // [B, channels_out, P]
+                Some(match sum {
+                    None => part + bias.clone(),
+                    Some(sum) => sum + part,
+                })
+            })
+            .unwrap_or(x)
+    }
+}
+
+/// `weight · x[.., p + tap − padding]` at every position `p`, zero where that lies outside.
+fn tap_product<B: Backend>(
+    weight: Tensor<B, 3>,
+    x: Tensor<B, 3>,
+    tap: usize,
+    padding: usize,
+) -> Tensor<B, 3> {
+    let [batch, _, positions] = x.dims();
+    let [_, channels_out, _] = weight.dims();
+    let edge = |width: usize| Tensor::zeros([batch, channels_out, width], (&x.device(), x.dtype()));
+    match (tap.checked_sub(padding), padding.checked_sub(tap)) {
+        (Some(0), _) => weight.matmul(x),
+        (Some(ahead), _) => {
+            Tensor::cat(vec![weight.matmul(x.clone().slice(s![.., .., ahead..])), edge(ahead)], 2)
+        }
+        (None, behind) => {
+            let behind = behind.unwrap_or(0);
+            let inner = x.clone().slice(s![.., .., ..positions - behind]);
+            Tensor::cat(vec![edge(behind), weight.matmul(inner)], 2)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor_ops::backend::{Base, cpu};
+    use crate::tensor_ops::random::normal;
+
+    #[test]
+    fn taps_give_what_the_convolution_gives() {
+        let device = cpu();
+        for (kernel_size, positions) in [(1, 5), (3, 1), (3, 2), (3, 9), (5, 7)] {
+            let padding = kernel_size / 2;
+            let config =
+                SignalConvConfig { channels_in: 3, channels_out: 4, kernel_size, stride: 1, padding };
+            let conv = config.init::<Base>(1, "test", &device);
+            let x = normal::<Base, 3>([2, 3, positions], &mut keyed_rng(2, "x", 0), &device);
+            let options = ConvOptions::new([1], [padding], [1], 1);
+            let expected = conv1d(x.clone(), conv.weight.val(), Some(conv.bias.val()), options);
+            let worst = (conv.forward(x) - expected).abs().max().into_scalar();
+            assert!(worst < 1e-5, "kernel {kernel_size}, {positions} positions: {worst}");
+        }
     }
 }

@@ -83,7 +83,8 @@ impl MapperConfig {
         if let Some((field, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
             return Err(MapperConfigError::Zero { field });
         }
-        let factor = u32::try_from(self.num_down).ok().and_then(|n| 2_usize.checked_pow(n)).unwrap_or(usize::MAX);
+        let factor =
+            u32::try_from(self.num_down).ok().and_then(|n| 2_usize.checked_pow(n)).unwrap_or(usize::MAX);
         if !self.signal_len.is_multiple_of(factor) {
             return Err(MapperConfigError::Indivisible { signal_len: self.signal_len, factor });
         }
@@ -157,13 +158,15 @@ mod tests {
         let mapper = MapperConfig::default().init::<Base>(42, &cpu()).unwrap();
         assert_eq!(mapper.num_params(), 1_156_929);
         // The mapper of ResNet targets, mapper §6.3.
-        let config = MapperConfig { num_down: 2, fc: 256, embed_dim: 256, sigmoid: true, ..Default::default() };
+        let config =
+            MapperConfig { num_down: 2, fc: 256, embed_dim: 256, sigmoid: true, ..Default::default() };
         assert_eq!(config.init::<Base>(42, &cpu()).unwrap().num_params(), 1_156_993);
     }
 
     #[test]
     fn the_seed_decides_the_weights_and_they_stay_within_the_bound() {
-        let weight = |seed| small().init::<Base>(seed, &cpu()).unwrap().blocks[1].conv1.weight.val().into_data();
+        let weight =
+            |seed| small().init::<Base>(seed, &cpu()).unwrap().blocks[1].conv1.weight.val().into_data();
         assert_eq!(weight(1), weight(1));
         assert_ne!(weight(1), weight(2));
         let bound = 1.0 / (8.0_f32 * 3.0).sqrt();

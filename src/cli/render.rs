@@ -1,0 +1,197 @@
+//! The only place that prints: results to stdout; progress, errors and hints to stderr.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::usage_error::UsageError;
+use crate::run::progress::Progress;
+
+/// Without a terminal, a line this often is enough to see that work goes on.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How much the program says on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verbosity {
+    /// Errors only.
+    Quiet,
+    /// Progress too.
+    Normal,
+}
+
+/// Progress bars on a terminal, plain lines elsewhere.
+pub struct Terminal {
+    verbosity: Verbosity,
+    is_terminal: bool,
+    what: String,
+    total: u64,
+    bar: Option<ProgressBar>,
+    started: Instant,
+    last_line: Instant,
+}
+
+impl Terminal {
+    /// Progress on stderr.
+    pub fn new(verbosity: Verbosity) -> Self {
+        let now = Instant::now();
+        Self {
+            verbosity,
+            is_terminal: std::io::stderr().is_terminal(),
+            what: String::new(),
+            total: 0,
+            bar: None,
+            started: now,
+            last_line: now,
+        }
+    }
+
+    fn line(&self, text: &str) {
+        if self.verbosity == Verbosity::Normal {
+            to_stderr(text);
+        }
+    }
+}
+
+impl Progress for Terminal {
+    fn start(&mut self, what: &str, total: u64) {
+        self.what = what.into();
+        self.total = total;
+        self.started = Instant::now();
+        self.last_line = self.started;
+        if self.verbosity == Verbosity::Quiet {
+            return;
+        }
+        if !self.is_terminal {
+            return self.line(&format!("{what} ..."));
+        }
+        let template = match total {
+            0 => "{spinner} {prefix}  {wide_msg} {elapsed}",
+            _ => "{prefix} [{bar:28}] {pos}/{len}  {wide_msg} {elapsed}, {eta} left",
+        };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = if total == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(total) };
+        bar.set_style(style.progress_chars("=> "));
+        bar.set_prefix(self.what.clone());
+        bar.enable_steady_tick(Duration::from_millis(250));
+        self.bar = Some(bar);
+    }
+
+    fn advance(&mut self, done: u64, message: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+            if !message.is_empty() {
+                bar.set_message(message.to_string());
+            }
+        } else if self.last_line.elapsed() >= LINE_INTERVAL {
+            self.last_line = Instant::now();
+            let of_total = if self.total > 0 { format!("/{}", self.total) } else { String::new() };
+            self.line(&format!("{}: {done}{of_total} {message}", self.what));
+        }
+    }
+
+    fn finish(&mut self, message: &str) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        let seconds = self.started.elapsed().as_secs_f64();
+        let result = if message.is_empty() { "done" } else { message };
+        self.line(&format!("{}: {result} ({seconds:.1} s)", self.what));
+    }
+}
+
+/// A result on stdout.
+pub fn to_stdout(text: &str) {
+    write_line(&mut std::io::stdout().lock(), text);
+}
+
+/// A message on stderr.
+pub fn to_stderr(text: &str) {
+    write_line(&mut std::io::stderr().lock(), text);
+}
+
+/// A closed pipe (`mindreader … | head`) is no reason to fail.
+fn write_line(stream: &mut impl Write, text: &str) {
+    if writeln!(stream, "{text}").is_err() {
+        // Nobody listens; the exit code still tells.
+    }
+}
+
+/// One line for the error with its causes, one for the hint.
+pub fn error(error: &anyhow::Error) {
+    let mut text = String::from("error: ");
+    let mut said: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if !said.iter().any(|earlier| earlier.contains(&cause)) {
+            if !said.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&cause);
+            said.push(cause);
+        }
+    }
+    to_stderr(&text);
+    let hint = error.chain().find_map(|cause| cause.downcast_ref::<UsageError>()).and_then(|e| e.hint.clone());
+    if let Some(hint) = hint {
+        to_stderr(&format!("hint: {hint}"));
+    }
+}
+
+/// A summary: JSON on request, else one `name: value` line per field.
+pub fn summary(value: &serde_json::Value, as_json: bool) {
+    if as_json {
+        to_stdout(&value.to_string());
+    } else {
+        for line in lines_of(value, "") {
+            to_stdout(&line);
+        }
+    }
+}
+
+fn lines_of(value: &serde_json::Value, prefix: &str) -> Vec<String> {
+    use serde_json::Value;
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, field)| {
+                let name = name.replace('_', " ");
+                let name = if prefix.is_empty() { name } else { format!("{prefix}, {name}") };
+                lines_of(field, &name)
+            })
+            .collect(),
+        Value::Array(items) if items.iter().any(Value::is_object) => items
+            .iter()
+            .enumerate()
+            .flat_map(|(number, item)| lines_of(item, &format!("{prefix} {}", number + 1)))
+            .collect(),
+        Value::Array(items) => {
+            vec![format!("{prefix}: {}", items.iter().map(plain).collect::<Vec<_>>().join(", "))]
+        }
+        other => vec![format!("{prefix}: {}", plain(other))],
+    }
+}
+
+fn plain(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "none".into(),
+        Value::Number(number) if number.is_f64() => {
+            crate::report::number_format::number(number.as_f64().unwrap_or(f64::NAN))
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_summary_reads_as_lines() {
+        let value = json!({"num_trials": 750, "loss": 0.123456, "roi": {"V1": 3}, "ids": [1, 2], "none": null});
+        assert_eq!(lines_of(&value, ""), ["num trials: 750", "loss: 0.123", "roi, V1: 3", "ids: 1, 2", "none: none"]);
+    }
+}

@@ -1,0 +1,215 @@
+//! Open files and datasets.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use hdf5_metno::types::{TypeDescriptor, VarLenAscii, VarLenUnicode};
+use hdf5_metno::{Dataset, File, H5Type, Hyperslab, Location, SliceOrIndex};
+
+use crate::data::error::DataError;
+
+/// Whole datasets are refused above `file size × this` (the most that deflate can shrink) …
+const MAX_DEFLATE_RATIO: u64 = 1032;
+/// … unless they are smaller than this, in bytes.
+const ALWAYS_ALLOWED: u64 = 64 << 20;
+
+/// An HDF5 file open for reading.
+#[derive(Debug)]
+pub struct H5File {
+    path: PathBuf,
+    file: File,
+}
+
+impl H5File {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`DataError::Missing`] with `needed_for`; [`DataError::Unreadable`] for a truncated or foreign file.
+    pub fn open(path: &Path, needed_for: &str) -> Result<Self, DataError> {
+        // The system's words for "not there" and "not allowed" are better than the library's.
+        std::fs::File::open(path).map_err(|error| DataError::from_io(path, needed_for, &error))?;
+        let file =
+            File::open(path).map_err(|error| DataError::unreadable(path, format!("as HDF5: {error}")))?;
+        Ok(Self { path: path.to_path_buf(), file })
+    }
+
+    /// The path it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes before the HDF5 content, as MATLAB's `.mat` files have them.
+    pub fn userblock(&self) -> u64 {
+        self.file.userblock()
+    }
+
+    /// Whether there is an object of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.file.link_exists(name)
+    }
+
+    /// A dataset by its path inside the file.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] listing what there is instead.
+    pub fn dataset(&self, name: &str) -> Result<H5Dataset, DataError> {
+        let dataset = self.file.dataset(name).map_err(|_| {
+            let names = self.file.member_names().unwrap_or_default().join(", ");
+            DataError::invalid(&self.path, format!("dataset `/{name}`"), "there", format!("not among: {names}"))
+        })?;
+        Ok(H5Dataset { path: self.path.clone(), name: name.to_string(), dataset })
+    }
+
+    /// Names of the members of a group.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] when there is no such group.
+    pub fn members(&self, group: &str) -> Result<Vec<String>, DataError> {
+        self.file.group(group).and_then(|group| group.member_names()).map_err(|error| {
+            DataError::invalid(&self.path, format!("group `/{group}`"), "a readable group", error)
+        })
+    }
+
+    /// A text attribute of the file.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] when it is missing or no text.
+    pub fn text_attribute(&self, name: &str) -> Result<String, DataError> {
+        text_attribute(&self.path, "/", &self.file, name)
+    }
+}
+
+/// A dataset of an [`H5File`].
+#[derive(Debug)]
+pub struct H5Dataset {
+    path: PathBuf,
+    name: String,
+    dataset: Dataset,
+}
+
+impl H5Dataset {
+    /// The file it lies in.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The library's own handle, for layout questions.
+    pub fn handle(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// Sizes of the axes.
+    ///
+    /// # Errors
+    /// [`DataError::Unreadable`] for a damaged file.
+    pub fn shape(&self) -> Result<Vec<usize>, DataError> {
+        self.dataset.get_shape().map_err(|error| self.unreadable(&error))
+    }
+
+    /// Type of the elements.
+    ///
+    /// # Errors
+    /// [`DataError::Unreadable`] for a type this library does not know.
+    pub fn element(&self) -> Result<TypeDescriptor, DataError> {
+        self.dataset.dtype().and_then(|dtype| dtype.to_descriptor()).map_err(|error| self.unreadable(&error))
+    }
+
+    /// A [`DataError::Invalid`] about a property of this dataset.
+    pub fn invalid(
+        &self,
+        property: &str,
+        expected: impl std::fmt::Display,
+        found: impl std::fmt::Display,
+    ) -> DataError {
+        DataError::invalid(&self.path, format!("{property} of `/{}`", self.name), expected, found)
+    }
+
+    /// Demands these sizes.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] with both shapes.
+    pub fn require_shape(&self, expected: &[usize]) -> Result<(), DataError> {
+        let found = self.shape()?;
+        if found == expected {
+            return Ok(());
+        }
+        Err(self.invalid("shape", format!("{expected:?}"), format!("{found:?}")))
+    }
+
+    /// Demands this number of axes and returns their sizes.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`].
+    pub fn require_axes(&self, num_axes: usize) -> Result<Vec<usize>, DataError> {
+        let found = self.shape()?;
+        if found.len() == num_axes {
+            return Ok(found);
+        }
+        Err(self.invalid("shape", format!("{num_axes} axes"), format!("{found:?}")))
+    }
+
+    /// Reads everything in file order, converting numbers to `T`.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] when the type cannot be converted or the file is too small for what it claims;
+    /// [`DataError::Unreadable`] for damage.
+    pub fn read_all<T: H5Type>(&self) -> Result<Vec<T>, DataError> {
+        let shape = self.shape()?;
+        let elements = shape.iter().try_fold(size_of::<T>() as u64, |all, axis| all.checked_mul(*axis as u64));
+        let on_disk = std::fs::metadata(&self.path).map(|meta| meta.len()).unwrap_or(0);
+        let limit = on_disk.saturating_mul(MAX_DEFLATE_RATIO).max(ALWAYS_ALLOWED);
+        if elements.is_none_or(|bytes| bytes > limit) {
+            let expected = format!("sizes that fit into {on_disk} bytes of file");
+            return Err(self.invalid("shape", expected, format!("{shape:?}")));
+        }
+        self.dataset.read_raw().map_err(|error| self.unreadable(&error))
+    }
+
+    /// Reads one block, in file order, converting numbers to `T`. The caller bounds its size.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] when the block leaves the dataset; [`DataError::Unreadable`] for damage.
+    pub fn read_block<T: H5Type>(&self, block: &[Range<usize>]) -> Result<Vec<T>, DataError> {
+        let shape = self.shape()?;
+        let inside = block.len() == shape.len()
+            && block.iter().zip(&shape).all(|(range, size)| range.start < range.end && range.end <= *size);
+        if !inside {
+            return Err(self.invalid("shape", format!("room for {block:?}"), format!("{shape:?}")));
+        }
+        let slab: Hyperslab = block.iter().cloned().map(SliceOrIndex::from).collect::<Vec<_>>().into();
+        let values =
+            self.dataset.read_slice::<T, _, ndarray::IxDyn>(slab).map_err(|error| self.unreadable(&error))?;
+        Ok(values.into_raw_vec_and_offset().0)
+    }
+
+    /// A text attribute of the dataset.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] when it is missing or no text.
+    pub fn text_attribute(&self, name: &str) -> Result<String, DataError> {
+        text_attribute(&self.path, &self.name, &self.dataset, name)
+    }
+
+    /// A [`DataError::Unreadable`] that names this dataset.
+    pub fn unreadable(&self, error: &dyn std::fmt::Display) -> DataError {
+        DataError::unreadable(&self.path, format!("dataset `/{}`: {error}", self.name))
+    }
+}
+
+fn text_attribute(path: &Path, object: &str, location: &Location, name: &str) -> Result<String, DataError> {
+    let field = || format!("attribute `{name}` of `{object}`");
+    let attribute =
+        location.attr(name).map_err(|_| DataError::invalid(path, field(), "there", "missing"))?;
+    let invalid = |found: String| DataError::invalid(path, field(), "one text", found);
+    match attribute.dtype().and_then(|dtype| dtype.to_descriptor()) {
+        Ok(TypeDescriptor::VarLenUnicode) => {
+            attribute.read_scalar::<VarLenUnicode>().map(|text| text.to_string())
+        }
+        Ok(TypeDescriptor::VarLenAscii) => {
+            attribute.read_scalar::<VarLenAscii>().map(|text| text.to_string())
+        }
+        Ok(other) => return Err(invalid(other.to_string())),
+        Err(error) => Err(error),
+    }
+    .map_err(|error| invalid(error.to_string()))
+}

@@ -1,0 +1,145 @@
+//! New files, complete or absent.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use hdf5_metno::types::VarLenUnicode;
+use hdf5_metno::{Dataset, File, H5Type, Hyperslab, Location, SliceOrIndex};
+use ndarray::{ArrayViewD, IxDyn};
+
+use crate::data::error::DataError;
+use crate::data::formats::atomic::PendingFile;
+
+/// An HDF5 file being written; it appears under its name on [`H5Writer::finish`].
+#[derive(Debug)]
+pub struct H5Writer {
+    // Declared first: the library must close the file before the temporary name goes away.
+    file: File,
+    pending: PendingFile,
+}
+
+impl H5Writer {
+    /// Starts a file.
+    ///
+    /// # Errors
+    /// [`DataError::Unwritable`] when the folder cannot be written.
+    pub fn create(path: &Path) -> Result<Self, DataError> {
+        let pending = PendingFile::create(path)?;
+        let file = File::create(pending.path())
+            .map_err(|error| DataError::unwritable(path, format!("as HDF5: {error}")))?;
+        Ok(Self { file, pending })
+    }
+
+    /// Adds a group.
+    ///
+    /// # Errors
+    /// [`DataError::Unwritable`].
+    pub fn group(&self, name: &str) -> Result<(), DataError> {
+        self.file.create_group(name).map(|_| ()).map_err(|error| self.unwritable(&error))
+    }
+
+    /// Adds a dataset of zeros to be filled block by block; `chunk` has one size per axis, `None` is contiguous.
+    ///
+    /// # Errors
+    /// [`DataError::Unwritable`].
+    pub fn dataset<T: H5Type>(
+        &self,
+        name: &str,
+        shape: &[usize],
+        chunk: Option<&[usize]>,
+    ) -> Result<H5Output, DataError> {
+        let builder = self.file.new_dataset::<T>();
+        let builder = match chunk {
+            Some(sizes) => builder.chunk(sizes.to_vec()),
+            None => builder.no_chunk(),
+        };
+        // Without modification times the same content gives the same bytes.
+        let dataset = builder
+            .obj_track_times(false)
+            .shape(shape.to_vec())
+            .create(name)
+            .map_err(|error| self.unwritable(&error))?;
+        Ok(H5Output { target: self.pending.target().to_path_buf(), name: name.to_string(), dataset })
+    }
+
+    /// Adds a contiguous dataset with all its values, in file order.
+    ///
+    /// # Errors
+    /// [`DataError::Unwritable`], also when the number of values is not the product of `shape`.
+    pub fn write<T: H5Type>(&self, name: &str, shape: &[usize], values: &[T]) -> Result<H5Output, DataError> {
+        let output = self.dataset::<T>(name, shape, None)?;
+        if values.is_empty() {
+            return Ok(output);
+        }
+        let block: Vec<Range<usize>> = shape.iter().map(|size| 0..*size).collect();
+        output.write_block(&block, values)?;
+        Ok(output)
+    }
+
+    /// Adds a text attribute to the file.
+    ///
+    /// # Errors
+    /// [`DataError::Unwritable`].
+    pub fn text_attribute(&self, name: &str, text: &str) -> Result<(), DataError> {
+        text_attribute(self.pending.target(), &self.file, name, text)
+    }
+
+    /// Closes the file and gives it its name.
+    ///
+    /// # Errors
+    /// [`DataError::Unwritable`].
+    pub fn finish(self) -> Result<(), DataError> {
+        let Self { file, pending } = self;
+        let target = pending.target().to_path_buf();
+        file.flush().and_then(|()| file.close()).map_err(|error| DataError::unwritable(target, error))?;
+        pending.commit()
+    }
+
+    fn unwritable(&self, error: &hdf5_metno::Error) -> DataError {
+        DataError::unwritable(self.pending.target(), error)
+    }
+}
+
+/// A dataset being filled. Drop it before [`H5Writer::finish`].
+#[derive(Debug)]
+pub struct H5Output {
+    target: PathBuf,
+    name: String,
+    dataset: Dataset,
+}
+
+impl H5Output {
+    /// Writes one block of values, in file order.
+    ///
+    /// # Errors
+    /// [`DataError::Unwritable`], also when sizes do not agree.
+    pub fn write_block<T: H5Type>(&self, block: &[Range<usize>], values: &[T]) -> Result<(), DataError> {
+        let sizes: Vec<usize> = block.iter().map(ExactSizeIterator::len).collect();
+        let unwritable = |reason: String| {
+            DataError::unwritable(&self.target, format!("dataset `/{}`: {reason}", self.name))
+        };
+        let view = ArrayViewD::from_shape(IxDyn(&sizes), values)
+            .map_err(|_| unwritable(format!("{} values for a block of {sizes:?}", values.len())))?;
+        let slab: Hyperslab = block.iter().cloned().map(SliceOrIndex::from).collect::<Vec<_>>().into();
+        self.dataset.write_slice(view, slab).map_err(|error| unwritable(error.to_string()))
+    }
+
+    /// Adds a text attribute to the dataset.
+    ///
+    /// # Errors
+    /// [`DataError::Unwritable`].
+    pub fn text_attribute(&self, name: &str, text: &str) -> Result<(), DataError> {
+        text_attribute(&self.target, &self.dataset, name, text)
+    }
+}
+
+fn text_attribute(target: &Path, location: &Location, name: &str, text: &str) -> Result<(), DataError> {
+    let unwritable =
+        |reason: String| DataError::unwritable(target, format!("attribute `{name}`: {reason}"));
+    let text: VarLenUnicode = text.parse().map_err(|_| unwritable("the text holds a NUL".to_string()))?;
+    location
+        .new_attr::<VarLenUnicode>()
+        .create(name)
+        .and_then(|attribute| attribute.write_scalar(&text))
+        .map_err(|error| unwritable(error.to_string()))
+}

@@ -1,0 +1,88 @@
+//! The pre-norm transformer block of both towers.
+//!
+//! Axis order is `[batch, token, channel]`. LayerNorm ε is 1e-5, the activation x·σ(1.702 x), the perceptron
+//! four times as wide as the block.
+
+use burn::module::{Initializer, Module};
+use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::{Tensor, backend::Backend};
+
+const PERCEPTRON_RATIO: usize = 4;
+
+/// x·σ(1.702 x): the GELU approximation that CLIP was trained with.
+pub fn quick_gelu<B: Backend, const D: usize>(input: Tensor<B, D>) -> Tensor<B, D> {
+    input.clone() * sigmoid(input.mul_scalar(1.702))
+}
+
+/// `x + attention(norm(x))`, then `x + perceptron(norm(x))`.
+#[derive(Module, Debug)]
+pub struct AttentionBlock<B: Backend> {
+    /// Norm before the attention.
+    pub attention_norm: LayerNorm<B>,
+    /// Queries, keys and values side by side: `[width, 3·width]`.
+    pub query_key_value: Linear<B>,
+    /// After the heads are joined: `[width, width]`.
+    pub attention_out: Linear<B>,
+    /// Norm before the perceptron.
+    pub perceptron_norm: LayerNorm<B>,
+    /// `[width, 4·width]`.
+    pub perceptron_in: Linear<B>,
+    /// `[4·width, width]`.
+    pub perceptron_out: Linear<B>,
+    num_heads: usize,
+}
+
+impl<B: Backend> AttentionBlock<B> {
+    pub(super) fn zeros(width: usize, num_heads: usize, device: &B::Device) -> Self {
+        let linear = |inputs: usize, outputs: usize| {
+            LinearConfig::new(inputs, outputs).with_initializer(Initializer::Zeros).init(device)
+        };
+        Self {
+            attention_norm: LayerNormConfig::new(width).init(device),
+            query_key_value: linear(width, 3 * width),
+            attention_out: linear(width, width),
+            perceptron_norm: LayerNormConfig::new(width).init(device),
+            perceptron_in: linear(width, PERCEPTRON_RATIO * width),
+            perceptron_out: linear(PERCEPTRON_RATIO * width, width),
+            num_heads,
+        }
+    }
+
+    /// One block.
+    ///
+    /// # Shapes
+    /// - input, output: `[batch, token, width]`
+    /// - mask: `[token, token]`, added to the attention scores; −∞ where a query (row) may not see a key
+    pub fn forward(&self, input: Tensor<B, 3>, mask: Option<Tensor<B, 2>>) -> Tensor<B, 3> {
+        let attended = self.attention(self.attention_norm.forward(input.clone()), mask);
+        let input = input + attended;
+        let hidden = quick_gelu(self.perceptron_in.forward(self.perceptron_norm.forward(input.clone())));
+        input + self.perceptron_out.forward(hidden)
+    }
+
+    fn attention(&self, input: Tensor<B, 3>, mask: Option<Tensor<B, 2>>) -> Tensor<B, 3> {
+        let [batch, tokens, width] = input.dims();
+        let head_width = width / self.num_heads;
+        let heads = self
+            .query_key_value
+            .forward(input)
+            .reshape([batch, tokens, 3, self.num_heads, head_width])
+            .permute([2, 0, 3, 1, 4]); // [3, batch, head, token, head width]
+        let part = |index: usize| {
+            heads.clone().narrow(0, index, 1).reshape([batch, self.num_heads, tokens, head_width])
+        };
+        let (queries, keys, values) = (part(0), part(1), part(2));
+        let queries = queries.div_scalar((head_width as f64).sqrt());
+        let scores = queries.matmul(keys.swap_dims(2, 3)); // [batch, head, query, key]
+        let scores = match mask {
+            Some(mask) => scores + mask.reshape([1, 1, tokens, tokens]),
+            None => scores,
+        };
+        let joined = softmax(scores, 3)
+            .matmul(values)
+            .swap_dims(1, 2) // [batch, token, head, head width]
+            .reshape([batch, tokens, width]);
+        self.attention_out.forward(joined)
+    }
+}

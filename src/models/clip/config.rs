@@ -1,0 +1,172 @@
+//! Sizes of both towers.
+
+use burn::module::Param;
+use burn::tensor::{Tensor, backend::Backend};
+use serde::{Deserialize, Serialize};
+
+use super::initial_weights::draw_initial_weights;
+use super::network::Clip;
+use super::text::TextTransformer;
+use super::tokenizer::VOCABULARY_SIZE;
+use super::vision::VisionTransformer;
+
+/// Sizes of [`Clip`]. The default is ViT-B/32 (Radford et al. 2021, table 20).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClipConfig {
+    /// Side of the square input image in pixels; a multiple of `patch_size`. ViT-B/32: 224.
+    pub image_size: usize,
+    /// Side of a patch in pixels. ViT-B/32: 32.
+    pub patch_size: usize,
+    /// Width of the vision transformer. ViT-B/32: 768.
+    pub vision_width: usize,
+    /// Blocks of the vision transformer. ViT-B/32: 12.
+    pub vision_layers: usize,
+    /// Attention heads of the vision transformer; must divide its width. ViT-B/32: 12.
+    pub vision_heads: usize,
+    /// Width of the text transformer. ViT-B/32: 512.
+    pub text_width: usize,
+    /// Blocks of the text transformer. ViT-B/32: 12.
+    pub text_layers: usize,
+    /// Attention heads of the text transformer; must divide its width. ViT-B/32: 8.
+    pub text_heads: usize,
+    /// Longest text in tokens, start and end markers included. All published models: 77.
+    pub context_length: usize,
+    /// Rows of the token table; at least the tokenizer's 49408.
+    pub vocab_size: usize,
+    /// Width of the joint space. ViT-B/32: 512.
+    pub embed_dim: usize,
+}
+
+impl Default for ClipConfig {
+    fn default() -> Self {
+        Self::vit_b_32()
+    }
+}
+
+/// A configuration that describes no network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("clip: `{field}`: found {found}, expected {expected}")]
+pub struct ClipConfigError {
+    /// The offending field.
+    pub field: &'static str,
+    /// What would be right.
+    pub expected: String,
+    /// What it is.
+    pub found: usize,
+}
+
+impl ClipConfig {
+    /// The published ViT-B/32.
+    pub fn vit_b_32() -> Self {
+        Self {
+            image_size: 224,
+            patch_size: 32,
+            vision_width: 768,
+            vision_layers: 12,
+            vision_heads: 12,
+            text_width: 512,
+            text_layers: 12,
+            text_heads: 8,
+            context_length: 77,
+            vocab_size: VOCABULARY_SIZE,
+            embed_dim: 512,
+        }
+    }
+
+    /// Checks that the sizes fit together.
+    ///
+    /// # Errors
+    /// [`ClipConfigError`] that names the first field that does not fit.
+    pub fn validate(&self) -> Result<(), ClipConfigError> {
+        let require = |holds: bool, field, found, expected: String| match holds {
+            true => Ok(()),
+            false => Err(ClipConfigError { field, expected, found }),
+        };
+        for (field, found) in [
+            ("image_size", self.image_size),
+            ("patch_size", self.patch_size),
+            ("vision_width", self.vision_width),
+            ("vision_layers", self.vision_layers),
+            ("vision_heads", self.vision_heads),
+            ("text_width", self.text_width),
+            ("text_layers", self.text_layers),
+            ("text_heads", self.text_heads),
+            ("embed_dim", self.embed_dim),
+        ] {
+            require(found > 0, field, found, "at least 1".into())?;
+        }
+        let multiple = |of: usize| format!("a multiple of {of}");
+        require(
+            self.image_size.is_multiple_of(self.patch_size),
+            "image_size",
+            self.image_size,
+            multiple(self.patch_size),
+        )?;
+        require(
+            self.vision_width.is_multiple_of(self.vision_heads),
+            "vision_width",
+            self.vision_width,
+            multiple(self.vision_heads),
+        )?;
+        require(
+            self.text_width.is_multiple_of(self.text_heads),
+            "text_width",
+            self.text_width,
+            multiple(self.text_heads),
+        )?;
+        // Start marker, one token, end marker.
+        require(self.context_length >= 3, "context_length", self.context_length, "at least 3".into())?;
+        require(
+            self.vocab_size >= VOCABULARY_SIZE,
+            "vocab_size",
+            self.vocab_size,
+            format!("at least the tokenizer's {VOCABULARY_SIZE}"),
+        )
+    }
+
+    /// A network with weights drawn from `seed` (see [`super::initial_weights`]).
+    ///
+    /// # Errors
+    /// As [`ClipConfig::validate`].
+    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Clip<B>, ClipConfigError> {
+        Ok(draw_initial_weights(self.init_zeros(device)?, self, seed))
+    }
+
+    /// A network of the right shapes, to be filled by a snapshot.
+    ///
+    /// # Errors
+    /// As [`ClipConfig::validate`].
+    pub fn init_zeros<B: Backend>(&self, device: &B::Device) -> Result<Clip<B>, ClipConfigError> {
+        self.validate()?;
+        Ok(Clip {
+            visual: VisionTransformer::zeros(self, device),
+            text: TextTransformer::zeros(self, device),
+            logit_scale: Param::from_tensor(Tensor::zeros([1], device)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_that_do_not_fit_are_named() {
+        let small = ClipConfig { image_size: 50, ..ClipConfig::default() };
+        assert_eq!(
+            small.validate().unwrap_err().to_string(),
+            "clip: `image_size`: found 50, expected a multiple of 32"
+        );
+        let heads = ClipConfig { text_heads: 7, ..ClipConfig::default() };
+        assert_eq!(heads.validate().unwrap_err().field, "text_width");
+        let none = ClipConfig { vision_heads: 0, ..ClipConfig::default() };
+        assert_eq!(none.validate().unwrap_err().field, "vision_heads");
+        assert_eq!(ClipConfig::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        assert!(serde_json::from_str::<ClipConfig>(r#"{"image_sise": 32}"#).is_err());
+    }
+}

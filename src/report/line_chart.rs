@@ -1,0 +1,95 @@
+//! Curves as SVG that takes its colours from the page. The plotting library stays behind this file.
+
+use kuva::backend::svg::SvgBackend;
+use kuva::plot::{LegendPosition, LinePlot};
+use kuva::render::layout::Layout;
+use kuva::render::plots::Plot;
+use kuva::render::render::render_multiple;
+use kuva::render::theme::Theme;
+
+/// Distinct on light and dark paper and for colour-blind readers (Okabe and Ito).
+const COLORS: [&str; 6] = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9"];
+const WIDTH: f64 = 460.0;
+const HEIGHT: f64 = 300.0;
+
+/// A chart of one or more curves over one axis.
+#[derive(Debug, Clone, Default)]
+pub struct LineChart {
+    /// Heading inside the chart.
+    pub title: String,
+    /// Name and unit of the horizontal axis.
+    pub x_label: String,
+    /// Name and unit of the vertical axis.
+    pub y_label: String,
+    /// The curves.
+    pub series: Vec<Series>,
+}
+
+/// One curve.
+#[derive(Debug, Clone, Default)]
+pub struct Series {
+    /// Name in the legend.
+    pub name: String,
+    /// Points from left to right; points that are not finite are left out.
+    pub points: Vec<(f64, f64)>,
+}
+
+impl Series {
+    /// A named curve.
+    pub fn new(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
+        Self { name: name.into(), points }
+    }
+}
+
+impl LineChart {
+    /// The chart as an `<svg>` element; a note instead when there is no point to draw.
+    pub fn to_svg(&self) -> String {
+        let plots: Vec<Plot> = self
+            .series
+            .iter()
+            .zip(COLORS.iter().cycle())
+            .filter_map(|(series, color)| {
+                let points: Vec<(f64, f64)> =
+                    series.points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
+                let line = LinePlot::new().with_color(*color).with_stroke_width(2.0);
+                (!points.is_empty())
+                    .then(|| Plot::Line(line.with_data(points).with_legend(series.name.as_str())))
+            })
+            .collect();
+        if plots.is_empty() {
+            return "<p>No points to draw.</p>".into();
+        }
+        let theme = Theme {
+            background: "none".into(),
+            axis_color: "currentColor".into(),
+            tick_color: "currentColor".into(),
+            text_color: "currentColor".into(),
+            grid_color: "#8883".into(),
+            legend_bg: "none".into(),
+            legend_border: "none".into(),
+            ..Theme::light()
+        };
+        let layout = Layout::auto_from_plots(&plots)
+            .with_theme(theme)
+            .with_width(WIDTH)
+            .with_height(HEIGHT)
+            .with_title(self.title.as_str())
+            .with_x_label(self.x_label.as_str())
+            .with_y_label(self.y_label.as_str())
+            .with_legend_position(LegendPosition::OutsideBottomColumns)
+            .with_legend_box(false);
+        SvgBackend::new().render_scene(&render_multiple(plots, layout))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_without_finite_points_says_so() {
+        let chart =
+            LineChart { series: vec![Series::new("nan", vec![(0.0, f64::NAN)])], ..LineChart::default() };
+        assert!(chart.to_svg().contains("No points"));
+    }
+}

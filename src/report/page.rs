@@ -1,0 +1,197 @@
+//! The page: sections of text, tables, charts and image grids.
+
+use askama::Template;
+
+use super::image_grid::ImageGrid;
+use super::line_chart::LineChart;
+
+/// A whole report.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Heading and window title.
+    pub title: String,
+    /// One sentence below the heading.
+    pub lead: String,
+    /// The sections, in reading order.
+    pub sections: Vec<Section>,
+}
+
+/// A part of the report with its own heading.
+#[derive(Debug, Clone, Default)]
+pub struct Section {
+    /// Heading.
+    pub title: String,
+    /// What stands below it.
+    pub blocks: Vec<Block>,
+}
+
+/// One thing in a section.
+#[derive(Debug, Clone)]
+pub enum Block {
+    /// Running text.
+    Text(String),
+    /// Commands or configuration, verbatim.
+    Code(String),
+    /// Numbers.
+    Table(Table),
+    /// Curves.
+    Chart(LineChart),
+    /// Pictures.
+    Images(ImageGrid),
+}
+
+/// Rows under column heads.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    /// Column heads.
+    pub head: Vec<String>,
+    /// Cells, one list per row, as many as heads.
+    pub rows: Vec<Vec<String>>,
+    /// How to read the numbers.
+    pub caption: String,
+}
+
+impl Section {
+    /// A section without blocks.
+    pub fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), blocks: Vec::new() }
+    }
+
+    /// The section with one block more.
+    pub fn with(mut self, block: Block) -> Self {
+        self.blocks.push(block);
+        self
+    }
+
+    /// The section with a paragraph more.
+    pub fn text(self, text: impl Into<String>) -> Self {
+        self.with(Block::Text(text.into()))
+    }
+}
+
+impl Page {
+    /// The page as HTML.
+    ///
+    /// # Errors
+    /// Only if formatting fails, which text and numbers do not.
+    pub fn to_html(&self) -> Result<String, askama::Error> {
+        PageTemplate { page: self, style: include_str!("style.css") }.render()
+    }
+}
+
+#[derive(Template)]
+#[template(ext = "html", source = r##"<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{{ page.title }}</title>
+<style>{{ style|safe }}</style>
+</head>
+<body>
+<header>
+<h1>{{ page.title }}</h1>
+<p class="lead">{{ page.lead }}</p>
+</header>
+<main>
+{%- for section in page.sections %}
+<section>
+<h2>{{ section.title }}</h2>
+{%- for block in section.blocks %}
+{%- match block %}
+{%- when Block::Text with (text) %}
+<p>{{ text }}</p>
+{%- when Block::Code with (text) %}
+<pre><code>{{ text }}</code></pre>
+{%- when Block::Table with (table) %}
+<figure class="table">
+<table>
+<thead><tr>{% for cell in table.head %}<th>{{ cell }}</th>{% endfor %}</tr></thead>
+<tbody>
+{%- for row in table.rows %}
+<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{%- endfor %}
+</tbody>
+</table>
+{%- if !table.caption.is_empty() %}
+<figcaption>{{ table.caption }}</figcaption>
+{%- endif %}
+</figure>
+{%- when Block::Chart with (chart) %}
+<figure class="chart">
+{{ chart.to_svg()|safe }}
+</figure>
+{%- when Block::Images with (grid) %}
+<figure class="images">
+<div class="scroll">
+<table class="grid">
+<tbody>
+{%- for (label, cells) in grid.rows %}
+<tr><th>{{ label }}</th>
+{%- for cell in cells %}
+<td><img alt="{{ label }}, {{ cell.note }}" src="{{ cell.data_uri }}"><span>{{ cell.note }}</span></td>
+{%- endfor %}
+</tr>
+{%- endfor %}
+</tbody>
+</table>
+</div>
+{%- if !grid.caption.is_empty() %}
+<figcaption>{{ grid.caption }}</figcaption>
+{%- endif %}
+</figure>
+{%- endmatch %}
+{%- endfor %}
+</section>
+{%- endfor %}
+</main>
+</body>
+</html>
+"##)]
+struct PageTemplate<'a> {
+    page: &'a Page,
+    style: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Cell, Series};
+
+    #[test]
+    fn everything_given_is_on_the_page_and_text_is_escaped() {
+        let page = Page {
+            title: "subj01 <phantom>".into(),
+            lead: "lead".into(),
+            sections: vec![
+                Section::new("Numbers")
+                    .text("a & b")
+                    .with(Block::Table(Table {
+                        head: vec!["metric".into()],
+                        rows: vec![vec!["retrieval".into()]],
+                        caption: "of 300".into(),
+                    }))
+                    .with(Block::Chart(LineChart {
+                        title: "Loss".into(),
+                        x_label: "epoch".into(),
+                        y_label: "loss".into(),
+                        series: vec![Series::new("training", vec![(0.0, 1.0), (1.0, 0.5)])],
+                    }))
+                    .with(Block::Images(ImageGrid {
+                        rows: vec![("truth".into(), vec![Cell::from_rgb(1, 1, &[255, 0, 0], "trial 3").unwrap()])],
+                        caption: "grid".into(),
+                    })),
+            ],
+        };
+        let html = page.to_html().unwrap();
+        assert!(html.contains("subj01 &#60;phantom&#62;") && html.contains("a &#38; b"), "{html}");
+        for needle in ["retrieval", "of 300", "<svg", "data:image/png;base64,", "trial 3", "prefers-color-scheme"] {
+            assert!(html.contains(needle), "{needle}");
+        }
+        for needle in ["<script", "http://", "https://"] {
+            let outside = html.replace("http://www.w3.org/2000/svg", "");
+            assert!(!outside.contains(needle), "the page must be self-contained: {needle}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! A tiny CLIP with Hugging Face's names, and the text that the published tokenizer and preprocessing make.
+//! Catches: swapped q/k/v parts, wrong axis order of patches, pre/post norm, GELU variant, mask, readout position.
+
+use burn::tensor::Tensor;
+use mindreader::models::clip::{Clip, ClipConfig};
+use mindreader::tensor_ops::backend::{Base, Diff, cpu};
+use mindreader::weights::clip::{ClipNaming, clip_from_tensors};
+
+use crate::golden::{Golden, assert_close, values};
+
+fn config() -> ClipConfig {
+    ClipConfig {
+        image_size: 32,
+        patch_size: 8,
+        vision_width: 64,
+        vision_layers: 2,
+        vision_heads: 2,
+        text_width: 32,
+        text_layers: 2,
+        text_heads: 2,
+        embed_dim: 32,
+        ..ClipConfig::default()
+    }
+}
+
+fn network<B: burn::tensor::backend::Backend>(golden: &Golden, device: &B::Device) -> Clip<B> {
+    let mut lookup = |name: &str| {
+        let name = format!("weights.{name}");
+        golden.has(&name).then(|| golden.f32(&name))
+    };
+    let (clip, used) =
+        clip_from_tensors(&config(), ClipNaming::HuggingFace, &mut lookup, device).unwrap();
+    let stored = golden.names().iter().filter(|name| name.starts_with("weights.")).count();
+    assert_eq!(used.len(), stored, "every stored tensor belongs to a parameter");
+    clip
+}
+
+#[test]
+fn values_equal_the_reference() {
+    let Some(golden) = Golden::open("clip_tiny") else { return };
+    let clip: Clip<Base> = network(&golden, &cpu());
+    let pixels: Tensor<Base, 4> = golden.tensor("input.pixels", &cpu());
+    let tokens = golden.int_tensor::<Base, 2>("input.tokens", &cpu());
+    let compare = |name: &str, actual: Vec<f32>, tolerance: f32| {
+        assert_close(name, &actual, &golden.f32(&format!("output.{name}")).0, tolerance);
+    };
+    compare("vision_last_hidden", values(clip.visual.hidden(pixels.clone())), 2e-4);
+    compare("vision_pooled", values(clip.visual.pooled(pixels.clone())), 5.6e-5);
+    let images = clip.encode_image(pixels);
+    compare("image_features", values(images.clone()), 7.8e-5);
+    compare("text_last_hidden", values(clip.text.hidden(tokens.clone())), 3.8e-5);
+    compare("text_pooled", values(clip.text.pooled(tokens.clone())), 2e-5);
+    let texts = clip.encode_text(tokens);
+    compare("text_features", values(texts.clone()), 3.4e-5);
+    compare("logits_per_image", values(clip.logits_per_image(images, texts)), 1.2e-4);
+}
+
+#[test]
+fn gradient_on_pixels_equals_the_reference() {
+    let Some(golden) = Golden::open("clip_tiny") else { return };
+    let clip: Clip<Diff> = network(&golden, &cpu());
+    let pixels = golden.tensor::<Diff, 4>("input.pixels", &cpu()).require_grad();
+    let cotangent: Tensor<Diff, 2> = golden.tensor("input.cotangent", &cpu());
+    let gradients = (clip.encode_image(pixels.clone()) * cotangent).sum().backward();
+    let gradient = pixels.grad(&gradients).unwrap();
+    assert_close("grad.pixels", &values(gradient), &golden.f32("grad.pixels").0, 1.2e-4);
+}

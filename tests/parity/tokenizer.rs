@@ -1,0 +1,27 @@
+//! Sixty strings against the published tokenizer (integer match).
+//! Catches: cleaning, markers inside a text, contractions, digits, scripts, truncation and padding.
+
+use mindreader::models::clip::tokenizer::{LongText, Tokenizer};
+
+use crate::golden::Golden;
+
+#[test]
+fn every_string_gives_the_published_ids() {
+    let Some(golden) = Golden::open("clip_tokenizer") else { return };
+    let bytes: Vec<u8> = golden.ints("text.bytes").0.iter().map(|&byte| byte as u8).collect();
+    let offsets: Vec<usize> = golden.ints("text.offsets").0.iter().map(|&offset| offset as usize).collect();
+    let (ids, shape) = golden.ints("output.ids");
+    let (lengths, _) = golden.ints("output.full_len");
+    assert_eq!(shape, [60, 77]);
+    let cut = Tokenizer::new(77, LongText::Truncate);
+    let strict = Tokenizer::new(77, LongText::Error);
+    for (index, range) in offsets.windows(2).enumerate() {
+        let text = std::str::from_utf8(&bytes[range[0]..range[1]]).unwrap();
+        let expected: Vec<i32> = ids[index * 77..(index + 1) * 77].iter().map(|&id| id as i32).collect();
+        assert_eq!(cut.encode(text).unwrap(), expected, "string {index}: {text}");
+        match strict.encode(text) {
+            Ok(_) => assert!(lengths[index] <= 77, "string {index}"),
+            Err(error) => assert_eq!(error.found as i64, lengths[index], "string {index}"),
+        }
+    }
+}
