@@ -1,5 +1,6 @@
 //! Tensors in, scalar out.
 
 pub mod adversarial;
+pub mod clip_contrastive;
 pub mod contrastive;
 pub mod regression;
