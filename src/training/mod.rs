@@ -1,5 +1,9 @@
 //! Loops, phases, regularisers and checkpoints. Losses know no optimiser, the loop knows no loss.
 
+pub mod condition_noise;
+pub mod ema;
+pub mod gan_loss;
+pub mod regularizers;
 pub mod captioned_images;
 pub mod clip_batch;
 pub mod clip_config;
