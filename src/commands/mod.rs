@@ -2,4 +2,5 @@
 
 pub mod microstim;
 pub mod reconstruct;
+pub mod report;
 pub mod trial_choice;
