@@ -1,9 +1,11 @@
 //! Tables: facts, retrieval against chance, captions, hashes.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::commands::screen_captions::JudgedCaption;
 use crate::report::number_format::{number, percent};
 use crate::report::{Block, Section, Table};
 use crate::run::error::RunError;
@@ -58,47 +60,42 @@ pub(super) fn retrieval(runs: &[(String, PathBuf)]) -> anyhow::Result<Section> {
 
 /// How many captions survived the screening, with examples.
 pub(super) fn captions(path: &Path) -> anyhow::Result<Section> {
-    let file = json_file(path)?;
-    let images = file["images"].as_array().cloned().unwrap_or_default();
-    let mut histogram = std::collections::BTreeMap::new();
-    let mut examples = Vec::new();
-    for image in &images {
-        let kept = image["kept"].as_array().map_or(0, Vec::len);
-        *histogram.entry(kept).or_insert(0_usize) += 1;
-        if examples.len() < EXAMPLES {
-            examples.extend(example(image));
-        }
+    let bytes = RunError::read(path, "the report")?;
+    let images: BTreeMap<String, Vec<JudgedCaption>> = serde_json::from_slice(&bytes)
+        .map_err(|error| RunError::invalid(path, "content", "captions with probabilities", error))?;
+    let mut histogram = BTreeMap::new();
+    for captions in images.values() {
+        *histogram.entry(captions.iter().filter(|caption| caption.kept).count()).or_insert(0_usize) += 1;
     }
-    let rows = histogram
-        .into_iter()
-        .map(|(kept, count)| vec![kept.to_string(), count.to_string(), percent(count as f64 / images.len() as f64)])
-        .collect();
+    let share = |count: usize| percent(count as f64 / images.len().max(1) as f64);
+    let examples = images.iter().take(EXAMPLES).map(|(image, captions)| {
+        let list = |kept: bool| {
+            let chosen = captions.iter().filter(|caption| caption.kept == kept);
+            chosen
+                .map(|caption| format!("{} ({})", caption.caption, percent(caption.probability)))
+                .collect::<Vec<_>>()
+                .join(" · ")
+        };
+        vec![image.clone(), list(true), list(false)]
+    });
     Ok(Section::new("Caption screening")
         .text("A caption is kept when its probability under CLIP is more than half that of the image's best one.")
         .with(Block::Table(Table {
             head: ["captions kept", "images", "share"].map(String::from).to_vec(),
-            rows,
+            rows: histogram
+                .into_iter()
+                .map(|(kept, count)| vec![kept.to_string(), count.to_string(), share(count)])
+                .collect(),
             caption: String::new(),
         }))
         .with(Block::Table(Table {
-            head: ["image", "kept", "dropped"].map(String::from).to_vec(),
-            rows: examples,
+            head: ["image", "kept (probability)", "dropped (probability)"].map(String::from).to_vec(),
+            rows: examples.collect(),
             caption: "Examples.".into(),
         })))
 }
 
 const EXAMPLES: usize = 4;
-
-fn example(image: &Value) -> Option<Vec<String>> {
-    let captions: Vec<&str> = image["captions"].as_array()?.iter().filter_map(Value::as_str).collect();
-    let kept: Vec<usize> =
-        image["kept"].as_array()?.iter().filter_map(Value::as_u64).map(|index| index as usize).collect();
-    let list = |keep: bool| {
-        let chosen = captions.iter().enumerate().filter(|(index, _)| kept.contains(index) == keep);
-        chosen.map(|(_, text)| *text).collect::<Vec<_>>().join(" · ")
-    };
-    Some(vec![image["nsd_id"].to_string(), list(true), list(false)])
-}
 
 /// Hashes of the networks that drew the pictures.
 pub(super) fn weights(run: &Path) -> anyhow::Result<Table> {
