@@ -4,3 +4,5 @@ pub mod microstim;
 pub mod reconstruct;
 pub mod report;
 pub mod trial_choice;
+pub mod doctor;
+pub mod prepare;
