@@ -2,6 +2,58 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde::{Deserialize, Serialize};
+
+use super::error::DataError;
+use super::prepared::PreparedSubject;
+
+/// Which images are held out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SplitRule {
+    /// Those first seen last, the paper's rule.
+    #[default]
+    FirstAppearance,
+    /// Those that all eight subjects saw, the rule of most decoding papers.
+    Shared1000,
+}
+
+/// How trials are divided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SplitConfig {
+    /// Which images are held out.
+    pub rule: SplitRule,
+    /// Share of the images for training under `first-appearance`; the paper's 0.85.
+    pub train_fraction: f64,
+}
+
+impl Default for SplitConfig {
+    fn default() -> Self {
+        Self { rule: SplitRule::FirstAppearance, train_fraction: 0.85 }
+    }
+}
+
+impl SplitConfig {
+    /// Divides the trials of a prepared subject.
+    ///
+    /// # Errors
+    /// [`DataError::Empty`] when no trial is left for training.
+    pub fn split(&self, prepared: &PreparedSubject) -> Result<Split, DataError> {
+        let split = match self.rule {
+            SplitRule::FirstAppearance => {
+                split_by_first_appearance(&prepared.split_groups(), self.train_fraction)
+            }
+            SplitRule::Shared1000 => split_shared1000(prepared.is_shared()),
+        };
+        if split.train.is_empty() {
+            let what = format!("the training part of `{}`", prepared.path().display());
+            return Err(DataError::empty(what, "raise `train_fraction` or prepare more sessions"));
+        }
+        Ok(split)
+    }
+}
+
 /// Trial indices, ascending.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Split {
