@@ -6,3 +6,5 @@ pub mod report;
 pub mod trial_choice;
 pub mod doctor;
 pub mod prepare;
+pub mod pretrain_clip;
+pub mod screen_captions;
