@@ -55,7 +55,12 @@ impl H5File {
     pub fn dataset(&self, name: &str) -> Result<H5Dataset, DataError> {
         let dataset = self.file.dataset(name).map_err(|_| {
             let names = self.file.member_names().unwrap_or_default().join(", ");
-            DataError::invalid(&self.path, format!("dataset `/{name}`"), "there", format!("not among: {names}"))
+            DataError::invalid(
+                &self.path,
+                format!("dataset `/{name}`"),
+                "there",
+                format!("not among: {names}"),
+            )
         })?;
         Ok(H5Dataset { path: self.path.clone(), name: name.to_string(), dataset })
     }
@@ -155,7 +160,8 @@ impl H5Dataset {
     /// [`DataError::Unreadable`] for damage.
     pub fn read_all<T: H5Type>(&self) -> Result<Vec<T>, DataError> {
         let shape = self.shape()?;
-        let elements = shape.iter().try_fold(size_of::<T>() as u64, |all, axis| all.checked_mul(*axis as u64));
+        let elements =
+            shape.iter().try_fold(size_of::<T>() as u64, |all, axis| all.checked_mul(*axis as u64));
         let on_disk = std::fs::metadata(&self.path).map(|meta| meta.len()).unwrap_or(0);
         let limit = on_disk.saturating_mul(MAX_DEFLATE_RATIO).max(ALWAYS_ALLOWED);
         if elements.is_none_or(|bytes| bytes > limit) {
@@ -198,8 +204,7 @@ impl H5Dataset {
 
 fn text_attribute(path: &Path, object: &str, location: &Location, name: &str) -> Result<String, DataError> {
     let field = || format!("attribute `{name}` of `{object}`");
-    let attribute =
-        location.attr(name).map_err(|_| DataError::invalid(path, field(), "there", "missing"))?;
+    let attribute = location.attr(name).map_err(|_| DataError::invalid(path, field(), "there", "missing"))?;
     let invalid = |found: String| DataError::invalid(path, field(), "one text", found);
     match attribute.dtype().and_then(|dtype| dtype.to_descriptor()) {
         Ok(TypeDescriptor::VarLenUnicode) => {

@@ -134,8 +134,7 @@ impl H5Output {
 }
 
 fn text_attribute(target: &Path, location: &Location, name: &str, text: &str) -> Result<(), DataError> {
-    let unwritable =
-        |reason: String| DataError::unwritable(target, format!("attribute `{name}`: {reason}"));
+    let unwritable = |reason: String| DataError::unwritable(target, format!("attribute `{name}`: {reason}"));
     let text: VarLenUnicode = text.parse().map_err(|_| unwritable("the text holds a NUL".to_string()))?;
     location
         .new_attr::<VarLenUnicode>()

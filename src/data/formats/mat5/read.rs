@@ -60,7 +60,8 @@ pub fn parse_arrays(
     let mut found = BTreeMap::new();
     let mut rest = &bytes[HEADER_BYTES..];
     while !rest.is_empty() {
-        let element = Element::take(&mut rest, order, Padding::Top).ok_or_else(|| damaged("it is cut off"))?;
+        let element =
+            Element::take(&mut rest, order, Padding::Top).ok_or_else(|| damaged("it is cut off"))?;
         let inflated;
         let matrix = if element.kind == element_type::COMPRESSED {
             inflated = inflate(element.data).ok_or_else(|| damaged("a compressed variable is broken"))?;
@@ -235,7 +236,8 @@ mod tests {
 
     fn sample() -> Vec<u8> {
         let values: Vec<f64> = (0..6).map(f64::from).collect();
-        encode_arrays(Path::new("d.mat"), &[("a", &[2, 3], &values), ("long_name", &[1, 1], &[-7.5])]).unwrap()
+        encode_arrays(Path::new("d.mat"), &[("a", &[2, 3], &values), ("long_name", &[1, 1], &[-7.5])])
+            .unwrap()
     }
 
     #[test]

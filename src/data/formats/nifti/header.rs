@@ -101,9 +101,7 @@ impl Header {
 
     /// Bytes of all values.
     pub(super) fn data_bytes(&self) -> Option<u64> {
-        self.dims
-            .iter()
-            .try_fold(self.element.size() as u64, |product, dim| product.checked_mul(*dim as u64))
+        self.dims.iter().try_fold(self.element.size() as u64, |product, dim| product.checked_mul(*dim as u64))
     }
 
     pub(super) fn parse(path: &Path, bytes: &[u8; HEADER_BYTES]) -> Result<Self, DataError> {

@@ -80,7 +80,12 @@ impl NiftiReader {
         let gap = header.data_offset - HEADER_BYTES as u64;
         let skipped = std::io::copy(&mut source.by_ref().take(gap), &mut std::io::sink()).map_err(io)?;
         if skipped < gap {
-            return Err(DataError::invalid(path, "vox_offset", "a position inside the file", header.data_offset));
+            return Err(DataError::invalid(
+                path,
+                "vox_offset",
+                "a position inside the file",
+                header.data_offset,
+            ));
         }
         Ok(Self { path: path.to_path_buf(), header, source, bytes: Vec::new(), frames_read: 0 })
     }

@@ -91,7 +91,10 @@ impl NiftiWriter {
     ) -> Result<Self, DataError> {
         let in_range = |dim: &usize| (1..=i16::MAX as usize).contains(dim);
         if !(3..=4).contains(&dims.len()) || !dims.iter().all(in_range) {
-            return Err(DataError::unwritable(path, format!("a NIfTI volume cannot have the sizes {dims:?}")));
+            return Err(DataError::unwritable(
+                path,
+                format!("a NIfTI volume cannot have the sizes {dims:?}"),
+            ));
         }
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|error| DataError::unwritable(path, error))?;
@@ -162,8 +165,7 @@ pub fn write_volume(
     voxel_size_mm: f64,
     repetition_time_secs: f64,
 ) -> Result<(), DataError> {
-    let mut writer =
-        NiftiWriter::create(path, dims, values.element(), voxel_size_mm, repetition_time_secs)?;
+    let mut writer = NiftiWriter::create(path, dims, values.element(), voxel_size_mm, repetition_time_secs)?;
     let len = writer.frame_len;
     if values.len() != len * writer.frames_left {
         return Err(DataError::unwritable(path, format!("{} values do not fill {dims:?}", values.len())));
@@ -178,4 +180,3 @@ pub fn write_volume(
     }
     writer.finish()
 }
-

@@ -1,0 +1,206 @@
+//! Label volumes: which ROI every voxel belongs to.
+//!
+//! In surface-derived files −1 is "not cortex" (in an `lh.`/`rh.` file also the other hemisphere), 0 is unlabelled cortex
+//! and 1, 2, … are labels, the same numbers in both hemispheres. `MTL` and `thalamus` were drawn in the volume: 0 is
+//! background and there is no −1. A voxel belongs to an ROI when its label is **positive**.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::tree::{Hemisphere, NsdTree};
+use crate::data::error::DataError;
+use crate::data::formats::nifti;
+use crate::data::subject::{Resolution, SubjectId};
+
+/// Labels of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoiVolume {
+    /// The file.
+    pub path: PathBuf,
+    /// `[X, Y, Z]`.
+    pub dims: [usize; 3],
+    /// One label per voxel, x fastest.
+    pub labels: Vec<i32>,
+}
+
+impl RoiVolume {
+    /// Reads a label volume of any numeric type and rounds its values.
+    ///
+    /// # Errors
+    /// [`DataError::Missing`], [`DataError::Unreadable`], or [`DataError::Invalid`] for a fourth axis or a label that
+    /// is not finite.
+    pub fn read(path: &Path) -> Result<Self, DataError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let volume = nifti::read_volume(path, &format!("the region of interest `{name}`"))?;
+        if volume.dims.len() != 3 {
+            return Err(DataError::invalid(path, "dim", "three axes", format!("{:?}", volume.dims)));
+        }
+        let label = |(voxel, value): (usize, &f64)| {
+            let rounded = value.round();
+            if rounded.abs() <= f64::from(i32::MAX) {
+                Ok(rounded as i32)
+            } else {
+                Err(DataError::invalid(path, format!("label of voxel {voxel}"), "a whole number", value))
+            }
+        };
+        let labels = volume.data.iter().enumerate().map(label).collect::<Result<_, _>>()?;
+        Ok(Self { path: path.to_path_buf(), dims: volume.grid(), labels })
+    }
+
+    /// Reads the labels of both hemispheres: the combined file, or `lh.` and `rh.` put together.
+    ///
+    /// # Errors
+    /// Those of [`RoiVolume::read`]; [`DataError::Invalid`] when the hemispheres differ in size.
+    pub fn read_combined(
+        tree: &NsdTree,
+        subject: SubjectId,
+        resolution: Resolution,
+        name: &str,
+    ) -> Result<Self, DataError> {
+        let combined = tree.roi(subject, resolution, name, None);
+        let sides =
+            [Hemisphere::Left, Hemisphere::Right].map(|side| tree.roi(subject, resolution, name, Some(side)));
+        if combined.is_file() || !sides.iter().all(|path| path.is_file()) {
+            return Self::read(&combined);
+        }
+        let [mut left, right] = [Self::read(&sides[0])?, Self::read(&sides[1])?];
+        left.require_grid(right.dims, &right.path)?;
+        for (label, other) in left.labels.iter_mut().zip(&right.labels) {
+            if *label == -1 || (*label == 0 && *other > 0) {
+                *label = *other;
+            }
+        }
+        Ok(left)
+    }
+
+    /// Demands the size of another volume of the same subject.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] with both sizes.
+    pub fn require_grid(&self, grid: [usize; 3], of: &Path) -> Result<(), DataError> {
+        if self.dims == grid {
+            return Ok(());
+        }
+        let expected = format!("{grid:?} as in `{}` (same subject and resolution?)", of.display());
+        Err(DataError::invalid(&self.path, "size of the volume", expected, format!("{:?}", self.dims)))
+    }
+
+    /// Positive labels that occur.
+    pub fn positive_labels(&self) -> BTreeSet<i32> {
+        self.labels.iter().copied().filter(|label| *label > 0).collect()
+    }
+
+    /// Whether the file follows the surface convention, in which −1 is "not cortex here".
+    pub fn marks_cortex(&self) -> bool {
+        self.labels.contains(&-1)
+    }
+}
+
+/// Names of the ROIs in a subject's folder, without hemisphere prefix and ending, sorted.
+///
+/// # Errors
+/// [`DataError::Missing`] when there is no such folder, [`DataError::Empty`] when it holds no volume.
+pub fn roi_names(
+    tree: &NsdTree,
+    subject: SubjectId,
+    resolution: Resolution,
+) -> Result<Vec<String>, DataError> {
+    let folder = tree.roi_dir(subject, resolution);
+    let entries = std::fs::read_dir(&folder)
+        .map_err(|error| DataError::from_io(&folder, "the choice of voxels", &error))?;
+    let names: BTreeSet<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|file| {
+            let name = file.strip_suffix(".nii.gz")?;
+            let name = name.strip_prefix("lh.").or_else(|| name.strip_prefix("rh.")).unwrap_or(name);
+            // Hidden files are left-overs of archive tools.
+            (!name.is_empty() && !name.starts_with('.')).then(|| name.to_string())
+        })
+        .collect();
+    if names.is_empty() {
+        let what = format!("the ROI folder `{}`", folder.display());
+        return Err(DataError::empty(what, "it needs label volumes such as `nsdgeneral.nii.gz`"));
+    }
+    Ok(names.into_iter().collect())
+}
+
+/// The hemisphere of every voxel, from the `lh.` and `rh.` volumes of one ROI; `None` where neither claims the voxel.
+///
+/// # Errors
+/// Those of [`RoiVolume::read`]. A pair of files that is not there gives `Ok(None)`.
+pub fn hemispheres(
+    tree: &NsdTree,
+    subject: SubjectId,
+    resolution: Resolution,
+    name: &str,
+) -> Result<Option<Vec<Option<Hemisphere>>>, DataError> {
+    let mut sides: Option<Vec<Option<Hemisphere>>> = None;
+    for side in [Hemisphere::Left, Hemisphere::Right] {
+        let path = tree.roi(subject, resolution, name, Some(side));
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let volume = RoiVolume::read(&path)?;
+        let threshold = if volume.marks_cortex() { 0 } else { 1 };
+        let known = sides.get_or_insert_with(|| vec![None; volume.labels.len()]);
+        if known.len() != volume.labels.len() {
+            let expected = format!("{} voxels as in the other hemisphere's file", known.len());
+            return Err(DataError::invalid(&path, "size of the volume", expected, volume.labels.len()));
+        }
+        for (known, label) in known.iter_mut().zip(&volume.labels) {
+            if *label >= threshold {
+                *known = Some(side);
+            }
+        }
+    }
+    Ok(sides)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::formats::nifti::{Frame, write_volume};
+
+    fn subject() -> SubjectId {
+        SubjectId::new(1).unwrap()
+    }
+
+    #[test]
+    fn hemispheres_are_joined_and_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = NsdTree::new(folder.path());
+        let resolution = Resolution::Func1pt8mm;
+        let write = |side, labels: &[f64]| {
+            let path = tree.roi(subject(), resolution, "floc-faces", side);
+            write_volume(&path, &[4, 1, 1], Frame::F64(labels), 1.8, 1.0).unwrap();
+        };
+        write(Some(Hemisphere::Left), &[2.0, 0.0, -1.0, -1.0]);
+        write(Some(Hemisphere::Right), &[-1.0, -1.0, 1.0, -1.0]);
+        let joined = RoiVolume::read_combined(&tree, subject(), resolution, "floc-faces").unwrap();
+        assert_eq!(joined.labels, [2, 0, 1, -1]);
+        let sides = hemispheres(&tree, subject(), resolution, "floc-faces").unwrap().unwrap();
+        assert_eq!(sides, [Some(Hemisphere::Left), Some(Hemisphere::Left), Some(Hemisphere::Right), None]);
+        assert_eq!(roi_names(&tree, subject(), resolution).unwrap(), ["floc-faces"]);
+    }
+
+    #[test]
+    fn a_label_that_is_no_number_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bad.nii");
+        write_volume(&path, &[2, 1, 1], Frame::F32(&[1.0, f32::NAN]), 1.8, 1.0).unwrap();
+        let error = RoiVolume::read(&path).unwrap_err().to_string();
+        assert!(error.contains("label of voxel 1 is NaN, expected a whole number"), "{error}");
+        write_volume(&path, &[1, 1, 1, 2], Frame::F32(&[1.0, 1.0]), 1.8, 1.0).unwrap();
+        let error = RoiVolume::read(&path).unwrap_err().to_string();
+        assert!(error.contains("dim is [1, 1, 1, 2], expected three axes"), "{error}");
+    }
+
+    #[test]
+    fn other_sizes_are_refused_with_both_files() {
+        let volume = RoiVolume { path: "a.nii.gz".into(), dims: [1, 1, 2], labels: vec![0, 1] };
+        let error = volume.require_grid([1, 1, 3], Path::new("b.hdf5")).unwrap_err().to_string();
+        assert!(
+            error.contains("`a.nii.gz`: size of the volume is [1, 1, 2], expected [1, 1, 3] as in `b.hdf5`")
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! How a user names voxels: `floc-faces`, `prf-visualrois:V1v`, `V1`, `FFA-1`, `lh.floc-faces`, `streams:early`.
+//!
+//! `[lh.|rh.]FILE`, `[lh.|rh.]FILE:REGION` or `[lh.|rh.]REGION`. A region that is spelt as in the label table means
+//! itself; otherwise every region that begins with the text (`V1` is `V1v` and `V1d`). A region without file is looked
+//! for in the functionally defined files first, so that `V1` is the subject's own map and not an atlas.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::tree::Hemisphere;
+use crate::data::error::DataError;
+
+/// Files to search for a region that is given without one; the others follow in alphabetical order.
+const SEARCH_FIRST: [&str; 7] =
+    ["prf-visualrois", "floc-faces", "floc-bodies", "floc-places", "floc-words", "streams", "prf-eccrois"];
+
+/// Label names of every ROI file at hand.
+pub type RoiTables = BTreeMap<String, BTreeMap<i32, String>>;
+
+/// A pattern resolved against label tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoiSelection {
+    /// The ROI file.
+    pub file: String,
+    /// Only this half of the brain.
+    pub hemisphere: Option<Hemisphere>,
+    /// Which of its labels.
+    pub labels: Labels,
+}
+
+/// Which labels of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Labels {
+    /// Every label above 0.
+    AnyPositive,
+    /// These.
+    These(Vec<i32>),
+}
+
+impl RoiSelection {
+    /// Resolves a pattern.
+    ///
+    /// # Errors
+    /// [`DataError::Unknown`] listing the files, or the regions of the file that was named.
+    pub fn resolve(pattern: &str, tables: &RoiTables) -> Result<Self, DataError> {
+        let (hemisphere, rest) = match (pattern.strip_prefix("lh."), pattern.strip_prefix("rh.")) {
+            (Some(rest), _) => (Some(Hemisphere::Left), rest),
+            (_, Some(rest)) => (Some(Hemisphere::Right), rest),
+            _ => (None, pattern),
+        };
+        let selection = |file: &str, labels| Self { file: file.to_string(), hemisphere, labels };
+        if tables.contains_key(rest) {
+            return Ok(selection(rest, Labels::AnyPositive));
+        }
+        if let Some((file, region)) = rest.split_once(':') {
+            let names =
+                tables.get(file).ok_or_else(|| DataError::unknown("ROI file", file, tables.keys()))?;
+            let labels = matching(names, region);
+            if labels.is_empty() {
+                return Err(DataError::unknown(format!("region of `{file}`"), region, names.values()));
+            }
+            return Ok(selection(file, Labels::These(labels)));
+        }
+        let first = SEARCH_FIRST.iter().copied().filter(|file| tables.contains_key(*file));
+        let others = tables.keys().map(String::as_str).filter(|file| !SEARCH_FIRST.contains(file));
+        for file in first.chain(others) {
+            let labels = matching(&tables[file], rest);
+            if !labels.is_empty() {
+                return Ok(selection(file, Labels::These(labels)));
+            }
+        }
+        let regions =
+            tables.iter().flat_map(|(file, names)| names.values().map(move |n| format!("{file}:{n}")));
+        Err(DataError::unknown("ROI", pattern, tables.keys().cloned().chain(regions)))
+    }
+
+    /// Whether a voxel with this label, in this half of the brain, is selected.
+    pub fn holds(&self, label: i32, hemisphere: Option<Hemisphere>) -> bool {
+        let is_labelled = match &self.labels {
+            Labels::AnyPositive => label > 0,
+            Labels::These(labels) => labels.contains(&label),
+        };
+        is_labelled && (self.hemisphere.is_none() || self.hemisphere == hemisphere)
+    }
+}
+
+/// Labels of the region of this name or number, else of all that begin with the text.
+fn matching(names: &BTreeMap<i32, String>, region: &str) -> Vec<i32> {
+    if region.is_empty() {
+        return Vec::new();
+    }
+    if let Ok(number) = region.parse::<i32>() {
+        return names.keys().copied().filter(|label| *label == number).collect();
+    }
+    let exact: Vec<i32> = names.iter().filter(|(_, name)| *name == region).map(|(label, _)| *label).collect();
+    if !exact.is_empty() {
+        return exact;
+    }
+    names.iter().filter(|(_, name)| name.starts_with(region)).map(|(label, _)| *label).collect()
+}
+
+impl fmt::Display for RoiSelection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(hemisphere) = self.hemisphere {
+            write!(formatter, "{hemisphere}.")?;
+        }
+        match &self.labels {
+            Labels::AnyPositive => write!(formatter, "{}", self.file),
+            Labels::These(labels) => write!(formatter, "{} labels {labels:?}", self.file),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::nsd::ctab::LabelTable;
+
+    fn tables() -> RoiTables {
+        ["nsdgeneral", "prf-visualrois", "prf-eccrois", "floc-faces", "streams", "Kastner2015"]
+            .map(|file| (file.to_string(), LabelTable::built_in(file).unwrap().names))
+            .into()
+    }
+
+    fn labels(pattern: &str) -> (String, Vec<i32>) {
+        let selection = RoiSelection::resolve(pattern, &tables()).unwrap();
+        match selection.labels {
+            Labels::AnyPositive => (selection.file, vec![]),
+            Labels::These(labels) => (selection.file, labels),
+        }
+    }
+
+    #[test]
+    fn files_regions_and_beginnings_of_regions_are_found() {
+        assert_eq!(labels("floc-faces"), ("floc-faces".into(), vec![]));
+        assert_eq!(labels("prf-visualrois:V1v"), ("prf-visualrois".into(), vec![1]));
+        assert_eq!(labels("V1"), ("prf-visualrois".into(), vec![1, 2]));
+        assert_eq!(labels("FFA"), ("floc-faces".into(), vec![2, 3]));
+        assert_eq!(labels("FFA-1"), ("floc-faces".into(), vec![2]));
+        assert_eq!(labels("streams:early"), ("streams".into(), vec![1]));
+        assert_eq!(labels("streams:5"), ("streams".into(), vec![5]));
+        assert_eq!(labels("IPS"), ("Kastner2015".into(), vec![18, 19, 20, 21, 22, 23]));
+        // Spelt exactly: not `ecc4+` too.
+        assert_eq!(labels("ecc4"), ("prf-eccrois".into(), vec![4]));
+    }
+
+    #[test]
+    fn a_hemisphere_narrows_the_selection() {
+        let selection = RoiSelection::resolve("lh.floc-faces", &tables()).unwrap();
+        assert!(selection.holds(1, Some(Hemisphere::Left)));
+        assert!(!selection.holds(1, Some(Hemisphere::Right)));
+        assert!(!selection.holds(0, Some(Hemisphere::Left)));
+        assert!(!selection.holds(1, None));
+        assert_eq!(selection.to_string(), "lh.floc-faces");
+    }
+
+    #[test]
+    fn unknown_names_list_the_known_ones() {
+        let error = |pattern| RoiSelection::resolve(pattern, &tables()).unwrap_err().to_string();
+        assert!(error("V9").starts_with("unknown ROI `V9`; known: Kastner2015, floc-faces, nsdgeneral"));
+        assert!(
+            error("floc-faces:EBA").starts_with("unknown region of `floc-faces` `EBA`; known: OFA, FFA-1")
+        );
+        assert!(error("floc-cars:x").starts_with("unknown ROI file `floc-cars`"));
+        assert!(error("").starts_with("unknown ROI ``"));
+        assert!(error("streams:").contains("region of `streams`"));
+    }
+}
