@@ -3,3 +3,5 @@
 pub mod microstim;
 pub mod reconstruct;
 pub mod trial_choice;
+mod mapper_embeddings;
+pub mod train_mapper;
