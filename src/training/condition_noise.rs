@@ -18,14 +18,15 @@ pub struct ConditionNoiseConfig {
     pub condition_noise: f64,
     /// Share of noise in a pseudo condition made of the image's own embedding (a₂ = 0.75).
     pub pseudo_noise: f64,
-    /// Chance, per sample, that the pseudo condition takes the condition's place (ρ = 0; 1 is language-free training).
-    /// With two heads each head is replaced by its own pseudo condition.
+    /// Chance, per sample, that a pseudo condition takes the place of the first head's (ρ = 0; 1 is language-free training).
     pub mixing_probability: f64,
+    /// The same for the second head, whose pseudo condition has noise of its own (0, as published: OQ-25).
+    pub second_mixing_probability: f64,
 }
 
 impl Default for ConditionNoiseConfig {
     fn default() -> Self {
-        Self { condition_noise: 0.1, pseudo_noise: 0.75, mixing_probability: 0.0 }
+        Self { condition_noise: 0.1, pseudo_noise: 0.75, mixing_probability: 0.0, second_mixing_probability: 0.0 }
     }
 }
 
@@ -48,13 +49,14 @@ pub fn perturb_condition<B: Backend>(
     config: &ConditionNoiseConfig,
     rng: &mut impl Rng,
 ) -> Condition<B> {
-    let heads = condition.heads.iter().map(|head| {
+    let probabilities = [config.mixing_probability, config.second_mixing_probability];
+    let heads = condition.heads.iter().zip(probabilities).map(|(head, probability)| {
         let device = head.device();
         let noise = normal(head.dims(), rng, &device);
         let perturbed = perturb(head.clone(), noise.clone(), config.condition_noise);
         // The choice is always drawn, so that the probability does not shift later draws.
         let choice: Vec<f32> = (0..head.dims()[0])
-            .map(|_| if rng.random_bool(config.mixing_probability.clamp(0.0, 1.0)) { 1.0 } else { 0.0 })
+            .map(|_| if rng.random_bool(probability.clamp(0.0, 1.0)) { 1.0 } else { 0.0 })
             .collect();
         let is_possible = head.dims() == image_embedding.dims();
         if !is_possible || choice.iter().all(|&choice| choice == 0.0) {
@@ -82,7 +84,9 @@ mod tests {
     }
 
     fn perturbed(mixing_probability: f64) -> Condition<Base> {
-        let config = ConditionNoiseConfig { mixing_probability, ..Default::default() };
+        let second_mixing_probability = mixing_probability;
+        let config =
+            ConditionNoiseConfig { mixing_probability, second_mixing_probability, ..Default::default() };
         let condition = Condition::two(unit(1), unit(2));
         perturb_condition(&condition, &unit(3), &config, &mut keyed_rng(9, "noise", 0))
     }
