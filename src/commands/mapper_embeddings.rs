@@ -12,12 +12,11 @@ use ndarray::Array2;
 use super::train_mapper::TrainMapperSettings;
 use crate::data::error::DataError;
 use crate::data::nsd::stimuli::Stimuli;
-use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::trial::NsdId;
 use crate::models::clip::tokenizer::{LongText, Tokenizer};
 use crate::models::clip::{Clip, ClipConfig};
-use crate::pipelines::feature_cache::ClipEncoder;
+use crate::pipelines::feature_cache::{ClipEncoder, FeatureError};
 use crate::run::progress::Progress;
 use crate::run::snapshot::Snapshot;
 use crate::tensor_ops::backend::{Base, Device};
@@ -68,23 +67,21 @@ pub(super) fn image_embeddings(
     progress: &mut dyn Progress,
 ) -> anyhow::Result<RawTargets> {
     let loaded = LoadedClip::open(&settings.clip, device)?;
-    let path = NsdTree::new(&settings.nsd).stimuli();
-    let stimuli = Stimuli::open(&path)?;
+    let path = &settings.stimuli;
+    let stimuli = Stimuli::open(path)?;
     let (images, image_of_trial) = images(subject);
     let ids: Vec<u64> = images.iter().map(|image| u64::from(image.0)).collect();
     let mut load = |id: u64| {
-        let id = u32::try_from(id).map_err(|_| DataError::invalid(&path, "image", "a 32-bit number", id))?;
+        let id = u32::try_from(id).map_err(|_| DataError::invalid(path, "image", "a 32-bit number", id))?;
         stimuli.image(NsdId(id))
     };
-    let source = identity(&path)?;
+    let source = identity(path)?;
     progress.start("CLIP embeddings of the images", ids.len() as u64);
-    let embeddings = loaded.encoder(device).embed_images(
-        &settings.cache,
-        &source,
-        &ids,
-        &mut load,
-        &mut |done, _| progress.advance(done, ""),
-    )?;
+    let embeddings =
+        loaded.encoder(device).embed_images(&settings.cache, &source, &ids, &mut load, &mut |done, _| {
+            progress.advance(done, "")
+        });
+    let embeddings = embeddings.map_err(cause)?;
     progress.finish("");
     let rows_of_image = (0..images.len()).map(|image| image..image + 1).collect();
     let clip_sha256 = loaded.snapshot.sha256().to_string();
@@ -98,10 +95,7 @@ pub(super) fn caption_embeddings(
     device: &Device,
     progress: &mut dyn Progress,
 ) -> anyhow::Result<RawTargets> {
-    let Some(path) = &settings.captions else {
-        let needed = "`target = \"caption\"`; `mindreader screen-captions` writes it";
-        return Err(DataError::missing(Path::new("captions"), needed).into());
-    };
+    let path = &settings.captions;
     let vetted = read_vetted_captions(path)?;
     let (images, image_of_trial) = images(subject);
     let (mut captions, mut rows_of_image) = (Vec::new(), Vec::new());
@@ -109,7 +103,9 @@ pub(super) fn caption_embeddings(
         let of_image = vetted.get(image).map_or(&[][..], Vec::as_slice);
         if of_image.is_empty() {
             let expected = format!("at least one caption for every image that {} saw", subject.subject());
-            return Err(DataError::invalid(path, format!("captions of image {}", image.0), expected, 0).into());
+            return Err(
+                DataError::invalid(path, format!("captions of image {}", image.0), expected, 0).into()
+            );
         }
         rows_of_image.push(captions.len()..captions.len() + of_image.len());
         captions.extend(of_image.iter().map(String::as_str));
@@ -118,10 +114,20 @@ pub(super) fn caption_embeddings(
     progress.start("CLIP embeddings of the captions", captions.len() as u64);
     let embeddings = loaded
         .encoder(device)
-        .embed_captions(&settings.cache, &captions, &mut |done, _| progress.advance(done, ""))?;
+        .embed_captions(&settings.cache, &captions, &mut |done, _| progress.advance(done, ""))
+        .map_err(cause)?;
     progress.finish("");
     let clip_sha256 = loaded.snapshot.sha256().to_string();
     Ok(RawTargets { embeddings, rows_of_image, image_of_trial, clip_sha256 })
+}
+
+/// The cause itself, so that a caller can see of what kind it is.
+fn cause<E: std::error::Error + Send + Sync + 'static>(error: FeatureError<E>) -> anyhow::Error {
+    match error {
+        FeatureError::Image(error) => error.into(),
+        FeatureError::Text(error) => error.into(),
+        FeatureError::Cache(error) => error.into(),
+    }
 }
 
 /// The distinct images of a subject, ascending, and which of them each trial showed.
@@ -182,7 +188,8 @@ mod tests {
 
     #[test]
     fn files_that_hold_no_captions_are_named() {
-        let text = |result: Result<_, DataError>| result.err().map(|error: DataError| error.to_string()).unwrap();
+        let text =
+            |result: Result<_, DataError>| result.err().map(|error: DataError| error.to_string()).unwrap();
         assert!(text(read("{}")).contains("vetted.json` is empty"));
         assert!(text(read(r#"{"dog": ["a dog"]}"#)).contains("vetted.json"));
         assert!(text(read(r#"{"7": "#)).contains("line 1"));

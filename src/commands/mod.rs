@@ -1,7 +1,7 @@
 //! One job per file: typed settings in, a summary out. No clap, no printing, no device choice.
 
+mod mapper_embeddings;
 pub mod microstim;
 pub mod reconstruct;
-pub mod trial_choice;
-mod mapper_embeddings;
 pub mod train_mapper;
+pub mod trial_choice;

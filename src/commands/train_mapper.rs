@@ -17,55 +17,24 @@ use super::mapper_embeddings::{RawTargets, caption_embeddings, image_embeddings}
 use crate::data::error::DataError;
 use crate::data::padding::{padded_len, padding_left};
 use crate::data::prepared::PreparedSubject;
-use crate::data::split::{Split, split_by_first_appearance, split_shared1000};
+use crate::data::split::SplitConfig;
 use crate::data::targets::DEFAULT_THRESHOLD;
 use crate::metrics::retrieval::RetrievalSummary;
-use crate::models::mapper::{MapperConfig, MapperSnapshotConfig, MapperTarget};
+use crate::models::mapper::{MapperConfig, MapperSnapshot, MapperTarget};
 use crate::run::device::{DeviceChoice, open};
 use crate::run::interrupt;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::tensor_ops::backend::Diff;
 use crate::tensor_ops::random::keyed_rng;
-use crate::training::PhaseReport;
 use crate::training::epoch_trainer::{BEST_FILE, EpochRun, train};
 use crate::training::mapper_config::MapperTrainConfig;
 use crate::training::mapper_targets::{CaptionChoice, EmbeddingTargets};
 use crate::training::mapper_task::MapperTask;
+use crate::training::{EpochTrainError, PhaseReport};
 
 /// Rows of betas read at a time.
 const READ_ROWS: usize = 256;
-
-/// How trials are divided.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
-pub enum SplitChoice {
-    /// The paper's: the first images in order of appearance are for training.
-    FirstAppearance {
-        /// Share of the images, in (0, 1); paper 0.85.
-        train_fraction: f64,
-    },
-    /// Images that all eight subjects saw are for validation.
-    Shared1000,
-}
-
-impl Default for SplitChoice {
-    fn default() -> Self {
-        Self::FirstAppearance { train_fraction: 0.85 }
-    }
-}
-
-impl SplitChoice {
-    /// The trials of a subject.
-    pub fn split(&self, subject: &PreparedSubject) -> Split {
-        match self {
-            Self::FirstAppearance { train_fraction } => {
-                split_by_first_appearance(&subject.split_groups(), *train_fraction)
-            }
-            Self::Shared1000 => split_shared1000(subject.is_shared()),
-        }
-    }
-}
 
 /// Which betas go with which image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -99,54 +68,59 @@ impl Default for MapperSizes {
     }
 }
 
-/// Settings of `train-mapper`.
+/// Network, targets and training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainMapperConfig {
+    /// Which caption of an image a caption mapper aims at.
+    pub caption_choice: CaptionChoice,
+    /// Clamp θ of the embeddings; 0: none. Paper's code: 1.5.
+    pub clamp: f32,
+    /// Sizes of the network.
+    pub network: MapperSizes,
+    /// Losses, phases, optimiser, seed.
+    pub train: MapperTrainConfig,
+}
+
+impl Default for TrainMapperConfig {
+    fn default() -> Self {
+        Self {
+            caption_choice: CaptionChoice::Random,
+            clamp: DEFAULT_THRESHOLD,
+            network: MapperSizes::default(),
+            train: MapperTrainConfig::default(),
+        }
+    }
+}
+
+/// Everything that a run needs.
+#[derive(Clone, Debug, Serialize)]
 pub struct TrainMapperSettings {
-    /// The prepared subject.
+    /// What to predict.
+    pub target: MapperTarget,
+    /// Prepared subject.
     pub prepared: PathBuf,
-    /// Root of the NSD tree, for the stimuli.
-    pub nsd: PathBuf,
-    /// Snapshot of the CLIP network.
+    /// `nsd_stimuli.hdf5`; read for images only.
+    pub stimuli: PathBuf,
+    /// Vetted captions of `screen-captions`; read for captions only.
+    pub captions: PathBuf,
+    /// CLIP snapshot.
     pub clip: PathBuf,
-    /// Vetted captions; needed for captions only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub captions: Option<PathBuf>,
     /// Folder of cached embeddings.
     pub cache: PathBuf,
     /// Folder of the runs.
     pub runs: PathBuf,
-    /// Checkpoint to continue from, in the folder that it is in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Checkpoint to continue from, in its own folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub resume: Option<PathBuf>,
     /// Where to compute.
-    #[serde(default)]
     pub device: DeviceChoice,
-    /// What to predict.
-    #[serde(default)]
-    pub target: MapperTarget,
-    /// Which caption, for captions.
-    #[serde(default)]
-    pub caption_choice: CaptionChoice,
-    /// Clamp θ of the embeddings; 0: none.
-    #[serde(default = "default_clamp")]
-    pub clamp: f32,
     /// Control experiment.
-    #[serde(default)]
     pub betas: BetasControl,
-    /// Training and validation trials.
-    #[serde(default)]
-    pub split: SplitChoice,
-    /// Sizes of the network.
-    #[serde(default)]
-    pub mapper: MapperSizes,
-    /// Losses, phases, optimiser.
-    #[serde(default)]
-    pub train: MapperTrainConfig,
-}
-
-fn default_clamp() -> f32 {
-    DEFAULT_THRESHOLD
+    /// Which trials belong to training and validation.
+    pub split: SplitConfig,
+    /// Network, targets and training.
+    pub mapper: TrainMapperConfig,
 }
 
 /// What `train-mapper` found.
@@ -183,39 +157,36 @@ pub fn run(
     let started = Instant::now();
     let (device, _) = open(settings.device)?;
     let subject = PreparedSubject::open(&settings.prepared)?;
-    let split = settings.split.split(&subject);
-    for (what, trials) in [("training", &split.train), ("validation", &split.validation)] {
-        if trials.is_empty() {
-            let what = format!("the list of {what} trials of `{}`", settings.prepared.display());
-            return Err(DataError::empty(what, "choose another `split`").into());
-        }
+    let split = settings.split.split(&subject)?;
+    if split.validation.is_empty() {
+        let what = format!("the validation part of `{}`", settings.prepared.display());
+        return Err(DataError::empty(what, "lower `train_fraction`").into());
     }
+    let config = &settings.mapper;
     let RawTargets { embeddings, rows_of_image, image_of_trial, clip_sha256 } = match settings.target {
         MapperTarget::Image => image_embeddings(settings, &subject, &device, progress)?,
         MapperTarget::Caption => caption_embeddings(settings, &subject, &device, progress)?,
     };
     let choice = match settings.target {
         MapperTarget::Image => CaptionChoice::First,
-        MapperTarget::Caption => settings.caption_choice,
+        MapperTarget::Caption => config.caption_choice,
     };
-    let targets =
-        EmbeddingTargets::new(&embeddings, &rows_of_image, &image_of_trial, choice, settings.clamp);
+    let targets = EmbeddingTargets::new(&embeddings, &rows_of_image, &image_of_trial, choice, config.clamp);
     let signal_len = padded_len(subject.num_voxels(), subject.subject());
     let left = padding_left(subject.num_voxels(), signal_len);
-    let MapperSizes { num_down, num_blocks, hidden, fc } = settings.mapper;
+    let MapperSizes { num_down, num_blocks, hidden, fc } = config.network;
     let embed_dim = targets.embed_dim();
-    let mapper = MapperConfig { signal_len, num_down, num_blocks, hidden, fc, embed_dim, sigmoid: false };
-    let snapshot_config = MapperSnapshotConfig {
-        mapper,
+    let network = MapperConfig { signal_len, num_down, num_blocks, hidden, fc, embed_dim, sigmoid: false };
+    let snapshot_config = MapperSnapshot {
+        network,
         target: settings.target,
-        subject: subject.subject().to_string(),
-        selection: subject.provenance().selection.clone(),
         num_voxels: subject.num_voxels(),
         padding_left: left,
-        padding_right: signal_len - subject.num_voxels() - left,
+        subject: subject.subject().to_string(),
+        roi: subject.provenance().selection.join(" + "),
         clip_sha256,
     };
-    let network = snapshot_config.mapper.init::<Diff>(settings.train.seed, &device)?;
+    let network = snapshot_config.network.init::<Diff>(config.train.seed, &device)?;
     let num_parameters = network.num_params();
     let betas = padded_betas(&subject, signal_len, left, &row_order(settings, &subject))?;
 
@@ -227,23 +198,22 @@ pub fn run(
         train: &split.train,
         validation: &split.validation,
         image_ids: &image_ids,
-        config: &settings.train,
+        config: &config.train,
         device: &device,
     };
     let config_json = serde_json::to_value(&snapshot_config)?;
     let outcome = train(
         &task,
         network,
-        &settings.train.plan(),
+        &config.train.plan(),
         &mut EpochRun {
             dir: &dir,
-            kind: MapperSnapshotConfig::KIND,
+            kind: "mapper",
             snapshot_config: &config_json,
             identity: json!({
-                "train": settings.train,
-                "network": snapshot_config,
-                "caption_choice": settings.caption_choice,
-                "clamp": settings.clamp,
+                "mapper": config,
+                "data": snapshot_config,
+                "num_trials": subject.num_trials(),
                 "betas": settings.betas,
                 "split": settings.split,
             }),
@@ -252,7 +222,8 @@ pub fn run(
             should_stop: &interrupt::requested,
             device: &device,
         },
-    )?;
+    )
+    .map_err(cause)?;
     let summary = TrainMapperSummary {
         run_dir: dir.path().to_path_buf(),
         snapshot: dir.join(BEST_FILE),
@@ -261,11 +232,20 @@ pub fn run(
         num_validation_trials: split.validation.len(),
         num_parameters,
         phases: outcome.phases,
-        retrieval: task.evaluate(&outcome.best.valid())?,
+        retrieval: task.evaluate(&outcome.best.valid()).map_err(cause)?,
         seconds: started.elapsed().as_secs_f64(),
     };
     dir.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
+}
+
+/// The cause itself where the trainer only passes it on, so that a caller can see of what kind it is.
+fn cause(error: EpochTrainError) -> anyhow::Error {
+    match error {
+        EpochTrainError::Interrupted(interrupted) => interrupted.into(),
+        EpochTrainError::Run(error) => error.into(),
+        other => other.into(),
+    }
 }
 
 /// The run's folder: a new one with its resolved settings, or the checkpoint's.
@@ -277,7 +257,7 @@ fn run_dir(settings: &TrainMapperSettings, subject: &PreparedSubject) -> anyhow:
         BetasControl::Measured => "",
         BetasControl::Shuffled => "-shuffled",
     };
-    let name = format!("train-mapper-{}-{}{control}", settings.target.name(), subject.subject());
+    let name = format!("train-mapper-{}-{}{control}", settings.target, subject.subject());
     let dir = RunDir::create(&settings.runs, &name)?;
     dir.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
     Ok(dir)
@@ -287,7 +267,7 @@ fn run_dir(settings: &TrainMapperSettings, subject: &PreparedSubject) -> anyhow:
 fn row_order(settings: &TrainMapperSettings, subject: &PreparedSubject) -> Vec<usize> {
     let mut rows: Vec<usize> = (0..subject.num_trials()).collect();
     if settings.betas == BetasControl::Shuffled {
-        rows.shuffle(&mut keyed_rng(settings.train.seed, "shuffle betas", 0));
+        rows.shuffle(&mut keyed_rng(settings.mapper.train.seed, "shuffle betas", 0));
     }
     rows
 }

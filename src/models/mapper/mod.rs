@@ -4,12 +4,10 @@ mod conv;
 mod network;
 mod position_head;
 mod res_block;
-mod snapshot_config;
 mod snapshot;
 
 pub use conv::{SignalConv, SignalConvConfig};
 pub use network::{Mapper, MapperConfig, MapperConfigError};
 pub use position_head::PositionHead;
 pub use res_block::ResBlock;
-pub use snapshot_config::{MapperSnapshotConfig, MapperTarget};
 pub use snapshot::{MapperSnapshot, MapperTarget};
