@@ -1,8 +1,10 @@
 //! One job per file: typed settings in, a summary out. No clap, no printing, no device choice.
 
+mod mapper_embeddings;
 pub mod microstim;
 pub mod reconstruct;
 pub mod report;
+pub mod train_mapper;
 pub mod trial_choice;
 pub mod doctor;
 pub mod prepare;
