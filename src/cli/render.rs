@@ -132,7 +132,8 @@ pub fn error(error: &anyhow::Error) {
         }
     }
     to_stderr(&text);
-    let hint = error.chain().find_map(|cause| cause.downcast_ref::<UsageError>()).and_then(|e| e.hint.clone());
+    let hint =
+        error.chain().find_map(|cause| cause.downcast_ref::<UsageError>()).and_then(|e| e.hint.clone());
     if let Some(hint) = hint {
         to_stderr(&format!("hint: {hint}"));
     }
@@ -191,7 +192,11 @@ mod tests {
 
     #[test]
     fn a_summary_reads_as_lines() {
-        let value = json!({"num_trials": 750, "loss": 0.123456, "roi": {"V1": 3}, "ids": [1, 2], "none": null});
-        assert_eq!(lines_of(&value, ""), ["num trials: 750", "loss: 0.123", "roi, V1: 3", "ids: 1, 2", "none: none"]);
+        let value =
+            json!({"num_trials": 750, "loss": 0.123456, "roi": {"V1": 3}, "ids": [1, 2], "none": null});
+        assert_eq!(
+            lines_of(&value, ""),
+            ["num trials: 750", "loss: 0.123", "roi, V1: 3", "ids: 1, 2", "none: none"]
+        );
     }
 }

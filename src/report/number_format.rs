@@ -39,9 +39,14 @@ mod tests {
 
     #[test]
     fn numbers_keep_three_digits() {
-        for (value, text) in
-            [(0.0, "0"), (0.19916, "0.199"), (12.345, "12.3"), (-2.5, "-2.50"), (1234.0, "1234"), (1e-5, "1.00e-5")]
-        {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.19916, "0.199"),
+            (12.345, "12.3"),
+            (-2.5, "-2.50"),
+            (1234.0, "1234"),
+            (1e-5, "1.00e-5"),
+        ] {
             assert_eq!(number(value), text);
         }
         assert_eq!(number(f64::NAN), "not a number");

@@ -80,7 +80,9 @@ impl Page {
 }
 
 #[derive(Template)]
-#[template(ext = "html", source = r##"<!DOCTYPE html>
+#[template(
+    ext = "html",
+    source = r##"<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -148,7 +150,8 @@ impl Page {
 </main>
 </body>
 </html>
-"##)]
+"##
+)]
 struct PageTemplate<'a> {
     page: &'a Page,
     style: &'a str,
@@ -179,14 +182,19 @@ mod tests {
                         series: vec![Series::new("training", vec![(0.0, 1.0), (1.0, 0.5)])],
                     }))
                     .with(Block::Images(ImageGrid {
-                        rows: vec![("truth".into(), vec![Cell::from_rgb(1, 1, &[255, 0, 0], "trial 3").unwrap()])],
+                        rows: vec![(
+                            "truth".into(),
+                            vec![Cell::from_rgb(1, 1, &[255, 0, 0], "trial 3").unwrap()],
+                        )],
                         caption: "grid".into(),
                     })),
             ],
         };
         let html = page.to_html().unwrap();
         assert!(html.contains("subj01 &#60;phantom&#62;") && html.contains("a &#38; b"), "{html}");
-        for needle in ["retrieval", "of 300", "<svg", "data:image/png;base64,", "trial 3", "prefers-color-scheme"] {
+        for needle in
+            ["retrieval", "of 300", "<svg", "data:image/png;base64,", "trial 3", "prefers-color-scheme"]
+        {
             assert!(html.contains(needle), "{needle}");
         }
         for needle in ["<script", "http://", "https://"] {

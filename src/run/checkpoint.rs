@@ -28,8 +28,8 @@ pub fn save_checkpoint<B: Backend, R: Record<B>>(
 ) -> Result<(), RunError> {
     let state = serde_json::to_vec(state).map_err(|error| RunError::unwritable(path, error))?;
     let recorder = NamedMpkBytesRecorder::<FullPrecisionSettings>::default();
-    let record = Recorder::<B>::record(&recorder, record, ())
-        .map_err(|error| RunError::unwritable(path, error))?;
+    let record =
+        Recorder::<B>::record(&recorder, record, ()).map_err(|error| RunError::unwritable(path, error))?;
     let mut body = Vec::with_capacity(LENGTH_BYTES + state.len() + record.len());
     body.extend_from_slice(&(state.len() as u64).to_le_bytes());
     body.extend_from_slice(&state);
@@ -70,8 +70,9 @@ pub fn load_checkpoint<B: Backend, R: Record<B>, S: DeserializeOwned>(
     let state = serde_json::from_slice(state)
         .map_err(|error| invalid("state", "the state of this kind of run", &error.to_string()))?;
     let recorder = NamedMpkBytesRecorder::<FullPrecisionSettings>::default();
-    let record = Recorder::<B>::load(&recorder, record.to_vec(), device)
-        .map_err(|error| invalid("record", "networks and optimisers of this kind of run", &error.to_string()))?;
+    let record = Recorder::<B>::load(&recorder, record.to_vec(), device).map_err(|error| {
+        invalid("record", "networks and optimisers of this kind of run", &error.to_string())
+    })?;
     Ok((record, state))
 }
 

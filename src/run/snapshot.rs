@@ -71,8 +71,9 @@ impl Snapshot {
             .as_ref()
             .and_then(|entries| entries.get(METADATA_KEY))
             .ok_or_else(|| invalid("metadata", "the entry `mindreader`", "none".into()))?;
-        let header: Header = serde_json::from_str(text)
-            .map_err(|error| invalid("metadata `mindreader`", "kind, config, provenance", error.to_string()))?;
+        let header: Header = serde_json::from_str(text).map_err(|error| {
+            invalid("metadata `mindreader`", "kind, config, provenance", error.to_string())
+        })?;
         if header.kind != kind {
             return Err(invalid("kind", &format!("`{kind}`"), format!("`{}`", header.kind)));
         }
@@ -117,9 +118,9 @@ impl Snapshot {
     pub fn load_into<B: Backend, M: Module<B>>(&self, module: M) -> Result<M, RunError> {
         let mut module = module;
         let mut store = SafetensorsStore::from_bytes(Some(self.bytes.clone()));
-        let result = module
-            .load_from(&mut store)
-            .map_err(|error| RunError::invalid(&self.path, "weights", "every tensor of the network", error))?;
+        let result = module.load_from(&mut store).map_err(|error| {
+            RunError::invalid(&self.path, "weights", "every tensor of the network", error)
+        })?;
         match result.unused.first() {
             Some(name) => {
                 Err(RunError::invalid(&self.path, format!("tensor `{name}`"), "no such tensor", "one"))

@@ -62,9 +62,7 @@ pub fn modulated_pointwise_conv<B: Backend>(
     let [batch, channels, height, width] = x.dims();
     let out = weight.dims()[0];
     let kernels = weight.reshape([1, out, channels]) * styles.reshape([batch, 1, channels]);
-    kernels
-        .matmul(x.reshape([batch, channels, height * width]))
-        .reshape([batch, out, height, width])
+    kernels.matmul(x.reshape([batch, channels, height * width])).reshape([batch, out, height, width])
 }
 
 #[cfg(test)]
@@ -89,8 +87,8 @@ mod tests {
             (
                 Resampling::Up2,
                 vec![
-                    0.368985, 0.862511, 1.298022, 1.274041, 0.912019, 1.600481, 2.001181, 1.768342,
-                    1.520031, 2.176004, 2.237888, 1.708005, 1.701043, 2.185287, 1.957088, 1.297248,
+                    0.368985, 0.862511, 1.298022, 1.274041, 0.912019, 1.600481, 2.001181, 1.768342, 1.520031,
+                    2.176004, 2.237888, 1.708005, 1.701043, 2.185287, 1.957088, 1.297248,
                 ],
             ),
         ] {

@@ -30,10 +30,7 @@ pub fn crop_and_resize<B: Backend>(x: Tensor<B, 4>, crop: SquareCrop, size: usiz
     let columns = Tensor::<B, 2>::from_data(TensorData::new(columns, [size, width]), &device);
     let planes = batch * channels;
     let resized = rows.matmul(x.reshape([planes, height, width])); // [P, size, width]
-    resized
-        .reshape([planes * size, width])
-        .matmul(columns.transpose())
-        .reshape([batch, channels, size, size])
+    resized.reshape([planes * size, width]).matmul(columns.transpose()).reshape([batch, channels, size, size])
 }
 
 /// Resizes the whole image to `size` × `size`.

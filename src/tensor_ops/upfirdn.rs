@@ -185,8 +185,8 @@ mod tests {
         assert_values(
             upsample2(image(&[1.0, 2.0, 3.0, 4.0], 2), &filter),
             &[
-                0.5625, 0.9375, 1.3125, 1.125, 1.125, 1.75, 2.25, 1.875, 1.875, 2.75, 3.25, 2.625,
-                1.6875, 2.4375, 2.8125, 2.25,
+                0.5625, 0.9375, 1.3125, 1.125, 1.125, 1.75, 2.25, 1.875, 1.875, 2.75, 3.25, 2.625, 1.6875,
+                2.4375, 2.8125, 2.25,
             ],
         );
         let ramp: Vec<f32> = (0..16).map(|i| i as f32).collect();
@@ -195,10 +195,8 @@ mod tests {
 
     /// The definition, step by step: stuff, pad, convolve, decimate.
     fn by_definition(x: &[f32], taps: &[f32], plan: AxisPlan) -> Vec<f32> {
-        let stuffed: Vec<f32> = x
-            .iter()
-            .flat_map(|&v| std::iter::once(v).chain(std::iter::repeat_n(0.0, plan.up - 1)))
-            .collect();
+        let stuffed: Vec<f32> =
+            x.iter().flat_map(|&v| std::iter::once(v).chain(std::iter::repeat_n(0.0, plan.up - 1))).collect();
         let len = stuffed.len() as isize + plan.pad_before + plan.pad_after;
         let padded: Vec<f32> = (0..len)
             .map(|i| i - plan.pad_before)

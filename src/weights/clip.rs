@@ -128,8 +128,12 @@ pub fn foreign_tensors(naming: ClipNaming, path: &str) -> Option<ForeignTensors>
         };
         let orientation = if field == "weight" { Transposed } else { AsStored };
         return match layer {
-            "attention_norm" => one(&format!("{prefix}.{}.{}", pick("ln_1", "layer_norm1"), norm(field)?), AsStored),
-            "perceptron_norm" => one(&format!("{prefix}.{}.{}", pick("ln_2", "layer_norm2"), norm(field)?), AsStored),
+            "attention_norm" => {
+                one(&format!("{prefix}.{}.{}", pick("ln_1", "layer_norm1"), norm(field)?), AsStored)
+            }
+            "perceptron_norm" => {
+                one(&format!("{prefix}.{}.{}", pick("ln_2", "layer_norm2"), norm(field)?), AsStored)
+            }
             "query_key_value" if openai => one(&format!("{prefix}.attn.in_proj_{field}"), orientation),
             "query_key_value" => {
                 let names = ["q", "k", "v"].map(|part| format!("{prefix}.self_attn.{part}_proj.{field}"));
@@ -198,8 +202,10 @@ impl Filler<'_> {
         let (mut rows, mut columns) = (0, 1);
         let mut fits = true;
         for name in &foreign.names {
-            let (values, shape) = (self.lookup)(name)
-                .ok_or_else(|| ClipImportError::Missing { name: name.clone(), parameter: parameter.into() })?;
+            let (values, shape) = (self.lookup)(name).ok_or_else(|| ClipImportError::Missing {
+                name: name.clone(),
+                parameter: parameter.into(),
+            })?;
             let width = shape.iter().skip(1).product();
             fits &= rows == 0 || width == columns;
             fits &= values.len() == shape.iter().product::<usize>();

@@ -40,7 +40,9 @@ impl Filter {
     }
 
     fn weight(self, x: f64) -> f64 {
-        let sinc = |x: f64| if x == 0.0 { 1.0 } else { (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x) };
+        let sinc = |x: f64| {
+            if x == 0.0 { 1.0 } else { (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x) }
+        };
         let distance = x.abs();
         match self {
             Self::Box => f64::from(x > -0.5 && x <= 0.5),
@@ -219,7 +221,8 @@ mod tests {
     /// The picture that the expected values were made from with Pillow 11.3.0 (`Image.resize`).
     fn picture(width: u32, height: u32) -> RgbImage {
         RgbImage::from_fn(width, height, |x, y| {
-            let value = |c: u32| ((x * x * (7 + c) + y * (31 + 5 * c) * (x + 1) + c * 97) ^ (x * y * 3)) % 256;
+            let value =
+                |c: u32| ((x * x * (7 + c) + y * (31 + 5 * c) * (x + 1) + c * 97) ^ (x * y * 3)) % 256;
             image::Rgb([0, 1, 2].map(|c| value(c) as u8))
         })
     }
@@ -233,28 +236,57 @@ mod tests {
     #[test]
     fn every_filter_equals_pillow_in_every_byte() {
         let small: [(Filter, [u8; 18]); 5] = [
-            (Filter::Box, [84, 157, 138, 120, 132, 137, 146, 115, 89, 150, 100, 139, 93, 108, 117, 104, 105, 151]),
-            (Filter::Bilinear, [94, 155, 132, 122, 133, 128, 137, 106, 112, 135, 121, 130, 115, 109, 139, 100, 113, 131]),
-            (Filter::Hamming, [89, 160, 131, 113, 131, 128, 142, 107, 106, 141, 118, 127, 111, 110, 131, 95, 114, 141]),
-            (Filter::Bicubic, [88, 160, 132, 123, 133, 129, 143, 107, 106, 140, 119, 131, 112, 108, 141, 99, 109, 132]),
-            (Filter::Lanczos, [85, 164, 132, 127, 134, 129, 145, 105, 105, 143, 120, 130, 111, 106, 145, 98, 108, 131]),
+            (
+                Filter::Box,
+                [84, 157, 138, 120, 132, 137, 146, 115, 89, 150, 100, 139, 93, 108, 117, 104, 105, 151],
+            ),
+            (
+                Filter::Bilinear,
+                [94, 155, 132, 122, 133, 128, 137, 106, 112, 135, 121, 130, 115, 109, 139, 100, 113, 131],
+            ),
+            (
+                Filter::Hamming,
+                [89, 160, 131, 113, 131, 128, 142, 107, 106, 141, 118, 127, 111, 110, 131, 95, 114, 141],
+            ),
+            (
+                Filter::Bicubic,
+                [88, 160, 132, 123, 133, 129, 143, 107, 106, 140, 119, 131, 112, 108, 141, 99, 109, 132],
+            ),
+            (
+                Filter::Lanczos,
+                [85, 164, 132, 127, 134, 129, 145, 105, 105, 143, 120, 130, 111, 106, 145, 98, 108, 131],
+            ),
         ];
         for (filter, expected) in small {
             assert_eq!(resize_pil(&picture(9, 7), 3, 2, filter).as_raw(), &expected, "{filter:?}");
         }
         // FNV-1a of 97 × 61 at (40, 33), (130, 61), (97, 20), (201, 15): smaller, wider, one pass each, both ways.
         let large: [(Filter, [u64; 4]); 5] = [
-            (Filter::Box, [0x0908_194f_8ffb_37e6, 0x91e0_a5a7_58b8_b8e3, 0x7eda_5376_1060_f97b, 0xef71_12a0_10c9_0365]),
-            (Filter::Bilinear, [0x17c9_358c_64e0_3ae2, 0xfc93_4a2e_66c5_8afb, 0xdfb1_c22b_fcb6_b202, 0xe107_3849_60d5_6261]),
-            (Filter::Hamming, [0xbbab_d981_50a8_d033, 0x241f_a6e5_741f_cb6c, 0x51b6_200a_32f0_8937, 0xa1a0_5b02_1f19_706d]),
-            (Filter::Bicubic, [0x3982_88ba_7847_875b, 0x54cf_b002_801a_56b7, 0x67e9_7101_9e66_254f, 0xd19c_9ce3_a877_b95e]),
-            (Filter::Lanczos, [0xc0d9_d06b_dc7a_9bd8, 0x5452_62a2_7657_7f41, 0x8e70_c33c_6ee0_e76e, 0x6cfe_d783_c80c_4124]),
+            (
+                Filter::Box,
+                [0x0908_194f_8ffb_37e6, 0x91e0_a5a7_58b8_b8e3, 0x7eda_5376_1060_f97b, 0xef71_12a0_10c9_0365],
+            ),
+            (
+                Filter::Bilinear,
+                [0x17c9_358c_64e0_3ae2, 0xfc93_4a2e_66c5_8afb, 0xdfb1_c22b_fcb6_b202, 0xe107_3849_60d5_6261],
+            ),
+            (
+                Filter::Hamming,
+                [0xbbab_d981_50a8_d033, 0x241f_a6e5_741f_cb6c, 0x51b6_200a_32f0_8937, 0xa1a0_5b02_1f19_706d],
+            ),
+            (
+                Filter::Bicubic,
+                [0x3982_88ba_7847_875b, 0x54cf_b002_801a_56b7, 0x67e9_7101_9e66_254f, 0xd19c_9ce3_a877_b95e],
+            ),
+            (
+                Filter::Lanczos,
+                [0xc0d9_d06b_dc7a_9bd8, 0x5452_62a2_7657_7f41, 0x8e70_c33c_6ee0_e76e, 0x6cfe_d783_c80c_4124],
+            ),
         ];
         for (filter, expected) in large {
             let sizes = [(40, 33), (130, 61), (97, 20), (201, 15)];
-            let found = sizes.map(|(width, height)| {
-                fnv(resize_pil(&picture(97, 61), width, height, filter).as_raw())
-            });
+            let found = sizes
+                .map(|(width, height)| fnv(resize_pil(&picture(97, 61), width, height, filter).as_raw()));
             assert_eq!(found, expected, "{filter:?}");
         }
     }

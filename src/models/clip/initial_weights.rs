@@ -29,7 +29,9 @@ enum Draw {
     /// Norms and biases: as built.
     Keep,
     Constant(f64),
-    Normal { deviation: f64 },
+    Normal {
+        deviation: f64,
+    },
 }
 
 impl Drawer<'_> {

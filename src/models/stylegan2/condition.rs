@@ -92,8 +92,7 @@ impl<B: Backend> StyleCode<B> {
             .collect();
         let code_dim = if heads.is_empty() { 0 } else { config.code_dim };
         let options = LinearOptions { bias: 1.0, ..LinearOptions::default() };
-        let affine =
-            EqualizedLinear::init(code_dim + config.w_dim, channels, options, &init.child("affine"));
+        let affine = EqualizedLinear::init(code_dim + config.w_dim, channels, options, &init.child("affine"));
         Self { heads, affine }
     }
 

@@ -26,8 +26,7 @@ impl<B: Backend> DiscriminatorBlock<B> {
         let outputs = config.channels(resolution / 2);
         let root_half = 0.5_f64.sqrt();
         let lrelu = BiasAct::new(LEAKY_RELU).with_clamp(config.clamp());
-        let conv0 =
-            ConvOptions { kernel: 3, resampling: Resampling::Keep, bias_act: lrelu, has_bias: true };
+        let conv0 = ConvOptions { kernel: 3, resampling: Resampling::Keep, bias_act: lrelu, has_bias: true };
         let conv1 = ConvOptions {
             resampling: Resampling::Down2,
             bias_act: lrelu.with_extra_gain(root_half),
@@ -63,11 +62,7 @@ pub struct Discriminator<B: Backend> {
 
 impl DiscriminatorConfig {
     /// A network with weights drawn from `seed`.
-    pub fn init<B: Backend>(
-        &self,
-        seed: u64,
-        device: &B::Device,
-    ) -> Result<Discriminator<B>, ConfigError> {
+    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Discriminator<B>, ConfigError> {
         self.validate()?;
         let init = WeightInit::new(seed, "discriminator", device);
         let fromrgb = ConvOptions {
@@ -109,11 +104,7 @@ impl<B: Backend> Discriminator<B> {
     ///
     /// # Shapes
     /// - pixels_pm1: `[batch, image_channels, resolution, resolution]`, the batch a multiple of the deviation group
-    pub fn forward(
-        &self,
-        pixels_pm1: Tensor<B, 4>,
-        condition: &Condition<B>,
-    ) -> DiscriminatorOutput<B> {
+    pub fn forward(&self, pixels_pm1: Tensor<B, 4>, condition: &Condition<B>) -> DiscriminatorOutput<B> {
         let x = self.fromrgb.forward(pixels_pm1);
         let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
         self.epilogue.forward(x, condition)

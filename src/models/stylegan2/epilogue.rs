@@ -98,11 +98,7 @@ impl<B: Backend> Epilogue<B> {
     }
 
     /// Mean over the heads of `⟨embedding, condition⟩`: `[1, 1]` or `[batch, 1]`.
-    fn alignment(
-        &self,
-        embeddings: &[Tensor<B, 2>],
-        condition: &Condition<B>,
-    ) -> Option<Tensor<B, 2>> {
+    fn alignment(&self, embeddings: &[Tensor<B, 2>], condition: &Condition<B>) -> Option<Tensor<B, 2>> {
         if self.projection == ProjectionTerm::Off {
             return None;
         }

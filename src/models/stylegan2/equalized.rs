@@ -40,12 +40,7 @@ pub struct EqualizedLinear<B: Backend> {
 }
 
 impl<B: Backend> EqualizedLinear<B> {
-    pub(super) fn init(
-        inputs: usize,
-        outputs: usize,
-        options: LinearOptions,
-        init: &WeightInit<B>,
-    ) -> Self {
+    pub(super) fn init(inputs: usize, outputs: usize, options: LinearOptions, init: &WeightInit<B>) -> Self {
         Self {
             weight: init.normal("weight", [outputs, inputs], 1.0 / options.lr_multiplier),
             bias: Some(init.constant([outputs], options.bias)),
@@ -77,11 +72,7 @@ impl<B: Backend> EqualizedLinear<B> {
         // The product is smaller than the weight: scale it instead.
         let y = x.matmul(weight.transpose()).mul_scalar(scale);
         let bias = self.bias.as_ref().map(|bias| {
-            if self.lr_multiplier == 1.0 {
-                bias.val()
-            } else {
-                bias.val().mul_scalar(self.lr_multiplier)
-            }
+            if self.lr_multiplier == 1.0 { bias.val() } else { bias.val().mul_scalar(self.lr_multiplier) }
         });
         BiasAct::new(self.activation).apply(y, bias)
     }
@@ -108,12 +99,7 @@ pub struct EqualizedConv<B: Backend> {
 }
 
 impl<B: Backend> EqualizedConv<B> {
-    pub(super) fn init(
-        inputs: usize,
-        outputs: usize,
-        options: ConvOptions,
-        init: &WeightInit<B>,
-    ) -> Self {
+    pub(super) fn init(inputs: usize, outputs: usize, options: ConvOptions, init: &WeightInit<B>) -> Self {
         let kernel = options.kernel;
         Self {
             weight: init.normal("weight", [outputs, inputs, kernel, kernel], 1.0),

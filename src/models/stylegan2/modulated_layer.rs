@@ -107,12 +107,7 @@ impl<B: Backend> ToRgb<B> {
 
     /// # Shapes
     /// - x: `[batch, in, r, r]`, w: `[batch, w_dim]`, output: `[batch, image_channels, r, r]`
-    pub(super) fn forward(
-        &self,
-        x: Tensor<B, 4>,
-        w: Tensor<B, 2>,
-        condition: &Condition<B>,
-    ) -> Tensor<B, 4> {
+    pub(super) fn forward(&self, x: Tensor<B, 4>, w: Tensor<B, 2>, condition: &Condition<B>) -> Tensor<B, 4> {
         let y = modulated_pointwise_conv(x, self.weight.val(), self.styles(w, condition));
         self.bias_act.apply(y, Some(self.bias.val()))
     }

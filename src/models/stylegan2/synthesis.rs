@@ -52,12 +52,7 @@ impl<B: Backend> SynthesisNetwork<B> {
     ///
     /// # Shapes
     /// - ws: `[batch, num_ws, w_dim]`, output: `[batch, image_channels, resolution, resolution]`
-    pub fn forward(
-        &self,
-        ws: Tensor<B, 3>,
-        condition: &Condition<B>,
-        noise: &Noise<B>,
-    ) -> Tensor<B, 4> {
+    pub fn forward(&self, ws: Tensor<B, 3>, condition: &Condition<B>, noise: &Noise<B>) -> Tensor<B, 4> {
         let batch = ws.dims()[0];
         let filter = FirFilter::resampling();
         let mut codes = StyleCodes { ws, next: 0 };

@@ -140,7 +140,9 @@ mod tests {
             let shares = scene.crop_shares(&scene.regions());
             let total: f32 = shares.things.iter().chain(&shares.stuff).map(|(_, share)| share).sum();
             assert!((total - 1.0).abs() < 1e-3, "scene {index}: {total}");
-            assert!(shares.faces + shares.letters <= shares.things.iter().map(|(_, share)| share).sum::<f32>());
+            assert!(
+                shares.faces + shares.letters <= shares.things.iter().map(|(_, share)| share).sum::<f32>()
+            );
         }
     }
 
@@ -153,7 +155,11 @@ mod tests {
             assert!((stuff.iter().map(|kind| kind.area).sum::<f64>() - pixels).abs() < 0.5);
             for instance in &instances {
                 let [x, y, w, h] = instance.bounding_box;
-                assert!(instance.area <= w * h && x + w <= f64::from(scene.size.0) && y + h <= f64::from(scene.size.1));
+                assert!(
+                    instance.area <= w * h
+                        && x + w <= f64::from(scene.size.0)
+                        && y + h <= f64::from(scene.size.1)
+                );
                 assert!(instance.polygons.iter().all(|ring| ring.len() >= 6));
             }
         }

@@ -52,7 +52,8 @@ impl Scene {
             format!("{} {setting}.", phrase(first, Detail::Name)),
         ];
         if let Some(second) = self.placed.get(1) {
-            partial[0] = format!("{} and {}.", phrase(first, Detail::Name), lower(&phrase(second, Detail::Name)));
+            partial[0] =
+                format!("{} and {}.", phrase(first, Detail::Name), lower(&phrase(second, Detail::Name)));
         }
         let generic = if place.is_outdoor() {
             ["A photo taken outside.", "An outdoor scene in daylight.", "A view of the outdoors."]
@@ -61,10 +62,8 @@ impl Scene {
         };
         let graded = |text: String, quality| SceneCaption { text, quality };
         let [complete, reworded] = specific;
-        let mut captions = vec![
-            graded(complete, CaptionQuality::Specific),
-            graded(reworded, CaptionQuality::Specific),
-        ];
+        let mut captions =
+            vec![graded(complete, CaptionQuality::Specific), graded(reworded, CaptionQuality::Specific)];
         captions.extend(partial.into_iter().map(|text| graded(text, CaptionQuality::Partial)));
         captions.push(graded(pick(&generic, &mut rng).to_string(), CaptionQuality::Generic));
         captions
@@ -138,7 +137,9 @@ fn setting(place: Place, rng: &mut ChaCha12Rng) -> &'static str {
         Place::Meadow => &["on a grassy field", "in a green meadow", "on the grass"],
         Place::Beach => &["on a sandy beach", "at the beach by the sea", "on the sand near the water"],
         Place::Sea => &["on the open sea", "above the blue water", "out on the ocean"],
-        Place::Snowfield => &["in the snow with mountains behind", "on a snowy field", "in a winter landscape"],
+        Place::Snowfield => {
+            &["in the snow with mountains behind", "on a snowy field", "in a winter landscape"]
+        }
         Place::Street => &["on a city street", "on the road in front of buildings", "in the middle of town"],
         Place::Sky => &["in the sky", "high up in the air", "against the sky"],
         Place::BrickYard => &["in front of a brick wall", "by a brick wall", "against a wall of bricks"],
@@ -170,7 +171,11 @@ mod tests {
                 assert!(captions[0].text.contains(noun), "`{}` lacks {noun}", captions[0].text);
             }
             for caption in &captions {
-                assert!(caption.text.ends_with('.') && caption.text.starts_with(char::is_uppercase), "{}", caption.text);
+                assert!(
+                    caption.text.ends_with('.') && caption.text.starts_with(char::is_uppercase),
+                    "{}",
+                    caption.text
+                );
             }
         }
     }

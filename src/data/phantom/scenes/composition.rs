@@ -58,24 +58,52 @@ pub struct Scene {
 fn cast(place: Place) -> &'static [(Thing, u32, f32)] {
     use Thing::*;
     match place {
-        Place::Meadow => {
-            &[(Person, 5, 0.62), (Dog, 4, 0.4), (Cat, 2, 0.36), (Bird, 2, 0.3), (Ball, 3, 0.2), (Umbrella, 2, 0.66), (Portrait, 3, 0.8)]
-        }
-        Place::Beach => &[(Person, 5, 0.6), (Umbrella, 4, 0.66), (Dog, 3, 0.38), (Ball, 3, 0.2), (Chair, 2, 0.42), (Portrait, 2, 0.8)],
+        Place::Meadow => &[
+            (Person, 5, 0.62),
+            (Dog, 4, 0.4),
+            (Cat, 2, 0.36),
+            (Bird, 2, 0.3),
+            (Ball, 3, 0.2),
+            (Umbrella, 2, 0.66),
+            (Portrait, 3, 0.8),
+        ],
+        Place::Beach => &[
+            (Person, 5, 0.6),
+            (Umbrella, 4, 0.66),
+            (Dog, 3, 0.38),
+            (Ball, 3, 0.2),
+            (Chair, 2, 0.42),
+            (Portrait, 2, 0.8),
+        ],
         Place::Sea => &[(Boat, 8, 0.5), (Bird, 3, 0.3)],
         Place::Snowfield => &[(Person, 5, 0.6), (Dog, 3, 0.4), (Bird, 2, 0.28), (Portrait, 2, 0.8)],
         Place::Street => {
             &[(Car, 6, 0.34), (Bus, 5, 0.46), (StopSign, 5, 0.76), (Person, 4, 0.55), (Dog, 1, 0.3)]
         }
         Place::Sky => &[(Airplane, 6, 0.42), (Bird, 5, 0.38)],
-        Place::BrickYard => {
-            &[(Cat, 3, 0.42), (Dog, 2, 0.42), (Chair, 3, 0.5), (StopSign, 3, 0.76), (Clock, 2, 0.34), (Person, 3, 0.66), (Ball, 2, 0.22), (Portrait, 3, 0.8)]
-        }
-        Place::LivingRoom => {
-            &[(Person, 4, 0.66), (Cat, 4, 0.42), (Dog, 3, 0.42), (Chair, 4, 0.52), (Clock, 3, 0.3), (Ball, 2, 0.2), (Portrait, 3, 0.8)]
-        }
+        Place::BrickYard => &[
+            (Cat, 3, 0.42),
+            (Dog, 2, 0.42),
+            (Chair, 3, 0.5),
+            (StopSign, 3, 0.76),
+            (Clock, 2, 0.34),
+            (Person, 3, 0.66),
+            (Ball, 2, 0.22),
+            (Portrait, 3, 0.8),
+        ],
+        Place::LivingRoom => &[
+            (Person, 4, 0.66),
+            (Cat, 4, 0.42),
+            (Dog, 3, 0.42),
+            (Chair, 4, 0.52),
+            (Clock, 3, 0.3),
+            (Ball, 2, 0.2),
+            (Portrait, 3, 0.8),
+        ],
         Place::Kitchen => &[(Pizza, 6, 0.5), (Apple, 6, 0.34), (Clock, 2, 0.32), (Cat, 2, 0.46)],
-        Place::Bedroom => &[(Bed, 7, 0.4), (Cat, 3, 0.36), (Person, 3, 0.64), (Clock, 2, 0.28), (Chair, 2, 0.46)],
+        Place::Bedroom => {
+            &[(Bed, 7, 0.4), (Cat, 3, 0.36), (Person, 3, 0.64), (Clock, 2, 0.28), (Chair, 2, 0.46)]
+        }
     }
 }
 
@@ -93,16 +121,12 @@ impl Scene {
         let (low, high) = place.horizon_range();
         // The ground line lies within the crop, so that it looks alike in both formats.
         let horizon = crop_origin.1 as f32 + side as f32 * (low + (high - low) * rng.random::<f32>());
-        let backdrop = Backdrop {
-            place,
-            horizon,
-            size: (size.0 as f32, size.1 as f32),
-            seed: rng.random(),
-        };
+        let backdrop = Backdrop { place, horizon, size: (size.0 as f32, size.1 as f32), seed: rng.random() };
         let brightness = rng.random_range(0.72..1.08);
         let warmth: f32 = rng.random_range(-0.1..0.1);
         let light = [brightness * (1.0 + warmth), brightness, brightness * (1.0 - warmth)];
-        let frame = Frame { origin: (crop_origin.0 as f32, crop_origin.1 as f32), side: side as f32, horizon };
+        let frame =
+            Frame { origin: (crop_origin.0 as f32, crop_origin.1 as f32), side: side as f32, horizon };
         let (placed, relation) = frame.arrange(place, &mut rng);
         Self { size, crop_origin, backdrop, placed, relation, light }
     }

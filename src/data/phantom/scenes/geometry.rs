@@ -45,7 +45,8 @@ impl Outline {
         let (x0, x1) = (from.x.min(to.x), from.x.max(to.x));
         let (y0, y1) = (from.y.min(to.y), from.y.max(to.y));
         let r = radius.min((x1 - x0) / 2.0).min((y1 - y0) / 2.0);
-        let corners = [(x1 - r, y1 - r, 0.0), (x0 + r, y1 - r, 0.25), (x0 + r, y0 + r, 0.5), (x1 - r, y0 + r, 0.75)];
+        let corners =
+            [(x1 - r, y1 - r, 0.0), (x0 + r, y1 - r, 0.25), (x0 + r, y0 + r, 0.5), (x1 - r, y0 + r, 0.75)];
         let points: Vec<Point> = corners
             .iter()
             .flat_map(|&(cx, cy, start)| {
@@ -100,7 +101,8 @@ impl Outline {
         let n = points.len();
         let mut curve = Vec::with_capacity(n * STEPS);
         for i in 0..n {
-            let [p0, p1, p2, p3] = [points[(i + n - 1) % n], points[i], points[(i + 1) % n], points[(i + 2) % n]];
+            let [p0, p1, p2, p3] =
+                [points[(i + n - 1) % n], points[i], points[(i + 1) % n], points[(i + 2) % n]];
             for step in 0..STEPS {
                 let t = step as f32 / STEPS as f32;
                 let blend = |a: f32, b: f32, c: f32, d: f32| {

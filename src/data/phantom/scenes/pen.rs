@@ -70,7 +70,8 @@ impl Paint {
         let u = (p.x - low.x) / (high.x - low.x).max(1e-6) * 2.0 - 1.0;
         let v = (p.y - low.y) / (high.y - low.y).max(1e-6) * 2.0 - 1.0;
         let ball = 0.5 - 0.5 * ((u + 0.35).powi(2) + (v + 0.4).powi(2)).min(2.0);
-        let brightness = self.texture.brightness(p, seed, pixel) * (1.0 - self.shade * 0.5 * v + self.round * ball);
+        let brightness =
+            self.texture.brightness(p, seed, pixel) * (1.0 - self.shade * 0.5 * v + self.round * ball);
         (self.colour.scaled(brightness), self.opacity)
     }
 }

@@ -153,7 +153,8 @@ impl Painter<'_> {
             let y = self.rng.random_range(0.06..0.75) * bottom;
             let r = self.rng.random_range(0.03..0.07) * width;
             let white = Paint::flat(Colour::hex(0xfa_fafc)).shaded(0.12).opacity(0.85);
-            let puffs = [(-1.5, 0.15, 0.7), (-0.6, -0.25, 1.0), (0.5, -0.1, 0.9), (1.4, 0.2, 0.65), (0.0, 0.25, 1.0)];
+            let puffs =
+                [(-1.5, 0.15, 0.7), (-0.6, -0.25, 1.0), (0.5, -0.1, 0.9), (1.4, 0.2, 0.65), (0.0, 0.25, 1.0)];
             for (dx, dy, size) in puffs {
                 let puff = Outline::ellipse(at(x + dx * r, y + dy * r * 0.6), r * size, r * size * 0.55, 0.0);
                 if y + dy * r * 0.6 + r * size * 0.55 < bottom {
@@ -176,9 +177,8 @@ impl Painter<'_> {
                 2,
                 Paint::flat(Colour::hex(0x5a_4028)),
             );
-            let crown = Paint::flat(leaves)
-                .shaded(0.4)
-                .textured(Texture::Grain { size: size * 0.4, strength: 0.35 });
+            let crown =
+                Paint::flat(leaves).shaded(0.4).textured(Texture::Grain { size: size * 0.4, strength: 0.35 });
             for (dx, dy, r) in [(-0.3, 0.95, 0.4), (0.3, 1.0, 0.38), (0.0, 1.3, 0.45)] {
                 self.fill(&Outline::circle(at(x + dx * size, horizon - dy * size), r * size), 2, crown);
             }
@@ -222,9 +222,14 @@ impl Painter<'_> {
             let x = self.rng.random_range(0.0..width);
             let rise = self.rng.random_range(0.25..0.6) * horizon;
             let base = rise * self.rng.random_range(0.9..1.5);
-            let rock = Paint::flat(Colour::hex(0x78_8496)).textured(Texture::Grain { size: 40.0, strength: 0.25 });
+            let rock =
+                Paint::flat(Colour::hex(0x78_8496)).textured(Texture::Grain { size: 40.0, strength: 0.25 });
             let peak = at(x, horizon - rise);
-            self.fill(&Outline::polygon([at(x - base, horizon + 2.0), peak, at(x + base, horizon + 2.0)]), 2, rock);
+            self.fill(
+                &Outline::polygon([at(x - base, horizon + 2.0), peak, at(x + base, horizon + 2.0)]),
+                2,
+                rock,
+            );
             let cap = [
                 peak,
                 at(x - base * 0.3, horizon - rise * 0.7),
@@ -309,7 +314,11 @@ impl Painter<'_> {
         let y = sill - h - self.rng.random_range(0.1..0.2) * height;
         let frame = Paint::flat(Colour::hex(0xf4_f2ee));
         self.fill(&Outline::rectangle(at(x - 8.0, y - 8.0), at(x + w + 8.0, y + h + 8.0)), 1, frame);
-        self.fill(&Outline::rectangle(at(x, y), at(x + w, y + h)), 1, Paint::flat(Colour::hex(0x9c_c6ea)).shaded(-0.2));
+        self.fill(
+            &Outline::rectangle(at(x, y), at(x + w, y + h)),
+            1,
+            Paint::flat(Colour::hex(0x9c_c6ea)).shaded(-0.2),
+        );
         self.fill(&Outline::rectangle(at(x + w / 2.0 - 3.0, y), at(x + w / 2.0 + 3.0, y + h)), 1, frame);
         self.fill(&Outline::rectangle(at(x, y + h / 2.0 - 3.0), at(x + w, y + h / 2.0 + 3.0)), 1, frame);
     }

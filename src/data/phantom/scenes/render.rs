@@ -109,7 +109,8 @@ mod tests {
             let regions = scene.regions();
             assert!(regions.iter().all(|region| *region != 0), "scene {index} has unpainted pixels");
             for (instance, placed) in scene.placed.iter().enumerate() {
-                let pixels = regions.iter().filter(|region| **region % 32 == instance as u8 + 1 && **region < 128);
+                let pixels =
+                    regions.iter().filter(|region| **region % 32 == instance as u8 + 1 && **region < 128);
                 if pixels.count() > 100 {
                     seen.insert(placed.thing);
                 }

@@ -31,24 +31,28 @@ impl Texture {
     pub fn brightness(self, p: Point, seed: u32, pixel: f32) -> f32 {
         match self {
             Self::Plain => 1.0,
-            Self::Grain { size, strength } => 1.0 + strength * fractal(p.x / size, p.y / size, seed, pixel / size),
+            Self::Grain { size, strength } => {
+                1.0 + strength * fractal(p.x / size, p.y / size, seed, pixel / size)
+            }
             Self::Blades { size, strength } => {
                 1.0 + strength * fractal(p.x / size * 2.5, p.y / size * 0.7, seed, pixel / size * 2.5)
             }
             Self::Bricks { height } => {
                 let course = (p.y / height).floor();
                 let along = p.x / (height * 2.2) + if course as i32 % 2 == 0 { 0.0 } else { 0.5 };
-                let joint = joint(p.y / height, 0.12, pixel / height)
-                    .max(joint(along, 0.05, pixel / (height * 2.2)));
+                let joint =
+                    joint(p.y / height, 0.12, pixel / height).max(joint(along, 0.05, pixel / (height * 2.2)));
                 let tone = lattice(along.floor() as i32, course as i32, seed) * 0.16;
                 (1.0 + tone) * (1.0 - joint) + 1.45 * joint
             }
             Self::Planks { width } => {
                 let board = (p.y / width).floor();
                 let along = p.x / (width * 7.0) + lattice(0, board as i32, seed) * 3.0;
-                let joint = joint(p.y / width, 0.06, pixel / width).max(joint(along, 0.01, pixel / (width * 7.0)));
+                let joint =
+                    joint(p.y / width, 0.06, pixel / width).max(joint(along, 0.01, pixel / (width * 7.0)));
                 let tone = lattice(along.floor() as i32, board as i32, seed.wrapping_add(7)) * 0.16;
-                let fibre = 0.1 * fractal(p.x / (width * 2.5), p.y / (width * 0.25), seed, pixel / (width * 0.25));
+                let fibre =
+                    0.1 * fractal(p.x / (width * 2.5), p.y / (width * 0.25), seed, pixel / (width * 0.25));
                 (1.0 + tone + fibre) * (1.0 - 0.55 * joint)
             }
             Self::Tiles { size } => {
@@ -59,7 +63,8 @@ impl Texture {
             Self::Waves { horizon } => {
                 let depth = (p.y - horizon).max(1.0);
                 let rows = 26.0 * depth.ln();
-                let swell = fractal(p.x / (8.0 + depth * 0.5), rows * 0.22, seed, pixel / (4.0 + depth * 0.2));
+                let swell =
+                    fractal(p.x / (8.0 + depth * 0.5), rows * 0.22, seed, pixel / (4.0 + depth * 0.2));
                 1.0 + 0.22 * swell
             }
             Self::Stripes { width } => {
@@ -86,7 +91,9 @@ fn fractal(x: f32, y: f32, seed: u32, pixel: f32) -> f32 {
     for octave in 0..4 {
         let weight = (1.5 - frequency * pixel * 2.0).clamp(0.0, 1.0);
         if weight > 0.0 {
-            sum += weight * amplitude * smooth_noise(x * frequency, y * frequency, seed.wrapping_add(octave * 101));
+            sum += weight
+                * amplitude
+                * smooth_noise(x * frequency, y * frequency, seed.wrapping_add(octave * 101));
         }
         frequency *= 2.1;
         amplitude *= 0.6;

@@ -47,7 +47,10 @@ pub fn draw_dog(pen: &mut Pen, look: &Look) {
     pen.fill(&Outline::ellipse(at(0.8, 0.845), 0.045, 0.036, 0.0), Paint::flat(DARK));
     pen.fill(&Outline::limb(at(0.6, 0.775), at(0.76, 0.765), 0.008, 0.012), Paint::flat(DARK));
     if look.variant % 3 == 0 {
-        pen.fill(&Outline::limb(at(0.7, 0.755), at(0.71, 0.68), 0.03, 0.035), Paint::flat(Colour::hex(0xd8_5a6a)));
+        pen.fill(
+            &Outline::limb(at(0.7, 0.755), at(0.71, 0.68), 0.03, 0.035),
+            Paint::flat(Colour::hex(0xd8_5a6a)),
+        );
     }
     let ear = [at(0.36, 1.0), at(0.43, 0.98), at(0.43, 0.82), at(0.37, 0.7), at(0.29, 0.74), at(0.29, 0.9)];
     pen.fill(&Outline::smooth(&ear), Paint::flat(look.colour.colour.scaled(0.6)).shaded(0.2));
@@ -104,7 +107,8 @@ pub fn draw_cat(pen: &mut Pen, look: &Look) {
 
 /// A bird: flying with wings spread (even variants) or standing (odd ones).
 pub fn draw_bird(pen: &mut Pen, look: &Look) {
-    let plumage = Paint::flat(look.colour.colour).round(0.3).textured(Texture::Grain { size: 0.08, strength: 0.15 });
+    let plumage =
+        Paint::flat(look.colour.colour).round(0.3).textured(Texture::Grain { size: 0.08, strength: 0.15 });
     let wing = Paint::flat(look.colour.colour.scaled(0.68)).shaded(0.3);
     let beak = Paint::flat(Colour::hex(0xe8_9a20));
     if look.variant % 2 == 0 {

@@ -40,7 +40,8 @@ pub fn draw_ball(pen: &mut Pen, look: &Look) {
 /// An apple with stem and leaf, 1 high.
 pub fn draw_apple(pen: &mut Pen, look: &Look) {
     pen.ground_shadow(0.42);
-    let skin = Paint::flat(look.colour.colour).round(0.6).textured(Texture::Blades { size: 0.5, strength: 0.12 });
+    let skin =
+        Paint::flat(look.colour.colour).round(0.6).textured(Texture::Blades { size: 0.5, strength: 0.12 });
     pen.fill(
         &Outline::smooth(&[
             at(0.0, 0.74),
@@ -94,7 +95,8 @@ pub fn draw_pizza(pen: &mut Pen, look: &Look) {
     for slice in 0..4 {
         let turn = TAU * (slice as f32 / 8.0 + 0.03);
         let (dx, dy) = (rx * 0.97 * turn.cos(), ry * 0.97 * turn.sin());
-        let line = Outline::limb(at(centre.x - dx, centre.y - dy), at(centre.x + dx, centre.y + dy), 0.008, 0.008);
+        let line =
+            Outline::limb(at(centre.x - dx, centre.y - dy), at(centre.x + dx, centre.y + dy), 0.008, 0.008);
         pen.fill(&line, cut);
     }
     if look.variant % 2 == 1 {
@@ -112,7 +114,12 @@ pub fn draw_clock(pen: &mut Pen, look: &Look) {
         let (sin, cos) = (TAU * hour as f32 / 12.0).sin_cos();
         let inner = if hour % 3 == 0 { 0.3 } else { 0.345 };
         let width = if hour % 3 == 0 { 0.022 } else { 0.012 };
-        let tick = Outline::limb(at(inner * sin, 0.5 + inner * cos), at(0.385 * sin, 0.5 + 0.385 * cos), width, width);
+        let tick = Outline::limb(
+            at(inner * sin, 0.5 + inner * cos),
+            at(0.385 * sin, 0.5 + 0.385 * cos),
+            width,
+            width,
+        );
         pen.fill(&tick, ink);
     }
     for (turn, length, width) in
@@ -157,7 +164,8 @@ pub fn draw_umbrella(pen: &mut Pen, look: &Look) {
 
 /// A wooden chair, obliquely from the front, 1 high.
 pub fn draw_chair(pen: &mut Pen, look: &Look) {
-    let wood = Paint::flat(look.colour.colour).textured(Texture::Blades { size: 0.2, strength: 0.15 }).shaded(0.2);
+    let wood =
+        Paint::flat(look.colour.colour).textured(Texture::Blades { size: 0.2, strength: 0.15 }).shaded(0.2);
     let far = Paint::flat(look.colour.colour.scaled(0.68));
     pen.ground_shadow(0.36);
     for x in [-0.16, 0.3] {
@@ -186,8 +194,16 @@ pub fn draw_bed(pen: &mut Pen, look: &Look) {
     pen.fill(&Outline::rectangle(at(-0.98, 0.12), at(0.98, 0.26)), wood);
     pen.fill(&Outline::rounded(at(-0.95, 0.24), at(0.95, 0.42), 0.06), sheet);
     pen.fill(&Outline::smooth(&[at(-0.92, 0.4), at(-0.88, 0.54), at(-0.55, 0.56), at(-0.48, 0.42)]), sheet);
-    let blanket = Paint::flat(look.colour.colour).shaded(0.35).textured(Texture::Grain { size: 0.25, strength: 0.15 });
-    let cover =
-        [at(-0.45, 0.45), at(0.2, 0.48), at(0.97, 0.44), at(0.97, 0.14), at(0.5, 0.17), at(0.0, 0.13), at(-0.48, 0.17)];
+    let blanket =
+        Paint::flat(look.colour.colour).shaded(0.35).textured(Texture::Grain { size: 0.25, strength: 0.15 });
+    let cover = [
+        at(-0.45, 0.45),
+        at(0.2, 0.48),
+        at(0.97, 0.44),
+        at(0.97, 0.14),
+        at(0.5, 0.17),
+        at(0.0, 0.13),
+        at(-0.48, 0.17),
+    ];
     pen.fill(&Outline::smooth(&cover), blanket);
 }

@@ -10,7 +10,8 @@ const TROUSERS: &[Colour] = &[Colour::hex(0x2b_3a5c), Colour::hex(0x3c_3c40), Co
 
 /// Standing or waving, 1 high.
 pub fn draw(pen: &mut Pen, look: &Look) {
-    let shirt = Paint::flat(look.colour.colour).shaded(0.25).textured(Texture::Grain { size: 0.05, strength: 0.08 });
+    let shirt =
+        Paint::flat(look.colour.colour).shaded(0.25).textured(Texture::Grain { size: 0.05, strength: 0.08 });
     let trousers = Paint::flat(TROUSERS[look.variant % TROUSERS.len()]).shaded(0.2);
     let skin = Paint::flat(look.skin).round(0.15);
     let shoe = Paint::flat(Colour::hex(0x26_2222));
@@ -20,8 +21,10 @@ pub fn draw(pen: &mut Pen, look: &Look) {
         pen.fill(&Outline::ellipse(at(0.085 * side + 0.02, 0.03), 0.06, 0.03, 0.0), shoe);
     }
     let waving = look.variant % 2 == 1;
-    let (elbow, hand) = if waving { (at(0.22, 0.72), at(0.25, 0.92)) } else { (at(0.19, 0.58), at(0.2, 0.44)) };
-    for (shoulder, elbow, hand) in [(at(0.12, 0.73), elbow, hand), (at(-0.12, 0.73), at(-0.19, 0.58), at(-0.19, 0.44))]
+    let (elbow, hand) =
+        if waving { (at(0.22, 0.72), at(0.25, 0.92)) } else { (at(0.19, 0.58), at(0.2, 0.44)) };
+    for (shoulder, elbow, hand) in
+        [(at(0.12, 0.73), elbow, hand), (at(-0.12, 0.73), at(-0.19, 0.58), at(-0.19, 0.44))]
     {
         pen.fill(&Outline::limb(shoulder, elbow, 0.045, 0.036), shirt);
         pen.fill(&Outline::limb(elbow, hand, 0.034, 0.026), skin);
@@ -48,7 +51,8 @@ pub fn draw(pen: &mut Pen, look: &Look) {
 
 /// Head and shoulders, 1 high and 1 wide, cut off at the bottom.
 pub fn draw_portrait(pen: &mut Pen, look: &Look) {
-    let shirt = Paint::flat(look.colour.colour).shaded(0.25).textured(Texture::Grain { size: 0.08, strength: 0.08 });
+    let shirt =
+        Paint::flat(look.colour.colour).shaded(0.25).textured(Texture::Grain { size: 0.08, strength: 0.08 });
     pen.fill(
         &Outline::smooth(&[
             at(-0.56, -0.25),

@@ -96,15 +96,22 @@ pub fn draw_boat(pen: &mut Pen, look: &Look) {
     if look.variant % 2 == 0 {
         let wood = Paint::flat(Colour::hex(0x6a_4a2c));
         pen.fill(&Outline::rectangle(at(-0.03, 0.2), at(0.01, 1.04)), wood);
-        let canvas = Paint::flat(Colour::hex(0xf7_f5ef)).shaded(0.15).textured(Texture::Stripes { width: 0.1 });
+        let canvas =
+            Paint::flat(Colour::hex(0xf7_f5ef)).shaded(0.15).textured(Texture::Stripes { width: 0.1 });
         pen.fill(&Outline::polygon([at(-0.05, 1.0), at(-0.05, 0.3), at(-0.46, 0.3)]), canvas);
         pen.fill(&Outline::polygon([at(0.03, 0.96), at(0.03, 0.28), at(0.52, 0.28)]), canvas);
         pen.fill(&Outline::polygon([at(0.0, 1.04), at(0.0, 1.1), at(-0.12, 1.07)]), hull);
     } else {
-        pen.fill(&Outline::polygon([at(-0.3, 0.2), at(-0.26, 0.5), at(0.12, 0.5), at(0.26, 0.2)]), deck.shaded(0.2));
+        pen.fill(
+            &Outline::polygon([at(-0.3, 0.2), at(-0.26, 0.5), at(0.12, 0.5), at(0.26, 0.2)]),
+            deck.shaded(0.2),
+        );
         let glass = Paint::flat(GLASS.scaled(0.8));
         pen.fill(&Outline::polygon([at(-0.2, 0.28), at(-0.18, 0.44), at(0.08, 0.44), at(0.16, 0.28)]), glass);
-        pen.fill(&Outline::limb(at(-0.1, 0.5), at(-0.1, 0.78), 0.012, 0.01), Paint::flat(Colour::hex(0x4c_4c50)));
+        pen.fill(
+            &Outline::limb(at(-0.1, 0.5), at(-0.1, 0.78), 0.012, 0.01),
+            Paint::flat(Colour::hex(0x4c_4c50)),
+        );
     }
     pen.fill(&Outline::polygon(hull_outline), hull);
     pen.fill(&Outline::polygon([at(-0.53, 0.25), at(0.65, 0.27), at(0.6, 0.21), at(-0.51, 0.2)]), deck);
@@ -142,6 +149,9 @@ pub fn draw_airplane(pen: &mut Pen, look: &Look) {
     pen.fill(&Outline::polygon([at(0.78, 0.48), at(0.82, 0.53), at(0.9, 0.5), at(0.93, 0.46)]), glass);
     pen.fill(&Outline::polygon([at(-0.95, 0.47), at(-0.72, 0.47), at(-1.0, 0.28), at(-1.12, 0.28)]), accent);
     let near_wing = [at(-0.15, 0.42), at(0.3, 0.42), at(-0.28, -0.02), at(-0.44, -0.02)];
-    pen.fill(&Outline::rounded(at(-0.02, 0.15), at(0.26, 0.27), 0.06), Paint::flat(Colour::hex(0x9a_a0a8)).shaded(0.4));
+    pen.fill(
+        &Outline::rounded(at(-0.02, 0.15), at(0.26, 0.27), 0.06),
+        Paint::flat(Colour::hex(0x9a_a0a8)).shaded(0.4),
+    );
     pen.fill(&Outline::polygon(near_wing), Paint::flat(Colour::hex(0xd2_d6da)).shaded(0.3));
 }
