@@ -66,6 +66,26 @@ impl Layers {
         Ok(self)
     }
 
+    /// Gives each of `keys` the value of the top-level key `from`, unless it has one of its own.
+    ///
+    /// # Errors
+    /// When a path runs through something that is not a section.
+    pub fn inherit(mut self, from: &str, keys: &[&str]) -> Result<Self, UsageError> {
+        let Some(value) = self.table.get(from).cloned() else { return Ok(self) };
+        for key in keys {
+            if self.get(key).is_none() {
+                self = self.value(key, value.clone())?;
+            }
+        }
+        Ok(self)
+    }
+
+    fn get(&self, key: &str) -> Option<&Value> {
+        let mut parts = key.split('.');
+        let first = self.table.get(parts.next()?)?;
+        parts.try_fold(first, |value, part| value.as_table()?.get(part))
+    }
+
     /// The typed settings.
     ///
     /// # Errors
@@ -121,6 +141,15 @@ mod tests {
         let layers = layers.assignment("inner.rate=0.25").unwrap().assignment("inner.name=b-c").unwrap();
         let outer: Outer = layers.value("seed", 9_i64).unwrap().resolve().unwrap();
         assert_eq!(outer, Outer { seed: 9, inner: Inner { rate: 0.25, name: "b-c".into() } });
+    }
+
+    #[test]
+    fn a_section_inherits_what_it_does_not_set() {
+        let layers = Layers::default().value("seed", 4_i64).unwrap();
+        let inherited = layers.clone().inherit("seed", &["inner.rate"]).unwrap();
+        assert_eq!(inherited.get("inner.rate"), Some(&Value::Integer(4)));
+        let own = layers.value("inner.rate", 0.5).unwrap().inherit("seed", &["inner.rate"]).unwrap();
+        assert_eq!(own.get("inner.rate"), Some(&Value::Float(0.5)));
     }
 
     #[test]

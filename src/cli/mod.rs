@@ -2,6 +2,7 @@
 //!
 //! Parse ([`args`]), resolve ([`layers`], [`settings`]), run ([`dispatch`]), show ([`render`]).
 
+pub mod args;
 pub mod exit_code;
 pub mod layers;
 pub mod render;

@@ -1,5 +1,7 @@
 //! Tensors in, scalar out.
 
 pub mod adversarial;
+pub mod clip_contrastive;
 pub mod contrastive;
 pub mod regression;
+pub mod vicreg;

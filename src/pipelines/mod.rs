@@ -1,5 +1,8 @@
 //! Compositions that several commands share.
 
+pub mod brain_decoder;
+pub mod caption_probe;
+pub mod caption_screen;
 pub mod feature_cache;
 pub mod picture;
 pub mod stimulation;

@@ -28,8 +28,7 @@ fn network<B: burn::tensor::backend::Backend>(golden: &Golden, device: &B::Devic
         let name = format!("weights.{name}");
         golden.has(&name).then(|| golden.f32(&name))
     };
-    let (clip, used) =
-        clip_from_tensors(&config(), ClipNaming::HuggingFace, &mut lookup, device).unwrap();
+    let (clip, used) = clip_from_tensors(&config(), ClipNaming::HuggingFace, &mut lookup, device).unwrap();
     let stored = golden.names().iter().filter(|name| name.starts_with("weights.")).count();
     assert_eq!(used.len(), stored, "every stored tensor belongs to a parameter");
     clip

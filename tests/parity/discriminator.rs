@@ -25,9 +25,7 @@ fn run(set: &str, heads: ConditionHeads) {
     let Some(golden) = Golden::open(set) else { return };
     let condition = condition(&golden, heads);
     let image = golden.tensor::<Diff, 4>("input.img", &cpu());
-    for (mode, normalisation) in
-        [("norm", HeadNormalisation::UnitNorm), ("nonorm", HeadNormalisation::Off)]
-    {
+    for (mode, normalisation) in [("norm", HeadNormalisation::UnitNorm), ("nonorm", HeadNormalisation::Off)] {
         for (name, projection) in [
             ("logits", ProjectionTerm::BatchSum),
             ("logits_per_sample_reading", ProjectionTerm::PerSample),

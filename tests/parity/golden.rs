@@ -54,14 +54,10 @@ impl Golden {
         let view = file.tensor(name).unwrap_or_else(|_| panic!("{}: no tensor `{name}`", self.name));
         let bytes = view.data();
         let values = match view.dtype() {
-            Dtype::F32 => bytes
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
-                .collect(),
-            Dtype::F64 => bytes
-                .chunks_exact(8)
-                .map(|b| f64::from_le_bytes(b.try_into().unwrap()) as f32)
-                .collect(),
+            Dtype::F32 => bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect(),
+            Dtype::F64 => {
+                bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap()) as f32).collect()
+            }
             other => panic!("{}: `{name}` is {other:?}, not floating point", self.name),
         };
         (values, view.shape().to_vec())
@@ -73,14 +69,10 @@ impl Golden {
         let view = file.tensor(name).unwrap_or_else(|_| panic!("{}: no tensor `{name}`", self.name));
         let bytes = view.data();
         let values = match view.dtype() {
-            Dtype::I64 => bytes
-                .chunks_exact(8)
-                .map(|b| i64::from_le_bytes(b.try_into().unwrap()))
-                .collect(),
-            Dtype::I32 => bytes
-                .chunks_exact(4)
-                .map(|b| i64::from(i32::from_le_bytes(b.try_into().unwrap())))
-                .collect(),
+            Dtype::I64 => bytes.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap())).collect(),
+            Dtype::I32 => {
+                bytes.chunks_exact(4).map(|b| i64::from(i32::from_le_bytes(b.try_into().unwrap()))).collect()
+            }
             Dtype::U8 | Dtype::BOOL => bytes.iter().map(|&b| i64::from(b)).collect(),
             other => panic!("{}: `{name}` is {other:?}, not an integer type", self.name),
         };

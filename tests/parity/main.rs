@@ -2,16 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 #![recursion_limit = "256"]
 
+mod clip;
 mod discriminator;
+mod gan_terms;
 mod generator;
 #[allow(dead_code, reason = "every set uses its own part of the reader")]
 mod golden;
-mod sg2_ops;
-mod stylegan2_weights;
-mod clip;
 mod losses;
 mod mapper;
 mod optim;
 mod preprocess;
 mod retrieval;
+mod sg2_ops;
+mod stylegan2_weights;
 mod tokenizer;

@@ -1,1 +1,7 @@
-//! COCO annotations joined to NSD's images.
+//! COCO 2017 annotations of the photographs behind NSD's images: captions, things and stuff.
+//!
+//! They describe the whole photograph; NSD's crop may have cut some of it away (see `data::image::crop`).
+
+pub mod captions;
+pub mod categories;
+pub mod objects;

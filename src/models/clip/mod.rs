@@ -5,6 +5,7 @@
 
 pub mod attention_block;
 pub mod config;
+pub mod encode_batches;
 pub mod initial_weights;
 pub mod network;
 pub mod preprocess;

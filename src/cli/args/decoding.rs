@@ -1,0 +1,131 @@
+//! Arguments of the commands that decode.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{path_setting, setting};
+use crate::cli::layers::Layers;
+use crate::cli::usage_error::UsageError;
+
+/// Snapshots to decode with; by default those of the newest runs of the subject.
+#[derive(Debug, Args)]
+pub struct NetworkArgs {
+    /// Image mapper
+    #[arg(long, value_name = "FILE")]
+    pub image_mapper: Option<PathBuf>,
+    /// Caption mapper
+    #[arg(long, value_name = "FILE")]
+    pub caption_mapper: Option<PathBuf>,
+    /// Generator
+    #[arg(long, value_name = "FILE")]
+    pub generator: Option<PathBuf>,
+}
+
+impl NetworkArgs {
+    fn layers(&self, mut layers: Layers) -> Result<Layers, UsageError> {
+        layers = path_setting(layers, "paths.image_mapper", self.image_mapper.as_ref())?;
+        layers = path_setting(layers, "paths.caption_mapper", self.caption_mapper.as_ref())?;
+        path_setting(layers, "paths.generator", self.generator.as_ref())
+    }
+}
+
+/// Arguments of `reconstruct`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: mindreader reconstruct --subject 1 --average --samples 4")]
+pub struct ReconstructArgs {
+    /// Snapshots to decode with.
+    #[command(flatten)]
+    pub networks: NetworkArgs,
+    /// Decode one trial, counted from 0 over the whole experiment
+    #[arg(long, value_name = "T")]
+    pub trial: Option<u32>,
+    /// Decode the mean of an image's presentations
+    #[arg(long)]
+    pub average: bool,
+    /// At most so many trials or images, evenly spread
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
+    /// Pictures per trial, each from another z
+    #[arg(long, value_name = "N")]
+    pub samples: Option<u32>,
+    /// Steer by both embeddings, or by image or caption alone
+    #[arg(long)]
+    pub condition: Option<String>,
+}
+
+impl ReconstructArgs {
+    /// Adds the flags to the settings.
+    ///
+    /// # Errors
+    /// As [`Layers::value`].
+    pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
+        let mut layers = self.networks.layers(layers)?;
+        layers = setting(layers, "reconstruct.trials.trial", self.trial.map(i64::from).as_ref())?;
+        if self.average {
+            layers = layers.value("reconstruct.repeats", "average")?;
+        }
+        layers = setting(layers, "reconstruct.limit", self.limit.map(i64::from).as_ref())?;
+        layers = setting(layers, "reconstruct.samples", self.samples.map(i64::from).as_ref())?;
+        setting(layers, "reconstruct.condition", self.condition.as_ref())
+    }
+}
+
+/// Arguments of `microstim`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: mindreader microstim --subject 1 --roi floc-faces\n         mindreader microstim --subject 1 --roi streams:early --silence")]
+pub struct MicrostimArgs {
+    /// Snapshots to decode with.
+    #[command(flatten)]
+    pub networks: NetworkArgs,
+    /// Region: a file (floc-faces), a label (FFA-1, V1), a hemisphere (lh.floc-faces), or file:label
+    #[arg(long)]
+    pub roi: Option<String>,
+    /// Set the region's betas to 0 instead of driving them
+    #[arg(long)]
+    pub silence: bool,
+    /// Value of driven betas in standard deviations
+    #[arg(long, value_name = "Z")]
+    pub level: Option<f64>,
+    /// At most so many images, evenly spread
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
+}
+
+impl MicrostimArgs {
+    /// Adds the flags to the settings.
+    ///
+    /// # Errors
+    /// As [`Layers::value`].
+    pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
+        let mut layers = self.networks.layers(layers)?;
+        layers = setting(layers, "microstim.roi", self.roi.as_ref())?;
+        if self.silence {
+            layers = layers.value("microstim.action", "silence")?;
+        }
+        layers = setting(layers, "microstim.excited_beta", self.level.as_ref())?;
+        setting(layers, "microstim.limit", self.limit.map(i64::from).as_ref())
+    }
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: mindreader demo --out demo")]
+pub struct DemoArgs {
+    /// Folder of the demo: phantom, runs and report
+    #[arg(long, value_name = "DIR", default_value = "demo")]
+    pub out: PathBuf,
+    /// Folder of photographs with COCO annotations, used beside the synthetic scenes
+    #[arg(long, value_name = "DIR")]
+    pub photographs: Option<PathBuf>,
+}
+
+impl DemoArgs {
+    /// Adds the flags to the settings.
+    ///
+    /// # Errors
+    /// As [`Layers::value`].
+    pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
+        path_setting(layers, "phantom.photographs", self.photographs.as_ref())
+    }
+}

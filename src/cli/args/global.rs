@@ -1,0 +1,58 @@
+//! Flags that every subcommand takes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{path_setting, setting};
+use crate::cli::layers::Layers;
+use crate::cli::usage_error::UsageError;
+
+/// Flags that every subcommand takes.
+#[derive(Debug, Args)]
+pub struct GlobalArgs {
+    /// Configuration file; flags and `--set` win over it
+    #[arg(long, global = true, value_name = "FILE.toml")]
+    pub config: Option<PathBuf>,
+    /// Set one configuration key, for example `mapper.train.phase1.epochs=5`
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Root of the NSD tree (or of a phantom)
+    #[arg(long, global = true, value_name = "DIR")]
+    pub nsd: Option<PathBuf>,
+    /// Folder for prepared subjects, runs and caches
+    #[arg(long, global = true, value_name = "DIR")]
+    pub work: Option<PathBuf>,
+    /// NSD subject, 1 to 8
+    #[arg(long, global = true, value_name = "N")]
+    pub subject: Option<u32>,
+    /// Where to compute: auto, cpu, cuda or cuda:N
+    #[arg(long, global = true)]
+    pub device: Option<String>,
+    /// Decides everything that chance decides
+    #[arg(long, global = true)]
+    pub seed: Option<u32>,
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No progress on stderr
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+impl GlobalArgs {
+    /// Adds the flags to the settings.
+    ///
+    /// # Errors
+    /// When a `--set` is not `key=value`.
+    pub fn layers(&self, mut layers: Layers) -> Result<Layers, UsageError> {
+        for assignment in &self.set {
+            layers = layers.assignment(assignment)?;
+        }
+        layers = path_setting(layers, "paths.nsd", self.nsd.as_ref())?;
+        layers = path_setting(layers, "paths.work", self.work.as_ref())?;
+        layers = setting(layers, "subject", self.subject.map(i64::from).as_ref())?;
+        layers = setting(layers, "device", self.device.as_ref())?;
+        setting(layers, "seed", self.seed.map(i64::from).as_ref())
+    }
+}

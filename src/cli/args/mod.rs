@@ -1,0 +1,112 @@
+//! Arguments of every subcommand. A flag is a short name for a configuration key: it becomes the topmost layer.
+
+mod data;
+mod decoding;
+mod global;
+mod training;
+
+use clap::{Parser, Subcommand};
+
+pub use data::{PhantomArgs, PrepareArgs};
+pub use decoding::{DemoArgs, MicrostimArgs, ReconstructArgs};
+pub use global::GlobalArgs;
+pub use training::{FinetuneGanArgs, PretrainArgs, ScreenCaptionsArgs, TrainMapperArgs};
+
+use super::layers::Layers;
+use super::usage_error::UsageError;
+
+/// Decode images from fMRI: NSD betas to CLIP embeddings to a conditional StyleGAN2.
+#[derive(Debug, Parser)]
+#[command(name = "mindreader", version, about, long_about = None, propagate_version = true)]
+#[command(after_help = "Example: mindreader demo\n         mindreader prepare --nsd /data/nsd --subject 1")]
+pub struct Cli {
+    /// Flags of every subcommand.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands, in the order in which they are used.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the whole pipeline on a small synthetic brain and write a report
+    Demo(DemoArgs),
+    /// Say what of NSD is there, what is missing, and what each missing file is needed for
+    Doctor,
+    /// Write a synthetic subject in NSD's files, whose brain is known
+    Phantom(PhantomArgs),
+    /// Extract and z-score the betas of a region into one file
+    Prepare(PrepareArgs),
+    /// Train a small CLIP on the subject's stimuli and their captions
+    PretrainClip(PretrainArgs),
+    /// Keep the captions of each image that CLIP finds fitting
+    ScreenCaptions(ScreenCaptionsArgs),
+    /// Train a mapper from betas to CLIP's image or caption space
+    TrainMapper(TrainMapperArgs),
+    /// Train the conditional GAN on images alone
+    PretrainGan(PretrainArgs),
+    /// Train the conditional GAN on decoded embeddings
+    FinetuneGan(FinetuneGanArgs),
+    /// Decode betas into images
+    Reconstruct(ReconstructArgs),
+    /// Drive or silence a region and see what changes in the image
+    Microstim(MicrostimArgs),
+}
+
+impl Command {
+    /// Adds the flags of the subcommand to the settings.
+    ///
+    /// # Errors
+    /// When a flag and the configuration contradict each other in shape.
+    pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
+        match self {
+            Self::Demo(args) => args.layers(layers),
+            Self::Doctor => Ok(layers),
+            Self::Phantom(args) => args.layers(layers),
+            Self::Prepare(args) => args.layers(layers),
+            Self::PretrainClip(_) | Self::PretrainGan(_) => Ok(layers),
+            Self::ScreenCaptions(args) => args.layers(layers),
+            Self::TrainMapper(args) => args.layers(layers),
+            Self::FinetuneGan(args) => args.layers(layers),
+            Self::Reconstruct(args) => args.layers(layers),
+            Self::Microstim(args) => args.layers(layers),
+        }
+    }
+}
+
+/// A path as a setting.
+fn path_setting(
+    layers: Layers,
+    key: &str,
+    path: Option<&std::path::PathBuf>,
+) -> Result<Layers, UsageError> {
+    match path {
+        Some(path) => layers.value(key, path.to_string_lossy().into_owned()),
+        None => Ok(layers),
+    }
+}
+
+/// Any other flag as a setting.
+fn setting<T: Clone + Into<toml::Value>>(
+    layers: Layers,
+    key: &str,
+    value: Option<&T>,
+) -> Result<Layers, UsageError> {
+    match value {
+        Some(value) => layers.value(key, value.clone()),
+        None => Ok(layers),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,111 @@
+//! Arguments of the commands that train.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::path_setting;
+use crate::cli::layers::Layers;
+use crate::cli::usage_error::UsageError;
+use crate::models::mapper::MapperTarget;
+
+/// Arguments of `pretrain-clip` and `pretrain-gan`.
+#[derive(Debug, Args)]
+pub struct PretrainArgs {
+    /// Continue a run from its checkpoint
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub resume: Option<PathBuf>,
+}
+
+/// Arguments of `screen-captions`.
+#[derive(Debug, Args)]
+pub struct ScreenCaptionsArgs {
+    /// CLIP snapshot; by default that of the newest `pretrain-clip`
+    #[arg(long, value_name = "FILE")]
+    pub clip: Option<PathBuf>,
+}
+
+impl ScreenCaptionsArgs {
+    /// Adds the flags to the settings.
+    ///
+    /// # Errors
+    /// As [`Layers::value`].
+    pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
+        path_setting(layers, "paths.clip", self.clip.as_ref())
+    }
+}
+
+/// The space that a mapper predicts.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Target {
+    /// CLIP embedding of the stimulus
+    Image,
+    /// CLIP embedding of its caption
+    Caption,
+}
+
+impl From<Target> for MapperTarget {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::Image => Self::Image,
+            Target::Caption => Self::Caption,
+        }
+    }
+}
+
+/// Arguments of `train-mapper`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: mindreader train-mapper --subject 1 --target caption --config configs/paper/subj01.toml")]
+pub struct TrainMapperArgs {
+    /// The space to predict
+    #[arg(long, value_enum)]
+    pub target: Target,
+    /// CLIP snapshot; by default that of the newest `pretrain-clip`
+    #[arg(long, value_name = "FILE")]
+    pub clip: Option<PathBuf>,
+    /// Control: betas are exchanged between trials, so that decoding must be at chance
+    #[arg(long)]
+    pub shuffle_betas: bool,
+    /// Continue a run from its checkpoint
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub resume: Option<PathBuf>,
+}
+
+impl TrainMapperArgs {
+    /// Adds the flags to the settings.
+    ///
+    /// # Errors
+    /// As [`Layers::value`].
+    pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
+        path_setting(layers, "paths.clip", self.clip.as_ref())
+    }
+}
+
+/// Arguments of `finetune-gan`.
+#[derive(Debug, Args)]
+pub struct FinetuneGanArgs {
+    /// Image mapper; by default that of the newest `train-mapper --target image`
+    #[arg(long, value_name = "FILE")]
+    pub image_mapper: Option<PathBuf>,
+    /// Caption mapper; by default that of the newest `train-mapper --target caption`
+    #[arg(long, value_name = "FILE")]
+    pub caption_mapper: Option<PathBuf>,
+    /// Run folder of the GAN to start from; by default the newest `pretrain-gan`
+    #[arg(long, value_name = "DIR")]
+    pub gan: Option<PathBuf>,
+    /// Continue a run from its checkpoint
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub resume: Option<PathBuf>,
+}
+
+impl FinetuneGanArgs {
+    /// Adds the flags to the settings.
+    ///
+    /// # Errors
+    /// As [`Layers::value`].
+    pub fn layers(&self, mut layers: Layers) -> Result<Layers, UsageError> {
+        layers = path_setting(layers, "paths.image_mapper", self.image_mapper.as_ref())?;
+        layers = path_setting(layers, "paths.caption_mapper", self.caption_mapper.as_ref())?;
+        path_setting(layers, "paths.pretrained_gan", self.gan.as_ref())
+    }
+}

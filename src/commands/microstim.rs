@@ -1,0 +1,224 @@
+//! `mindreader microstim`: drives or silences a region and shows what changes in the decoded picture and embedding.
+//!
+//! The paper's §3.3 and A.5; mapper.md 11. Every trial is decoded twice with the same z, before and after.
+
+use std::path::PathBuf;
+
+use burn::tensor::Tensor;
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+
+use crate::commands::reconstruct::{DecoderPaths, betas_of, write_png};
+use crate::commands::trial_choice::{Repeats, TrialChoice, choose_trials};
+use crate::data::error::DataError;
+use crate::data::image::resize::{Filter, resize_pil};
+use crate::data::nsd::stimuli::Stimuli;
+use crate::data::prepared::PreparedSubject;
+use crate::data::split::SplitConfig;
+use crate::metrics::bootstrap::{BootstrapConfig, Interval, mean_interval};
+use crate::pipelines::brain_decoder::{BrainDecoder, ConditionSource, DrawOptions, PixelNoise};
+use crate::pipelines::caption_probe::CaptionProbe;
+use crate::pipelines::stimulation::{EXCITED_BETA, Stimulation, stimulated};
+use crate::report::image_grid::contact_sheet;
+use crate::run::device::{self, DeviceChoice};
+use crate::run::progress::Progress;
+use crate::run::run_dir::RunDir;
+use crate::tensor_ops::backend::Base;
+
+/// What is stimulated, how, and on which trials.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MicrostimConfig {
+    /// Region: a file (`floc-faces`), a label (`FFA-1`, `V1`), one hemisphere (`lh.floc-faces`), or `streams:early`.
+    pub roi: String,
+    /// Drive or silence.
+    pub action: Stimulation,
+    /// Value of driven voxels in standard deviations (the paper: 10).
+    pub excited_beta: f32,
+    /// Trials: validation images, presentations averaged; at most this many.
+    pub limit: usize,
+    /// Sentences whose similarity to the decoded embeddings is compared before and after.
+    pub probes: Vec<String>,
+}
+
+impl Default for MicrostimConfig {
+    fn default() -> Self {
+        Self {
+            roi: "floc-faces".into(),
+            action: Stimulation::Excite,
+            excited_beta: EXCITED_BETA,
+            limit: 8,
+            probes: ["a person", "a dog", "a car on a road", "a sign with letters", "green grass", "the sea"]
+                .map(String::from)
+                .to_vec(),
+        }
+    }
+}
+
+/// Everything that a run needs.
+#[derive(Clone, Debug, Serialize)]
+pub struct MicrostimSettings {
+    /// Prepared subject.
+    pub prepared: PathBuf,
+    /// `nsd_stimuli.hdf5`, for the ground truth.
+    pub stimuli: PathBuf,
+    /// The networks.
+    pub networks: DecoderPaths,
+    /// CLIP, for the probe sentences.
+    pub clip: PathBuf,
+    /// Which trials belong to training and validation.
+    pub split: SplitConfig,
+    /// What is stimulated.
+    pub microstim: MicrostimConfig,
+    /// Decides z.
+    pub seed: u64,
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// Folder of the runs.
+    pub runs: PathBuf,
+}
+
+/// Similarity of the decoded image embedding to a sentence, over trials.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProbeChange {
+    /// The sentence.
+    pub sentence: String,
+    /// Mean cosine before.
+    pub before: f64,
+    /// Mean cosine after.
+    pub after: f64,
+    /// Mean change with its 95 % interval over trials.
+    pub change: Interval,
+}
+
+/// What changed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MicrostimSummary {
+    /// The run's folder.
+    pub run: PathBuf,
+    /// Region as given.
+    pub roi: String,
+    /// What was done to it.
+    pub action: Stimulation,
+    /// Voxels of the region among the prepared ones.
+    pub num_voxels: usize,
+    /// Trials decoded.
+    pub num_trials: usize,
+    /// Mean cosine between the image embeddings before and after.
+    pub image_embedding_cosine: f64,
+    /// Mean cosine between the caption embeddings before and after.
+    pub caption_embedding_cosine: f64,
+    /// Change of similarity to each sentence, largest rise first.
+    pub probes: Vec<ProbeChange>,
+    /// Ground truth, before, after: one column per trial.
+    pub grid: PathBuf,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When an input is missing or does not fit, the region is unknown or empty, or the run folder cannot be written.
+pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> anyhow::Result<MicrostimSummary> {
+    let config = &settings.microstim;
+    let (device, _) = device::open(settings.device)?;
+    let prepared = PreparedSubject::open(&settings.prepared)?;
+    let voxels = prepared.select(&config.roi)?;
+    if voxels.is_empty() {
+        let hint = "the region has no voxel in this subject's prepared file";
+        return Err(DataError::empty(format!("region `{}`", config.roi), hint).into());
+    }
+    let stimuli = Stimuli::open(&settings.stimuli)?;
+    let networks = &settings.networks;
+    let decoder =
+        BrainDecoder::open(&networks.image_mapper, &networks.caption_mapper, &networks.generator, &device)?;
+    decoder.check_input(&settings.prepared, prepared.num_voxels())?;
+    let probe = CaptionProbe::open(&settings.clip, &config.probes, &device)?;
+    let chosen = choose_trials(
+        &prepared,
+        &settings.split,
+        TrialChoice::Validation,
+        Repeats::Average,
+        config.limit,
+    )?;
+    let betas = betas_of(&prepared, &chosen)?;
+
+    let action = match config.action {
+        Stimulation::Excite => "excite",
+        Stimulation::Silence => "silence",
+    };
+    let region: String =
+        config.roi.chars().map(|c| if c.is_ascii_alphanumeric() || "-.".contains(c) { c } else { '-' }).collect();
+    let run = RunDir::create(&settings.runs, &format!("microstim-{region}-{action}-{}", prepared.subject()))?;
+    run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
+    progress.start(&format!("microstim {} ({action})", config.roi), 2);
+    let options = DrawOptions {
+        source: ConditionSource::Both,
+        truncation_psi: 1.0,
+        noise: PixelNoise::Constant,
+        seed: settings.seed,
+    };
+    let positions: Vec<u64> = chosen.iter().map(|trial| trial.position(1, 0)).collect();
+    let before = decoder.embed(&betas);
+    let pictures_before = decoder.draw(&before, &positions, &options);
+    progress.advance(1, "");
+    let changed = stimulated(&betas, &voxels, config.action.value(config.excited_beta));
+    let after = decoder.embed(&changed);
+    let pictures_after = decoder.draw(&after, &positions, &options);
+    progress.advance(2, "");
+
+    let side = decoder.resolution() as u32;
+    let mut truths: Vec<RgbImage> = Vec::with_capacity(chosen.len());
+    for (number, trial) in chosen.iter().enumerate() {
+        let truth = resize_pil(&stimuli.image(trial.nsd_id)?, side, side, Filter::Bicubic);
+        let label = trial.label();
+        write_png(&run, &format!("images/{label}-truth.png"), &truth)?;
+        write_png(&run, &format!("images/{label}-before.png"), &pictures_before[number])?;
+        write_png(&run, &format!("images/{label}-after.png"), &pictures_after[number])?;
+        truths.push(truth);
+    }
+    write_png(&run, "grid.png", &contact_sheet(&[truths, pictures_before, pictures_after], 2))?;
+
+    let probes = probe_changes(&probe, before.image.clone(), after.image.clone());
+    let summary = MicrostimSummary {
+        run: run.path().to_path_buf(),
+        roi: config.roi.clone(),
+        action: config.action,
+        num_voxels: voxels.len(),
+        num_trials: chosen.len(),
+        image_embedding_cosine: mean_cosine(before.image, after.image),
+        caption_embedding_cosine: mean_cosine(before.caption, after.caption),
+        probes,
+        grid: run.join("grid.png"),
+    };
+    run.write_atomic("summary.json", serde_json::to_string_pretty(&summary)?.as_bytes())?;
+    progress.finish(&format!("{} voxels, {} trials", summary.num_voxels, summary.num_trials));
+    Ok(summary)
+}
+
+/// Similarity to each sentence before and after, largest rise first.
+fn probe_changes(probe: &CaptionProbe, before: Tensor<Base, 2>, after: Tensor<Base, 2>) -> Vec<ProbeChange> {
+    let before = probe.similarities(before);
+    let after = probe.similarities(after);
+    let mut changes: Vec<ProbeChange> = probe
+        .sentences()
+        .iter()
+        .enumerate()
+        .filter_map(|(sentence, text)| {
+            let column = |rows: &[Vec<f64>]| rows.iter().map(|row| row[sentence]).collect::<Vec<f64>>();
+            let (before, after) = (column(&before), column(&after));
+            let change: Vec<f64> = after.iter().zip(&before).map(|(after, before)| after - before).collect();
+            let trials: Vec<u64> = (0..change.len() as u64).collect();
+            let change = mean_interval(&change, &trials, &BootstrapConfig::default())?;
+            let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+            Some(ProbeChange { sentence: text.clone(), before: mean(&before), after: mean(&after), change })
+        })
+        .collect();
+    changes.sort_by(|a, b| b.change.mean.total_cmp(&a.change.mean));
+    changes
+}
+
+/// Mean cosine of rows of unit norm.
+fn mean_cosine(a: Tensor<Base, 2>, b: Tensor<Base, 2>) -> f64 {
+    let values: Vec<f32> = (a * b).sum_dim(1).into_data().iter::<f32>().collect();
+    values.iter().copied().map(f64::from).sum::<f64>() / values.len().max(1) as f64
+}

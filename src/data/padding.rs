@@ -1,0 +1,59 @@
+//! Centred zero padding of the voxel vector, and the index shift it causes.
+
+use super::subject::SubjectId;
+
+/// Voxels of subject 1's `nsdgeneral`, and the length the paper padded them to.
+const PAPER_VOXELS: usize = 15_724;
+const PAPER_SIGNAL_LEN: usize = 15_744;
+
+/// Elsewhere: the network halves the length, and blocks of 32 suit the hardware.
+const MULTIPLE: usize = 32;
+
+/// Length of the padded voxel vector: 15744 for subject 1's 15724 voxels, else the next multiple of 32.
+pub fn padded_len(num_voxels: usize, subject: SubjectId) -> usize {
+    if subject.number() == 1 && num_voxels == PAPER_VOXELS {
+        PAPER_SIGNAL_LEN
+    } else {
+        num_voxels.max(1).next_multiple_of(MULTIPLE)
+    }
+}
+
+/// Zeros in front: voxel `i` sits at `i + padding_left`. The rest of the zeros, one more if odd, is behind.
+pub fn padding_left(num_voxels: usize, padded: usize) -> usize {
+    padded.saturating_sub(num_voxels) / 2
+}
+
+/// A padded copy of one trial.
+///
+/// # Shapes
+/// - `betas`: `[voxels]`; output: `[padded]`, `padded ≥ voxels`
+pub fn pad(betas: &[f32], padded: usize) -> Vec<f32> {
+    let left = padding_left(betas.len(), padded);
+    let mut signal = vec![0.0; padded.max(betas.len())];
+    signal[left..left + betas.len()].copy_from_slice(betas);
+    signal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subject_one_has_ten_zeros_on_either_side() {
+        let first = SubjectId::new(1).unwrap();
+        assert_eq!(padded_len(15_724, first), 15_744);
+        assert_eq!(padding_left(15_724, 15_744), 10);
+    }
+
+    #[test]
+    fn other_lengths_are_multiples_of_32_and_odd_zeros_go_right() {
+        for subject in SubjectId::all() {
+            for num_voxels in [1, 32, 33, 13_039, 17_907] {
+                let padded = padded_len(num_voxels, subject);
+                assert!(padded >= num_voxels && padded - num_voxels < 32 && padded.is_multiple_of(32));
+            }
+        }
+        assert_eq!(padding_left(29, 32), 1);
+        assert_eq!(pad(&[1.0, 2.0, 3.0], 6), [0.0, 1.0, 2.0, 3.0, 0.0, 0.0]);
+    }
+}

@@ -1,0 +1,257 @@
+//! Reading, with every table checked against the size of the betas.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use hdf5_metno::H5Type;
+use hdf5_metno::types::{FloatSize, TypeDescriptor};
+use ndarray::Array2;
+
+use super::{FORMAT, Provenance, RoiLabels, TrialTable, VoxelTable};
+use crate::data::error::DataError;
+use crate::data::formats::hdf5::{H5Dataset, H5File};
+use crate::data::nsd::roi_pattern::{RoiSelection, RoiTables};
+use crate::data::nsd::tree::Hemisphere;
+use crate::data::subject::SubjectId;
+use crate::data::trial::{CocoId, NsdId, Trial};
+
+/// An open prepared subject: tables in memory, betas on disk.
+#[derive(Debug)]
+pub struct PreparedSubject {
+    path: PathBuf,
+    provenance: Provenance,
+    trials: TrialTable,
+    voxels: VoxelTable,
+    betas: H5Dataset,
+}
+
+impl PreparedSubject {
+    /// Opens a file and reads all but the betas.
+    ///
+    /// # Errors
+    /// [`DataError::Missing`], [`DataError::Unreadable`], or [`DataError::Invalid`] naming dataset or attribute.
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        let file = H5File::open(path, "a prepared subject; `mindreader prepare` writes it")?;
+        let format = file.text_attribute("format")?;
+        if format != FORMAT {
+            return Err(DataError::invalid(path, "attribute `format`", FORMAT, format!("`{format}`")));
+        }
+        let provenance = provenance(&file)?;
+        let betas = file.dataset("betas")?;
+        if betas.element()? != TypeDescriptor::Float(FloatSize::U4) {
+            return Err(betas.invalid("type", "float32", betas.element()?));
+        }
+        let shape = betas.require_axes(2)?;
+        let trials = trials(&file, shape[0])?;
+        let voxels = voxels(&file, shape[1])?;
+        Ok(Self { path: path.to_path_buf(), provenance, trials, voxels, betas })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the data came from.
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
+    }
+
+    /// Whose brain.
+    pub fn subject(&self) -> SubjectId {
+        self.provenance.subject
+    }
+
+    /// Number of rows.
+    pub fn num_trials(&self) -> usize {
+        self.trials.trials.len()
+    }
+
+    /// Number of columns.
+    pub fn num_voxels(&self) -> usize {
+        self.voxels.flat_index.len()
+    }
+
+    /// Session, image and repetition of every row.
+    pub fn trials(&self) -> &[Trial] {
+        &self.trials.trials
+    }
+
+    /// Whether all subjects saw the image, for every row.
+    pub fn is_shared(&self) -> &[bool] {
+        &self.trials.is_shared
+    }
+
+    /// The photograph of every row, when the stimulus table was there.
+    pub fn coco_ids(&self) -> Option<&[CocoId]> {
+        self.trials.coco_ids.as_deref()
+    }
+
+    /// One number per row that is equal for trials which must stay on one side of a split: the photograph, or the image
+    /// where photographs are not known.
+    pub fn split_groups(&self) -> Vec<u64> {
+        match self.coco_ids() {
+            Some(ids) => ids.iter().map(|id| id.0).collect(),
+            None => self.trials().iter().map(|trial| u64::from(trial.nsd_id.0)).collect(),
+        }
+    }
+
+    /// Position of every column in the volume, `x + X·(y + Y·z)`.
+    pub fn flat_index(&self) -> &[usize] {
+        &self.voxels.flat_index
+    }
+
+    /// Half of the brain of every column, where a file says so.
+    pub fn hemispheres(&self) -> &[Option<Hemisphere>] {
+        &self.voxels.hemisphere
+    }
+
+    /// All betas.
+    ///
+    /// # Shapes
+    /// - output: `[trials, voxels]`
+    ///
+    /// # Errors
+    /// [`DataError::Unreadable`] for damage.
+    pub fn betas(&self) -> Result<Array2<f32>, DataError> {
+        let values = self.betas.read_all::<f32>()?;
+        Array2::from_shape_vec((self.num_trials(), self.num_voxels()), values)
+            .map_err(|error| self.betas.unreadable(&error))
+    }
+
+    /// The betas of some trials, in the order given.
+    ///
+    /// # Shapes
+    /// - output: `[rows, voxels]`
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] for a row that is not there; [`DataError::Unreadable`] for damage.
+    pub fn betas_of(&self, rows: &[usize]) -> Result<Array2<f32>, DataError> {
+        let num_voxels = self.num_voxels();
+        let mut betas = Array2::zeros((rows.len(), num_voxels));
+        let mut next = 0;
+        while next < rows.len() {
+            let first = rows[next];
+            // Rows that follow each other in the file are read together.
+            let together =
+                rows[next..].iter().zip(first..).take_while(|(row, wanted)| *row == wanted).count();
+            let values = self.betas.read_block::<f32>(&[first..first + together, 0..num_voxels])?;
+            for (mut row, values) in
+                betas.rows_mut().into_iter().skip(next).zip(values.chunks_exact(num_voxels))
+            {
+                row.iter_mut().zip(values).for_each(|(beta, value)| *beta = *value);
+            }
+            next += together;
+        }
+        Ok(betas)
+    }
+
+    /// Names of the ROI files.
+    pub fn rois(&self) -> Vec<&str> {
+        self.voxels.rois.keys().map(String::as_str).collect()
+    }
+
+    /// Labels of one ROI file.
+    pub fn roi(&self, name: &str) -> Option<&RoiLabels> {
+        self.voxels.rois.get(name)
+    }
+
+    /// Columns of the voxels that a pattern names: `floc-faces`, `FFA-1`, `V1`, `lh.floc-faces`, `streams:early`
+    /// (see `data::nsd::roi_pattern`).
+    ///
+    /// # Errors
+    /// [`DataError::Unknown`] listing the known names; [`DataError::Empty`] when this subject has no such voxel.
+    pub fn select(&self, pattern: &str) -> Result<Vec<usize>, DataError> {
+        let tables: RoiTables =
+            self.voxels.rois.iter().map(|(name, roi)| (name.clone(), roi.names.clone())).collect();
+        let selection = RoiSelection::resolve(pattern, &tables)?;
+        let labels = &self.voxels.rois[&selection.file].labels;
+        let columns: Vec<usize> = labels
+            .iter()
+            .zip(&self.voxels.hemisphere)
+            .enumerate()
+            .filter(|(_, (label, side))| selection.holds(**label, **side))
+            .map(|(column, _)| column)
+            .collect();
+        if columns.is_empty() {
+            let what = format!("the ROI `{pattern}` of {}", self.subject());
+            return Err(DataError::empty(what, "none of the prepared voxels lies in it; choose another"));
+        }
+        Ok(columns)
+    }
+}
+
+fn parse_attribute<T: serde::de::DeserializeOwned>(file: &H5File, name: &str) -> Result<T, DataError> {
+    let text = file.text_attribute(name)?;
+    serde_json::from_str(&text).map_err(|error| {
+        DataError::invalid(file.path(), format!("attribute `{name}`"), "what `prepare` writes", error)
+    })
+}
+
+fn provenance(file: &H5File) -> Result<Provenance, DataError> {
+    let invalid = |name: &str, error: &dyn std::fmt::Display| {
+        DataError::invalid(file.path(), format!("attribute `{name}`"), "what `prepare` writes", error)
+    };
+    let text = |name: &str| file.text_attribute(name);
+    let standardization = text("standardization")?;
+    Ok(Provenance {
+        subject: text("subject")?.parse().map_err(|error| invalid("subject", &error))?,
+        resolution: text("resolution")?.parse().map_err(|error| invalid("resolution", &error))?,
+        betas_version: text("betas_version")?,
+        selection: parse_attribute(file, "selection")?,
+        standardization: serde_json::from_value(serde_json::Value::String(standardization))
+            .map_err(|error| invalid("standardization", &error))?,
+        grid: parse_attribute(file, "grid")?,
+        sources: parse_attribute(file, "sources")?,
+        program_version: text("program_version")?,
+    })
+}
+
+/// A one-dimensional dataset with one value per row or column of the betas.
+fn column<T: H5Type>(file: &H5File, name: &str, len: usize) -> Result<Vec<T>, DataError> {
+    let dataset = file.dataset(name)?;
+    dataset.require_shape(&[len])?;
+    dataset.read_all()
+}
+
+fn trials(file: &H5File, len: usize) -> Result<TrialTable, DataError> {
+    let nsd_ids = column::<u32>(file, "nsd_id", len)?;
+    let sessions = column::<u16>(file, "session", len)?;
+    let repetitions = column::<u8>(file, "repeat", len)?;
+    let trials = nsd_ids
+        .into_iter()
+        .zip(sessions)
+        .zip(repetitions)
+        .map(|((nsd_id, session), repetition)| Trial { nsd_id: NsdId(nsd_id), session, repetition })
+        .collect();
+    let is_shared = column::<u8>(file, "shared1000", len)?.into_iter().map(|flag| flag != 0).collect();
+    let coco_ids = if file.has("coco_id") {
+        Some(column::<u64>(file, "coco_id", len)?.into_iter().map(CocoId).collect())
+    } else {
+        None
+    };
+    Ok(TrialTable { trials, is_shared, coco_ids })
+}
+
+fn voxels(file: &H5File, len: usize) -> Result<VoxelTable, DataError> {
+    let flat_index =
+        column::<u64>(file, "flat_index", len)?.into_iter().map(|index| index as usize).collect();
+    let hemisphere = column::<u8>(file, "hemisphere", len)?
+        .into_iter()
+        .map(|side| match side {
+            1 => Some(Hemisphere::Left),
+            2 => Some(Hemisphere::Right),
+            _ => None,
+        })
+        .collect();
+    let mut rois = BTreeMap::new();
+    for name in file.members("rois")? {
+        let path = format!("rois/{name}");
+        let labels = column::<i32>(file, &path, len)?;
+        let dataset = file.dataset(&path)?;
+        let names = serde_json::from_str(&dataset.text_attribute("names")?)
+            .map_err(|error| dataset.invalid("attribute `names`", "label names as JSON", error))?;
+        rois.insert(name, RoiLabels { labels, names });
+    }
+    Ok(VoxelTable { flat_index, hemisphere, rois })
+}

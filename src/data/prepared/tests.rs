@@ -1,0 +1,127 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ndarray::{Array2, s};
+
+use super::*;
+use crate::data::error::DataError;
+use crate::data::formats::hdf5::H5Writer;
+use crate::data::trial::NsdId;
+
+fn provenance() -> Provenance {
+    Provenance {
+        subject: SubjectId::new(3).unwrap(),
+        resolution: Resolution::Func1pt8mm,
+        betas_version: "betas_fithrf".to_string(),
+        selection: vec!["nsdgeneral".to_string()],
+        standardization: Standardization::ZscorePerSession,
+        grid: [4, 3, 2],
+        sources: vec![SourceFile { path: "a/b".to_string(), bytes: 7, modified_unix_secs: 1 }],
+        program_version: "0.1.0".to_string(),
+    }
+}
+
+fn tables() -> (TrialTable, VoxelTable) {
+    let trial = |nsd_id, session, repetition| Trial { nsd_id: NsdId(nsd_id), session, repetition };
+    let trials = TrialTable {
+        trials: vec![trial(5, 1, 0), trial(9, 1, 0), trial(5, 2, 1)],
+        is_shared: vec![true, false, true],
+        coco_ids: Some(vec![CocoId(50), CocoId(90), CocoId(50)]),
+    };
+    let names =
+        |pairs: &[(i32, &str)]| pairs.iter().map(|(label, name)| (*label, name.to_string())).collect();
+    let faces =
+        RoiLabels { labels: vec![-1, 1, 2, 2], names: names(&[(1, "OFA"), (2, "FFA-1"), (3, "FFA-2")]) };
+    let general = RoiLabels { labels: vec![1, 1, 1, 1], names: names(&[(1, "nsdgeneral")]) };
+    let voxels = VoxelTable {
+        flat_index: vec![0, 3, 7, 20],
+        hemisphere: vec![Some(Hemisphere::Left), Some(Hemisphere::Left), Some(Hemisphere::Right), None],
+        rois: BTreeMap::from([("floc-faces".to_string(), faces), ("nsdgeneral".to_string(), general)]),
+    };
+    (trials, voxels)
+}
+
+fn betas() -> Array2<f32> {
+    Array2::from_shape_fn((3, 4), |(trial, voxel)| trial as f32 + voxel as f32 / 8.0)
+}
+
+fn write(path: &Path) {
+    let (trials, voxels) = tables();
+    let mut writer = PreparedWriter::create(path, &provenance(), &trials, &voxels).unwrap();
+    writer.append(&betas().slice(s![..2, ..]).to_owned()).unwrap();
+    writer.append(&betas().slice(s![2.., ..]).to_owned()).unwrap();
+    writer.finish().unwrap();
+}
+
+#[test]
+fn everything_written_is_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("subj03.h5");
+    write(&path);
+    let subject = PreparedSubject::open(&path).unwrap();
+    let (trials, voxels) = tables();
+    assert_eq!(subject.provenance(), &provenance());
+    assert_eq!(subject.trials(), trials.trials);
+    assert_eq!(subject.is_shared(), trials.is_shared);
+    assert_eq!(subject.coco_ids(), trials.coco_ids.as_deref());
+    assert_eq!(subject.split_groups(), [50, 90, 50]);
+    assert_eq!(subject.flat_index(), voxels.flat_index);
+    assert_eq!(subject.rois(), ["floc-faces", "nsdgeneral"]);
+    assert_eq!(subject.roi("floc-faces"), voxels.rois.get("floc-faces"));
+    assert_eq!(subject.betas().unwrap(), betas());
+    let some = subject.betas_of(&[2, 0, 1, 1]).unwrap();
+    for (row, trial) in [2, 0, 1, 1].into_iter().enumerate() {
+        assert_eq!(some.row(row), betas().row(trial));
+    }
+    assert!(subject.betas_of(&[3]).is_err());
+}
+
+#[test]
+fn patterns_select_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("subj03.h5");
+    write(&path);
+    let subject = PreparedSubject::open(&path).unwrap();
+    assert_eq!(subject.select("floc-faces").unwrap(), [1, 2, 3]);
+    assert_eq!(subject.select("FFA").unwrap(), [2, 3]);
+    assert_eq!(subject.select("lh.floc-faces").unwrap(), [1]);
+    let error = subject.select("FFA-2").unwrap_err().to_string();
+    assert!(error.starts_with("the ROI `FFA-2` of subj03 is empty"), "{error}");
+    let error = subject.select("V1").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "unknown ROI `V1`; known: floc-faces, nsdgeneral, floc-faces:OFA, floc-faces:FFA-1, floc-faces:FFA-2, \
+         nsdgeneral:nsdgeneral"
+    );
+}
+
+#[test]
+fn an_unfinished_file_never_appears() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("subj03.h5");
+    let (trials, voxels) = tables();
+    let mut writer = PreparedWriter::create(&path, &provenance(), &trials, &voxels).unwrap();
+    writer.append(&betas().slice(s![..2, ..]).to_owned()).unwrap();
+    assert!(writer.append(&betas()).is_err());
+    assert!(writer.finish().unwrap_err().to_string().contains("2 of 3 trials were written"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn foreign_and_damaged_files_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("subj03.h5");
+    let writer = H5Writer::create(&path).unwrap();
+    writer.text_attribute("format", "something else").unwrap();
+    writer.finish().unwrap();
+    let error = PreparedSubject::open(&path).unwrap_err().to_string();
+    assert!(error.contains("attribute `format` is `something else`"), "{error}");
+
+    write(&path);
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let error = PreparedSubject::open(&path).unwrap_err();
+    assert!(matches!(error, DataError::Unreadable { .. }), "{error}");
+    let error = PreparedSubject::open(&folder.path().join("absent.h5")).unwrap_err().to_string();
+    assert!(error.contains("is missing; it is needed for a prepared subject"), "{error}");
+}

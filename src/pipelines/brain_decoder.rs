@@ -1,0 +1,255 @@
+//! The whole chain from betas to pictures: padding, two mappers, unit norm, generator.
+
+use std::path::Path;
+
+use burn::tensor::{Tensor, TensorData};
+use image::RgbImage;
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use super::picture::pictures;
+use crate::models::mapper::{Mapper, MapperSnapshot};
+use crate::models::stylegan2::{Condition, Generator, GeneratorConfig, Noise, Truncation};
+use crate::run::error::RunError;
+use crate::run::snapshot::Snapshot;
+use crate::tensor_ops::backend::{Base, Device};
+use crate::tensor_ops::random::{keyed_rng, normal};
+use crate::tensor_ops::similarity::unit_norm;
+
+/// Which decoded embeddings steer the generator (the paper's figure 14).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConditionSource {
+    /// The image embedding to the first head, the caption embedding to the second.
+    #[default]
+    Both,
+    /// The image embedding to every head.
+    Image,
+    /// The caption embedding to every head.
+    Caption,
+}
+
+/// Per-pixel noise while drawing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PixelNoise {
+    /// The maps stored with the network: the same picture every time (OQ-56).
+    #[default]
+    Constant,
+    /// New maps for every picture, from the seed.
+    Random,
+    /// None.
+    Off,
+}
+
+/// Decoded embeddings of a batch of trials, unit norm.
+#[derive(Clone, Debug)]
+pub struct DecodedEmbeddings {
+    /// `[trials, embed_dim]`, CLIP's image space.
+    pub image: Tensor<Base, 2>,
+    /// `[trials, embed_dim]`, CLIP's caption space.
+    pub caption: Tensor<Base, 2>,
+}
+
+/// How pictures are drawn from embeddings.
+#[derive(Clone, Debug)]
+pub struct DrawOptions {
+    /// Which embeddings steer the generator.
+    pub source: ConditionSource,
+    /// Pull of w towards its mean; 1 is none.
+    pub truncation_psi: f64,
+    /// Per-pixel noise.
+    pub noise: PixelNoise,
+    /// Decides z and random noise maps.
+    pub seed: u64,
+}
+
+/// Hashes of the networks, for manifests.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DecoderHashes {
+    /// SHA-256 of the image mapper's snapshot.
+    pub image_mapper: String,
+    /// SHA-256 of the caption mapper's snapshot.
+    pub caption_mapper: String,
+    /// SHA-256 of the generator's snapshot.
+    pub generator: String,
+}
+
+/// Two mappers and a generator.
+#[derive(Debug)]
+pub struct BrainDecoder {
+    image_mapper: LoadedMapper,
+    caption_mapper: LoadedMapper,
+    generator: Generator<Base>,
+    generator_config: GeneratorConfig,
+    hashes: DecoderHashes,
+    device: Device,
+}
+
+/// A mapper with what it was trained for.
+#[derive(Debug)]
+pub struct LoadedMapper {
+    mapper: Mapper<Base>,
+    /// What the snapshot says of the mapper's input and output.
+    pub snapshot: MapperSnapshot,
+    /// SHA-256 of the snapshot.
+    pub sha256: String,
+}
+
+impl LoadedMapper {
+    /// Reads a mapper's snapshot.
+    ///
+    /// # Errors
+    /// [`RunError`] when the file is missing or holds no such mapper.
+    pub fn open(path: &Path, device: &Device) -> Result<Self, RunError> {
+        let file = Snapshot::open(path, "mapper")?;
+        let snapshot: MapperSnapshot = file.config()?;
+        let mapper = snapshot.network.init(0, device).map_err(|error| {
+            RunError::invalid(path, "config", "sizes that fit together", error)
+        })?;
+        let mapper = file.load_into(mapper)?;
+        Ok(Self { mapper, snapshot, sha256: file.sha256().into() })
+    }
+
+    /// Refuses betas of another number of voxels, or of another selection of them.
+    ///
+    /// # Errors
+    /// [`RunError::Invalid`] that names `prepared`.
+    pub fn check_input(&self, prepared: &Path, num_voxels: usize) -> Result<(), RunError> {
+        if num_voxels == self.snapshot.num_voxels {
+            return Ok(());
+        }
+        Err(RunError::invalid(
+            prepared,
+            "number of voxels",
+            format!("{} as the mapper was trained on", self.snapshot.num_voxels),
+            num_voxels,
+        ))
+    }
+
+    /// One embedding per trial, of unit norm.
+    ///
+    /// # Shapes
+    /// - betas: `[trials, voxels]`, z-scored within session, unpadded; output: `[trials, embed_dim]`
+    pub fn embed(&self, betas: &Array2<f32>, device: &Device) -> Tensor<Base, 2> {
+        let (trials, voxels) = betas.dim();
+        let padded = self.snapshot.network.signal_len;
+        let left = self.snapshot.padding_left;
+        let mut values = vec![0.0_f32; trials * padded];
+        for (row, betas) in values.chunks_exact_mut(padded).zip(betas.rows()) {
+            for (value, beta) in row[left..left + voxels].iter_mut().zip(betas) {
+                *value = *beta;
+            }
+        }
+        let betas = Tensor::from_data(TensorData::new(values, [trials, padded]), device);
+        unit_norm(self.mapper.forward(betas))
+    }
+}
+
+impl BrainDecoder {
+    /// Reads the three networks and checks that they fit together.
+    ///
+    /// # Errors
+    /// [`RunError`] that names the file that does not fit.
+    pub fn open(
+        image_mapper: &Path,
+        caption_mapper: &Path,
+        generator: &Path,
+        device: &Device,
+    ) -> Result<Self, RunError> {
+        let image = LoadedMapper::open(image_mapper, device)?;
+        let caption = LoadedMapper::open(caption_mapper, device)?;
+        let file = Snapshot::open(generator, "generator")?;
+        let generator_config: GeneratorConfig = file.config()?;
+        for (path, mapper) in [(image_mapper, &image), (caption_mapper, &caption)] {
+            let width = mapper.snapshot.network.embed_dim;
+            if generator_config.condition_dims().iter().any(|dim| *dim != width) {
+                let expected = format!("{:?} as the generator takes", generator_config.condition_dims());
+                return Err(RunError::invalid(path, "width of the embedding", expected, width));
+            }
+        }
+        let network = generator_config.init::<Base>(0, device).map_err(|error| {
+            RunError::invalid(generator, "config", "sizes that fit together", error)
+        })?;
+        let hashes = DecoderHashes {
+            image_mapper: image.sha256.clone(),
+            caption_mapper: caption.sha256.clone(),
+            generator: file.sha256().into(),
+        };
+        Ok(Self {
+            image_mapper: image,
+            caption_mapper: caption,
+            generator: file.load_into(network)?,
+            generator_config,
+            hashes,
+            device: device.clone(),
+        })
+    }
+
+    /// Refuses betas that the mappers were not trained for.
+    ///
+    /// # Errors
+    /// [`RunError::Invalid`] that names `prepared`.
+    pub fn check_input(&self, prepared: &Path, num_voxels: usize) -> Result<(), RunError> {
+        self.image_mapper.check_input(prepared, num_voxels)?;
+        self.caption_mapper.check_input(prepared, num_voxels)
+    }
+
+    /// Hashes of the snapshots.
+    pub fn hashes(&self) -> &DecoderHashes {
+        &self.hashes
+    }
+
+    /// Height and width of the pictures.
+    pub fn resolution(&self) -> usize {
+        self.generator_config.resolution
+    }
+
+    /// Betas to embeddings.
+    ///
+    /// # Shapes
+    /// - betas: `[trials, voxels]`, z-scored within session, unpadded
+    pub fn embed(&self, betas: &Array2<f32>) -> DecodedEmbeddings {
+        DecodedEmbeddings {
+            image: self.image_mapper.embed(betas, &self.device),
+            caption: self.caption_mapper.embed(betas, &self.device),
+        }
+    }
+
+    /// Embeddings to pictures. The z of a picture depends on the seed and its entry of `positions` alone.
+    pub fn draw(
+        &self,
+        embeddings: &DecodedEmbeddings,
+        positions: &[u64],
+        options: &DrawOptions,
+    ) -> Vec<RgbImage> {
+        let DecodedEmbeddings { image, caption } = embeddings.clone();
+        let heads = self.generator_config.condition_dims().len();
+        let condition = match (heads, options.source) {
+            (0, _) => Condition::none(),
+            (1, ConditionSource::Caption) => Condition::one(caption),
+            (1, _) => Condition::one(image),
+            (_, ConditionSource::Both) => Condition::two(image, caption),
+            (_, ConditionSource::Image) => Condition::two(image.clone(), image),
+            (_, ConditionSource::Caption) => Condition::two(caption.clone(), caption),
+        };
+        let z = positions
+            .iter()
+            .map(|position| {
+                let mut rng = keyed_rng(options.seed, "reconstruct z", *position);
+                normal([1, self.generator_config.z_dim], &mut rng, &self.device)
+            })
+            .collect();
+        let noise = match options.noise {
+            PixelNoise::Constant => Noise::Constant,
+            PixelNoise::Off => Noise::Off,
+            PixelNoise::Random => {
+                let first = positions.first().copied().unwrap_or_default();
+                let mut rng = keyed_rng(options.seed, "reconstruct noise", first);
+                self.generator.random_noise(positions.len(), &mut rng, &self.device)
+            }
+        };
+        let truncation = Truncation { psi: options.truncation_psi, cutoff: None };
+        pictures(self.generator.forward(Tensor::cat(z, 0), &condition, &noise, truncation))
+    }
+}

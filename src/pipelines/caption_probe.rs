@@ -1,0 +1,63 @@
+//! Similarity of embeddings to given sentences: what an embedding is "about", in words.
+
+use std::path::Path;
+
+use burn::tensor::{Tensor, TensorData};
+
+use crate::models::clip::encode_batches::encode_texts;
+use crate::models::clip::tokenizer::{LongText, Tokenizer};
+use crate::models::clip::{Clip, ClipConfig};
+use crate::run::error::RunError;
+use crate::run::snapshot::Snapshot;
+use crate::tensor_ops::backend::{Base, Device};
+use crate::tensor_ops::similarity::unit_norm;
+
+/// Sentences encoded at a time.
+const BATCH: usize = 64;
+
+/// Sentences in CLIP's space.
+#[derive(Debug)]
+pub struct CaptionProbe {
+    sentences: Vec<String>,
+    embeddings: Tensor<Base, 2>,
+}
+
+impl CaptionProbe {
+    /// Embeds sentences with a CLIP snapshot.
+    ///
+    /// # Errors
+    /// [`RunError`] when the snapshot cannot be used; too long a sentence is cut.
+    pub fn open(clip: &Path, sentences: &[String], device: &Device) -> Result<Self, RunError> {
+        let file = Snapshot::open(clip, "clip")?;
+        let config: ClipConfig = file.config()?;
+        let network: Clip<Base> = config
+            .init(0, device)
+            .map_err(|error| RunError::invalid(clip, "config", "sizes that fit together", error))?;
+        let network = file.load_into(network)?;
+        let tokenizer = Tokenizer::new(config.context_length, LongText::Truncate);
+        let rows = sentences
+            .iter()
+            .map(|sentence| tokenizer.encode_unpadded(sentence))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| RunError::invalid(clip, "context length", "room for a sentence", error))?;
+        let values = encode_texts(&network, &rows, BATCH, device, &mut |_, _| {});
+        let embeddings = TensorData::new(values, [sentences.len(), config.embed_dim]);
+        let embeddings = unit_norm(Tensor::from_data(embeddings, device));
+        Ok(Self { sentences: sentences.to_vec(), embeddings })
+    }
+
+    /// The sentences, in the order of the similarities.
+    pub fn sentences(&self) -> &[String] {
+        &self.sentences
+    }
+
+    /// Cosine of every embedding with every sentence.
+    ///
+    /// # Shapes
+    /// - embeddings: `[trials, embed_dim]`, unit norm; output: one row per trial
+    pub fn similarities(&self, embeddings: Tensor<Base, 2>) -> Vec<Vec<f64>> {
+        let cosines: Vec<f64> =
+            embeddings.matmul(self.embeddings.clone().transpose()).into_data().iter::<f64>().collect();
+        cosines.chunks(self.sentences.len().max(1)).map(<[f64]>::to_vec).collect()
+    }
+}
