@@ -144,7 +144,7 @@ fn images(subject: &PreparedSubject) -> (Vec<NsdId>, Vec<usize>) {
 ///
 /// # Errors
 /// [`DataError::Missing`], [`DataError::Unreadable`] with line and column, [`DataError::Empty`].
-fn read_vetted_captions(path: &Path) -> Result<BTreeMap<NsdId, Vec<String>>, DataError> {
+pub(super) fn read_vetted_captions(path: &Path) -> Result<BTreeMap<NsdId, Vec<String>>, DataError> {
     let needed = "the captions of the images; `mindreader screen-captions` writes it";
     let file = File::open(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => DataError::missing(path, needed),

@@ -1,10 +1,12 @@
 //! One job per file: typed settings in, a summary out. No clap, no printing, no device choice.
 
 pub mod doctor;
+pub mod finetune_gan;
 mod mapper_embeddings;
 pub mod microstim;
 pub mod prepare;
 pub mod pretrain_clip;
+pub mod pretrain_gan;
 pub mod reconstruct;
 pub mod report;
 pub mod screen_captions;

@@ -6,5 +6,7 @@ pub mod caption_screen;
 pub mod captioned_stimuli;
 pub mod clip_snapshot;
 pub mod feature_cache;
+pub mod gan_images;
+pub mod image_embeddings;
 pub mod picture;
 pub mod stimulation;
