@@ -2,3 +2,6 @@
 
 pub mod pretrain_clip;
 pub mod screen_captions;
+
+#[cfg(test)]
+mod clip_commands_test;
