@@ -34,16 +34,19 @@ fn write_tree(root: &Path) {
     let writer = H5Writer::create(&tree.stimuli()).unwrap();
     let shape = [NUM_IMAGES, IMAGE_SIDE, IMAGE_SIDE, 3];
     let brick = writer.dataset::<u8>("imgBrick", &shape, Some(&[1, IMAGE_SIDE, IMAGE_SIDE, 3])).unwrap();
-    let mut table = String::from(",cocoId,cocoSplit,cropBox,loss,nsdId,flagged,BOLD5000,shared1000,subject1\n");
+    let mut table =
+        String::from(",cocoId,cocoSplit,cropBox,loss,nsdId,flagged,BOLD5000,shared1000,subject1\n");
     let mut captions = Vec::new();
     for image in 0..NUM_IMAGES {
         let (colour, rgb) = COLOURS[image % 4];
         let pixels = rgb.repeat(IMAGE_SIDE * IMAGE_SIDE);
         brick.write_block(&[image..image + 1, 0..IMAGE_SIDE, 0..IMAGE_SIDE, 0..3], &pixels).unwrap();
         let photograph = photograph(image);
-        writeln!(table, "{image},{photograph},train2017,\"(0, 0, 0, 0)\",0,{image},False,False,False,1").unwrap();
+        writeln!(table, "{image},{photograph},train2017,\"(0, 0, 0, 0)\",0,{image},False,False,False,1")
+            .unwrap();
         if image < 10 {
-            let caption = |text: String| serde_json::json!({"image_id": photograph, "id": image, "caption": text});
+            let caption =
+                |text: String| serde_json::json!({"image_id": photograph, "id": image, "caption": text});
             captions.push(caption(format!("a {colour} wall")));
             captions.push(caption(format!("a {} wall", COLOURS[(image + 1) % 4].0)));
         }
@@ -100,7 +103,8 @@ fn pretrain_settings(root: &Path) -> PretrainClipSettings {
         embed_dim: 8,
         ..ClipConfig::default()
     };
-    let train = ClipTrainConfig { epochs: 60, learning_rate: 1e-2, warmup_steps: 5, ..ClipTrainConfig::default() };
+    let train =
+        ClipTrainConfig { epochs: 60, learning_rate: 1e-2, warmup_steps: 5, ..ClipTrainConfig::default() };
     PretrainClipSettings {
         nsd: root.join("nsd"),
         prepared: root.join("subj01.h5"),
