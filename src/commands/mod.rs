@@ -10,5 +10,8 @@ pub mod pretrain_gan;
 pub mod reconstruct;
 pub mod report;
 pub mod screen_captions;
+
+#[cfg(test)]
+mod clip_commands_test;
 pub mod train_mapper;
 pub mod trial_choice;

@@ -164,7 +164,7 @@ impl ClipTraining<'_> {
             state.step += 1;
             state.epoch_losses.push(loss);
             progress.advance(state.step, &format!("loss {loss:.4}"));
-            if state.step % steps_per_epoch == 0 {
+            if state.step.is_multiple_of(steps_per_epoch) {
                 let sum: f64 = state.epoch_losses.drain(..).map(f64::from).sum();
                 train_loss = sum / steps_per_epoch as f64;
                 self.end_epoch(&trainer, &mut state, steps_per_epoch, train_loss, &held_out)?;
@@ -221,7 +221,7 @@ impl ClipTraining<'_> {
     ) -> Result<(), ClipTrainError> {
         let epoch = state.step / steps_per_epoch;
         let is_last = epoch == self.config.epochs as u64;
-        if !is_last && epoch % self.config.evaluate_every_epochs as u64 != 0 {
+        if !is_last && !epoch.is_multiple_of(self.config.evaluate_every_epochs as u64) {
             return Ok(());
         }
         let clip = trainer.network();
