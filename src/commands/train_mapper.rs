@@ -292,3 +292,6 @@ fn padded_betas(
     }
     Ok(padded)
 }
+
+#[cfg(test)]
+mod tests;
