@@ -73,7 +73,7 @@ pub fn choose_trials(
     let trials = match choice {
         TrialChoice::Trial(trial) if trial < prepared.num_trials() => vec![trial],
         TrialChoice::Trial(trial) => {
-            let known = format!("0 to {}", prepared.num_trials().saturating_sub(1));
+            let known = [format!("0 to {}", prepared.num_trials().saturating_sub(1))];
             return Err(DataError::unknown("trial", trial.to_string(), known));
         }
         TrialChoice::Validation => split.split(prepared)?.validation,

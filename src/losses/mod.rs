@@ -4,3 +4,4 @@ pub mod adversarial;
 pub mod clip_contrastive;
 pub mod contrastive;
 pub mod regression;
+pub mod vicreg;

@@ -242,17 +242,34 @@ mod tests {
         let mut rng = crate::tensor_ops::random::keyed_rng(3, "test", 0);
         let mut draw = |rows: usize| Array2::from_shape_fn((rows, 12), |_| rng.random::<f32>() - 0.5);
         let ids: Vec<u64> = (0..3000).map(|i| i % 100).collect();
-        let images = draw(100);
-        let target = Array2::from_shape_fn((3000, 12), |(i, c)| images[[i % 100, c]]);
         let config = RetrievalConfig { batch_size: 150, ..RetrievalConfig::default() };
-        let summary = compute_retrieval(draw(3000).view(), target.view(), &ids, &config).unwrap();
-        assert_eq!(summary.num_batches, 20);
-        let chance = summary.chance_over_batches;
-        assert!((1.6..1.7).contains(&chance), "{chance}");
-        for count in [summary.forward, summary.backward] {
-            let interval = count.over_batches;
-            assert!(interval.low <= chance && chance <= interval.high, "{interval:?} chance {chance}");
+        let mut counts = Vec::new();
+        for _ in 0..10 {
+            let images = draw(100);
+            let target = Array2::from_shape_fn((3000, 12), |(i, c)| images[[i % 100, c]]);
+            let summary = compute_retrieval(draw(3000).view(), target.view(), &ids, &config).unwrap();
+            assert_eq!(summary.num_batches, 20);
+            // 50 of the 100 images come twice in a batch of 150: (50 · 4 + 50) / 150.
+            assert!((summary.chance_over_batches - 250.0 / 150.0).abs() < 1e-12);
+            counts.extend([summary.forward.over_batches.mean, summary.backward.over_batches.mean]);
         }
+        // About 670 hits: 4 % of one standard deviation.
+        let mean = counts.iter().sum::<f64>() / counts.len() as f64;
+        assert!((mean * 150.0 / 250.0 - 1.0).abs() < 0.15, "{mean}");
+    }
+
+    #[test]
+    fn the_interval_holds_a_perfect_and_a_useless_decoder_apart() {
+        let target = Array2::from_shape_fn((40, 40), |(i, j)| f32::from(u8::from(i == j)));
+        let ids: Vec<u64> = (0..40).collect();
+        let config = RetrievalConfig::default();
+        let perfect = compute_retrieval(target.view(), target.view(), &ids, &config).unwrap();
+        let over = perfect.forward.over_batches;
+        assert_eq!((perfect.batch_size, over.mean, over.low, over.high), (40, 40.0, 40.0, 40.0));
+        let constant = Array2::ones((40, 40));
+        let useless = compute_retrieval(constant.view(), target.view(), &ids, &config).unwrap();
+        assert_eq!(useless.forward.first_batch, 1);
+        assert!(useless.forward.over_batches.high < 5.0, "{useless:?}");
     }
 
     #[test]

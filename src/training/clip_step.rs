@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::clip_batch::ClipBatch;
 use super::clip_config::ClipTrainConfig;
 use super::clip_evaluation::ClipEvaluation;
+use super::captioned_images::CaptionedImages;
 use super::gradient_norm::clip_global_norm;
+use super::token_subset::TokenSubset;
 use crate::losses::clip_contrastive::symmetric_cross_entropy;
 use crate::models::clip::{Clip, ClipConfig, ClipConfigError};
 use crate::run::checkpoint::{load_checkpoint, save_checkpoint};
@@ -44,15 +46,18 @@ pub(super) struct Trainer {
     /// Gains, biases, single vectors, the logit scale: without.
     plain: Adam,
     matrices: Vec<ParamId>,
+    tokens: TokenSubset,
 }
 
 impl Trainer {
     pub fn new(
         network: &ClipConfig,
         config: &ClipTrainConfig,
+        images: &CaptionedImages,
         device: &Device,
     ) -> Result<Self, ClipConfigError> {
-        let clip: Clip<Diff> = network.init(config.seed, device)?;
+        let mut clip: Clip<Diff> = network.init(config.seed, device)?;
+        let tokens = TokenSubset::cut(&mut clip, images, device);
         let adam = |weight_decay: f64| {
             AdamWConfig::new()
                 .with_beta_1(config.beta_1 as f32)
@@ -62,17 +67,17 @@ impl Trainer {
                 .init()
         };
         let matrices = matrices(&clip);
-        Ok(Self { clip, decayed: adam(config.weight_decay), plain: adam(0.0), matrices })
+        Ok(Self { clip, decayed: adam(config.weight_decay), plain: adam(0.0), matrices, tokens })
     }
 
-    /// The network without its gradient graph.
+    /// The whole network without its gradient graph.
     pub fn network(&self) -> Clip<Base> {
-        self.clip.valid()
+        self.tokens.restore(self.clip.valid())
     }
 
     /// One step; the loss before it.
     pub fn step(&mut self, batch: &ClipBatch, config: &ClipTrainConfig, rate: f64, device: &Device) -> f32 {
-        let (loss, mut gradients) = batch_gradients(&self.clip, batch, device);
+        let (loss, mut gradients) = self.gradients(batch, device);
         if let Some(max_norm) = config.max_gradient_norm {
             clip_global_norm(&mut gradients, &self.clip, max_norm);
         }
@@ -85,6 +90,21 @@ impl Trainer {
             clip.logit_scale.map(|scale| Tensor::from_inner(scale.inner().clamp_max(max)).require_grad());
         self.clip = clip;
         loss
+    }
+
+    fn gradients(&self, batch: &ClipBatch, device: &Device) -> (f32, GradientsParams) {
+        let (clip, count) = (&self.clip, batch.images.len());
+        let pixels = TensorData::new(batch.pixels.clone(), [count, 3, batch.image_size, batch.image_size]);
+        let tokens = TensorData::new(self.tokens.compact(&batch.tokens), [count, batch.tokens.length]);
+        let images = clip.encode_image(Tensor::<Diff, 4>::from_data(pixels, device));
+        let texts = clip.encode_text(Tensor::<Diff, 2, Int>::from_data(tokens, device));
+        let excluded = batch
+            .same_caption
+            .as_ref()
+            .map(|same| Tensor::from_data(TensorData::new(same.clone(), [count, count]), device));
+        let loss = symmetric_cross_entropy(clip.logits_per_image(images, texts), excluded);
+        let value = loss.clone().into_data().iter::<f32>().next().unwrap_or(f32::NAN);
+        (value, GradientsParams::from_grads(loss.backward(), clip))
     }
 
     /// Writes everything that [`Trainer::resume`] needs.
@@ -114,27 +134,17 @@ impl Trainer {
             let expected = format!("the settings of this command, {asked}");
             return Err(RunError::invalid(path, "network, training, number of images", expected, stored));
         }
+        let rows = clip.text.token_embedding.weight.dims()[0];
+        if rows != self.tokens.len() {
+            let expected = format!("{} different tokens in the training captions", self.tokens.len());
+            return Err(RunError::invalid(path, "captions", expected, rows));
+        }
         self.clip = self.clip.clone().load_record(clip);
         self.decayed = self.decayed.clone().load_record(decayed);
         self.plain = self.plain.clone().load_record(plain);
         self.matrices = matrices(&self.clip);
         Ok(state)
     }
-}
-
-fn batch_gradients(clip: &Clip<Diff>, batch: &ClipBatch, device: &Device) -> (f32, GradientsParams) {
-    let count = batch.images.len();
-    let pixels = TensorData::new(batch.pixels.clone(), [count, 3, batch.image_size, batch.image_size]);
-    let tokens = TensorData::new(batch.tokens.ids.clone(), [count, batch.tokens.length]);
-    let images = clip.encode_image(Tensor::<Diff, 4>::from_data(pixels, device));
-    let texts = clip.encode_text(Tensor::<Diff, 2, Int>::from_data(tokens, device));
-    let excluded = batch
-        .same_caption
-        .as_ref()
-        .map(|same| Tensor::from_data(TensorData::new(same.clone(), [count, count]), device));
-    let loss = symmetric_cross_entropy(clip.logits_per_image(images, texts), excluded);
-    let value = loss.clone().into_data().iter::<f32>().next().unwrap_or(f32::NAN);
-    (value, GradientsParams::from_grads(loss.backward(), clip))
 }
 
 /// The parameters that weight decay applies to: those of two and more axes.

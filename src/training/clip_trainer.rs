@@ -143,7 +143,7 @@ impl ClipTraining<'_> {
             best_epoch: 0,
             best: None,
         };
-        let mut trainer = Trainer::new(self.network, self.config, self.device)?;
+        let mut trainer = Trainer::new(self.network, self.config, self.train, self.device)?;
         if let Some(path) = resume {
             state = trainer.resume(path, &state, self.device)?;
             // Lines behind the checkpoint will be written again.

@@ -50,7 +50,7 @@ impl Case {
 fn run(set: &str, heads: ConditionHeads) {
     let Some(case) = Case::open(set, heads) else { return };
     let generator = &case.generator;
-    let truncated = |psi, cutoff| generator.map(case.z.clone(), Truncation { psi, cutoff });
+    let truncated = |psi, cutoff| generator.ws_from_z(case.z.clone(), Truncation { psi, cutoff });
     case.expect("output.psi1.ws", truncated(1.0, None), 1.4e-5);
     case.expect("output.psi0.7.ws", truncated(0.7, None), 1e-5);
     case.expect("output.psi0.5_cutoff3.ws", truncated(0.5, Some(3)), 1.4e-5);
@@ -70,7 +70,7 @@ fn run(set: &str, heads: ConditionHeads) {
     case.expect("output.train_mode.img", case.image(1.0, None, Noise::Constant), 5.8e-5);
 
     let zero = Tensor::zeros([2, 64], &cpu());
-    case.expect("output.zero_z.ws", generator.map(zero.clone(), Truncation::NONE), 5.2e-6);
+    case.expect("output.zero_z.ws", generator.ws_from_z(zero.clone(), Truncation::NONE), 5.2e-6);
     let image = generator.forward(zero, &case.condition(), &Noise::Constant, Truncation::NONE);
     case.expect("output.zero_z.img", image, 5.9e-5);
 
@@ -82,7 +82,7 @@ fn run(set: &str, heads: ConditionHeads) {
 fn run_gradients(set: &str, heads: ConditionHeads) {
     let Some(case) = Case::open(set, heads) else { return };
     let cotangent = case.golden.tensor::<Diff, 4>("input.cotangent", &cpu());
-    let ws = case.generator.map(case.z.clone(), Truncation::NONE);
+    let ws = case.generator.ws_from_z(case.z.clone(), Truncation::NONE);
     let image = case.generator.synthesis.forward(ws.clone(), &case.condition(), &Noise::Constant);
     let mut gradients = (image * cotangent.clone()).sum().backward();
     let expect = |name: &str, actual: Vec<f32>, tolerance: f32| {

@@ -7,6 +7,7 @@ use mindreader::losses::contrastive::{
     ContrastiveConfig, ContrastiveForm, contrast, contrastive_loss, squared_error_cosine_and_contrastive,
 };
 use mindreader::losses::regression::{cosine_distance, mean_squared_error, squared_error_and_cosine};
+use mindreader::losses::vicreg::{VicregConfig, covariance, invariance, variance, vicreg};
 use mindreader::tensor_ops::backend::{Diff, cpu};
 
 use crate::golden::{Golden, assert_close, values};
@@ -112,5 +113,31 @@ fn the_joint_loss_of_end_to_end_finetuning_matches() {
             let contrast = contrast(p.clone(), t.clone(), &config).mean();
             mean_squared_error(p.clone(), t.clone()) * 0.2 + cosine_distance(p, t) * 0.3 - contrast * 0.5
         });
+    }
+}
+
+#[test]
+fn vicreg_and_its_terms_match() {
+    let Some(golden) = Golden::open("losses") else { return };
+    let device = cpu();
+    let config = VicregConfig::default();
+    type Loss<'a> = &'a dyn Fn(Pair, Pair) -> Tensor<Diff, 1>;
+    let cases: [(&str, [f32; 3], Loss); 4] = [
+        ("vicreg", [2.6e-5, 1.5e-6, 1.8e-6], &|a, b| vicreg(a, b, &config)),
+        ("vicreg_inv", [4.9e-7, 5.5e-8, 5.5e-8], &invariance),
+        ("vicreg_var", [4.2e-7, 3.3e-8, 2.6e-8], &|a, b| variance(a, b, config.epsilon)),
+        ("vicreg_cov", [3.4e-6, 2.5e-7, 4.3e-7], &covariance),
+    ];
+    for (set, [value, grad_z1, grad_z2], loss) in cases {
+        let z1 = golden.tensor::<Diff, 2>("vicreg.z1", &device).require_grad();
+        let z2 = golden.tensor::<Diff, 2>("vicreg.z2", &device).require_grad();
+        let result = loss(z1.clone(), z2.clone());
+        let name = format!("{set}.value");
+        assert_close(&name, &values(result.clone()), &golden.f32(&name).0, value);
+        let gradients = result.backward();
+        for (part, tensor, tolerance) in [("z1", z1, grad_z1), ("z2", z2, grad_z2)] {
+            let name = format!("{set}.grad_{part}");
+            assert_close(&name, &values(tensor.grad(&gradients).unwrap()), &golden.f32(&name).0, tolerance);
+        }
     }
 }

@@ -4,6 +4,7 @@
 
 mod clip;
 mod discriminator;
+mod gan_terms;
 mod generator;
 #[allow(dead_code, reason = "every set uses its own part of the reader")]
 mod golden;

@@ -15,6 +15,15 @@ pub fn quick_gelu<B: Backend, const D: usize>(input: Tensor<B, D>) -> Tensor<B, 
     input.clone() * sigmoid(input.mul_scalar(1.702))
 }
 
+/// A linear layer on every token: `[batch, token, inputs]` to `[batch, token, outputs]`.
+pub(super) fn per_token<B: Backend>(layer: &Linear<B>, tokens: Tensor<B, 3>) -> Tensor<B, 3> {
+    let [batch, length, width] = tokens.dims();
+    // As one matrix: with three axes the backward pass makes one weight gradient per image and adds them up.
+    let rows = layer.forward(tokens.reshape([batch * length, width]));
+    let [_, width] = rows.dims();
+    rows.reshape([batch, length, width])
+}
+
 /// `x + attention(norm(x))`, then `x + perceptron(norm(x))`.
 #[derive(Module, Debug)]
 pub struct AttentionBlock<B: Backend> {
@@ -57,16 +66,14 @@ impl<B: Backend> AttentionBlock<B> {
     pub fn forward(&self, input: Tensor<B, 3>, mask: Option<Tensor<B, 2>>) -> Tensor<B, 3> {
         let attended = self.attention(self.attention_norm.forward(input.clone()), mask);
         let input = input + attended;
-        let hidden = quick_gelu(self.perceptron_in.forward(self.perceptron_norm.forward(input.clone())));
-        input + self.perceptron_out.forward(hidden)
+        let hidden = quick_gelu(per_token(&self.perceptron_in, self.perceptron_norm.forward(input.clone())));
+        input + per_token(&self.perceptron_out, hidden)
     }
 
     fn attention(&self, input: Tensor<B, 3>, mask: Option<Tensor<B, 2>>) -> Tensor<B, 3> {
         let [batch, tokens, width] = input.dims();
         let head_width = width / self.num_heads;
-        let heads = self
-            .query_key_value
-            .forward(input)
+        let heads = per_token(&self.query_key_value, input)
             .reshape([batch, tokens, 3, self.num_heads, head_width])
             .permute([2, 0, 3, 1, 4]); // [3, batch, head, token, head width]
         let part = |index: usize| {
@@ -83,6 +90,6 @@ impl<B: Backend> AttentionBlock<B> {
             .matmul(values)
             .swap_dims(1, 2) // [batch, token, head, head width]
             .reshape([batch, tokens, width]);
-        self.attention_out.forward(joined)
+        per_token(&self.attention_out, joined)
     }
 }

@@ -4,7 +4,7 @@ use burn::module::{Initializer, Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::{Tensor, backend::Backend};
 
-use super::attention_block::AttentionBlock;
+use super::attention_block::{AttentionBlock, per_token};
 use super::config::ClipConfig;
 
 /// Patches in row-major order behind a class token, positions added, `ln_pre`, blocks, `ln_post` on the class
@@ -72,7 +72,7 @@ impl<B: Backend> VisionTransformer<B> {
             .reshape([batch, 3, grid, self.patch_size, grid, self.patch_size])
             .permute([0, 2, 4, 1, 3, 5]) // [batch, row, column, channel, y, x]
             .reshape([batch, grid * grid, 3 * self.patch_size.pow(2)]);
-        let patches = self.patch_embedding.forward(patches); // [batch, patches, width]
+        let patches = per_token(&self.patch_embedding, patches); // [batch, patches, width]
         let width = patches.dims()[2];
         let class = self.class_embedding.val().reshape([1, 1, width]).expand([batch, 1, width]);
         let tokens = Tensor::cat(vec![class, patches], 1) + self.positional_embedding.val().unsqueeze();

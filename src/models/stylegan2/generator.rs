@@ -78,14 +78,14 @@ impl<B: Backend> Generator<B> {
         noise: &Noise<B>,
         truncation: Truncation,
     ) -> Tensor<B, 4> {
-        self.synthesis.forward(self.map(z, truncation), condition, noise)
+        self.synthesis.forward(self.ws_from_z(z, truncation), condition, noise)
     }
 
     /// z to one w per layer.
     ///
     /// # Shapes
     /// - z: `[batch, z_dim]`, output: `[batch, num_ws, w_dim]`
-    pub fn map(&self, z: Tensor<B, 2>, truncation: Truncation) -> Tensor<B, 3> {
+    pub fn ws_from_z(&self, z: Tensor<B, 2>, truncation: Truncation) -> Tensor<B, 3> {
         let ws = self.broadcast(self.mapping.forward(z));
         if truncation.psi == 1.0 {
             return ws;

@@ -44,6 +44,8 @@ pub struct CropShares {
     pub letters: f32,
     /// Share of each kind of stuff: category id, share.
     pub stuff: Vec<(u32, f32)>,
+    /// Share of the things' own area that the crop cut off, 0..1.
+    pub lost: f32,
 }
 
 /// The instance that a region number belongs to, counted from 0.
@@ -119,6 +121,10 @@ impl Scene {
                 shares.stuff.push((*category_id, area));
             }
         }
+        let whole = regions.iter().filter(|region| instance_of(**region).is_some()).count();
+        let kept = pixels.iter().enumerate().filter(|(region, _)| instance_of(*region as u8).is_some());
+        let kept: u32 = kept.map(|(_, count)| count).sum();
+        shares.lost = 1.0 - kept as f32 / whole.max(1) as f32;
         shares
     }
 }

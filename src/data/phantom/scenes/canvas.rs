@@ -93,7 +93,8 @@ impl Canvas {
                 }
                 let pixel = (y0 + row) * self.width + x0 + column;
                 if let Some(region) = region
-                    && covered > 0.5
+                    // A shared border at exactly one half must not leave a gap.
+                    && covered > 0.499
                     && !self.regions.is_empty()
                 {
                     self.regions[pixel] = region;

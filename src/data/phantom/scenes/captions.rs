@@ -56,7 +56,7 @@ impl Scene {
                 format!("{} and {}.", phrase(first, Detail::Name), lower(&phrase(second, Detail::Name)));
         }
         let generic = if place.is_outdoor() {
-            ["A photo taken outside.", "An outdoor scene on a clear day.", "A view of the outdoors."]
+            ["A photo taken outside.", "An outdoor scene in daylight.", "A view of the outdoors."]
         } else {
             ["A photo taken inside.", "An indoor scene in a house.", "A view of a room."]
         };

@@ -1,0 +1,198 @@
+//! What a phantom is made from; everything else follows from the seed.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::error::DataError;
+use crate::data::subject::{Resolution, SubjectId};
+
+/// How large a phantom is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PhantomSize {
+    /// Some 300 visual voxels, one session: tests.
+    Tiny,
+    /// Some 1200 visual voxels, two sessions: the demo.
+    #[default]
+    Small,
+    /// The subject's real grid, voxel count and image list: benchmarks.
+    Full,
+}
+
+/// Where the stimuli come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StimulusSource {
+    /// Procedural scenes.
+    #[default]
+    Scenes,
+    /// Square crops of photographs with COCO annotations.
+    Photographs,
+    /// Photographs for a share of the images, scenes for the others.
+    Both,
+}
+
+/// In which formats betas are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BetaFiles {
+    /// `betas_sessionNN.hdf5`.
+    #[default]
+    Hdf5,
+    /// That, and the same numbers as `betas_sessionNN.nii.gz`.
+    Both,
+}
+
+/// Settings of a phantom.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PhantomConfig {
+    /// Grid, number of voxels and sessions.
+    pub size: PhantomSize,
+    /// Which of NSD's eight subjects it stands for.
+    pub subject: SubjectId,
+    /// Sessions to write; by default 1 (tiny), 2 (small), or what NSD offered until August 2023 (full).
+    pub sessions: Option<usize>,
+    /// Where the stimuli come from.
+    pub source: StimulusSource,
+    /// Folder with `train2017/*.jpg` and `annotations/{captions,instances}_train2017.json` (also `val2017`).
+    pub photographs: Option<PathBuf>,
+    /// Share of photographs among the images when the source is `both`, 0..1.
+    pub photograph_fraction: f64,
+    /// Factor on every voxel's signal-to-noise ratio: 1 is like NSD, 0 is pure noise.
+    pub signal: f64,
+    /// Share by which the second (and again the third) presentation of an image drives a voxel less, 0..1.
+    pub repetition_suppression: f64,
+    /// Formats of the betas.
+    pub beta_files: BetaFiles,
+    /// Decides everything that chance decides.
+    pub seed: u64,
+}
+
+impl Default for PhantomConfig {
+    fn default() -> Self {
+        Self {
+            size: PhantomSize::default(),
+            // The number is in range: the smallest one there is.
+            subject: SubjectId::all().next().unwrap_or_else(|| unreachable!("NSD has eight subjects")),
+            sessions: None,
+            source: StimulusSource::default(),
+            photographs: None,
+            photograph_fraction: 0.5,
+            signal: 1.0,
+            repetition_suppression: 0.0,
+            beta_files: BetaFiles::default(),
+            seed: 0,
+        }
+    }
+}
+
+/// Sessions of each subject that were withheld until August 2023.
+const WITHHELD_SESSIONS: usize = 3;
+
+impl PhantomConfig {
+    /// Number of sessions to write.
+    pub fn num_sessions(&self) -> usize {
+        self.sessions.unwrap_or(match self.size {
+            PhantomSize::Tiny => 1,
+            PhantomSize::Small => 2,
+            PhantomSize::Full => self.subject.num_sessions() - WITHHELD_SESSIONS,
+        })
+    }
+
+    /// Voxels `[X, Y, Z]` of the functional volumes.
+    pub fn grid(&self) -> [usize; 3] {
+        match self.size {
+            PhantomSize::Tiny => [14, 16, 14],
+            PhantomSize::Small => [22, 26, 22],
+            PhantomSize::Full => self.subject.grid(Resolution::Func1pt8mm),
+        }
+    }
+
+    /// Voxels in `nsdgeneral`.
+    pub fn num_nsdgeneral_voxels(&self) -> usize {
+        match self.size {
+            PhantomSize::Tiny => 300,
+            PhantomSize::Small => 1200,
+            PhantomSize::Full => {
+                self.subject.expected_nsdgeneral_voxels(Resolution::Func1pt8mm).unwrap_or(15_000)
+            }
+        }
+    }
+
+    /// Refuses settings that cannot be written.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] naming the setting; its path is `[phantom]`, the section of the settings file.
+    pub fn validate(&self) -> Result<(), DataError> {
+        let wrong = |field: &str, expected: String, found: String| {
+            Err(DataError::invalid("[phantom]", field, expected, found))
+        };
+        let sessions = self.num_sessions();
+        if sessions == 0 || sessions > self.subject.num_sessions() {
+            let expected = format!("1 to {} for {}", self.subject.num_sessions(), self.subject);
+            return wrong("sessions", expected, sessions.to_string());
+        }
+        if !(self.signal.is_finite() && self.signal >= 0.0) {
+            return wrong("signal", "a number of 0 or more".to_string(), self.signal.to_string());
+        }
+        for (name, share) in [
+            ("photograph_fraction", self.photograph_fraction),
+            ("repetition_suppression", self.repetition_suppression),
+        ] {
+            if !(0.0..=1.0).contains(&share) {
+                return wrong(name, "a share from 0 to 1".to_string(), share.to_string());
+            }
+        }
+        if self.source != StimulusSource::Scenes && self.photographs.is_none() {
+            return wrong(
+                "photographs",
+                "a folder, since `source` asks for photographs".to_string(),
+                "not set".to_string(),
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_settings_are_named() {
+        let cases = [
+            (
+                PhantomConfig { sessions: Some(41), ..Default::default() },
+                "sessions is 41, expected 1 to 40 for subj01",
+            ),
+            (PhantomConfig { sessions: Some(0), ..Default::default() }, "sessions is 0"),
+            (PhantomConfig { signal: -1.0, ..Default::default() }, "signal is -1"),
+            (PhantomConfig { signal: f64::NAN, ..Default::default() }, "signal is NaN"),
+            (PhantomConfig { photograph_fraction: 1.5, ..Default::default() }, "photograph_fraction is 1.5"),
+            (PhantomConfig { source: StimulusSource::Both, ..Default::default() }, "photographs is not set"),
+        ];
+        for (config, message) in cases {
+            let error = config.validate().unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+        PhantomConfig::default().validate().unwrap();
+    }
+
+    #[test]
+    fn sizes_follow_the_subject() {
+        let full = PhantomConfig { size: PhantomSize::Full, ..Default::default() };
+        assert_eq!(
+            (full.num_sessions(), full.grid(), full.num_nsdgeneral_voxels()),
+            (37, [81, 104, 83], 15724)
+        );
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        assert!(serde_json::from_str::<PhantomConfig>("{\"sizes\": \"tiny\"}").is_err());
+        let config: PhantomConfig = serde_json::from_str("{\"size\": \"tiny\", \"subject\": 3}").unwrap();
+        assert_eq!((config.size, config.subject.number()), (PhantomSize::Tiny, 3));
+    }
+}

@@ -1,0 +1,190 @@
+//! Where an epoch training stands, and what can stop it.
+
+use std::path::{Path, PathBuf};
+
+use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
+use burn::optim::Optimizer;
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::optimiser::{AdamOf, OptimiserConfig};
+use crate::run::checkpoint::{load_checkpoint, save_checkpoint};
+use crate::run::error::RunError;
+use crate::run::interrupt::Interrupted;
+use crate::tensor_ops::backend::{Device, Diff};
+
+/// Why a training ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum EpochTrainError {
+    /// Stopped on request, with a checkpoint to continue from.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+    /// The loss or a weight is no longer a number.
+    #[error(
+        "{what} is not finite in phase {phase}, epoch {epoch}, step {step}; lower the learning rate and continue from \
+         the last good state `{}`",
+        checkpoint.display()
+    )]
+    NotFinite {
+        /// Training loss, validation loss or weights.
+        what: &'static str,
+        /// Phase, from 1.
+        phase: usize,
+        /// Epoch of the phase, from 0.
+        epoch: usize,
+        /// Steps done in the epoch.
+        step: usize,
+        /// State before the numbers went wrong.
+        checkpoint: PathBuf,
+    },
+    /// There is nothing to train on, or nothing to validate on.
+    #[error("no {what} to train with; expected at least 1")]
+    Empty {
+        /// What is missing.
+        what: &'static str,
+    },
+    /// The metrics of an epoch cannot be computed.
+    #[error("validation metrics: {reason}")]
+    Metrics {
+        /// Why not.
+        reason: String,
+    },
+    /// A file of the run.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+/// Result of one phase; losses are means of batch losses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhaseReport {
+    /// Phase, from 1.
+    pub phase: usize,
+    /// Epochs done.
+    pub epochs: usize,
+    /// Epoch with the lowest validation loss, from 0.
+    pub best_epoch: usize,
+    /// That loss.
+    pub best_validation_loss: f32,
+    /// Training loss of the last epoch.
+    pub last_train_loss: f32,
+    /// Validation loss of the last epoch.
+    pub last_validation_loss: f32,
+}
+
+/// Position and history; with the networks and moments, all that a resumed run needs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct EpochState {
+    /// Phase under way, from 0.
+    pub phase: usize,
+    /// Epochs done in this phase.
+    pub epoch: usize,
+    /// Steps done in this epoch.
+    pub step: usize,
+    /// Batch losses of this epoch so far.
+    pub losses: Vec<f32>,
+    /// One per phase begun.
+    pub phases: Vec<PhaseReport>,
+    /// What the run is: its settings as JSON text, compared on resume.
+    pub identity: String,
+}
+
+/// Networks and moments of a training.
+#[derive(Clone)]
+pub(super) struct Trained<M: AutodiffModule<Diff>> {
+    pub model: M,
+    pub best: M,
+    pub optimiser: AdamOf<M>,
+}
+
+type TrainedRecord<M> =
+    (<M as Module<Diff>>::Record, <M as Module<Diff>>::Record, <AdamOf<M> as Optimizer<M, Diff>>::Record);
+
+/// Writes the checkpoint; weights that are not finite are refused, so that it stays usable.
+pub(super) fn save<M: AutodiffModule<Diff>>(
+    path: &Path,
+    trained: &Trained<M>,
+    state: &EpochState,
+) -> Result<(), EpochTrainError> {
+    let mut finite = Finite(true);
+    trained.model.visit(&mut finite);
+    if !finite.0 {
+        return Err(EpochTrainError::NotFinite {
+            what: "a weight",
+            phase: state.phase + 1,
+            epoch: state.epoch,
+            step: state.step,
+            checkpoint: path.to_path_buf(),
+        });
+    }
+    let record: TrainedRecord<M> = (
+        trained.model.clone().into_record(),
+        trained.best.clone().into_record(),
+        trained.optimiser.to_record(),
+    );
+    Ok(save_checkpoint::<Diff, _>(path, record, state)?)
+}
+
+/// Reads a checkpoint of a run with the same settings into networks of the shape of `model`.
+pub(super) fn load<M: AutodiffModule<Diff>>(
+    path: &Path,
+    model: M,
+    optimiser: &OptimiserConfig,
+    identity: &Value,
+    device: &Device,
+) -> Result<(Trained<M>, EpochState), EpochTrainError> {
+    let ((record, best, moments), state) =
+        load_checkpoint::<Diff, TrainedRecord<M>, EpochState>(path, device)?;
+    // Both as text read back: a number that went through JSON may differ in its last bit from one that did not.
+    let parsed = |text: &str| {
+        serde_json::from_str::<Value>(text)
+            .map_err(|error| RunError::invalid(path, "settings", "JSON", error))
+    };
+    let (now, then) = (parsed(&identity.to_string())?, parsed(&state.identity)?);
+    refuse_other_settings(path, "settings", &now, &then)?;
+    let trained = Trained {
+        best: model.clone().load_record(best),
+        model: model.load_record(record),
+        optimiser: optimiser.init().load_record(moments),
+    };
+    Ok((trained, state))
+}
+
+/// Names the first setting that differs between this run and the checkpoint's.
+fn refuse_other_settings(path: &Path, key: &str, now: &Value, then: &Value) -> Result<(), RunError> {
+    match (now, then) {
+        (Value::Object(now), Value::Object(then)) if now.keys().eq(then.keys()) => {
+            now.iter().zip(then.values()).try_for_each(|((name, now), then)| {
+                refuse_other_settings(path, &format!("{key}.{name}"), now, then)
+            })
+        }
+        _ if now == then => Ok(()),
+        _ => Err(RunError::invalid(path, key, format!("{now} as in this run"), then)),
+    }
+}
+
+struct Finite(bool);
+
+impl ModuleVisitor<Diff> for Finite {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Diff, D>>) {
+        // The sum of absolute values is finite only if every one of them is.
+        let sum: f32 = param.val().inner().abs().sum().into_scalar();
+        self.0 = self.0 && sum.is_finite();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_setting_that_differs_is_named() {
+        let now = json!({"train": {"seed": 42, "phase1": {"epochs": 3}}});
+        assert!(refuse_other_settings(Path::new("c.mpk"), "settings", &now, &now.clone()).is_ok());
+        let then = json!({"train": {"seed": 42, "phase1": {"epochs": 4}}});
+        let error = refuse_other_settings(Path::new("c.mpk"), "settings", &now, &then).unwrap_err();
+        let text = error.to_string();
+        assert_eq!(text, "`c.mpk`: settings.train.phase1.epochs: found 4, expected 3 as in this run");
+    }
+}

@@ -1,0 +1,337 @@
+//! Epochs, validation, best snapshot, exact resume: for every network that is fitted epoch by epoch.
+//!
+//! Specification: mapper §5. A phase starts from the best weights of the phase before, with a new optimiser.
+//! Every random choice is keyed by (seed, purpose, epoch), so a checkpoint needs no generator state: a run that was
+//! stopped and resumed gives, on one device, bit for bit the losses of one that was not.
+
+use std::path::Path;
+use std::time::Instant;
+
+use burn::module::AutodiffModule;
+use burn::optim::{GradientsParams, Optimizer};
+use burn::tensor::{ElementConversion, Tensor};
+use rand::seq::SliceRandom;
+use serde_json::{Value, json};
+
+use super::epoch_state::{EpochState, EpochTrainError, PhaseReport, Trained, load, save};
+use super::optimiser::OptimiserConfig;
+use crate::run::interrupt::Interrupted;
+use crate::run::progress::Progress;
+use crate::run::run_dir::RunDir;
+use crate::run::snapshot::save_snapshot;
+use crate::tensor_ops::backend::{Base, Device, Diff};
+use crate::tensor_ops::random::keyed_rng;
+
+/// Name of the checkpoint in the run folder.
+pub const CHECKPOINT_FILE: &str = "checkpoint.mpk";
+/// Name of the snapshot with the lowest validation loss of the phase under way or, at the end, of the last phase.
+pub const BEST_FILE: &str = "best.safetensors";
+/// Name of the snapshot of the last epoch.
+pub const LAST_FILE: &str = "last.safetensors";
+
+/// What is fitted: the network, its batches and its losses.
+pub trait EpochTask {
+    /// The network.
+    type Model: AutodiffModule<Diff>;
+
+    /// Number of training samples.
+    fn num_train(&self) -> usize;
+
+    /// Number of validation samples.
+    fn num_validation(&self) -> usize;
+
+    /// Loss `[1]` of the training samples at `positions` (each below `num_train`) in `phase` (from 0);
+    /// `epoch` counts over all phases and keys random choices.
+    fn train_loss(
+        &self,
+        model: &Self::Model,
+        phase: usize,
+        epoch: usize,
+        positions: &[usize],
+    ) -> Tensor<Diff, 1>;
+
+    /// Loss `[1]` of validation samples and their predictions `[batch, width]`; no random choice may change
+    /// from epoch to epoch.
+    fn validation_loss(
+        &self,
+        model: &<Self::Model as AutodiffModule<Diff>>::InnerModule,
+        phase: usize,
+        positions: std::ops::Range<usize>,
+    ) -> (Tensor<Base, 1>, Tensor<Base, 2>);
+
+    /// Further numbers for the event log, from the predictions of all validation samples in order.
+    ///
+    /// # Errors
+    /// [`EpochTrainError::Metrics`].
+    fn validation_metrics(&self, predicted: Vec<Tensor<Base, 2>>) -> Result<Value, EpochTrainError>;
+}
+
+/// Length and batch size of a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EpochPhase {
+    /// Epochs at most.
+    pub epochs: usize,
+    /// Samples per step; the last batch of an epoch may be smaller.
+    pub batch: usize,
+}
+
+/// How long and how fast.
+#[derive(Clone, Debug)]
+pub struct EpochPlan<'a> {
+    /// Phases in order; those of 0 epochs are passed over.
+    pub phases: Vec<EpochPhase>,
+    /// Optimiser of every phase, its schedule starting anew in each.
+    pub optimiser: &'a OptimiserConfig,
+    /// A phase ends after so many epochs without a lower validation loss; `None`: never early.
+    pub patience_epochs: Option<usize>,
+    /// Seed of the order of samples.
+    pub seed: u64,
+}
+
+/// Where a training writes, what it reports to, and when it stops.
+pub struct EpochRun<'a> {
+    /// Its folder.
+    pub dir: &'a RunDir,
+    /// Kind of the snapshots.
+    pub kind: &'a str,
+    /// Configuration stored in the snapshots.
+    pub snapshot_config: &'a Value,
+    /// Settings of the run; a checkpoint of other settings is refused.
+    pub identity: Value,
+    /// Checkpoint to continue from.
+    pub resume: Option<&'a Path>,
+    /// Told how far it is.
+    pub progress: &'a mut dyn Progress,
+    /// Asked before every step.
+    pub should_stop: &'a dyn Fn() -> bool,
+    /// Device of the network.
+    pub device: &'a Device,
+}
+
+/// What a training leaves.
+#[derive(Clone, Debug)]
+pub struct EpochOutcome<M> {
+    /// Weights with the lowest validation loss of the last phase.
+    pub best: M,
+    /// Results per phase.
+    pub phases: Vec<PhaseReport>,
+}
+
+/// Fits `model`; writes snapshots, checkpoint and event log into the run's folder.
+///
+/// # Errors
+/// [`EpochTrainError`]; after an interruption or a loss that is not finite the checkpoint can be continued from.
+pub fn train<T: EpochTask>(
+    task: &T,
+    model: T::Model,
+    plan: &EpochPlan,
+    run: &mut EpochRun,
+) -> Result<EpochOutcome<T::Model>, EpochTrainError> {
+    for (what, count) in [
+        ("training samples", task.num_train()),
+        ("validation samples", task.num_validation()),
+        ("epochs", plan.phases.iter().map(|phase| phase.epochs).sum()),
+        ("samples per batch", plan.phases.iter().map(|phase| phase.batch).min().unwrap_or(0)),
+    ] {
+        if count == 0 {
+            return Err(EpochTrainError::Empty { what });
+        }
+    }
+    let (trained, state) = match run.resume {
+        Some(path) => load(path, model, plan.optimiser, &run.identity, run.device)?,
+        None => {
+            let trained = Trained { best: model.clone(), model, optimiser: plan.optimiser.init() };
+            (trained, EpochState { identity: run.identity.to_string(), ..EpochState::default() })
+        }
+    };
+    let mut trainer = Trainer { task, plan, run, trained, state };
+    trainer.forget_later_events()?;
+    // From here on there always is a checkpoint with finite weights.
+    trainer.save()?;
+    while trainer.state.phase < plan.phases.len() {
+        trainer.phase()?;
+    }
+    trainer.snapshot(LAST_FILE, &trainer.trained.model)?;
+    Ok(EpochOutcome { best: trainer.trained.best, phases: trainer.state.phases })
+}
+
+struct Trainer<'r, 'a, T: EpochTask> {
+    task: &'r T,
+    plan: &'r EpochPlan<'r>,
+    run: &'r mut EpochRun<'a>,
+    trained: Trained<T::Model>,
+    state: EpochState,
+}
+
+impl<T: EpochTask> Trainer<'_, '_, T> {
+    /// The phase under way, from where it stands.
+    fn phase(&mut self) -> Result<(), EpochTrainError> {
+        let phase = self.plan.phases[self.state.phase];
+        let begins = self.state.epoch == 0 && self.state.step == 0;
+        if begins && !self.state.phases.is_empty() {
+            self.trained.model = self.trained.best.clone();
+            self.trained.optimiser = self.plan.optimiser.init();
+        }
+        let steps = phase.epochs * self.task.num_train().div_ceil(phase.batch);
+        self.run.progress.start(&format!("phase {}", self.state.phase + 1), steps as u64);
+        while self.state.epoch < phase.epochs && !self.has_stalled() {
+            self.epoch(phase)?;
+        }
+        let message = match self.state.phases.last() {
+            Some(report) => {
+                format!(
+                    "best validation loss {:.5} in epoch {}",
+                    report.best_validation_loss, report.best_epoch
+                )
+            }
+            None => String::new(),
+        };
+        self.run.progress.finish(&message);
+        self.state.phase += 1;
+        self.state.epoch = 0;
+        Ok(())
+    }
+
+    fn epoch(&mut self, phase: EpochPhase) -> Result<(), EpochTrainError> {
+        let started = Instant::now();
+        let (number, epoch) = (self.state.phase, self.state.epoch);
+        if self.state.step == 0 && self.plan.optimiser.decay.resets_optimiser(epoch) {
+            self.trained.optimiser = self.plan.optimiser.init();
+        }
+        let rate = self.plan.optimiser.decay.learning_rate(self.plan.optimiser.learning_rate, epoch);
+        let position = self.plan.phases[..number].iter().map(|phase| phase.epochs).sum::<usize>() + epoch;
+        let mut order: Vec<usize> = (0..self.task.num_train()).collect();
+        order.shuffle(&mut keyed_rng(self.plan.seed, "shuffle", position as u64));
+        let batches = order.len().div_ceil(phase.batch);
+        for batch in order.chunks(phase.batch).skip(self.state.step) {
+            if (self.run.should_stop)() {
+                self.save()?;
+                return Err(Interrupted { checkpoint: self.run.dir.join(CHECKPOINT_FILE) }.into());
+            }
+            let loss = self.task.train_loss(&self.trained.model, number, position, batch);
+            let value: f32 = loss.clone().into_scalar().elem();
+            self.require_finite("the training loss", value)?;
+            let gradients = GradientsParams::from_grads(loss.backward(), &self.trained.model);
+            let Trained { model, optimiser, .. } = &mut self.trained;
+            *model = optimiser.step(rate, model.clone(), gradients);
+            self.state.losses.push(value);
+            self.state.step += 1;
+            let done = (epoch * batches + self.state.step) as u64;
+            self.run.progress.advance(done, &format!("epoch {epoch}, loss {value:.4}"));
+        }
+        let train_loss = mean(&self.state.losses);
+        self.validate(phase, rate, train_loss, started)?;
+        self.state.epoch += 1;
+        self.state.step = 0;
+        self.state.losses.clear();
+        self.save()
+    }
+
+    /// Validation, best snapshot and the epoch's row of the event log.
+    fn validate(
+        &mut self,
+        phase: EpochPhase,
+        rate: f64,
+        train_loss: f32,
+        started: Instant,
+    ) -> Result<(), EpochTrainError> {
+        let (number, epoch) = (self.state.phase, self.state.epoch);
+        let network = self.trained.model.valid();
+        let (mut losses, mut predicted) = (Vec::new(), Vec::new());
+        let count = self.task.num_validation();
+        for start in (0..count).step_by(phase.batch) {
+            let positions = start..(start + phase.batch).min(count);
+            let (loss, prediction) = self.task.validation_loss(&network, number, positions);
+            losses.push(loss.into_scalar().elem::<f32>());
+            predicted.push(prediction);
+        }
+        let loss = mean(&losses);
+        self.require_finite("the validation loss", loss)?;
+        let metrics = self.task.validation_metrics(predicted)?;
+        let report = PhaseReport {
+            phase: number + 1,
+            epochs: epoch + 1,
+            best_epoch: epoch,
+            best_validation_loss: loss,
+            last_train_loss: train_loss,
+            last_validation_loss: loss,
+        };
+        let is_best = match self.state.phases.iter_mut().find(|known| known.phase == number + 1) {
+            Some(known) => {
+                let is_best = loss < known.best_validation_loss;
+                let (best_epoch, best) = (known.best_epoch, known.best_validation_loss);
+                *known = report;
+                if !is_best {
+                    (known.best_epoch, known.best_validation_loss) = (best_epoch, best);
+                }
+                is_best
+            }
+            None => {
+                self.state.phases.push(report);
+                true
+            }
+        };
+        if is_best {
+            self.trained.best = self.trained.model.clone();
+            self.snapshot(BEST_FILE, &self.trained.best)?;
+        }
+        self.run.dir.events().append(&json!({
+            "event": "epoch",
+            "phase": number + 1,
+            "epoch": epoch,
+            "learning_rate": rate,
+            "train_loss": train_loss,
+            "validation_loss": loss,
+            "is_best": is_best,
+            "validation": metrics,
+            "seconds": started.elapsed().as_secs_f64(),
+        }))?;
+        Ok(())
+    }
+
+    fn has_stalled(&self) -> bool {
+        let report = self.state.phases.iter().find(|report| report.phase == self.state.phase + 1);
+        match (report, self.plan.patience_epochs) {
+            (Some(report), Some(patience)) => self.state.epoch > report.best_epoch + patience,
+            _ => false,
+        }
+    }
+
+    fn require_finite(&self, what: &'static str, value: f32) -> Result<(), EpochTrainError> {
+        if value.is_finite() {
+            return Ok(());
+        }
+        Err(EpochTrainError::NotFinite {
+            what,
+            phase: self.state.phase + 1,
+            epoch: self.state.epoch,
+            step: self.state.step,
+            checkpoint: self.run.dir.join(CHECKPOINT_FILE),
+        })
+    }
+
+    fn save(&self) -> Result<(), EpochTrainError> {
+        save(&self.run.dir.join(CHECKPOINT_FILE), &self.trained, &self.state)
+    }
+
+    fn snapshot(&self, file: &str, model: &T::Model) -> Result<(), EpochTrainError> {
+        let provenance = json!({"phases": self.state.phases, "settings": self.run.identity});
+        let path = self.run.dir.join(file);
+        Ok(save_snapshot(&path, self.run.kind, self.run.snapshot_config, &provenance, &model.valid())?)
+    }
+
+    /// A run that was killed may have logged an epoch that its checkpoint does not know.
+    fn forget_later_events(&self) -> Result<(), EpochTrainError> {
+        let at = (self.state.phase as u64 + 1, self.state.epoch as u64);
+        self.run.dir.events().retain(|event| {
+            let number = |key: &str| event[key].as_u64();
+            event["event"] != "epoch" || number("phase").zip(number("epoch")).is_some_and(|row| row < at)
+        })?;
+        Ok(())
+    }
+}
+
+/// Plain mean over batches; a smaller last batch weighs as much as the others, as in the reference.
+fn mean(losses: &[f32]) -> f32 {
+    (losses.iter().map(|loss| f64::from(*loss)).sum::<f64>() / losses.len() as f64) as f32
+}

@@ -1,0 +1,53 @@
+//! Checks that networks, data and settings of a GAN training fit together, before any work.
+
+use super::gan_config::GanConfigError;
+use super::gan_trainer::{GanTrainError, GanTraining};
+
+impl GanTraining<'_> {
+    /// Every complaint comes before the first step.
+    pub(super) fn check(&self) -> Result<(), GanTrainError> {
+        let config = self.config;
+        config.validate()?;
+        self.generator.validate()?;
+        self.discriminator.validate()?;
+        self.discriminator.validate_batch(config.round_size())?;
+        let mismatch = |field, expected: String, found: String| {
+            Err(GanTrainError::Config(GanConfigError::new(field, expected, found)))
+        };
+        let resolution = self.generator.resolution;
+        for (field, found) in [
+            ("discriminator.resolution", self.discriminator.resolution),
+            ("resolution of the training images", self.data.resolution()),
+        ] {
+            if found != resolution {
+                return mismatch(field, format!("that of the generator ({resolution})"), found.to_string());
+            }
+        }
+        let dims = self.data.condition_dims(self.generator.heads)?;
+        for (field, found) in [
+            ("generator.condition_dim", self.generator.condition_dims()),
+            ("discriminator.condition_dim", self.discriminator.condition_dims()),
+        ] {
+            if found != dims {
+                return mismatch(field, format!("those of the training conditions, {dims:?}"), format!("{found:?}"));
+            }
+        }
+        if config.loss.needs_clip() {
+            let Some(encoder) = self.encoder else {
+                let expected = "0, or a CLIP snapshot beside it".to_string();
+                let found = config.loss.clip_condition_weight.to_string();
+                return mismatch("loss.clip_condition_weight", expected, found);
+            };
+            let width = encoder.embed_dim();
+            let is_other = |dim: &usize| *dim != width;
+            if config.loss.clip_condition_weight > 0.0 && dims.iter().any(is_other) {
+                return mismatch("generator.condition_dim", format!("CLIP's {width}"), format!("{dims:?}"));
+            }
+            if config.loss.clip_image_weight > 0.0 && is_other(&self.data.embed_dim()) {
+                let found = self.data.embed_dim().to_string();
+                return mismatch("width of the image embeddings", format!("CLIP's {width}"), found);
+            }
+        }
+        Ok(())
+    }
+}

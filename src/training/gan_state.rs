@@ -1,0 +1,150 @@
+//! Networks, optimisers and counters of a GAN training, and their checkpoint.
+
+use std::path::Path;
+
+use burn::module::{AutodiffModule, Module};
+use burn::optim::adaptor::OptimizerAdaptor;
+use burn::optim::{Adam, AdamConfig, GradientsParams, Optimizer};
+use serde::{Deserialize, Serialize};
+
+use super::ema::{ema_beta, ema_update};
+use super::gan_config::GanTrainConfig;
+use super::gan_phases::lazy_correction;
+use super::running_stats::RunningStats;
+use crate::models::stylegan2::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
+use crate::run::checkpoint::{load_checkpoint, save_checkpoint};
+use crate::run::error::RunError;
+use crate::tensor_ops::backend::{Base, Device, Diff};
+
+/// Parameters that are copied into the averaged generator rather than averaged.
+const BUFFERS: [&str; 2] = ["w_avg", "noise_const"];
+
+/// Everything but weights and moments that a resumed run needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Counters {
+    pub generator: GeneratorConfig,
+    pub discriminator: DiscriminatorConfig,
+    pub config: GanTrainConfig,
+    pub num_images: usize,
+    /// Steps taken.
+    pub step: u64,
+    /// Real images shown.
+    pub images_seen: u64,
+    /// Reports made.
+    pub ticks: u64,
+    /// Running mean of path lengths.
+    pub path_length_mean: f32,
+    /// Phases in a row with non-finite gradients.
+    pub non_finite_phases: u64,
+    /// Since the last report.
+    pub running: RunningStats,
+}
+
+type AdamOf<M> = OptimizerAdaptor<Adam, M, Diff>;
+type RecordOf<M> = <M as Module<Diff>>::Record;
+type MomentsOf<M> = <AdamOf<M> as Optimizer<M, Diff>>::Record;
+type Stored = (
+    RecordOf<Generator<Diff>>,
+    RecordOf<Discriminator<Diff>>,
+    RecordOf<Generator<Diff>>,
+    MomentsOf<Generator<Diff>>,
+    MomentsOf<Discriminator<Diff>>,
+);
+
+/// One network with its optimiser.
+pub(super) struct Trained<M: AutodiffModule<Diff>> {
+    pub network: M,
+    adam: AdamOf<M>,
+    rate: f64,
+}
+
+impl<M: AutodiffModule<Diff>> Trained<M> {
+    /// Adam with rate and decays corrected for a regularisation phase every `interval` steps.
+    fn new(network: M, config: &GanTrainConfig, interval: u64) -> Self {
+        let correction = lazy_correction(interval);
+        let adam = AdamConfig::new()
+            .with_beta_1(config.beta_1.powf(correction) as f32)
+            .with_beta_2(config.beta_2.powf(correction) as f32)
+            .with_epsilon(config.epsilon as f32)
+            .init();
+        Self { network, adam, rate: config.learning_rate * correction }
+    }
+
+    /// One step of the optimiser.
+    pub fn update(&mut self, gradients: GradientsParams) {
+        self.network = self.adam.step(self.rate, self.network.clone(), gradients);
+    }
+}
+
+/// Networks and optimisers.
+pub(super) struct GanState {
+    pub generator: Trained<Generator<Diff>>,
+    pub discriminator: Trained<Discriminator<Diff>>,
+    pub generator_ema: Generator<Base>,
+}
+
+impl GanState {
+    pub fn new(
+        generator: Generator<Diff>,
+        discriminator: Discriminator<Diff>,
+        generator_ema: Generator<Base>,
+        config: &GanTrainConfig,
+    ) -> Self {
+        Self {
+            generator: Trained::new(generator, config, config.generator_interval),
+            discriminator: Trained::new(discriminator, config, config.discriminator_interval),
+            generator_ema,
+        }
+    }
+
+    /// Moves the averaged generator; `images_seen` excludes the step that was just made.
+    pub fn average(&mut self, config: &GanTrainConfig, images_seen: u64) {
+        let rampup = (config.ema_rampup > 0.0).then_some(config.ema_rampup);
+        let beta = ema_beta(config.batch_size, config.ema_half_life(), images_seen, rampup);
+        let current = self.generator.network.valid();
+        self.generator_ema = ema_update(self.generator_ema.clone(), &current, beta, &BUFFERS);
+    }
+
+    pub fn save(&self, path: &Path, counters: &Counters) -> Result<(), RunError> {
+        let ema = Generator::<Diff>::from_inner(self.generator_ema.clone());
+        let record: Stored = (
+            self.generator.network.clone().into_record(),
+            self.discriminator.network.clone().into_record(),
+            ema.into_record(),
+            self.generator.adam.to_record(),
+            self.discriminator.adam.to_record(),
+        );
+        save_checkpoint::<Diff, _>(path, record, counters)
+    }
+
+    /// Continues from `path`, which must be of a run with the settings of `fresh`.
+    pub fn resume(&mut self, path: &Path, fresh: &Counters, device: &Device) -> Result<Counters, RunError> {
+        let (record, counters): (Stored, Counters) = load_checkpoint::<Diff, _, _>(path, device)?;
+        check_same_settings(path, &counters, fresh)?;
+        let (generator, discriminator, ema, generator_moments, discriminator_moments) = record;
+        let state = &mut self.generator;
+        state.network = state.network.clone().load_record(generator);
+        state.adam = state.adam.clone().load_record(generator_moments);
+        let state = &mut self.discriminator;
+        state.network = state.network.clone().load_record(discriminator);
+        state.adam = state.adam.clone().load_record(discriminator_moments);
+        let shape = Generator::<Diff>::from_inner(self.generator_ema.clone());
+        self.generator_ema = shape.load_record(ema).valid();
+        Ok(counters)
+    }
+}
+
+/// A run may be continued for longer, but not with other networks, data or losses.
+fn check_same_settings(path: &Path, stored: &Counters, asked: &Counters) -> Result<(), RunError> {
+    let settings = |counters: &Counters| {
+        let config = GanTrainConfig { total_kimg: 1.0, ..counters.config.clone() };
+        serde_json::to_value((&counters.generator, &counters.discriminator, config, counters.num_images))
+            .map_err(|error| RunError::invalid(path, "settings", "settings", error))
+    };
+    let (stored, asked) = (settings(stored)?, settings(asked)?);
+    if stored == asked {
+        return Ok(());
+    }
+    let expected = format!("the settings of this command, {asked}");
+    Err(RunError::invalid(path, "networks, training, number of images", expected, stored))
+}

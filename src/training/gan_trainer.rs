@@ -1,0 +1,277 @@
+//! The GAN training loop: batch, phases, average, report. Specification: gan-training.md 5 to 7.
+//!
+//! Everything random depends on (seed, purpose, step), so a run that was stopped and resumed continues bit for
+//! bit on the same device. Pretraining and finetuning differ only in their data and their first weights.
+
+use std::path::{Path, PathBuf};
+
+use burn::module::AutodiffModule;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::gan_config::{GanConfigError, GanTrainConfig};
+use super::gan_dataset::{GanDataset, GanDatasetError, SampleOrder};
+use super::gan_state::{Counters, GanState};
+use super::image_view::ImageEncoder;
+use super::running_stats::RunningStats;
+use crate::models::stylegan2::{
+    ConfigError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig,
+};
+use crate::run::error::RunError;
+use crate::run::interrupt::Interrupted;
+use crate::run::progress::Progress;
+use crate::run::run_dir::RunDir;
+use crate::run::snapshot::save_snapshot;
+use crate::tensor_ops::backend::{Base, Device, Diff};
+
+/// Kind of a generator's snapshot.
+pub const GENERATOR_KIND: &str = "generator";
+/// Kind of a discriminator's snapshot.
+pub const DISCRIMINATOR_KIND: &str = "discriminator";
+/// The averaged generator.
+pub const GENERATOR_FILE: &str = "generator.safetensors";
+/// The discriminator.
+pub const DISCRIMINATOR_FILE: &str = "discriminator.safetensors";
+/// The file to continue from.
+pub const CHECKPOINT_FILE: &str = "checkpoint.mpk";
+
+/// Why training ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum GanTrainError {
+    /// The networks' sizes do not fit.
+    #[error(transparent)]
+    Network(#[from] ConfigError),
+    /// A training setting is out of range.
+    #[error(transparent)]
+    Config(#[from] GanConfigError),
+    /// The data do not fit together.
+    #[error(transparent)]
+    Data(#[from] GanDatasetError),
+    /// The gradients hold no numbers any more.
+    #[error("gradients were not finite in {phases} phases in a row, up to step {step}; a lower `learning_rate` may help")]
+    Diverged {
+        /// Steps taken.
+        step: u64,
+        /// Phases in a row.
+        phases: u64,
+    },
+    /// A file of the run.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The user asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+/// Weights to start from.
+#[derive(Clone, Debug)]
+pub enum StartingPoint {
+    /// Drawn from the seed.
+    Scratch,
+    /// A trained pair; the average starts from the generator.
+    Pretrained {
+        /// Generator.
+        generator: Box<Generator<Base>>,
+        /// Discriminator.
+        discriminator: Box<Discriminator<Base>>,
+    },
+}
+
+/// What a caller sees at every report.
+pub struct Tick<'a> {
+    /// The averaged generator: what is used.
+    pub generator_ema: &'a Generator<Base>,
+    /// Real images shown so far.
+    pub images_seen: u64,
+    /// Number of the report, from 0 (before the first step).
+    pub tick: u64,
+    /// Means since the last report.
+    pub stats: &'a Map<String, Value>,
+}
+
+/// What a run reads and where it writes.
+pub struct GanTraining<'a> {
+    /// Sizes of the generator.
+    pub generator: &'a GeneratorConfig,
+    /// Sizes of the discriminator.
+    pub discriminator: &'a DiscriminatorConfig,
+    /// How to train them.
+    pub config: &'a GanTrainConfig,
+    /// Training images and conditions.
+    pub data: &'a GanDataset,
+    /// CLIP's image tower; may be absent when no loss term needs it.
+    pub encoder: Option<&'a dyn ImageEncoder>,
+    /// Weights to start from.
+    pub start: &'a StartingPoint,
+    /// The run's folder.
+    pub run: &'a RunDir,
+    /// Where the data come from; stored in the snapshots.
+    pub provenance: &'a Value,
+    /// Where to compute.
+    pub device: &'a Device,
+    /// Polled once a step; `true` stops with a checkpoint. Usually [`crate::run::interrupt::requested`].
+    pub interrupted: &'a dyn Fn() -> bool,
+}
+
+/// What a finished run achieved.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GanTrainSummary {
+    /// Steps taken, resumed ones included.
+    pub steps: u64,
+    /// Real images shown.
+    pub images_seen: u64,
+    /// Means of the last report period.
+    pub stats: Map<String, Value>,
+    /// Snapshot of the averaged generator.
+    pub generator: PathBuf,
+    /// Snapshot of the discriminator.
+    pub discriminator: PathBuf,
+}
+
+impl GanTraining<'_> {
+    /// Trains from the start, or from the checkpoint `resume`, to the last image.
+    ///
+    /// `on_tick` is called before the first step, at every report, and after the last step.
+    ///
+    /// # Errors
+    /// [`GanTrainError`]; [`GanTrainError::Interrupted`] names the checkpoint to continue from.
+    pub fn run(
+        &self,
+        resume: Option<&Path>,
+        progress: &mut dyn Progress,
+        on_tick: &mut dyn FnMut(&Tick<'_>) -> Result<(), RunError>,
+    ) -> Result<GanTrainSummary, GanTrainError> {
+        self.check()?;
+        let mut state = self.first_state()?;
+        let mut counters = self.fresh_counters();
+        let mut stats = Map::new();
+        if let Some(path) = resume {
+            counters = state.resume(path, &counters, self.device)?;
+            counters.config = self.config.clone();
+            let seen = counters.images_seen;
+            // Lines behind the checkpoint will be written again.
+            self.run.events().retain(|event| event["images_seen"].as_u64().is_none_or(|n| n <= seen))?;
+        } else {
+            on_tick(&Tick { generator_ema: &state.generator_ema, images_seen: 0, tick: 0, stats: &stats })?;
+        }
+        let num_samples = self.data.len() * if self.config.mirror_images { 2 } else { 1 };
+        let mut order = SampleOrder::new(self.config.seed, num_samples);
+        let total = self.config.total_images();
+        progress.start("training the GAN", total);
+        while counters.images_seen < total {
+            if (self.interrupted)() {
+                return Err(Interrupted { checkpoint: self.save(&state, &counters)? }.into());
+            }
+            self.step(&mut state, &mut counters, &mut order)?;
+            progress.advance(counters.images_seen.min(total), &brief(&counters.running));
+            let is_last = counters.images_seen >= total;
+            if is_last || self.is_tick_over(&counters) {
+                stats = self.report(&mut state, &mut counters, on_tick)?;
+                if is_last || counters.ticks.is_multiple_of(self.config.checkpoint_ticks) {
+                    self.save(&state, &counters)?;
+                }
+            }
+        }
+        let (generator, discriminator) = self.save_snapshots(&state, &counters)?;
+        progress.finish(&format!("{} images in {} steps", counters.images_seen, counters.step));
+        Ok(GanTrainSummary {
+            steps: counters.step,
+            images_seen: counters.images_seen,
+            stats,
+            generator,
+            discriminator,
+        })
+    }
+
+    fn first_state(&self) -> Result<GanState, GanTrainError> {
+        let seed = self.config.seed;
+        // Drawn in any case: it is this that marks which parameters are trained.
+        let drawn: Generator<Diff> = self.generator.init(seed, self.device)?;
+        let drawn_discriminator: Discriminator<Diff> = self.discriminator.init(seed, self.device)?;
+        let (generator, discriminator) = match self.start {
+            StartingPoint::Scratch => (drawn, drawn_discriminator),
+            StartingPoint::Pretrained { generator, discriminator } => {
+                (adopt(drawn, generator.as_ref()), adopt(drawn_discriminator, discriminator.as_ref()))
+            }
+        };
+        let ema = generator.valid();
+        Ok(GanState::new(generator, discriminator, ema, self.config))
+    }
+
+    fn fresh_counters(&self) -> Counters {
+        Counters {
+            generator: self.generator.clone(),
+            discriminator: self.discriminator.clone(),
+            config: self.config.clone(),
+            num_images: self.data.len(),
+            step: 0,
+            images_seen: 0,
+            ticks: 0,
+            path_length_mean: 0.0,
+            non_finite_phases: 0,
+            running: RunningStats::default(),
+        }
+    }
+
+    fn is_tick_over(&self, counters: &Counters) -> bool {
+        let tick = (self.config.tick_kimg * 1000.0).max(1.0);
+        let before = counters.images_seen - self.config.batch_size as u64;
+        (counters.images_seen as f64 / tick).floor() > (before as f64 / tick).floor()
+    }
+
+    /// Writes the means since the last report and shows the generator to the caller.
+    fn report(
+        &self,
+        state: &mut GanState,
+        counters: &mut Counters,
+        on_tick: &mut dyn FnMut(&Tick<'_>) -> Result<(), RunError>,
+    ) -> Result<Map<String, Value>, GanTrainError> {
+        counters.ticks += 1;
+        let stats = counters.running.take();
+        let mut event = Map::new();
+        event.insert("tick".into(), json!(counters.ticks));
+        event.insert("step".into(), json!(counters.step));
+        event.insert("images_seen".into(), json!(counters.images_seen));
+        event.extend(stats.clone());
+        self.run.events().append(&Value::Object(event))?;
+        on_tick(&Tick {
+            generator_ema: &state.generator_ema,
+            images_seen: counters.images_seen,
+            tick: counters.ticks,
+            stats: &stats,
+        })?;
+        Ok(stats)
+    }
+
+    fn save(&self, state: &GanState, counters: &Counters) -> Result<PathBuf, RunError> {
+        let path = self.run.join(CHECKPOINT_FILE);
+        state.save(&path, counters)?;
+        Ok(path)
+    }
+
+    fn save_snapshots(&self, state: &GanState, counters: &Counters) -> Result<(PathBuf, PathBuf), RunError> {
+        let mut provenance = self.provenance.clone();
+        if let Value::Object(provenance) = &mut provenance {
+            provenance.insert("images_seen".into(), json!(counters.images_seen));
+        }
+        let generator = self.run.join(GENERATOR_FILE);
+        save_snapshot(&generator, GENERATOR_KIND, self.generator, &provenance, &state.generator_ema)?;
+        let discriminator = self.run.join(DISCRIMINATOR_FILE);
+        let network = state.discriminator.network.valid();
+        save_snapshot(&discriminator, DISCRIMINATOR_KIND, self.discriminator, &provenance, &network)?;
+        Ok((generator, discriminator))
+    }
+}
+
+/// `network` with the weights of `trained`.
+fn adopt<M: AutodiffModule<Diff>>(network: M, trained: &M::InnerModule) -> M {
+    network.load_record(M::from_inner(trained.clone()).into_record())
+}
+
+/// The losses so far, for the progress line.
+fn brief(running: &RunningStats) -> String {
+    match (running.mean("generator_loss"), running.mean("discriminator_loss")) {
+        (Some(generator), Some(discriminator)) => format!("G {generator:.2} D {discriminator:.2}"),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,151 @@
+//! Settings of a mapper's training and the loss that they name.
+//!
+//! Specification: mapper §4, §5; the default is the paper's recipe.
+
+use burn::tensor::{Tensor, backend::Backend};
+use serde::{Deserialize, Serialize};
+
+use super::epoch_trainer::{EpochPhase, EpochPlan};
+use super::optimiser::OptimiserConfig;
+use crate::losses::contrastive::{ContrastiveConfig, contrastive_loss, squared_error_cosine_and_contrastive};
+use crate::losses::regression::{cosine_distance, mean_squared_error, smooth_l1, squared_error_and_cosine};
+use crate::metrics::retrieval::RetrievalConfig;
+
+/// Loss of a phase; weights are in [`MapperTrainConfig`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MapperLoss {
+    /// Mean squared error.
+    Mse,
+    /// Cosine distance.
+    Cos,
+    /// InfoNCE alone.
+    Contrastive,
+    /// Mean squared error and cosine distance.
+    MseCos,
+    /// All three.
+    MseCosContrastive,
+    /// Smooth absolute error; offered by the reference, not used in the paper.
+    SmoothL1,
+}
+
+/// One phase of a mapper's training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MapperPhase {
+    /// What is minimised.
+    pub loss: MapperLoss,
+    /// Epochs; 0 leaves the phase out.
+    pub epochs: usize,
+    /// Trials per step.
+    pub batch: usize,
+}
+
+/// Training of a mapper; the default is the paper's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MapperTrainConfig {
+    /// Seed of weights, order of trials and choice of captions.
+    pub seed: u64,
+    /// First phase, from random weights.
+    pub phase1: MapperPhase,
+    /// Second phase, from the best weights of the first.
+    pub phase2: MapperPhase,
+    /// Adam and its schedule.
+    pub optimiser: OptimiserConfig,
+    /// A phase ends after so many epochs without a lower validation loss; none: it runs its full length.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience_epochs: Option<usize>,
+    /// ω: weight of the cosine distance against the mean squared error.
+    pub cosine_weight: f64,
+    /// p: weight of InfoNCE against the other two.
+    pub contrastive_weight: f64,
+    /// τ and λ of InfoNCE.
+    pub contrastive: ContrastiveConfig,
+    /// Retrieval counts on the validation trials after every epoch.
+    pub retrieval: RetrievalConfig,
+}
+
+impl Default for MapperTrainConfig {
+    fn default() -> Self {
+        Self {
+            seed: 42,
+            phase1: MapperPhase { loss: MapperLoss::MseCos, epochs: 40, batch: 32 },
+            phase2: MapperPhase { loss: MapperLoss::MseCosContrastive, epochs: 40, batch: 128 },
+            optimiser: OptimiserConfig::default(),
+            patience_epochs: None,
+            cosine_weight: 0.6,
+            contrastive_weight: 0.5,
+            contrastive: ContrastiveConfig::default(),
+            retrieval: RetrievalConfig::default(),
+        }
+    }
+}
+
+impl MapperTrainConfig {
+    /// The trainer's plan.
+    pub fn plan(&self) -> EpochPlan<'_> {
+        let phase = |phase: &MapperPhase| EpochPhase { epochs: phase.epochs, batch: phase.batch };
+        EpochPlan {
+            phases: vec![phase(&self.phase1), phase(&self.phase2)],
+            optimiser: &self.optimiser,
+            patience_epochs: self.patience_epochs,
+            seed: self.seed,
+        }
+    }
+
+    /// Loss `[1]` of `phase` (0 or 1).
+    ///
+    /// # Shapes
+    /// - predicted, target: `[batch, embed_dim]`
+    pub fn loss<B: Backend>(
+        &self,
+        phase: usize,
+        predicted: Tensor<B, 2>,
+        target: Tensor<B, 2>,
+    ) -> Tensor<B, 1> {
+        let kind = if phase == 0 { self.phase1.loss } else { self.phase2.loss };
+        match kind {
+            MapperLoss::Mse => mean_squared_error(predicted, target),
+            MapperLoss::Cos => cosine_distance(predicted, target),
+            MapperLoss::SmoothL1 => smooth_l1(predicted, target),
+            MapperLoss::Contrastive => contrastive_loss(predicted, target, &self.contrastive),
+            MapperLoss::MseCos => squared_error_and_cosine(predicted, target, self.cosine_weight),
+            MapperLoss::MseCosContrastive => squared_error_cosine_and_contrastive(
+                predicted,
+                target,
+                self.cosine_weight,
+                self.contrastive_weight,
+                &self.contrastive,
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_the_papers_recipe() {
+        let config = MapperTrainConfig::default();
+        assert_eq!((config.phase1.batch, config.phase2.batch), (32, 128));
+        assert_eq!(config.optimiser.learning_rate, 4e-4);
+        // α = ((1 − p)(1 − ω), (1 − p)ω, p) = (0.2, 0.3, 0.5)
+        let (omega, p) = (config.cosine_weight, config.contrastive_weight);
+        assert!(((1.0 - p) * (1.0 - omega) - 0.2).abs() < 1e-12 && ((1.0 - p) * omega - 0.3).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_config_goes_through_toml_and_unknown_keys_are_refused() {
+        let config = MapperTrainConfig { patience_epochs: Some(5), ..MapperTrainConfig::default() };
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(toml::from_str::<MapperTrainConfig>(&text).unwrap(), config);
+        assert_eq!(toml::from_str::<MapperTrainConfig>("").unwrap(), MapperTrainConfig::default());
+        let error = toml::from_str::<MapperTrainConfig>("[optimiser]\nlr = 1.0").unwrap_err();
+        assert!(error.to_string().contains("lr"), "{error}");
+        let error =
+            toml::from_str::<MapperTrainConfig>("phase1 = {loss = \"mse_cos\", epochs = 1, batch = 1}");
+        assert!(error.unwrap_err().to_string().contains("mse-cos"));
+    }
+}

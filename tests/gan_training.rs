@@ -1,0 +1,293 @@
+//! The GAN training as a whole, on noise images: it runs, resumes exactly, refuses what does not fit.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![recursion_limit = "256"]
+
+use std::cell::Cell;
+
+use burn::tensor::Tensor;
+use mindreader::models::clip::ClipConfig;
+use mindreader::models::stylegan2::{
+    ConditionHeads, DiscriminatorConfig, Generator, GeneratorConfig, HeadNormalisation, ProjectionTerm,
+};
+use mindreader::run::progress::Silent;
+use mindreader::run::run_dir::RunDir;
+use mindreader::run::snapshot::Snapshot;
+use mindreader::tensor_ops::backend::{Base, Device, cpu};
+use mindreader::tensor_ops::random::keyed_rng;
+use mindreader::training::gan_config::{GanTrainConfig, LatentSource};
+use mindreader::training::gan_dataset::GanDataset;
+use mindreader::training::gan_trainer::{
+    CHECKPOINT_FILE, GanTrainError, GanTrainSummary, GanTraining, StartingPoint,
+};
+use mindreader::training::image_view::{FrozenClip, ImageEncoder};
+use ndarray::Array2;
+use rand::RngExt;
+use serde_json::json;
+use tempfile::TempDir;
+
+const EMBED_DIM: usize = 8;
+
+struct Setup {
+    generator: GeneratorConfig,
+    discriminator: DiscriminatorConfig,
+    config: GanTrainConfig,
+    data: GanDataset,
+    encoder: Option<FrozenClip>,
+    start: StartingPoint,
+    device: Device,
+    root: TempDir,
+}
+
+fn dataset(num_images: usize) -> GanDataset {
+    let mut rng = keyed_rng(1, "test.images", 0);
+    let pixels = (0..num_images * 3 * 8 * 8).map(|_| rng.random()).collect();
+    let mut unit = || {
+        let mut rows = Array2::from_shape_fn((num_images, EMBED_DIM), |_| rng.random_range(-1.0_f32..1.0));
+        for mut row in rows.rows_mut() {
+            let norm = row.dot(&row).sqrt();
+            row /= norm;
+        }
+        rows
+    };
+    let (image, caption) = (unit(), unit());
+    GanDataset::new(8, pixels, image.clone(), Some(caption), image).unwrap()
+}
+
+fn encoder() -> FrozenClip {
+    let config = ClipConfig {
+        image_size: 16,
+        patch_size: 8,
+        embed_dim: EMBED_DIM,
+        vision_width: 16,
+        vision_heads: 2,
+        vision_layers: 1,
+        text_width: 16,
+        text_heads: 2,
+        text_layers: 1,
+        ..ClipConfig::default()
+    };
+    FrozenClip::new(config.init::<Base>(5, &cpu()).unwrap(), 16, EMBED_DIM)
+}
+
+impl Setup {
+    fn new(heads: ConditionHeads) -> Self {
+        let mut config = GanTrainConfig {
+            seed: 3,
+            total_kimg: 0.024,
+            batch_size: 4,
+            tick_kimg: 0.008,
+            discriminator_interval: 2,
+            generator_interval: 2,
+            ..Default::default()
+        };
+        config.loss.clip_condition_weight = 0.0;
+        Self {
+            generator: GeneratorConfig {
+                z_dim: 6,
+                w_dim: 6,
+                heads,
+                condition_dim: EMBED_DIM,
+                second_condition_dim: EMBED_DIM,
+                code_dim: 6,
+                mapping_layers: 1,
+                resolution: 8,
+                channel_base: 32,
+                channel_max: 4,
+                ..Default::default()
+            },
+            discriminator: DiscriminatorConfig {
+                heads,
+                condition_dim: EMBED_DIM,
+                second_condition_dim: EMBED_DIM,
+                resolution: 8,
+                channel_base: 32,
+                channel_max: 4,
+                ..Default::default()
+            },
+            config,
+            data: dataset(10),
+            encoder: None,
+            start: StartingPoint::Scratch,
+            device: cpu(),
+            root: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// Trains in a new folder; stops before step `stop_before`, and then goes on from the checkpoint.
+    fn run(&self, stop_before: Option<u64>) -> Result<(GanTrainSummary, RunDir), GanTrainError> {
+        let run = RunDir::create(self.root.path(), "test").unwrap();
+        let polls = Cell::new(0);
+        let interrupted = || {
+            polls.set(polls.get() + 1);
+            stop_before.is_some_and(|step| polls.get() > step)
+        };
+        let never = || false;
+        let provenance = json!({"data": "noise"});
+        let training = |interrupted| GanTraining {
+            generator: &self.generator,
+            discriminator: &self.discriminator,
+            config: &self.config,
+            data: &self.data,
+            encoder: self.encoder.as_ref().map(|encoder| encoder as &dyn ImageEncoder),
+            start: &self.start,
+            run: &run,
+            provenance: &provenance,
+            device: &self.device,
+            interrupted,
+        };
+        let summary = match training(&interrupted).run(None, &mut Silent, &mut |_| Ok(())) {
+            Err(GanTrainError::Interrupted(stop)) => {
+                assert_eq!(stop.checkpoint, run.join(CHECKPOINT_FILE));
+                training(&never).run(Some(&stop.checkpoint), &mut Silent, &mut |_| Ok(()))
+            }
+            result => result,
+        }?;
+        Ok((summary, run))
+    }
+
+    fn error(&self) -> String {
+        self.run(None).map(|_| ()).unwrap_err().to_string()
+    }
+}
+
+#[test]
+fn a_stopped_and_resumed_run_equals_one_that_was_never_stopped() {
+    let mut setup = Setup::new(ConditionHeads::TwoByMaximum);
+    setup.encoder = Some(encoder());
+    setup.config.loss.clip_condition_weight = 10.0;
+    let (whole, whole_run) = setup.run(None).unwrap();
+    let (resumed, resumed_run) = setup.run(Some(3)).unwrap();
+    assert_eq!((whole.steps, whole.images_seen), (6, 24));
+    assert_eq!(whole.stats, resumed.stats);
+    let events = |run: &RunDir| run.events().read().unwrap();
+    assert_eq!(events(&whole_run).len(), 3);
+    assert_eq!(events(&whole_run), events(&resumed_run));
+    // The files also hold identities of parameters, which are drawn anew in every process.
+    let weights = |summary: &GanTrainSummary| {
+        let mut tensors = vec![];
+        for path in [&summary.generator, &summary.discriminator] {
+            let bytes = std::fs::read(path).unwrap();
+            let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+            for (name, view) in file.tensors() {
+                tensors.push((name, view.data().to_vec()));
+            }
+        }
+        tensors.sort();
+        tensors
+    };
+    assert!(weights(&whole) == weights(&resumed), "weights differ");
+    for value in whole.stats.values() {
+        assert!(value.as_f64().unwrap().is_finite());
+    }
+    for name in ["generator_loss", "discriminator_loss", "r1_penalty", "path_length_penalty"] {
+        assert!(whole.stats.contains_key(name), "{name} is missing: {:?}", whole.stats);
+    }
+}
+
+#[test]
+fn every_variant_trains() {
+    for heads in [ConditionHeads::None, ConditionHeads::One, ConditionHeads::TwoByMaximum] {
+        for projection in [ProjectionTerm::BatchSum, ProjectionTerm::PerSample, ProjectionTerm::Off] {
+            let mut setup = Setup::new(heads);
+            setup.config.total_kimg = 0.004;
+            setup.config.latent = LatentSource::Zero;
+            setup.config.mirror_images = true;
+            setup.config.loss.semantic_image_weight = 1.0;
+            setup.config.condition_noise.mixing_probability = 0.5;
+            setup.discriminator.projection = projection;
+            setup.discriminator.head_normalisation = HeadNormalisation::UnitNorm;
+            let (summary, _) = setup.run(None).unwrap();
+            assert_eq!(summary.stats["non_finite_gradients"], 0.0, "{heads:?} {projection:?}");
+        }
+    }
+}
+
+#[test]
+fn rounds_of_a_micro_batch_make_one_step() {
+    let mut setup = Setup::new(ConditionHeads::One);
+    setup.config.micro_batch_size = 2;
+    let (summary, _) = setup.run(None).unwrap();
+    assert_eq!((summary.steps, summary.images_seen), (6, 24));
+}
+
+#[test]
+fn finetuning_starts_from_a_one_head_snapshot() {
+    let mut setup = Setup::new(ConditionHeads::One);
+    setup.config.total_kimg = 0.004;
+    let (pretrained, _) = setup.run(None).unwrap();
+    let snapshot = Snapshot::open(&pretrained.generator, "generator").unwrap();
+    let config: GeneratorConfig = snapshot.config().unwrap();
+    let generator: Generator<Base> = snapshot.load_into(config.init(0, &cpu()).unwrap()).unwrap();
+    let snapshot = Snapshot::open(&pretrained.discriminator, "discriminator").unwrap();
+    let other: DiscriminatorConfig = snapshot.config().unwrap();
+    let discriminator = snapshot.load_into(other.init::<Base>(0, &cpu()).unwrap()).unwrap();
+
+    setup.generator = config.with_duplicated_head();
+    setup.discriminator = other.with_duplicated_head();
+    setup.start = StartingPoint::Pretrained {
+        generator: Box::new(generator.clone().with_duplicated_head()),
+        discriminator: Box::new(discriminator.with_duplicated_head()),
+    };
+    setup.config.ema_rampup = 0.0;
+    let (finetuned, _) = setup.run(None).unwrap();
+    let snapshot = Snapshot::open(&finetuned.generator, "generator").unwrap();
+    let moved: Generator<Base> = snapshot.load_into(setup.generator.init(0, &cpu()).unwrap()).unwrap();
+    let w = |generator: &Generator<Base>| -> Vec<f32> {
+        generator.mapping.forward(Tensor::ones([1, 6], &cpu())).into_data().to_vec().unwrap()
+    };
+    let difference: f32 = w(&generator).iter().zip(w(&moved)).map(|(a, b)| (a - b).abs()).sum();
+    assert!(difference > 0.0 && difference < 0.1, "one small step from the snapshot: {difference}");
+}
+
+#[test]
+fn what_does_not_fit_is_refused_by_name() {
+    let mut setup = Setup::new(ConditionHeads::One);
+    setup.config.batch_size = 6;
+    assert!(setup.error().contains("`batch_size`"));
+
+    let mut setup = Setup::new(ConditionHeads::One);
+    setup.config.loss.clip_condition_weight = 10.0;
+    assert!(setup.error().contains("CLIP snapshot"));
+
+    let mut setup = Setup::new(ConditionHeads::One);
+    setup.generator.condition_dim = 5;
+    assert!(setup.error().contains("`generator.condition_dim`"));
+
+    let mut setup = Setup::new(ConditionHeads::One);
+    setup.discriminator.resolution = 16;
+    assert!(setup.error().contains("`discriminator.resolution`"));
+}
+
+#[test]
+fn a_checkpoint_of_other_settings_is_refused() {
+    let setup = Setup::new(ConditionHeads::One);
+    let (_, run) = setup.run(None).unwrap();
+    let mut other = Setup::new(ConditionHeads::One);
+    other.config.learning_rate = 0.1;
+    let folder = RunDir::create(other.root.path(), "test").unwrap();
+    let training = GanTraining {
+        generator: &other.generator,
+        discriminator: &other.discriminator,
+        config: &other.config,
+        data: &other.data,
+        encoder: None,
+        start: &other.start,
+        run: &folder,
+        provenance: &json!({}),
+        device: &other.device,
+        interrupted: &|| false,
+    };
+    let checkpoint = run.join(CHECKPOINT_FILE);
+    let error = training.run(Some(&checkpoint), &mut Silent, &mut |_| Ok(())).unwrap_err().to_string();
+    assert!(error.contains("checkpoint.mpk") && error.contains("settings"), "{error}");
+}
+
+#[test]
+fn gradients_without_numbers_end_the_run() {
+    let mut setup = Setup::new(ConditionHeads::One);
+    setup.config.learning_rate = 1e30;
+    setup.config.total_kimg = 1.0;
+    setup.config.max_non_finite_phases = 2;
+    let error = setup.error();
+    assert!(error.contains("not finite") && error.contains("learning_rate"), "{error}");
+}
