@@ -16,7 +16,7 @@ use super::pretrain_clip::{PretrainClipConfig, PretrainClipSettings};
 use super::pretrain_gan::{PretrainGanConfig, PretrainGanSettings};
 use super::reconstruct::{DecoderPaths, ReconstructConfig, ReconstructSettings};
 use super::screen_captions::{ScreenCaptionsConfig, ScreenCaptionsSettings};
-use super::train_mapper::{BetasControl, MapperSizes, TrainMapperSettings};
+use super::train_mapper::{BetasControl, TrainMapperConfig, TrainMapperSettings};
 use crate::data::nsd::tree::NsdTree;
 use crate::data::phantom::PhantomConfig;
 use crate::data::split::SplitConfig;
@@ -26,8 +26,6 @@ use crate::run::device::DeviceChoice;
 use crate::run::error::RunError;
 use crate::run::run_dir::RunDir;
 use crate::training::gan_trainer::GENERATOR_FILE;
-use crate::training::mapper_config::MapperTrainConfig;
-use crate::training::mapper_targets::CaptionChoice;
 
 /// Snapshot of a run that chooses its best weights.
 const BEST_FILE: &str = "best.safetensors";
@@ -57,31 +55,6 @@ pub struct ProjectPaths {
     /// Generator that draws.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generator: Option<PathBuf>,
-}
-
-/// Stage one: network, targets, training.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TrainMapperConfig {
-    /// Sizes of the network.
-    pub network: MapperSizes,
-    /// Which of the vetted captions is the target.
-    pub caption_choice: CaptionChoice,
-    /// Components of the target embeddings are clamped to ± this (1.5); 0 leaves them.
-    pub clamp: f32,
-    /// Losses, phases, optimiser.
-    pub train: MapperTrainConfig,
-}
-
-impl Default for TrainMapperConfig {
-    fn default() -> Self {
-        Self {
-            network: MapperSizes::default(),
-            caption_choice: CaptionChoice::default(),
-            clamp: crate::data::targets::DEFAULT_THRESHOLD,
-            train: MapperTrainConfig::default(),
-        }
-    }
 }
 
 /// Every setting of every command. A section is named like its command.
@@ -252,7 +225,11 @@ impl Project {
     /// # Errors
     /// When the NSD root is not set.
     pub fn phantom(&self, existing: ExistingOutput) -> Result<PhantomSettings, RunError> {
-        Ok(PhantomSettings { config: self.config.phantom.clone(), out: self.nsd()?, existing })
+        Ok(PhantomSettings {
+            config: self.config.phantom.clone(),
+            out: self.nsd()?,
+            overwrite: existing == ExistingOutput::Replace,
+        })
     }
 
     /// Settings of `prepare`.
@@ -313,23 +290,19 @@ impl Project {
         betas: BetasControl,
         resume: Option<PathBuf>,
     ) -> Result<TrainMapperSettings, RunError> {
-        let TrainMapperConfig { network, caption_choice, clamp, train } = self.config.train_mapper.clone();
         Ok(TrainMapperSettings {
+            target,
             prepared: self.prepared(),
-            nsd: self.nsd()?,
+            stimuli: NsdTree::new(self.nsd()?).stimuli(),
+            captions: self.captions(),
             clip: self.clip()?,
-            captions: Some(self.captions()),
             cache: self.cache(),
             runs: self.runs(),
             resume,
             device: self.config.device,
-            target,
-            caption_choice,
-            clamp,
             betas,
             split: self.config.split.clone(),
-            mapper: network,
-            train,
+            mapper: self.config.train_mapper.clone(),
         })
     }
 
