@@ -41,15 +41,18 @@ use crate::training::image_view::FrozenClip;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FinetuneGanConfig {
-    /// Losses, phases, optimisers, length. The half-life of the average has no ramp-up (OQ-49).
+    /// Losses, phases, optimisers, length.
     pub train: GanTrainConfig,
+    /// Ramp-up of the average's half-life; none, since the start is trained already (OQ-49). Takes the place of
+    /// `train.ema_rampup`.
+    pub ema_rampup: f64,
     /// Held-out pictures in the sample grid.
     pub samples: usize,
 }
 
 impl Default for FinetuneGanConfig {
     fn default() -> Self {
-        Self { train: GanTrainConfig { ema_rampup: 0.0, ..GanTrainConfig::default() }, samples: 32 }
+        Self { train: GanTrainConfig::default(), ema_rampup: 0.0, samples: 32 }
     }
 }
 
@@ -137,10 +140,11 @@ pub fn run(settings: &FinetuneGanSettings, progress: &mut dyn Progress) -> anyho
         settings,
     )?;
     let encoder = FrozenClip::new(clip.clip.clone(), clip.config.image_size, clip.config.embed_dim);
+    let train = GanTrainConfig { ema_rampup: config.ema_rampup, ..config.train.clone() };
     let training = GanTraining {
         generator: &start.generator,
         discriminator: &start.discriminator,
-        config: &config.train,
+        config: &train,
         data: &data,
         encoder: Some(&encoder),
         start: &start.weights,

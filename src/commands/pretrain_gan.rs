@@ -40,7 +40,12 @@ use crate::training::image_view::FrozenClip;
 pub struct PretrainGanConfig {
     /// Which of the subject's images.
     pub images: ImageChoice,
-    /// Generator; widths of conditions follow CLIP.
+    /// Condition heads of both networks: one (finetuning copies it into a second), or two from the start.
+    pub heads: ConditionHeads,
+    /// Chance ρ, per sample, that the first condition is a pseudo one made of the image's own embedding; 1 is
+    /// language-free training (gan-training.md 2). Takes the place of `train.condition_noise.mixing_probability`.
+    pub language_free_share: f64,
+    /// Generator; heads and widths of conditions follow `heads` and CLIP.
     pub generator: GeneratorConfig,
     /// Discriminator; heads, resolution and widths follow the generator and CLIP.
     pub discriminator: DiscriminatorConfig,
@@ -52,14 +57,13 @@ pub struct PretrainGanConfig {
 
 impl Default for PretrainGanConfig {
     fn default() -> Self {
-        let mut train = GanTrainConfig::default();
-        // Language-free training (gan-training.md 2): every condition is a pseudo one.
-        train.condition_noise.mixing_probability = 1.0;
         Self {
             images: ImageChoice::Train,
-            generator: GeneratorConfig { heads: ConditionHeads::One, ..GeneratorConfig::default() },
+            heads: ConditionHeads::One,
+            language_free_share: 1.0,
+            generator: GeneratorConfig::default(),
             discriminator: DiscriminatorConfig::default(),
-            train,
+            train: GanTrainConfig::default(),
             samples: 32,
         }
     }
@@ -69,12 +73,13 @@ impl PretrainGanConfig {
     /// The networks with everything that follows from elsewhere filled in.
     fn networks(&self, embed_dim: usize) -> (GeneratorConfig, DiscriminatorConfig) {
         let generator = GeneratorConfig {
+            heads: self.heads,
             condition_dim: embed_dim,
             second_condition_dim: embed_dim,
             ..self.generator.clone()
         };
         let discriminator = DiscriminatorConfig {
-            heads: generator.heads,
+            heads: self.heads,
             condition_dim: embed_dim,
             second_condition_dim: embed_dim,
             resolution: generator.resolution,
@@ -82,6 +87,13 @@ impl PretrainGanConfig {
             ..self.discriminator.clone()
         };
         (generator, discriminator)
+    }
+
+    /// The training with the share of pseudo conditions filled in.
+    fn training(&self) -> GanTrainConfig {
+        let mut train = self.train.clone();
+        train.condition_noise.mixing_probability = self.language_free_share;
+        train
     }
 }
 
@@ -179,10 +191,11 @@ pub fn run(settings: &PretrainGanSettings, progress: &mut dyn Progress) -> anyho
         settings,
     )?;
     let encoder = FrozenClip::new(clip.clip.clone(), clip.config.image_size, clip.config.embed_dim);
+    let train = config.training();
     let training = GanTraining {
         generator: &generator,
         discriminator: &discriminator,
-        config: &config.train,
+        config: &train,
         data: &data,
         encoder: Some(&encoder),
         start: &StartingPoint::Scratch,
