@@ -28,12 +28,12 @@ use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
 use crate::run::interrupt;
 use crate::run::progress::Progress;
-use crate::run::snapshot::Snapshot;
+use crate::run::snapshot::{DISCRIMINATOR_KIND, GENERATOR_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device};
 use crate::training::gan_config::GanTrainConfig;
 use crate::training::gan_dataset::GanDataset;
 use crate::training::gan_trainer::{
-    DISCRIMINATOR_FILE, DISCRIMINATOR_KIND, GENERATOR_FILE, GENERATOR_KIND, GanTraining, StartingPoint,
+    DISCRIMINATOR_FILE, GENERATOR_FILE, GanTraining, StartingPoint,
 };
 use crate::training::image_view::FrozenClip;
 

@@ -6,9 +6,9 @@ use super::feature_cache::ClipEncoder;
 use crate::models::clip::tokenizer::{LongText, Tokenizer};
 use crate::models::clip::{Clip, ClipConfig};
 use crate::run::error::RunError;
-use crate::run::snapshot::Snapshot;
+use crate::run::snapshot::{CLIP_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device};
-use crate::training::clip_trainer::SNAPSHOT_KIND;
+
 
 /// A network with its sizes and the identity of its weights.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl ClipSnapshot {
     /// # Errors
     /// [`RunError`] when the file is missing, is of another kind, or does not fit its own sizes.
     pub fn open(path: &Path, device: &Device) -> Result<Self, RunError> {
-        let snapshot = Snapshot::open(path, SNAPSHOT_KIND)?;
+        let snapshot = Snapshot::open(path, CLIP_KIND)?;
         let config: ClipConfig = snapshot.config()?;
         let empty = config
             .init_zeros::<Base>(device)

@@ -20,11 +20,9 @@ use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
-use crate::run::snapshot::save_snapshot;
+use crate::run::snapshot::{CLIP_KIND, save_snapshot};
 use crate::tensor_ops::backend::Device;
 
-/// The kind of snapshot that this trainer writes.
-pub const SNAPSHOT_KIND: &str = "clip";
 /// The snapshot of the lowest held-out loss.
 pub const BEST_FILE: &str = "best.safetensors";
 /// The file to continue from.
@@ -234,7 +232,7 @@ impl ClipTraining<'_> {
             let provenance = json!({
                 "trained_on": self.provenance, "training": self.config, "epoch": epoch, "held_out": &evaluation,
             });
-            save_snapshot(&self.run.join(BEST_FILE), SNAPSHOT_KIND, self.network, &provenance, &clip)?;
+            save_snapshot(&self.run.join(BEST_FILE), CLIP_KIND, self.network, &provenance, &clip)?;
             state.best = Some(evaluation);
             state.best_epoch = epoch;
         }
@@ -335,7 +333,7 @@ mod tests {
             best.retrieval.forward.first_batch as f64 >= 2.5 * best.retrieval.chance_first_batch,
             "{best:?}"
         );
-        let snapshot = Snapshot::open(&summary.snapshot, SNAPSHOT_KIND).unwrap();
+        let snapshot = Snapshot::open(&summary.snapshot, CLIP_KIND).unwrap();
         let sizes: ClipConfig = snapshot.config().unwrap();
         let clip = snapshot.load_into(sizes.init_zeros::<Base>(&cpu()).unwrap()).unwrap();
         let pairs = HeldOutPairs::new(&discs(16, |index| index % 5 == 1));
