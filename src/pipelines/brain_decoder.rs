@@ -104,9 +104,10 @@ impl LoadedMapper {
     pub fn open(path: &Path, device: &Device) -> Result<Self, RunError> {
         let file = Snapshot::open(path, "mapper")?;
         let snapshot: MapperSnapshot = file.config()?;
-        let mapper = snapshot.network.init(0, device).map_err(|error| {
-            RunError::invalid(path, "config", "sizes that fit together", error)
-        })?;
+        let mapper = snapshot
+            .network
+            .init(0, device)
+            .map_err(|error| RunError::invalid(path, "config", "sizes that fit together", error))?;
         let mapper = file.load_into(mapper)?;
         Ok(Self { mapper, snapshot, sha256: file.sha256().into() })
     }
@@ -168,9 +169,9 @@ impl BrainDecoder {
                 return Err(RunError::invalid(path, "width of the embedding", expected, width));
             }
         }
-        let network = generator_config.init::<Base>(0, device).map_err(|error| {
-            RunError::invalid(generator, "config", "sizes that fit together", error)
-        })?;
+        let network = generator_config
+            .init::<Base>(0, device)
+            .map_err(|error| RunError::invalid(generator, "config", "sizes that fit together", error))?;
         let hashes = DecoderHashes {
             image_mapper: image.sha256.clone(),
             caption_mapper: caption.sha256.clone(),

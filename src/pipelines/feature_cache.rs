@@ -270,8 +270,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let embed = |encoder: &ClipEncoder<Base>, captions: &[&str]| {
             let mut calls = 0;
-            let embeddings =
-                encoder.embed_captions(root.path(), captions, &mut |_, _| calls += 1).unwrap();
+            let embeddings = encoder.embed_captions(root.path(), captions, &mut |_, _| calls += 1).unwrap();
             (embeddings, calls > 0)
         };
         with_encoder(1, |encoder| {

@@ -118,7 +118,11 @@ impl ClipTraining<'_> {
     ///
     /// # Errors
     /// [`ClipTrainError`]; [`ClipTrainError::Interrupted`] names the checkpoint to continue from.
-    pub fn run(&self, resume: Option<&Path>, progress: &mut dyn Progress) -> Result<ClipTrainSummary, ClipTrainError> {
+    pub fn run(
+        &self,
+        resume: Option<&Path>,
+        progress: &mut dyn Progress,
+    ) -> Result<ClipTrainSummary, ClipTrainError> {
         self.check()?;
         let plan = BatchPlan::new(
             self.train,
@@ -327,7 +331,10 @@ mod tests {
         let summary = train(&config(40), &run, None, &|| false).unwrap();
         let best = &summary.best;
         assert!(best.loss < 0.7 * best.chance_loss, "{best:?}");
-        assert!(best.retrieval.forward.first_batch as f64 >= 2.5 * best.retrieval.chance_first_batch, "{best:?}");
+        assert!(
+            best.retrieval.forward.first_batch as f64 >= 2.5 * best.retrieval.chance_first_batch,
+            "{best:?}"
+        );
         let snapshot = Snapshot::open(&summary.snapshot, SNAPSHOT_KIND).unwrap();
         let sizes: ClipConfig = snapshot.config().unwrap();
         let clip = snapshot.load_into(sizes.init_zeros::<Base>(&cpu()).unwrap()).unwrap();

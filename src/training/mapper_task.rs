@@ -142,8 +142,8 @@ mod tests {
         BEST_FILE, CHECKPOINT_FILE, EpochOutcome, EpochRun, LAST_FILE, train,
     };
     use crate::training::mapper_config::{MapperLoss, MapperPhase};
-    use crate::training::schedule::StepDecay;
     use crate::training::mapper_targets::CaptionChoice;
+    use crate::training::schedule::StepDecay;
     use rand::RngExt;
     use std::cell::Cell;
     use std::collections::BTreeMap;
