@@ -4,11 +4,10 @@ use std::path::Path;
 
 use super::feature_cache::ClipEncoder;
 use crate::models::clip::tokenizer::{LongText, Tokenizer};
-use crate::models::clip::{Clip, ClipConfig};
+use crate::models::clip::{Clip, ClipConfig, SNAPSHOT_KIND};
 use crate::run::error::RunError;
 use crate::run::snapshot::Snapshot;
 use crate::tensor_ops::backend::{Base, Device};
-use crate::training::clip_trainer::SNAPSHOT_KIND;
 
 /// A network with its sizes and the identity of its weights.
 #[derive(Debug)]

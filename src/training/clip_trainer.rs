@@ -15,7 +15,7 @@ use super::clip_config::{ClipTrainConfig, ClipTrainConfigError};
 use super::clip_evaluation::{ClipEvaluation, HeldOutPairs};
 use super::clip_step::{TrainState, Trainer};
 use crate::metrics::retrieval::{RetrievalConfig, RetrievalError};
-use crate::models::clip::{ClipConfig, ClipConfigError};
+use crate::models::clip::{ClipConfig, ClipConfigError, SNAPSHOT_KIND};
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
 use crate::run::progress::Progress;
@@ -23,8 +23,6 @@ use crate::run::run_dir::RunDir;
 use crate::run::snapshot::save_snapshot;
 use crate::tensor_ops::backend::Device;
 
-/// The kind of snapshot that this trainer writes.
-pub const SNAPSHOT_KIND: &str = "clip";
 /// The snapshot of the lowest held-out loss.
 pub const BEST_FILE: &str = "best.safetensors";
 /// The file to continue from.
