@@ -19,6 +19,9 @@ pub enum ClipNaming {
     HuggingFace,
 }
 
+/// Values (row-major) and shape of a foreign tensor by its name.
+pub type Lookup<'a> = dyn FnMut(&str) -> Option<(Vec<f32>, Vec<usize>)> + 'a;
+
 /// The foreign tensors of one of our parameters: joined along their first axis, seen as
 /// `[first axis, everything else]`, then perhaps transposed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,7 +177,7 @@ fn norm(field: &str) -> Option<&'static str> {
 pub fn clip_from_tensors<B: Backend>(
     config: &ClipConfig,
     naming: ClipNaming,
-    lookup: &mut dyn FnMut(&str) -> Option<(Vec<f32>, Vec<usize>)>,
+    lookup: &mut Lookup<'_>,
     device: &B::Device,
 ) -> Result<(Clip<B>, BTreeSet<String>), ClipImportError> {
     let network = config.init_zeros::<B>(device)?;
@@ -188,7 +191,7 @@ pub fn clip_from_tensors<B: Backend>(
 
 struct Filler<'a> {
     naming: ClipNaming,
-    lookup: &'a mut dyn FnMut(&str) -> Option<(Vec<f32>, Vec<usize>)>,
+    lookup: &'a mut Lookup<'a>,
     path: Vec<String>,
     used: BTreeSet<String>,
     failure: Option<ClipImportError>,
@@ -299,7 +302,7 @@ mod tests {
             embed_dim: 4,
             ..ClipConfig::default()
         };
-        let import = |lookup: &mut dyn FnMut(&str) -> Option<(Vec<f32>, Vec<usize>)>| {
+        let import = |lookup: &mut Lookup<'_>| {
             clip_from_tensors::<Base>(&config, ClipNaming::OpenAi, lookup, &cpu()).unwrap_err().to_string()
         };
         let error = import(&mut |_| None);
