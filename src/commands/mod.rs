@@ -1,12 +1,27 @@
 //! One job per file: typed settings in, a summary out. No clap, no printing, no device choice.
 
 pub mod doctor;
+pub mod finetune_gan;
+mod gan_grid;
+mod gan_images;
 mod mapper_embeddings;
 pub mod microstim;
 pub mod prepare;
 pub mod pretrain_clip;
+pub mod pretrain_gan;
 pub mod reconstruct;
 pub mod report;
 pub mod screen_captions;
 pub mod train_mapper;
 pub mod trial_choice;
+
+use crate::training::gan_trainer::GanTrainError;
+
+/// The cause itself where the trainer only passes it on, so that a caller can see of what kind it is.
+fn gan_error(error: GanTrainError) -> anyhow::Error {
+    match error {
+        GanTrainError::Interrupted(interrupted) => interrupted.into(),
+        GanTrainError::Run(error) => error.into(),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,360 @@
+//! `mindreader finetune-gan`: stage two, the GAN on embeddings that frozen mappers decode from betas.
+//!
+//! Specification: gan-training.md 1.1, 2 and 9. One sample is one training trial. Writes what `pretrain-gan` writes.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use burn::tensor::Tensor;
+use ndarray::{Array2, concatenate, Axis};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::gan_grid::{NUM_SAMPLES, SampleSheet, evenly_spread};
+use super::gan_images::{gan_picture, image_set};
+use crate::data::nsd::stimuli::Stimuli;
+use crate::data::nsd::tree::NsdTree;
+use crate::data::prepared::PreparedSubject;
+use crate::data::split::SplitConfig;
+use crate::models::stylegan2::{Condition, ConditionHeads, DiscriminatorConfig, GeneratorConfig};
+use crate::pipelines::brain_decoder::LoadedMapper;
+use crate::pipelines::captioned_stimuli::distinct_images;
+use crate::pipelines::clip_snapshot::ClipSnapshot;
+use crate::run::device::{self, DeviceChoice};
+use crate::run::error::RunError;
+use crate::run::interrupt;
+use crate::run::progress::Progress;
+use crate::run::run_dir::RunDir;
+use crate::run::snapshot::Snapshot;
+use crate::tensor_ops::backend::{Base, Device};
+use crate::tensor_ops::signed_max::signed_max;
+use crate::tensor_ops::similarity::unit_norm;
+use crate::training::gan_config::GanTrainConfig;
+use crate::training::gan_dataset::{GanDataset, SampleSet};
+use crate::training::gan_trainer::{
+    DISCRIMINATOR_FILE, DISCRIMINATOR_KIND, GENERATOR_FILE, GENERATOR_KIND, GanTrainSummary, GanTraining,
+    StartingPoint,
+};
+use crate::training::image_view::FrozenClip;
+
+/// Trials decoded at a time.
+const DECODED_TRIALS: usize = 256;
+
+/// Which decoded embeddings steer the generator (gan-training.md 1.1, generator.md 5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DecodedCondition {
+    /// Image embedding to the first head, caption embedding to the second; a network with one head gets a second.
+    #[default]
+    Both,
+    /// The image embedding, to every head.
+    Image,
+    /// The caption embedding, to every head.
+    Caption,
+    /// The mean of the two, to every head.
+    Mean,
+    /// Whichever component is larger in magnitude, to every head.
+    SignedMax,
+}
+
+/// Conditions and training.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FinetuneGanConfig {
+    /// Which decoded embeddings steer the generator.
+    pub condition: DecodedCondition,
+    /// How the networks are trained.
+    pub train: GanTrainConfig,
+}
+
+/// Everything that a run needs.
+#[derive(Clone, Debug, Serialize)]
+pub struct FinetuneGanSettings {
+    /// Root of the NSD tree.
+    pub nsd: PathBuf,
+    /// Prepared subject.
+    pub prepared: PathBuf,
+    /// CLIP snapshot.
+    pub clip: PathBuf,
+    /// Image mapper.
+    pub image_mapper: PathBuf,
+    /// Caption mapper.
+    pub caption_mapper: PathBuf,
+    /// Folder with the snapshots of the GAN to start from.
+    pub gan: PathBuf,
+    /// Which trials belong to training and validation.
+    pub split: SplitConfig,
+    /// Conditions and training.
+    pub finetune_gan: FinetuneGanConfig,
+    /// Folder of cached embeddings.
+    pub cache: PathBuf,
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// Folder of the runs.
+    pub runs: PathBuf,
+    /// Checkpoint to continue from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resume: Option<PathBuf>,
+}
+
+/// What came out.
+#[derive(Clone, Debug, Serialize)]
+pub struct FinetuneGanSummary {
+    /// The run's folder.
+    pub run: PathBuf,
+    /// Trials trained on.
+    pub num_trials: usize,
+    /// Distinct images trained on.
+    pub num_images: usize,
+    /// Whether the second head was copied from the first.
+    pub duplicated_head: bool,
+    /// The training.
+    pub training: GanTrainSummary,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Data, snapshots or settings that do not fit, an interruption, gradients that are not finite.
+pub fn run(
+    settings: &FinetuneGanSettings,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<FinetuneGanSummary> {
+    let config = &settings.finetune_gan;
+    let (device, _) = device::open(settings.device)?;
+    let prepared = PreparedSubject::open(&settings.prepared)?;
+    let split = settings.split.split(&prepared)?;
+    let gan = StartingGan::open(settings, &device)?;
+    let mappers = Mappers::open(settings, &prepared, &device)?;
+    let clip = ClipSnapshot::open(&settings.clip, &device)?;
+    mappers.check_space(settings, &clip)?;
+
+    let images = distinct_images(split.train.iter().map(|trial| prepared.trials()[*trial]));
+    let stimuli = NsdTree::new(&settings.nsd).stimuli();
+    let resolution = gan.generator.resolution;
+    let images =
+        (image_set(&images, &stimuli, &clip, &settings.cache, resolution, &device, progress)?, images);
+    let (first, second) = mappers.conditions(&prepared, &split.train, config.condition, progress)?;
+    let image_of_sample = split
+        .train
+        .iter()
+        .map(|trial| images.1.binary_search(&prepared.trials()[*trial].nsd_id))
+        .collect::<Result<_, _>>()
+        .map_err(|_| anyhow::anyhow!("an image of a training trial is not among the training images"))?;
+    let samples = SampleSet { image_of_sample, image_condition: first, caption_condition: Some(second) };
+    let data = GanDataset::new(images.0, samples)?;
+
+    let run = match &settings.resume {
+        Some(checkpoint) => RunDir::of_checkpoint(checkpoint)?,
+        None => RunDir::create(&settings.runs, &format!("finetune-gan-{}", prepared.subject()))?,
+    };
+    if settings.resume.is_none() {
+        run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
+    }
+    // Held-out trials, if there are any: the sheet then shows how decoding generalises.
+    let candidates = if split.validation.is_empty() { &split.train } else { &split.validation };
+    let shown: Vec<usize> =
+        evenly_spread(candidates.len(), NUM_SAMPLES).into_iter().map(|index| candidates[index]).collect();
+    let sheet = sample_sheet(settings, &gan, &mappers, &prepared, &shown, &stimuli, progress)?;
+    let provenance = json!({
+        "subject": prepared.subject().to_string(),
+        "split": settings.split,
+        "trials": data.len(),
+        "condition": config.condition,
+        "gan_sha256": gan.sha256,
+        "image_mapper_sha256": mappers.image.sha256,
+        "caption_mapper_sha256": mappers.caption.sha256,
+        "clip_sha256": clip.sha256,
+    });
+    let encoder = FrozenClip::new(clip.clip, clip.config.image_size, clip.config.embed_dim);
+    let training = GanTraining {
+        generator: &gan.generator,
+        discriminator: &gan.discriminator,
+        config: &config.train,
+        data: &data,
+        encoder: Some(&encoder),
+        start: &gan.start,
+        run: &run,
+        provenance: &provenance,
+        device: &device,
+        interrupted: &interrupt::requested,
+    };
+    let training = training
+        .run(settings.resume.as_deref(), progress, &mut |tick| sheet.write(tick, &run, &device))
+        .map_err(super::gan_error)?;
+    let summary = FinetuneGanSummary {
+        run: run.path().to_path_buf(),
+        num_trials: data.len(),
+        num_images: data.num_images(),
+        duplicated_head: gan.duplicated_head,
+        training,
+    };
+    run.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
+    Ok(summary)
+}
+
+/// The networks to start from.
+struct StartingGan {
+    generator: GeneratorConfig,
+    discriminator: DiscriminatorConfig,
+    start: StartingPoint,
+    duplicated_head: bool,
+    sha256: String,
+}
+
+impl StartingGan {
+    fn open(settings: &FinetuneGanSettings, device: &Device) -> anyhow::Result<Self> {
+        let path = settings.gan.join(GENERATOR_FILE);
+        let file = Snapshot::open(&path, GENERATOR_KIND)?;
+        let generator: GeneratorConfig = file.config()?;
+        let network = generator.init::<Base>(0, device).map_err(|error| misfit(&path, &error))?;
+        let network = file.load_into(network)?;
+        let sha256 = file.sha256().to_string();
+        let path = settings.gan.join(DISCRIMINATOR_FILE);
+        let file = Snapshot::open(&path, DISCRIMINATOR_KIND)?;
+        let discriminator: DiscriminatorConfig = file.config()?;
+        let judge = discriminator.init::<Base>(0, device).map_err(|error| misfit(&path, &error))?;
+        let judge = file.load_into(judge)?;
+        // Only a network without a second branch gets one (OQ-31).
+        let duplicated_head = settings.finetune_gan.condition == DecodedCondition::Both
+            && generator.heads == ConditionHeads::One;
+        if !duplicated_head {
+            let start = StartingPoint::Pretrained {
+                generator: Box::new(network),
+                discriminator: Box::new(judge),
+            };
+            return Ok(Self { generator, discriminator, start, duplicated_head, sha256 });
+        }
+        Ok(Self {
+            generator: generator.with_duplicated_head(),
+            discriminator: discriminator.with_duplicated_head(),
+            start: StartingPoint::Pretrained {
+                generator: Box::new(network.with_duplicated_head()),
+                discriminator: Box::new(judge.with_duplicated_head()),
+            },
+            duplicated_head,
+            sha256,
+        })
+    }
+}
+
+fn misfit(path: &Path, error: &impl ToString) -> RunError {
+    RunError::invalid(path, "config", "sizes that fit together", error.to_string())
+}
+
+/// Two frozen mappers.
+struct Mappers<'a> {
+    image: LoadedMapper,
+    caption: LoadedMapper,
+    device: &'a Device,
+}
+
+impl<'a> Mappers<'a> {
+    fn open(
+        settings: &FinetuneGanSettings,
+        prepared: &PreparedSubject,
+        device: &'a Device,
+    ) -> Result<Self, RunError> {
+        let image = LoadedMapper::open(&settings.image_mapper, device)?;
+        let caption = LoadedMapper::open(&settings.caption_mapper, device)?;
+        for mapper in [&image, &caption] {
+            mapper.check_input(&settings.prepared, prepared.num_voxels())?;
+        }
+        Ok(Self { image, caption, device })
+    }
+
+    /// Refuses mappers whose targets came from another CLIP: their space is another.
+    fn check_space(&self, settings: &FinetuneGanSettings, clip: &ClipSnapshot) -> Result<(), RunError> {
+        for (path, mapper) in [(&settings.image_mapper, &self.image), (&settings.caption_mapper, &self.caption)] {
+            let found = &mapper.snapshot.clip_sha256;
+            if *found != clip.sha256 {
+                let expected = format!("{} of `{}`", clip.sha256, settings.clip.display());
+                return Err(RunError::invalid(path, "SHA-256 of the CLIP it was trained for", expected, found));
+            }
+        }
+        Ok(())
+    }
+
+    /// Unit conditions of both heads for the given trials, `[trials, embed_dim]` each.
+    fn conditions(
+        &self,
+        prepared: &PreparedSubject,
+        trials: &[usize],
+        choice: DecodedCondition,
+        progress: &mut dyn Progress,
+    ) -> anyhow::Result<(Array2<f32>, Array2<f32>)> {
+        progress.start("decoding trials", trials.len() as u64);
+        let (mut first, mut second) = (vec![], vec![]);
+        for (chunk, rows) in trials.chunks(DECODED_TRIALS).enumerate() {
+            let betas = prepared.betas_of(rows)?;
+            let image = self.image.embed(&betas, self.device);
+            let caption = self.caption.embed(&betas, self.device);
+            let (a, b) = join(image, caption, choice);
+            first.push(host(a)?);
+            second.push(host(b)?);
+            progress.advance((chunk * DECODED_TRIALS + rows.len()) as u64, "");
+        }
+        progress.finish("");
+        let whole = |parts: &[Array2<f32>]| {
+            let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+            concatenate(Axis(0), &views).context("no trial to decode")
+        };
+        Ok((whole(&first)?, whole(&second)?))
+    }
+}
+
+/// The vectors of the two heads.
+fn join(
+    image: Tensor<Base, 2>,
+    caption: Tensor<Base, 2>,
+    choice: DecodedCondition,
+) -> (Tensor<Base, 2>, Tensor<Base, 2>) {
+    let one = match choice {
+        DecodedCondition::Both => return (image, caption),
+        DecodedCondition::Image => image,
+        DecodedCondition::Caption => caption,
+        DecodedCondition::Mean => unit_norm(image + caption),
+        DecodedCondition::SignedMax => unit_norm(signed_max(image, caption)),
+    };
+    (one.clone(), one)
+}
+
+fn host(tensor: Tensor<Base, 2>) -> anyhow::Result<Array2<f32>> {
+    let shape = tensor.dims();
+    let values = tensor.into_data().iter::<f32>().collect();
+    Ok(Array2::from_shape_vec(shape, values)?)
+}
+
+fn sample_sheet(
+    settings: &FinetuneGanSettings,
+    gan: &StartingGan,
+    mappers: &Mappers<'_>,
+    prepared: &PreparedSubject,
+    trials: &[usize],
+    stimuli: &Path,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<SampleSheet> {
+    let config = &settings.finetune_gan;
+    let stimuli = Stimuli::open(stimuli)?;
+    let ground_truth = trials
+        .iter()
+        .map(|trial| {
+            let image = stimuli.image(prepared.trials()[*trial].nsd_id)?;
+            Ok(gan_picture(&image, gan.generator.resolution))
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let (first, second) = mappers.conditions(prepared, trials, config.condition, progress)?;
+    let tensor = |rows: Array2<f32>| {
+        let (count, width) = rows.dim();
+        let values: Vec<f32> = rows.iter().copied().collect();
+        Tensor::from_data(burn::tensor::TensorData::new(values, [count, width]), mappers.device)
+    };
+    let heads = [tensor(first), tensor(second)];
+    let count = gan.generator.condition_dims().len();
+    Ok(SampleSheet {
+        ground_truth,
+        condition: Condition { heads: heads.into_iter().take(count).collect() },
+        z_dim: gan.generator.z_dim,
+        seed: config.train.seed,
+    })
+}
