@@ -231,7 +231,7 @@ fn finetuning_starts_from_a_one_head_snapshot() {
         generator: Box::new(generator.clone().with_duplicated_head()),
         discriminator: Box::new(discriminator.with_duplicated_head()),
     };
-        let (finetuned, _) = setup.run(None).unwrap();
+    let (finetuned, _) = setup.run(None).unwrap();
     let snapshot = Snapshot::open(&finetuned.generator, "generator").unwrap();
     let moved: Generator<Base> = snapshot.load_into(setup.generator.init(0, &cpu()).unwrap()).unwrap();
     let w = |generator: &Generator<Base>| -> Vec<f32> {

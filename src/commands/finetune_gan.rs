@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use burn::tensor::Tensor;
-use ndarray::{Array2, concatenate, Axis};
+use ndarray::{Array2, Axis, concatenate};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -219,10 +219,8 @@ impl StartingGan {
         let duplicated_head = settings.finetune_gan.condition == DecodedCondition::Both
             && generator.heads == ConditionHeads::One;
         if !duplicated_head {
-            let start = StartingPoint::Pretrained {
-                generator: Box::new(network),
-                discriminator: Box::new(judge),
-            };
+            let start =
+                StartingPoint::Pretrained { generator: Box::new(network), discriminator: Box::new(judge) };
             return Ok(Self { generator, discriminator, start, duplicated_head, sha256 });
         }
         Ok(Self {
@@ -265,11 +263,18 @@ impl<'a> Mappers<'a> {
 
     /// Refuses mappers whose targets came from another CLIP: their space is another.
     fn check_space(&self, settings: &FinetuneGanSettings, clip: &ClipSnapshot) -> Result<(), RunError> {
-        for (path, mapper) in [(&settings.image_mapper, &self.image), (&settings.caption_mapper, &self.caption)] {
+        for (path, mapper) in
+            [(&settings.image_mapper, &self.image), (&settings.caption_mapper, &self.caption)]
+        {
             let found = &mapper.snapshot.clip_sha256;
             if *found != clip.sha256 {
                 let expected = format!("{} of `{}`", clip.sha256, settings.clip.display());
-                return Err(RunError::invalid(path, "SHA-256 of the CLIP it was trained for", expected, found));
+                return Err(RunError::invalid(
+                    path,
+                    "SHA-256 of the CLIP it was trained for",
+                    expected,
+                    found,
+                ));
             }
         }
         Ok(())

@@ -122,9 +122,14 @@ pub fn run(
     let images_with_embeddings =
         image_set(&images, &stimuli, &clip, &settings.cache, generator.resolution, &device, progress)?;
     let samples = match (generator.heads, config.second_condition) {
-        (ConditionHeads::TwoByMaximum, SecondCondition::Captions) => {
-            captioned_samples(settings, &images, &images_with_embeddings.embeddings, &clip, &device, progress)?
-        }
+        (ConditionHeads::TwoByMaximum, SecondCondition::Captions) => captioned_samples(
+            settings,
+            &images,
+            &images_with_embeddings.embeddings,
+            &clip,
+            &device,
+            progress,
+        )?,
         (heads, _) => SampleSet {
             image_of_sample: (0..images.len()).collect(),
             image_condition: images_with_embeddings.embeddings.clone(),

@@ -28,7 +28,12 @@ pub struct ConditionNoiseConfig {
 
 impl Default for ConditionNoiseConfig {
     fn default() -> Self {
-        Self { condition_noise: 0.1, pseudo_noise: 0.75, mixing_probability: None, second_mixing_probability: None }
+        Self {
+            condition_noise: 0.1,
+            pseudo_noise: 0.75,
+            mixing_probability: None,
+            second_mixing_probability: None,
+        }
     }
 }
 

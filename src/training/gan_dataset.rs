@@ -187,7 +187,8 @@ impl GanDataset {
             ConditionHeads::One => 1,
             ConditionHeads::TwoByMaximum => 2,
         };
-        let conditions = std::iter::once(&self.samples.image_condition).chain(&self.samples.caption_condition);
+        let conditions =
+            std::iter::once(&self.samples.image_condition).chain(&self.samples.caption_condition);
         GanBatch {
             pixels_pm1: Tensor::from_data(pixels, device),
             condition: Condition { heads: conditions.take(count).map(|c| rows(c, &samples)).collect() },
