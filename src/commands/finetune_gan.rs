@@ -4,12 +4,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use burn::tensor::Tensor;
-use ndarray::{Array2, Axis, concatenate};
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+pub use super::gan_conditions::DecodedCondition;
+use super::gan_conditions::DecodingMappers;
 use super::gan_grid::{NUM_SAMPLES, SampleSheet, evenly_spread};
 use super::gan_images::{gan_picture, image_set};
 use crate::data::nsd::stimuli::Stimuli;
@@ -17,7 +18,6 @@ use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::models::stylegan2::{Condition, ConditionHeads, DiscriminatorConfig, GeneratorConfig};
-use crate::pipelines::brain_decoder::LoadedMapper;
 use crate::pipelines::captioned_stimuli::distinct_images;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::run::device::{self, DeviceChoice};
@@ -27,8 +27,6 @@ use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::run::snapshot::Snapshot;
 use crate::tensor_ops::backend::{Base, Device};
-use crate::tensor_ops::signed_max::signed_max;
-use crate::tensor_ops::similarity::unit_norm;
 use crate::training::gan_config::GanTrainConfig;
 use crate::training::gan_dataset::{GanDataset, SampleSet};
 use crate::training::gan_trainer::{
@@ -36,26 +34,6 @@ use crate::training::gan_trainer::{
     StartingPoint,
 };
 use crate::training::image_view::FrozenClip;
-
-/// Trials decoded at a time.
-const DECODED_TRIALS: usize = 256;
-
-/// Which decoded embeddings steer the generator (gan-training.md 1.1, generator.md 5).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DecodedCondition {
-    /// Image embedding to the first head, caption embedding to the second; a network with one head gets a second.
-    #[default]
-    Both,
-    /// The image embedding, to every head.
-    Image,
-    /// The caption embedding, to every head.
-    Caption,
-    /// The mean of the two, to every head.
-    Mean,
-    /// Whichever component is larger in magnitude, to every head.
-    SignedMax,
-}
 
 /// Conditions and training.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -125,9 +103,10 @@ pub fn run(
     let prepared = PreparedSubject::open(&settings.prepared)?;
     let split = settings.split.split(&prepared)?;
     let gan = StartingGan::open(settings, &device)?;
-    let mappers = Mappers::open(settings, &prepared, &device)?;
+    let mappers =
+        DecodingMappers::open(&settings.image_mapper, &settings.caption_mapper, &prepared, &device)?;
     let clip = ClipSnapshot::open(&settings.clip, &device)?;
-    mappers.check_space(settings, &clip)?;
+    mappers.check_space(&settings.clip, &clip)?;
 
     let images = distinct_images(split.train.iter().map(|trial| prepared.trials()[*trial]));
     let stimuli = NsdTree::new(&settings.nsd).stimuli();
@@ -240,100 +219,10 @@ fn misfit(path: &Path, error: &impl ToString) -> RunError {
     RunError::invalid(path, "config", "sizes that fit together", error.to_string())
 }
 
-/// Two frozen mappers.
-struct Mappers<'a> {
-    image: LoadedMapper,
-    caption: LoadedMapper,
-    device: &'a Device,
-}
-
-impl<'a> Mappers<'a> {
-    fn open(
-        settings: &FinetuneGanSettings,
-        prepared: &PreparedSubject,
-        device: &'a Device,
-    ) -> Result<Self, RunError> {
-        let image = LoadedMapper::open(&settings.image_mapper, device)?;
-        let caption = LoadedMapper::open(&settings.caption_mapper, device)?;
-        for mapper in [&image, &caption] {
-            mapper.check_input(&settings.prepared, prepared.num_voxels())?;
-        }
-        Ok(Self { image, caption, device })
-    }
-
-    /// Refuses mappers whose targets came from another CLIP: their space is another.
-    fn check_space(&self, settings: &FinetuneGanSettings, clip: &ClipSnapshot) -> Result<(), RunError> {
-        for (path, mapper) in
-            [(&settings.image_mapper, &self.image), (&settings.caption_mapper, &self.caption)]
-        {
-            let found = &mapper.snapshot.clip_sha256;
-            if *found != clip.sha256 {
-                let expected = format!("{} of `{}`", clip.sha256, settings.clip.display());
-                return Err(RunError::invalid(
-                    path,
-                    "SHA-256 of the CLIP it was trained for",
-                    expected,
-                    found,
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// Unit conditions of both heads for the given trials, `[trials, embed_dim]` each.
-    fn conditions(
-        &self,
-        prepared: &PreparedSubject,
-        trials: &[usize],
-        choice: DecodedCondition,
-        progress: &mut dyn Progress,
-    ) -> anyhow::Result<(Array2<f32>, Array2<f32>)> {
-        progress.start("decoding trials", trials.len() as u64);
-        let (mut first, mut second) = (vec![], vec![]);
-        for (chunk, rows) in trials.chunks(DECODED_TRIALS).enumerate() {
-            let betas = prepared.betas_of(rows)?;
-            let image = self.image.embed(&betas, self.device);
-            let caption = self.caption.embed(&betas, self.device);
-            let (a, b) = join(image, caption, choice);
-            first.push(host(a)?);
-            second.push(host(b)?);
-            progress.advance((chunk * DECODED_TRIALS + rows.len()) as u64, "");
-        }
-        progress.finish("");
-        let whole = |parts: &[Array2<f32>]| {
-            let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
-            concatenate(Axis(0), &views).context("no trial to decode")
-        };
-        Ok((whole(&first)?, whole(&second)?))
-    }
-}
-
-/// The vectors of the two heads.
-fn join(
-    image: Tensor<Base, 2>,
-    caption: Tensor<Base, 2>,
-    choice: DecodedCondition,
-) -> (Tensor<Base, 2>, Tensor<Base, 2>) {
-    let one = match choice {
-        DecodedCondition::Both => return (image, caption),
-        DecodedCondition::Image => image,
-        DecodedCondition::Caption => caption,
-        DecodedCondition::Mean => unit_norm(image + caption),
-        DecodedCondition::SignedMax => unit_norm(signed_max(image, caption)),
-    };
-    (one.clone(), one)
-}
-
-fn host(tensor: Tensor<Base, 2>) -> anyhow::Result<Array2<f32>> {
-    let shape = tensor.dims();
-    let values = tensor.into_data().iter::<f32>().collect();
-    Ok(Array2::from_shape_vec(shape, values)?)
-}
-
 fn sample_sheet(
     settings: &FinetuneGanSettings,
     gan: &StartingGan,
-    mappers: &Mappers<'_>,
+    mappers: &DecodingMappers<'_>,
     prepared: &PreparedSubject,
     trials: &[usize],
     stimuli: &Path,

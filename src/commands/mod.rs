@@ -2,6 +2,7 @@
 
 pub mod doctor;
 pub mod finetune_gan;
+mod gan_conditions;
 mod gan_grid;
 mod gan_images;
 mod mapper_embeddings;
