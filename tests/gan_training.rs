@@ -15,7 +15,7 @@ use mindreader::run::snapshot::Snapshot;
 use mindreader::tensor_ops::backend::{Base, Device, cpu};
 use mindreader::tensor_ops::random::keyed_rng;
 use mindreader::training::gan_config::{GanTrainConfig, LatentSource};
-use mindreader::training::gan_dataset::GanDataset;
+use mindreader::training::gan_dataset::{GanDataset, ImageSet, SampleSet};
 use mindreader::training::gan_trainer::{
     CHECKPOINT_FILE, GanTrainError, GanTrainSummary, GanTraining, StartingPoint,
 };
@@ -40,7 +40,7 @@ struct Setup {
 
 fn dataset(num_images: usize) -> GanDataset {
     let mut rng = keyed_rng(1, "test.images", 0);
-    let pixels = (0..num_images * 3 * 8 * 8).map(|_| rng.random()).collect();
+    let pixels_u8 = (0..num_images * 3 * 8 * 8).map(|_| rng.random()).collect();
     let mut unit = || {
         let mut rows = Array2::from_shape_fn((num_images, EMBED_DIM), |_| rng.random_range(-1.0_f32..1.0));
         for mut row in rows.rows_mut() {
@@ -50,7 +50,10 @@ fn dataset(num_images: usize) -> GanDataset {
         rows
     };
     let (image, caption) = (unit(), unit());
-    GanDataset::new(8, pixels, image.clone(), Some(caption), image).unwrap()
+    let images = ImageSet { resolution: 8, pixels_u8, embeddings: image.clone() };
+    let image_of_sample = (0..num_images).collect();
+    let samples = SampleSet { image_of_sample, image_condition: image, caption_condition: Some(caption) };
+    GanDataset::new(images, samples).unwrap()
 }
 
 fn encoder() -> FrozenClip {
@@ -193,7 +196,7 @@ fn every_variant_trains() {
             setup.config.latent = LatentSource::Zero;
             setup.config.mirror_images = true;
             setup.config.loss.semantic_image_weight = 1.0;
-            setup.config.condition_noise.mixing_probability = 0.5;
+            setup.config.condition_noise.mixing_probability = Some(0.5);
             setup.discriminator.projection = projection;
             setup.discriminator.head_normalisation = HeadNormalisation::UnitNorm;
             let (summary, _) = setup.run(None).unwrap();
@@ -228,7 +231,6 @@ fn finetuning_starts_from_a_one_head_snapshot() {
         generator: Box::new(generator.clone().with_duplicated_head()),
         discriminator: Box::new(discriminator.with_duplicated_head()),
     };
-    setup.config.ema_rampup = 0.0;
     let (finetuned, _) = setup.run(None).unwrap();
     let snapshot = Snapshot::open(&finetuned.generator, "generator").unwrap();
     let moved: Generator<Base> = snapshot.load_into(setup.generator.init(0, &cpu()).unwrap()).unwrap();

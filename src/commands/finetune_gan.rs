@@ -1,65 +1,54 @@
-//! `mindreader finetune-gan`: the conditional GAN on embeddings decoded from betas (the paper's stage two).
+//! `mindreader finetune-gan`: stage two, the GAN on embeddings that frozen mappers decode from betas.
 //!
-//! gan-training.md 1, 2, 9. Mappers stay frozen (the paper's best setting). A one-head start gets its second head as a
-//! copy of the first.
+//! Specification: gan-training.md 1.1, 2 and 9. One sample is one training trial. Writes what `pretrain-gan` writes.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array2, Axis};
+use burn::tensor::Tensor;
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::pretrain_gan::{GanSummary, draw_samples, finish, run_dir, spread};
-use crate::data::error::DataError;
+pub use super::gan_conditions::DecodedCondition;
+use super::gan_conditions::DecodingMappers;
+use super::gan_grid::{NUM_SAMPLES, SampleSheet, evenly_spread};
+use super::gan_images::{gan_picture, image_set};
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
-use crate::data::targets::{DEFAULT_THRESHOLD, clamp_and_unit};
-use crate::data::trial::NsdId;
-use crate::models::stylegan2::{DiscriminatorConfig, GeneratorConfig};
-use crate::pipelines::brain_decoder::LoadedMapper;
+use crate::models::stylegan2::{Condition, ConditionHeads, DiscriminatorConfig, GeneratorConfig};
 use crate::pipelines::captioned_stimuli::distinct_images;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
-use crate::pipelines::gan_images::{SampleGrid, pixels_chw, stimuli_at};
-use crate::pipelines::image_embeddings::unit_image_embeddings;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
 use crate::run::interrupt;
 use crate::run::progress::Progress;
+use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{DISCRIMINATOR_KIND, GENERATOR_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device};
 use crate::training::gan_config::GanTrainConfig;
-use crate::training::gan_dataset::GanDataset;
+use crate::training::gan_dataset::{GanDataset, SampleSet};
 use crate::training::gan_trainer::{
-    DISCRIMINATOR_FILE, GENERATOR_FILE, GanTraining, StartingPoint,
+    DISCRIMINATOR_FILE, GENERATOR_FILE, GanTrainSummary, GanTraining,
+    StartingPoint,
 };
 use crate::training::image_view::FrozenClip;
 
-/// Training of stage two. The networks are those of the start.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Conditions and training.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FinetuneGanConfig {
-    /// Losses, phases, optimisers, length.
+    /// Which decoded embeddings steer the generator.
+    pub condition: DecodedCondition,
+    /// How the networks are trained.
     pub train: GanTrainConfig,
-    /// Ramp-up of the average's half-life; none, since the start is trained already (OQ-49). Takes the place of
-    /// `train.ema_rampup`.
-    pub ema_rampup: f64,
-    /// Held-out pictures in the sample grid.
-    pub samples: usize,
-}
-
-impl Default for FinetuneGanConfig {
-    fn default() -> Self {
-        Self { train: GanTrainConfig::default(), ema_rampup: 0.0, samples: 32 }
-    }
 }
 
 /// Everything that a run needs.
 #[derive(Clone, Debug, Serialize)]
 pub struct FinetuneGanSettings {
-    /// Root of the NSD tree, for the stimuli.
+    /// Root of the NSD tree.
     pub nsd: PathBuf,
     /// Prepared subject.
     pub prepared: PathBuf,
@@ -69,11 +58,11 @@ pub struct FinetuneGanSettings {
     pub image_mapper: PathBuf,
     /// Caption mapper.
     pub caption_mapper: PathBuf,
-    /// Run folder with the generator and discriminator to start from.
+    /// Folder with the snapshots of the GAN to start from.
     pub gan: PathBuf,
     /// Which trials belong to training and validation.
     pub split: SplitConfig,
-    /// Training.
+    /// Conditions and training.
     pub finetune_gan: FinetuneGanConfig,
     /// Folder of cached embeddings.
     pub cache: PathBuf,
@@ -86,148 +75,180 @@ pub struct FinetuneGanSettings {
     pub resume: Option<PathBuf>,
 }
 
+/// What came out.
+#[derive(Clone, Debug, Serialize)]
+pub struct FinetuneGanSummary {
+    /// The run's folder.
+    pub run: PathBuf,
+    /// Trials trained on.
+    pub num_trials: usize,
+    /// Distinct images trained on.
+    pub num_images: usize,
+    /// Whether the second head was copied from the first.
+    pub duplicated_head: bool,
+    /// The training.
+    pub training: GanTrainSummary,
+}
+
 /// Runs the command.
 ///
 /// # Errors
-/// When an input is missing or does not fit, a setting is out of range, training diverges or is interrupted.
-pub fn run(settings: &FinetuneGanSettings, progress: &mut dyn Progress) -> anyhow::Result<GanSummary> {
+/// Data, snapshots or settings that do not fit, an interruption, gradients that are not finite.
+pub fn run(
+    settings: &FinetuneGanSettings,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<FinetuneGanSummary> {
     let config = &settings.finetune_gan;
     let (device, _) = device::open(settings.device)?;
     let prepared = PreparedSubject::open(&settings.prepared)?;
     let split = settings.split.split(&prepared)?;
-    if split.validation.is_empty() {
-        let what = format!("the list of validation trials of `{}`", settings.prepared.display());
-        return Err(DataError::empty(what, "choose another `split`").into());
-    }
+    let gan = StartingGan::open(settings, &device)?;
+    let mappers =
+        DecodingMappers::open(&settings.image_mapper, &settings.caption_mapper, &prepared, &device)?;
     let clip = ClipSnapshot::open(&settings.clip, &device)?;
-    let start = Start::open(&settings.gan, &device)?;
-    let resolution = start.generator.resolution;
-    let embed = |path: &Path, trials: &[usize]| decoded(path, &prepared, trials, &start, &device);
+    mappers.check_space(&settings.clip, &clip)?;
+
+    let images = distinct_images(split.train.iter().map(|trial| prepared.trials()[*trial]));
+    let stimuli = NsdTree::new(&settings.nsd).stimuli();
+    let resolution = gan.generator.resolution;
+    let images =
+        (image_set(&images, &stimuli, &clip, &settings.cache, resolution, &device, progress)?, images);
+    let (first, second) = mappers.conditions(&prepared, &split.train, config.condition, progress)?;
+    let image_of_sample = split
+        .train
+        .iter()
+        .map(|trial| images.1.binary_search(&prepared.trials()[*trial].nsd_id))
+        .collect::<Result<_, _>>()
+        .map_err(|_| anyhow::anyhow!("an image of a training trial is not among the training images"))?;
+    let samples = SampleSet { image_of_sample, image_condition: first, caption_condition: Some(second) };
+    let data = GanDataset::new(images.0, samples)?;
+
+    let run = match &settings.resume {
+        Some(checkpoint) => RunDir::of_checkpoint(checkpoint)?,
+        None => RunDir::create(&settings.runs, &format!("finetune-gan-{}", prepared.subject()))?,
+    };
+    if settings.resume.is_none() {
+        run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
+    }
+    // Held-out trials, if there are any: the sheet then shows how decoding generalises.
+    let candidates = if split.validation.is_empty() { &split.train } else { &split.validation };
     let shown: Vec<usize> =
-        spread(split.validation.len(), config.samples).into_iter().map(|row| split.validation[row]).collect();
-    let image_condition = embed(&settings.image_mapper, &split.train)?;
-    let caption_condition = embed(&settings.caption_mapper, &split.train)?;
-    let shown_conditions =
-        [embed(&settings.image_mapper, &shown)?, embed(&settings.caption_mapper, &shown)?];
-
-    let stimuli_path = NsdTree::new(&settings.nsd).stimuli();
-    let stimuli = Stimuli::open(&stimuli_path)?;
-    let image_of = |trial: &usize| prepared.trials()[*trial];
-    let images = distinct_images(split.train.iter().map(image_of));
-    let embeddings =
-        unit_image_embeddings(&clip, &stimuli_path, &images, &settings.cache, &device, progress)?;
-    progress.start("reading stimuli", images.len() as u64);
-    let pictures = stimuli_at(&stimuli, &images, resolution, &mut |done| progress.advance(done, ""))?;
-    progress.finish("");
-    let row_of: HashMap<NsdId, usize> = images.iter().enumerate().map(|(row, image)| (*image, row)).collect();
-    let rows: Vec<usize> = split.train.iter().map(|trial| row_of[&image_of(trial).nsd_id]).collect();
-
-    let shown_images: Vec<NsdId> = shown.iter().map(|trial| image_of(trial).nsd_id).collect();
-    let truth = stimuli_at(&stimuli, &shown_images, resolution, &mut |_| {})?;
-    let grid =
-        SampleGrid::new(truth, &shown_conditions, start.generator.z_dim, config.train.seed, &device);
-    let data = GanDataset::new(
-        resolution,
-        pixels_chw(&pictures, &rows),
-        image_condition,
-        Some(caption_condition),
-        embeddings.select(Axis(0), &rows),
-    )?;
-    let run = run_dir(
-        settings.resume.as_deref(),
-        &settings.runs,
-        &format!("finetune-gan-{}", prepared.subject()),
-        settings,
-    )?;
-    let encoder = FrozenClip::new(clip.clip.clone(), clip.config.image_size, clip.config.embed_dim);
-    let train = GanTrainConfig { ema_rampup: config.ema_rampup, ..config.train.clone() };
+        evenly_spread(candidates.len(), NUM_SAMPLES).into_iter().map(|index| candidates[index]).collect();
+    let sheet = sample_sheet(settings, &gan, &mappers, &prepared, &shown, &stimuli, progress)?;
+    let provenance = json!({
+        "subject": prepared.subject().to_string(),
+        "split": settings.split,
+        "trials": data.len(),
+        "condition": config.condition,
+        "gan_sha256": gan.sha256,
+        "image_mapper_sha256": mappers.image.sha256,
+        "caption_mapper_sha256": mappers.caption.sha256,
+        "clip_sha256": clip.sha256,
+    });
+    let encoder = FrozenClip::new(clip.clip, clip.config.image_size, clip.config.embed_dim);
     let training = GanTraining {
-        generator: &start.generator,
-        discriminator: &start.discriminator,
-        config: &train,
+        generator: &gan.generator,
+        discriminator: &gan.discriminator,
+        config: &config.train,
         data: &data,
         encoder: Some(&encoder),
-        start: &start.weights,
+        start: &gan.start,
         run: &run,
-        provenance: &json!({
-            "command": "finetune-gan",
-            "start_sha256": start.sha256,
-            "clip_sha256": clip.sha256,
-            "prepared": settings.prepared,
-        }),
+        provenance: &provenance,
         device: &device,
         interrupted: &interrupt::requested,
-    }
-    .run(settings.resume.as_deref(), progress, &mut |tick| draw_samples(&run, &grid, tick))?;
-    finish(&run, data.len(), resolution, training)
+    };
+    let training = training
+        .run(settings.resume.as_deref(), progress, &mut |tick| sheet.write(tick, &run, &device))
+        .map_err(super::gan_error)?;
+    let summary = FinetuneGanSummary {
+        run: run.path().to_path_buf(),
+        num_trials: data.len(),
+        num_images: data.num_images(),
+        duplicated_head: gan.duplicated_head,
+        training,
+    };
+    run.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
+    Ok(summary)
 }
 
-/// A two-head GAN to start from.
-struct Start {
+/// The networks to start from.
+struct StartingGan {
     generator: GeneratorConfig,
     discriminator: DiscriminatorConfig,
-    weights: StartingPoint,
-    sha256: [String; 2],
+    start: StartingPoint,
+    duplicated_head: bool,
+    sha256: String,
 }
 
-impl Start {
-    fn open(run: &Path, device: &Device) -> Result<Self, RunError> {
-        let path = run.join(GENERATOR_FILE);
-        let generator_file = Snapshot::open(&path, GENERATOR_KIND)?;
-        let generator: GeneratorConfig = generator_file.config()?;
-        let misfit = |path: &Path, error: &dyn std::fmt::Display| {
-            RunError::invalid(path, "config", "sizes that fit together", error)
-        };
+impl StartingGan {
+    fn open(settings: &FinetuneGanSettings, device: &Device) -> anyhow::Result<Self> {
+        let path = settings.gan.join(GENERATOR_FILE);
+        let file = Snapshot::open(&path, GENERATOR_KIND)?;
+        let generator: GeneratorConfig = file.config()?;
         let network = generator.init::<Base>(0, device).map_err(|error| misfit(&path, &error))?;
-        let network = generator_file.load_into(network)?;
-        let path = run.join(DISCRIMINATOR_FILE);
-        let discriminator_file = Snapshot::open(&path, DISCRIMINATOR_KIND)?;
-        let discriminator: DiscriminatorConfig = discriminator_file.config()?;
+        let network = file.load_into(network)?;
+        let sha256 = file.sha256().to_string();
+        let path = settings.gan.join(DISCRIMINATOR_FILE);
+        let file = Snapshot::open(&path, DISCRIMINATOR_KIND)?;
+        let discriminator: DiscriminatorConfig = file.config()?;
         let judge = discriminator.init::<Base>(0, device).map_err(|error| misfit(&path, &error))?;
-        let judge = discriminator_file.load_into(judge)?;
+        let judge = file.load_into(judge)?;
+        // Only a network without a second branch gets one (OQ-31).
+        let duplicated_head = settings.finetune_gan.condition == DecodedCondition::Both
+            && generator.heads == ConditionHeads::One;
+        if !duplicated_head {
+            let start =
+                StartingPoint::Pretrained { generator: Box::new(network), discriminator: Box::new(judge) };
+            return Ok(Self { generator, discriminator, start, duplicated_head, sha256 });
+        }
         Ok(Self {
             generator: generator.with_duplicated_head(),
             discriminator: discriminator.with_duplicated_head(),
-            weights: StartingPoint::Pretrained {
+            start: StartingPoint::Pretrained {
                 generator: Box::new(network.with_duplicated_head()),
                 discriminator: Box::new(judge.with_duplicated_head()),
             },
-            sha256: [generator_file.sha256().into(), discriminator_file.sha256().into()],
+            duplicated_head,
+            sha256,
         })
     }
 }
 
-/// Embeddings of trials by a mapper, clamped and of unit norm.
-fn decoded(
-    path: &Path,
-    prepared: &PreparedSubject,
-    trials: &[usize],
-    start: &Start,
-    device: &Device,
-) -> anyhow::Result<Array2<f32>> {
-    let mapper = LoadedMapper::open(path, device)?;
-    mapper.check_input(prepared.path(), prepared.num_voxels())?;
-    let width = mapper.snapshot.network.embed_dim;
-    if width != start.generator.condition_dim {
-        let expected = format!("{} as the generator takes", start.generator.condition_dim);
-        return Err(RunError::invalid(path, "width of the embedding", expected, width).into());
-    }
-    let mut embeddings = Array2::zeros((trials.len(), width));
-    for (block, trials) in trials.chunks(BATCH).enumerate() {
-        let values = mapper.embed(&prepared.betas_of(trials)?, device).into_data();
-        let rows = block * BATCH..block * BATCH + trials.len();
-        let mut target = embeddings.slice_mut(ndarray::s![rows, ..]);
-        for (cell, value) in target.iter_mut().zip(values.iter::<f32>()) {
-            *cell = value;
-        }
-    }
-    for mut row in embeddings.rows_mut() {
-        if let Some(row) = row.as_slice_mut() {
-            clamp_and_unit(row, DEFAULT_THRESHOLD);
-        }
-    }
-    Ok(embeddings)
+fn misfit(path: &Path, error: &impl ToString) -> RunError {
+    RunError::invalid(path, "config", "sizes that fit together", error.to_string())
 }
 
-/// Trials decoded at a time.
-const BATCH: usize = 64;
+fn sample_sheet(
+    settings: &FinetuneGanSettings,
+    gan: &StartingGan,
+    mappers: &DecodingMappers<'_>,
+    prepared: &PreparedSubject,
+    trials: &[usize],
+    stimuli: &Path,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<SampleSheet> {
+    let config = &settings.finetune_gan;
+    let stimuli = Stimuli::open(stimuli)?;
+    let ground_truth = trials
+        .iter()
+        .map(|trial| {
+            let image = stimuli.image(prepared.trials()[*trial].nsd_id)?;
+            Ok(gan_picture(&image, gan.generator.resolution))
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let (first, second) = mappers.conditions(prepared, trials, config.condition, progress)?;
+    let tensor = |rows: Array2<f32>| {
+        let (count, width) = rows.dim();
+        let values: Vec<f32> = rows.iter().copied().collect();
+        Tensor::from_data(burn::tensor::TensorData::new(values, [count, width]), mappers.device)
+    };
+    let heads = [tensor(first), tensor(second)];
+    let count = gan.generator.condition_dims().len();
+    Ok(SampleSheet {
+        ground_truth,
+        condition: Condition { heads: heads.into_iter().take(count).collect() },
+        z_dim: gan.generator.z_dim,
+        seed: config.train.seed,
+    })
+}

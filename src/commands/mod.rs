@@ -3,6 +3,9 @@
 pub mod demo;
 pub mod doctor;
 pub mod finetune_gan;
+mod gan_conditions;
+mod gan_grid;
+mod gan_images;
 mod mapper_embeddings;
 pub mod microstim;
 pub mod phantom;
@@ -18,3 +21,13 @@ pub mod trial_choice;
 
 #[cfg(test)]
 mod clip_commands_test;
+use crate::training::gan_trainer::GanTrainError;
+
+/// The cause itself where the trainer only passes it on, so that a caller can see of what kind it is.
+fn gan_error(error: GanTrainError) -> anyhow::Error {
+    match error {
+        GanTrainError::Interrupted(interrupted) => interrupted.into(),
+        GanTrainError::Run(error) => error.into(),
+        other => other.into(),
+    }
+}

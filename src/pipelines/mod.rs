@@ -6,7 +6,5 @@ pub mod caption_screen;
 pub mod captioned_stimuli;
 pub mod clip_snapshot;
 pub mod feature_cache;
-pub mod gan_images;
-pub mod image_embeddings;
 pub mod picture;
 pub mod stimulation;

@@ -15,7 +15,7 @@ use super::clip_config::{ClipTrainConfig, ClipTrainConfigError};
 use super::clip_evaluation::{ClipEvaluation, HeldOutPairs};
 use super::clip_step::{TrainState, Trainer};
 use crate::metrics::retrieval::{RetrievalConfig, RetrievalError};
-use crate::models::clip::{ClipConfig, ClipConfigError, SNAPSHOT_KIND};
+use crate::models::clip::{ClipConfig, ClipConfigError};
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
 use crate::run::progress::Progress;

@@ -18,10 +18,12 @@ pub struct ConditionNoiseConfig {
     pub condition_noise: f64,
     /// Share of noise in a pseudo condition made of the image's own embedding (a₂ = 0.75).
     pub pseudo_noise: f64,
-    /// Chance, per sample, that a pseudo condition takes the place of the first head's (ρ = 0; 1 is language-free training).
-    pub mixing_probability: f64,
-    /// The same for the second head, whose pseudo condition has noise of its own (0, as published: OQ-25).
-    pub second_mixing_probability: f64,
+    /// Chance, per sample, that a pseudo condition takes the place of the first head's (ρ). When absent: 1, language-free
+    /// training, in pretraining; 0 in finetuning.
+    pub mixing_probability: Option<f64>,
+    /// The same for the second head, whose pseudo condition has noise of its own (OQ-25, OQ-54). When absent: 0; 1 in
+    /// pretraining without captions.
+    pub second_mixing_probability: Option<f64>,
 }
 
 impl Default for ConditionNoiseConfig {
@@ -29,8 +31,8 @@ impl Default for ConditionNoiseConfig {
         Self {
             condition_noise: 0.1,
             pseudo_noise: 0.75,
-            mixing_probability: 0.0,
-            second_mixing_probability: 0.0,
+            mixing_probability: None,
+            second_mixing_probability: None,
         }
     }
 }
@@ -61,7 +63,7 @@ pub fn perturb_condition<B: Backend>(
         let perturbed = perturb(head.clone(), noise.clone(), config.condition_noise);
         // The choice is always drawn, so that the probability does not shift later draws.
         let choice: Vec<f32> = (0..head.dims()[0])
-            .map(|_| if rng.random_bool(probability.clamp(0.0, 1.0)) { 1.0 } else { 0.0 })
+            .map(|_| if rng.random_bool(probability.unwrap_or(0.0).clamp(0.0, 1.0)) { 1.0 } else { 0.0 })
             .collect();
         let is_possible = head.dims() == image_embedding.dims();
         if !is_possible || choice.iter().all(|&choice| choice == 0.0) {
@@ -89,6 +91,7 @@ mod tests {
     }
 
     fn perturbed(mixing_probability: f64) -> Condition<Base> {
+        let mixing_probability = Some(mixing_probability);
         let second_mixing_probability = mixing_probability;
         let config =
             ConditionNoiseConfig { mixing_probability, second_mixing_probability, ..Default::default() };

@@ -76,8 +76,9 @@ pub struct GanTrainConfig {
     pub crop: CropConfig,
     /// Half-life of the averaged generator in thousands of images; batch · 10 / 32 when absent.
     pub ema_half_life_kimg: Option<f64>,
-    /// The half-life is at most this share of the images seen (0.05; 0 for no limit). A finetuning starts without (OQ-49).
-    pub ema_rampup: f64,
+    /// The half-life is at most this share of the images seen; 0 for no limit. When absent: 0.05 from scratch, none from
+    /// trained weights (OQ-49).
+    pub ema_rampup: Option<f64>,
     /// Whether every image also enters mirrored, with the conditions of the original (off).
     pub mirror_images: bool,
     /// Thousands of images between reports (4).
@@ -109,7 +110,7 @@ impl Default for GanTrainConfig {
             condition_noise: ConditionNoiseConfig::default(),
             crop: CropConfig::default(),
             ema_half_life_kimg: None,
-            ema_rampup: 0.05,
+            ema_rampup: None,
             mirror_images: false,
             tick_kimg: 4.0,
             checkpoint_ticks: 50,
@@ -167,8 +168,11 @@ impl GanTrainConfig {
             ("style_mixing_probability", self.style_mixing_probability),
             ("condition_noise.condition_noise", self.condition_noise.condition_noise),
             ("condition_noise.pseudo_noise", self.condition_noise.pseudo_noise),
-            ("condition_noise.mixing_probability", self.condition_noise.mixing_probability),
-            ("condition_noise.second_mixing_probability", self.condition_noise.second_mixing_probability),
+            ("condition_noise.mixing_probability", self.condition_noise.mixing_probability.unwrap_or(0.0)),
+            (
+                "condition_noise.second_mixing_probability",
+                self.condition_noise.second_mixing_probability.unwrap_or(0.0),
+            ),
             ("path_length.decay", self.path_length.decay),
             ("crop.smallest_share", self.crop.smallest_share),
         ] {
@@ -179,7 +183,7 @@ impl GanTrainConfig {
         for (field, value) in [
             ("r1_gamma", self.r1_gamma.unwrap_or(0.0)),
             ("ema_half_life_kimg", self.ema_half_life_kimg.unwrap_or(0.0)),
-            ("ema_rampup", self.ema_rampup),
+            ("ema_rampup", self.ema_rampup.unwrap_or(0.0)),
             ("path_length.weight", self.path_length.weight),
             ("loss.clip_condition_weight", self.loss.clip_condition_weight),
             ("loss.clip_image_weight", self.loss.clip_image_weight),

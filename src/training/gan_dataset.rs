@@ -24,11 +24,30 @@ pub struct GanDatasetError {
 /// Real images and the embeddings that condition them. Embeddings are unit vectors.
 #[derive(Clone, Debug)]
 pub struct GanDataset {
-    resolution: usize,
-    pixels_u8: Vec<u8>,
-    image_condition: Array2<f32>,
-    caption_condition: Option<Array2<f32>>,
-    image_embedding: Array2<f32>,
+    images: ImageSet,
+    samples: SampleSet,
+}
+
+/// Distinct images.
+#[derive(Clone, Debug)]
+pub struct ImageSet {
+    /// Height and width.
+    pub resolution: usize,
+    /// `[images, 3, resolution, resolution]`, row-major.
+    pub pixels_u8: Vec<u8>,
+    /// CLIP's embeddings: `[images, embed_dim]`.
+    pub embeddings: Array2<f32>,
+}
+
+/// What training draws: an image with conditions. Several samples may share an image.
+#[derive(Clone, Debug)]
+pub struct SampleSet {
+    /// Image of each sample.
+    pub image_of_sample: Vec<usize>,
+    /// First head: `[samples, dim]`. Language-free training passes the image embedding itself.
+    pub image_condition: Array2<f32>,
+    /// Second head: `[samples, dim2]`.
+    pub caption_condition: Option<Array2<f32>>,
 }
 
 /// One batch on the device.
@@ -64,38 +83,30 @@ impl GanBatch {
 }
 
 impl GanDataset {
-    /// Joins images and embeddings.
-    ///
-    /// # Shapes
-    /// - pixels_u8: `[n, 3, resolution, resolution]`, row-major
-    /// - image_condition: `[n, dim]`, first head; language-free training passes the image embedding itself
-    /// - caption_condition: `[n, dim2]`, second head
-    /// - image_embedding: `[n, embed_dim]`, CLIP's of the real image
+    /// Joins images and conditions.
     ///
     /// # Errors
-    /// [`GanDatasetError`] when counts differ, there is no image, or an embedding is not finite.
-    pub fn new(
-        resolution: usize,
-        pixels_u8: Vec<u8>,
-        image_condition: Array2<f32>,
-        caption_condition: Option<Array2<f32>>,
-        image_embedding: Array2<f32>,
-    ) -> Result<Self, GanDatasetError> {
+    /// [`GanDatasetError`] when counts differ, there is no sample, or an embedding is not finite.
+    pub fn new(images: ImageSet, samples: SampleSet) -> Result<Self, GanDatasetError> {
         let error = |field, expected: String, found: String| Err(GanDatasetError { field, expected, found });
-        let count = image_condition.nrows();
-        let bytes = count * 3 * resolution * resolution;
-        if count == 0 {
-            return error("image_condition", "at least one image".into(), "none".into());
+        let num_images = images.embeddings.nrows();
+        let num_samples = samples.image_of_sample.len();
+        let bytes = num_images * 3 * images.resolution * images.resolution;
+        if num_samples == 0 {
+            return error("samples", "at least one".into(), "none".into());
         }
-        if pixels_u8.len() != bytes {
-            return error("pixels", format!("{bytes} bytes"), pixels_u8.len().to_string());
+        if images.pixels_u8.len() != bytes {
+            return error("pixels", format!("{bytes} bytes"), images.pixels_u8.len().to_string());
+        }
+        if let Some(image) = samples.image_of_sample.iter().find(|&&image| image >= num_images) {
+            return error("image of a sample", format!("a number below {num_images}"), image.to_string());
         }
         let embeddings = [
-            ("image_condition", Some(&image_condition)),
-            ("caption_condition", caption_condition.as_ref()),
-            ("image_embedding", Some(&image_embedding)),
+            ("image_embedding", num_images, Some(&images.embeddings)),
+            ("image_condition", num_samples, Some(&samples.image_condition)),
+            ("caption_condition", num_samples, samples.caption_condition.as_ref()),
         ];
-        for (field, embedding) in embeddings {
+        for (field, count, embedding) in embeddings {
             let Some(embedding) = embedding else { continue };
             if embedding.nrows() != count {
                 return error(field, format!("{count} rows"), embedding.nrows().to_string());
@@ -104,22 +115,27 @@ impl GanDataset {
                 return error(field, "finite values".into(), "NaN or infinity".into());
             }
         }
-        Ok(Self { resolution, pixels_u8, image_condition, caption_condition, image_embedding })
+        Ok(Self { images, samples })
     }
 
-    /// Number of images.
+    /// Number of samples.
     pub fn len(&self) -> usize {
-        self.image_condition.nrows()
+        self.samples.image_of_sample.len()
     }
 
-    /// Whether there are no images.
+    /// Whether there are no samples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
+    /// Number of distinct images.
+    pub fn num_images(&self) -> usize {
+        self.images.embeddings.nrows()
+    }
+
     /// Height and width of the images.
     pub fn resolution(&self) -> usize {
-        self.resolution
+        self.images.resolution
     }
 
     /// Widths of the conditions for a network with these heads.
@@ -127,11 +143,11 @@ impl GanDataset {
     /// # Errors
     /// [`GanDatasetError`] when the second head has no data.
     pub fn condition_dims(&self, heads: ConditionHeads) -> Result<Vec<usize>, GanDatasetError> {
-        match (heads, &self.caption_condition) {
+        match (heads, &self.samples.caption_condition) {
             (ConditionHeads::None, _) => Ok(vec![]),
-            (ConditionHeads::One, _) => Ok(vec![self.image_condition.ncols()]),
+            (ConditionHeads::One, _) => Ok(vec![self.samples.image_condition.ncols()]),
             (ConditionHeads::TwoByMaximum, Some(caption)) => {
-                Ok(vec![self.image_condition.ncols(), caption.ncols()])
+                Ok(vec![self.samples.image_condition.ncols(), caption.ncols()])
             }
             (ConditionHeads::TwoByMaximum, None) => Err(GanDatasetError {
                 field: "caption_condition",
@@ -143,42 +159,40 @@ impl GanDataset {
 
     /// Width of the image embeddings.
     pub fn embed_dim(&self) -> usize {
-        self.image_embedding.ncols()
+        self.images.embeddings.ncols()
     }
 
-    /// The given samples; an index of `len + i` is image `i` mirrored.
+    /// The given samples; an index of `len + i` is sample `i` mirrored.
     pub fn batch(&self, indices: &[usize], heads: ConditionHeads, device: &Device) -> GanBatch {
-        let side = self.resolution;
+        let side = self.resolution();
         let image_bytes = 3 * side * side;
+        let samples: Vec<usize> = indices.iter().map(|index| index % self.len()).collect();
+        let images: Vec<usize> = samples.iter().map(|sample| self.samples.image_of_sample[*sample]).collect();
         let mut pixels_u8 = Vec::with_capacity(indices.len() * image_bytes);
-        for index in indices {
-            let image = index % self.len();
-            let pixels = &self.pixels_u8[image * image_bytes..(image + 1) * image_bytes];
+        for (index, image) in indices.iter().zip(&images) {
+            let pixels = &self.images.pixels_u8[image * image_bytes..(image + 1) * image_bytes];
             if *index < self.len() {
                 pixels_u8.extend_from_slice(pixels);
             } else {
                 pixels_u8.extend(pixels.chunks(side).flat_map(|row| row.iter().rev()));
             }
         }
-        let shape = [indices.len(), 3, side, side];
-        let pixels = TensorData::new(pm1_from_u8(&pixels_u8), shape);
-        let rows = |embedding: &Array2<f32>| {
-            let values: Vec<f32> =
-                indices.iter().flat_map(|index| embedding.row(index % self.len()).to_vec()).collect();
-            Tensor::from_data(TensorData::new(values, [indices.len(), embedding.ncols()]), device)
+        let pixels = TensorData::new(pm1_from_u8(&pixels_u8), [indices.len(), 3, side, side]);
+        let rows = |embedding: &Array2<f32>, rows: &[usize]| {
+            let values: Vec<f32> = rows.iter().flat_map(|row| embedding.row(*row).to_vec()).collect();
+            Tensor::from_data(TensorData::new(values, [rows.len(), embedding.ncols()]), device)
         };
-        let heads = match heads {
-            ConditionHeads::None => vec![],
-            ConditionHeads::One => vec![rows(&self.image_condition)],
-            ConditionHeads::TwoByMaximum => std::iter::once(&self.image_condition)
-                .chain(self.caption_condition.as_ref())
-                .map(rows)
-                .collect(),
+        let count = match heads {
+            ConditionHeads::None => 0,
+            ConditionHeads::One => 1,
+            ConditionHeads::TwoByMaximum => 2,
         };
+        let conditions =
+            std::iter::once(&self.samples.image_condition).chain(&self.samples.caption_condition);
         GanBatch {
             pixels_pm1: Tensor::from_data(pixels, device),
-            condition: Condition { heads },
-            image_embedding: rows(&self.image_embedding),
+            condition: Condition { heads: conditions.take(count).map(|c| rows(c, &samples)).collect() },
+            image_embedding: rows(&self.images.embeddings, &images),
         }
     }
 }
@@ -223,10 +237,19 @@ mod tests {
     use super::*;
     use crate::tensor_ops::backend::cpu;
 
+    fn images() -> ImageSet {
+        let pixels_u8 = (0..2 * 3 * 8 * 8).map(|i| i as u8).collect();
+        let embeddings = Array2::from_shape_fn((2, 4), |(i, j)| (i * 4 + j) as f32);
+        ImageSet { resolution: 8, pixels_u8, embeddings }
+    }
+
+    fn samples() -> SampleSet {
+        let image_condition = images().embeddings;
+        SampleSet { image_of_sample: vec![0, 1], image_condition, caption_condition: None }
+    }
+
     fn dataset() -> GanDataset {
-        let pixels: Vec<u8> = (0..2 * 3 * 8 * 8).map(|i| i as u8).collect();
-        let embedding = Array2::from_shape_fn((2, 4), |(i, j)| (i * 4 + j) as f32);
-        GanDataset::new(8, pixels, embedding.clone(), None, embedding).unwrap()
+        GanDataset::new(images(), samples()).unwrap()
     }
 
     #[test]
@@ -243,16 +266,18 @@ mod tests {
 
     #[test]
     fn parts_that_do_not_fit_are_named() {
-        let two = Array2::zeros((2, 4));
-        let three = Array2::zeros((3, 4));
-        let nan = Array2::from_elem((2, 4), f32::NAN);
-        let field = |bytes, condition: &Array2<f32>, embedding: &Array2<f32>| {
-            GanDataset::new(8, vec![0; bytes], condition.clone(), None, embedding.clone()).unwrap_err().field
+        let field = |change: &dyn Fn(&mut ImageSet, &mut SampleSet)| {
+            let (mut images, mut samples) = (images(), samples());
+            change(&mut images, &mut samples);
+            GanDataset::new(images, samples).unwrap_err().field
         };
-        assert_eq!(field(383, &two, &two), "pixels");
-        assert_eq!(field(384, &two, &three), "image_embedding");
-        assert_eq!(field(384, &nan, &two), "image_condition");
-        assert_eq!(field(0, &Array2::zeros((0, 4)), &two), "image_condition");
+        assert_eq!(field(&|images, _| images.pixels_u8.truncate(7)), "pixels");
+        assert_eq!(field(&|_, samples| samples.image_of_sample.clear()), "samples");
+        assert_eq!(field(&|_, samples| samples.image_of_sample[0] = 2), "image of a sample");
+        assert_eq!(field(&|_, samples| samples.image_condition = Array2::zeros((3, 4))), "image_condition");
+        assert_eq!(field(&|_, samples| samples.image_condition[[0, 0]] = f32::NAN), "image_condition");
+        let caption = Some(Array2::zeros((1, 4)));
+        assert_eq!(field(&|_, samples| samples.caption_condition = caption.clone()), "caption_condition");
         let error = dataset().condition_dims(ConditionHeads::TwoByMaximum).unwrap_err();
         assert_eq!(error.field, "caption_condition");
     }

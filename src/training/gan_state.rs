@@ -25,7 +25,7 @@ pub(super) struct Counters {
     pub generator: GeneratorConfig,
     pub discriminator: DiscriminatorConfig,
     pub config: GanTrainConfig,
-    pub num_images: usize,
+    pub num_samples: usize,
     /// Steps taken.
     pub step: u64,
     /// Real images shown.
@@ -98,8 +98,8 @@ impl GanState {
     }
 
     /// Moves the averaged generator; `images_seen` excludes the step that was just made.
-    pub fn average(&mut self, config: &GanTrainConfig, images_seen: u64) {
-        let rampup = (config.ema_rampup > 0.0).then_some(config.ema_rampup);
+    pub fn average(&mut self, config: &GanTrainConfig, images_seen: u64, rampup: f64) {
+        let rampup = (rampup > 0.0).then_some(rampup);
         let beta = ema_beta(config.batch_size, config.ema_half_life(), images_seen, rampup);
         let current = self.generator.network.valid();
         self.generator_ema = ema_update(self.generator_ema.clone(), &current, beta, &BUFFERS);
@@ -138,7 +138,7 @@ impl GanState {
 fn check_same_settings(path: &Path, stored: &Counters, asked: &Counters) -> Result<(), RunError> {
     let settings = |counters: &Counters| {
         let config = GanTrainConfig { total_kimg: 1.0, ..counters.config.clone() };
-        serde_json::to_value((&counters.generator, &counters.discriminator, config, counters.num_images))
+        serde_json::to_value((&counters.generator, &counters.discriminator, config, counters.num_samples))
             .map_err(|error| RunError::invalid(path, "settings", "settings", error))
     };
     let (stored, asked) = (settings(stored)?, settings(asked)?);
@@ -146,5 +146,5 @@ fn check_same_settings(path: &Path, stored: &Counters, asked: &Counters) -> Resu
         return Ok(());
     }
     let expected = format!("the settings of this command, {asked}");
-    Err(RunError::invalid(path, "networks, training, number of images", expected, stored))
+    Err(RunError::invalid(path, "networks, training, number of samples", expected, stored))
 }

@@ -6,7 +6,10 @@ use super::gan_dataset::{GanBatch, SampleOrder};
 use super::gan_gradients::{add_gradients, make_finite};
 use super::gan_phases::{Phase, PhaseContext};
 use super::gan_state::{Counters, GanState};
-use super::gan_trainer::{GanTrainError, GanTraining};
+use super::gan_trainer::{GanTrainError, GanTraining, StartingPoint};
+
+/// Share of the images seen that limits the half-life of a generator averaged from scratch (gan-training.md 6).
+const EMA_RAMPUP: f64 = 0.05;
 
 impl GanTraining<'_> {
     /// All phases that are due, then the average.
@@ -24,7 +27,11 @@ impl GanTraining<'_> {
                 self.phase(phase, &batch, state, counters)?;
             }
         }
-        state.average(config, counters.images_seen);
+        let rampup = config.ema_rampup.unwrap_or(match self.start {
+            StartingPoint::Scratch => EMA_RAMPUP,
+            StartingPoint::Pretrained { .. } => 0.0,
+        });
+        state.average(config, counters.images_seen, rampup);
         counters.step += 1;
         counters.images_seen += config.batch_size as u64;
         Ok(())

@@ -199,7 +199,7 @@ impl GanTraining<'_> {
             generator: self.generator.clone(),
             discriminator: self.discriminator.clone(),
             config: self.config.clone(),
-            num_images: self.data.len(),
+            num_samples: self.data.len(),
             step: 0,
             images_seen: 0,
             ticks: 0,

@@ -17,5 +17,3 @@ pub mod vision;
 pub use config::{ClipConfig, ClipConfigError};
 pub use network::Clip;
 
-/// The kind of a snapshot that holds a CLIP.
-pub const SNAPSHOT_KIND: &str = "clip";

@@ -12,6 +12,7 @@ pub mod generator;
 pub mod mapping;
 pub mod modulated_layer;
 pub mod noise;
+pub mod pair;
 pub mod synthesis;
 pub mod weight_init;
 
@@ -21,3 +22,4 @@ pub use discriminator::Discriminator;
 pub use epilogue::DiscriminatorOutput;
 pub use generator::{Generator, Truncation};
 pub use noise::Noise;
+pub use pair::GanSizes;

@@ -1,0 +1,84 @@
+//! NSD's images as the GAN trains on them: resized, with their CLIP embeddings.
+
+use std::path::Path;
+
+use image::RgbImage;
+use ndarray::Array2;
+
+use crate::data::error::DataError;
+use crate::data::image::resize::{Filter, resize_pil};
+use crate::data::nsd::stimuli::Stimuli;
+use crate::data::targets::{DEFAULT_THRESHOLD, clamp_and_unit};
+use crate::data::trial::NsdId;
+use crate::models::clip::tokenizer::LongText;
+use crate::pipelines::clip_snapshot::ClipSnapshot;
+use crate::pipelines::feature_cache::{FeatureError, file_identity};
+use crate::run::progress::Progress;
+use crate::tensor_ops::backend::Device;
+use crate::training::gan_dataset::ImageSet;
+
+/// The whole image at the GAN's resolution: antialiased bicubic (OQ-29).
+pub(super) fn gan_picture(image: &RgbImage, resolution: usize) -> RgbImage {
+    let side = resolution as u32;
+    resize_pil(image, side, side, Filter::Bicubic)
+}
+
+/// Pixels and unit CLIP embeddings of `images`, in their order.
+///
+/// # Errors
+/// An image that cannot be read; a cache that cannot be written.
+pub(super) fn image_set(
+    images: &[NsdId],
+    stimuli_path: &Path,
+    clip: &ClipSnapshot,
+    cache: &Path,
+    resolution: usize,
+    device: &Device,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<ImageSet> {
+    let stimuli = Stimuli::open(stimuli_path)?;
+    progress.start("reading images", images.len() as u64);
+    let mut pixels_u8 = Vec::with_capacity(images.len() * 3 * resolution * resolution);
+    for (done, image) in images.iter().enumerate() {
+        let picture = gan_picture(&stimuli.image(*image)?, resolution);
+        for channel in 0..3 {
+            pixels_u8.extend(picture.pixels().map(|pixel| pixel.0[channel]));
+        }
+        progress.advance(done as u64 + 1, "");
+    }
+    progress.finish("");
+
+    let ids: Vec<u64> = images.iter().map(|image| u64::from(image.0)).collect();
+    let mut load = |id: u64| {
+        let id = u32::try_from(id)
+            .map_err(|_| DataError::invalid(stimuli_path, "image", "a 32-bit number", id))?;
+        stimuli.image(NsdId(id))
+    };
+    progress.start("CLIP embeddings of the images", ids.len() as u64);
+    let source = file_identity(stimuli_path)?;
+    let embeddings = clip
+        .encoder(LongText::Error, device)
+        .embed_images(cache, &source, &ids, &mut load, &mut |done, _| progress.advance(done, ""))
+        .map_err(cause)?;
+    progress.finish("");
+    Ok(ImageSet { resolution, pixels_u8, embeddings: clamped_units(embeddings) })
+}
+
+/// Rows clamped and scaled to unit norm, as the mappers' targets are.
+pub(super) fn clamped_units(mut embeddings: Array2<f32>) -> Array2<f32> {
+    for mut row in embeddings.rows_mut() {
+        let mut values = row.to_vec();
+        clamp_and_unit(&mut values, DEFAULT_THRESHOLD);
+        row.iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
+    }
+    embeddings
+}
+
+/// The cause itself, so that a caller can see of what kind it is.
+pub(super) fn cause<E: std::error::Error + Send + Sync + 'static>(error: FeatureError<E>) -> anyhow::Error {
+    match error {
+        FeatureError::Image(error) => error.into(),
+        FeatureError::Text(error) => error.into(),
+        FeatureError::Cache(error) => error.into(),
+    }
+}
