@@ -119,16 +119,13 @@ pub fn run(
     let prepared = PreparedSubject::open(&settings.prepared)?;
     let stimuli = CaptionedStimuli::open(&settings.nsd)?;
     let images = chosen_images(&prepared, settings)?;
-    let photographs =
-        images.iter().map(|image| stimuli.photograph(*image)).collect::<Result<Vec<_>, _>>()?;
+    let photographs = images.iter().map(|image| stimuli.photograph(*image)).collect::<Result<Vec<_>, _>>()?;
     let held_out = held_out_photographs(&photographs, config)?;
 
     let tokenizer = Tokenizer::new(config.network.context_length, config.train.long_captions);
     let size = config.network.image_size;
-    let mut sets = [
-        CaptionedImages::new(config.train.augment.working_side(size)),
-        CaptionedImages::new(size),
-    ];
+    let mut sets =
+        [CaptionedImages::new(config.train.augment.working_side(size)), CaptionedImages::new(size)];
     progress.start("reading images", images.len() as u64);
     for (done, (image, photograph)) in images.iter().zip(&photographs).enumerate() {
         let set = usize::from(held_out.binary_search(photograph).is_ok());

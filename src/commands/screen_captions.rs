@@ -103,7 +103,8 @@ pub fn run(
     let encoder = clip.encoder(config.long_captions, &device);
     let logit_scale = clip.logit_scale();
 
-    let sentences: Vec<&str> = captions.iter().flat_map(|of_image| of_image.iter().map(String::as_str)).collect();
+    let sentences: Vec<&str> =
+        captions.iter().flat_map(|of_image| of_image.iter().map(String::as_str)).collect();
     progress.start("embedding captions", sentences.len() as u64);
     let text_embeddings = encoder
         .embed_captions(&settings.cache, &sentences, &mut |done, _| progress.advance(done, ""))
@@ -117,9 +118,10 @@ pub fn run(
         stimuli.image(NsdId(number))
     };
     progress.start("embedding images", ids.len() as u64);
-    let image_embeddings = encoder.embed_images(&settings.cache, &source, &ids, &mut load, &mut |done, _| {
-        progress.advance(done, "");
-    })?;
+    let image_embeddings =
+        encoder.embed_images(&settings.cache, &source, &ids, &mut load, &mut |done, _| {
+            progress.advance(done, "");
+        })?;
     progress.finish("");
 
     let mut judged: BTreeMap<u32, Vec<JudgedCaption>> = BTreeMap::new();
@@ -137,7 +139,8 @@ pub fn run(
         });
         judged.insert(image.0, verdicts.collect());
     }
-    let kept: BTreeMap<u32, Vec<&str>> = judged.iter().map(|(image, captions)| (*image, kept(captions))).collect();
+    let kept: BTreeMap<u32, Vec<&str>> =
+        judged.iter().map(|(image, captions)| (*image, kept(captions))).collect();
     write_atomic(&settings.probabilities, &serde_json::to_vec_pretty(&judged)?)?;
     write_atomic(&settings.output, &serde_json::to_vec_pretty(&kept)?)?;
     Ok(summarise(settings, &judged, logit_scale))

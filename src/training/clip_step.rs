@@ -8,10 +8,10 @@ use burn::optim::{AdamW, AdamWConfig, GradientsParams, Optimizer};
 use burn::tensor::{Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use super::captioned_images::CaptionedImages;
 use super::clip_batch::ClipBatch;
 use super::clip_config::ClipTrainConfig;
 use super::clip_evaluation::ClipEvaluation;
-use super::captioned_images::CaptionedImages;
 use super::gradient_norm::clip_global_norm;
 use super::token_subset::TokenSubset;
 use crate::losses::clip_contrastive::symmetric_cross_entropy;
