@@ -96,7 +96,9 @@ def check(name, dtype, dims, tr):
     want = [len(dims)] + list(dims) + [1] * (7 - len(dims))
     assert h['dim'].tolist() == want, h['dim']
     v = np.float32(1.8)
-    assert h['pixdim'].tolist() == [0, v, v, v, np.float32(tr), 1, 1, 1], h['pixdim']
+    pixdim = np.frombuffer(raw[76:108], '<f4').tolist()
+    assert pixdim == [0, v, v, v, np.float32(tr), 1, 1, 1], pixdim
+    assert np.allclose(h.get_zooms(), ([1.8] * 3 + [tr])[:len(dims)])
     assert h['qform_code'] == 0 and h['sform_code'] == 1 and h['xyzt_units'] == 0 and h['intent_code'] == 0
     offsets = [-np.float32((n - 1) / 2 * 1.8) for n in dims[:3]]
     assert np.allclose(image.affine, [[v, 0, 0, offsets[0]], [0, v, 0, offsets[1]], [0, 0, v, offsets[2]], [0, 0, 0, 1]], rtol=0, atol=1e-5), image.affine

@@ -134,5 +134,5 @@ fn sessions_cut_down_to_the_selection_are_accepted() {
     let summary = prepare::run(&settings, &mut Silent).unwrap();
     assert_eq!((summary.num_trials, summary.num_voxels), (750, 20));
     let betas = PreparedSubject::open(&settings.out).unwrap().betas().unwrap();
-    assert_eq!(betas[[3, 5]], (65 % 97) as f32);
+    assert_eq!(betas[[3, 5]], 65.0);
 }

@@ -87,12 +87,7 @@ fn series(name: &str, events: &[Value], x: &str, y: &str) -> Series {
 }
 
 fn chart(title: &str, x_label: &str, y_label: &str, series: Vec<Series>) -> Block {
-    Block::Chart(LineChart {
-        title: title.into(),
-        x_label: x_label.into(),
-        y_label: y_label.into(),
-        series,
-    })
+    Block::Chart(LineChart { title: title.into(), x_label: x_label.into(), y_label: y_label.into(), series })
 }
 
 #[cfg(test)]

@@ -36,7 +36,11 @@ pub(super) fn retrieval(runs: &[(String, PathBuf)]) -> anyhow::Result<Section> {
             rows.push(vec![
                 name.clone(),
                 direction.into(),
-                format!("{} of {}", value(&retrieval[direction]["first_batch"]), value(&retrieval["batch_size"])),
+                format!(
+                    "{} of {}",
+                    value(&retrieval[direction]["first_batch"]),
+                    value(&retrieval["batch_size"])
+                ),
                 format!("{} ({} to {})", value(&over["mean"]), value(&over["low"]), value(&over["high"])),
                 value(&retrieval["chance_over_batches"]),
             ]);

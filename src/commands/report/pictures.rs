@@ -49,9 +49,10 @@ pub(super) fn reconstructions(run: &Path) -> anyhow::Result<Section> {
     }
     Ok(Section::new("Seen and decoded").with(Block::Images(ImageGrid {
         rows,
-        caption: "Top: the held-out picture that the subject saw. Below: what the generator draws from the two \
+        caption:
+            "Top: the held-out picture that the subject saw. Below: what the generator draws from the two \
                   embeddings decoded from the betas of that picture, one row per random z."
-            .into(),
+                .into(),
     })))
 }
 
@@ -103,7 +104,12 @@ pub(super) fn microstimulation(runs: &[std::path::PathBuf]) -> anyhow::Result<Se
                         probe.sentence.clone(),
                         number(probe.before),
                         number(probe.after),
-                        format!("{} ({} to {})", number(change.mean), number(change.low), number(change.high)),
+                        format!(
+                            "{} ({} to {})",
+                            number(change.mean),
+                            number(change.low),
+                            number(change.high)
+                        ),
                     ]
                 })
                 .collect(),

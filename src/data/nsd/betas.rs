@@ -273,6 +273,8 @@ mod tests {
         let betas =
             Array2::from_shape_fn((750, 5), |(trial, voxel)| (trial as i16 - 300) * (voxel as i16 + 1));
         write_session(&path, grid, &voxels, &betas).unwrap();
+        let source = open_hdf5(&path, grid, voxels.len()).unwrap();
+        assert!(betas_chunks::plan(&source.file, &source.dataset, grid, &voxels).unwrap().is_some());
         let file = SessionFile { session: 1, path, format: BetasFormat::Hdf5 };
         let read = read_session(&file, grid, &[5, 6, 23]).unwrap();
         assert_eq!(read.dim(), (750, 3));

@@ -11,7 +11,7 @@ use super::config::{DiscriminatorConfig, GeneratorConfig, HeadNormalisation, Pro
 pub struct GanSizes {
     /// Height and width of the images (256).
     pub resolution: usize,
-    /// Condition heads of the generator and semantic heads of the discriminator.
+    /// Condition heads of the generator and semantic heads of the discriminator (one before finetuning).
     pub heads: ConditionHeads,
     /// Width of the input latent (512).
     pub z_dim: usize,
@@ -43,7 +43,8 @@ impl Default for GanSizes {
         let discriminator = DiscriminatorConfig::default();
         Self {
             resolution: generator.resolution,
-            heads: generator.heads,
+            // One head, as the checkpoints that finetuning starts from; its copy becomes the second.
+            heads: ConditionHeads::One,
             z_dim: generator.z_dim,
             w_dim: generator.w_dim,
             code_dim: generator.code_dim,
