@@ -18,7 +18,7 @@ use crate::models::clip::tokenizer::{LongText, Tokenizer};
 use crate::models::clip::{Clip, ClipConfig};
 use crate::pipelines::feature_cache::{ClipEncoder, FeatureError};
 use crate::run::progress::Progress;
-use crate::run::snapshot::Snapshot;
+use crate::run::snapshot::{CLIP_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device};
 
 /// Embeddings and how they belong to trials.
@@ -42,7 +42,7 @@ struct LoadedClip {
 
 impl LoadedClip {
     fn open(path: &Path, device: &Device) -> anyhow::Result<Self> {
-        let snapshot = Snapshot::open(path, "clip")?;
+        let snapshot = Snapshot::open(path, CLIP_KIND)?;
         let config: ClipConfig = snapshot.config()?;
         let clip = snapshot.load_into(config.init_zeros::<Base>(device)?)?;
         Ok(Self { snapshot, config, clip })
@@ -144,7 +144,7 @@ fn images(subject: &PreparedSubject) -> (Vec<NsdId>, Vec<usize>) {
 ///
 /// # Errors
 /// [`DataError::Missing`], [`DataError::Unreadable`] with line and column, [`DataError::Empty`].
-fn read_vetted_captions(path: &Path) -> Result<BTreeMap<NsdId, Vec<String>>, DataError> {
+pub(super) fn read_vetted_captions(path: &Path) -> Result<BTreeMap<NsdId, Vec<String>>, DataError> {
     let needed = "the captions of the images; `mindreader screen-captions` writes it";
     let file = File::open(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => DataError::missing(path, needed),

@@ -1,7 +1,17 @@
 //! One job per file: typed settings in, a summary out. No clap, no printing, no device choice.
 
+pub mod doctor;
+pub mod finetune_gan;
 mod mapper_embeddings;
 pub mod microstim;
+pub mod prepare;
+pub mod pretrain_clip;
+pub mod pretrain_gan;
 pub mod reconstruct;
+pub mod report;
+pub mod screen_captions;
+
+#[cfg(test)]
+mod clip_commands_test;
 pub mod train_mapper;
 pub mod trial_choice;

@@ -25,6 +25,7 @@ use crate::run::device::{DeviceChoice, open};
 use crate::run::interrupt;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
+use crate::run::snapshot::MAPPER_KIND;
 use crate::tensor_ops::backend::Diff;
 use crate::tensor_ops::random::keyed_rng;
 use crate::training::epoch_trainer::{BEST_FILE, EpochRun, train};
@@ -208,7 +209,7 @@ pub fn run(
         &config.train.plan(),
         &mut EpochRun {
             dir: &dir,
-            kind: "mapper",
+            kind: MAPPER_KIND,
             snapshot_config: &config_json,
             identity: json!({
                 "mapper": config,

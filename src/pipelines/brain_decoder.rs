@@ -11,7 +11,7 @@ use super::picture::pictures;
 use crate::models::mapper::{Mapper, MapperSnapshot};
 use crate::models::stylegan2::{Condition, Generator, GeneratorConfig, Noise, Truncation};
 use crate::run::error::RunError;
-use crate::run::snapshot::Snapshot;
+use crate::run::snapshot::{GENERATOR_KIND, MAPPER_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device};
 use crate::tensor_ops::random::{keyed_rng, normal};
 use crate::tensor_ops::similarity::unit_norm;
@@ -102,11 +102,12 @@ impl LoadedMapper {
     /// # Errors
     /// [`RunError`] when the file is missing or holds no such mapper.
     pub fn open(path: &Path, device: &Device) -> Result<Self, RunError> {
-        let file = Snapshot::open(path, "mapper")?;
+        let file = Snapshot::open(path, MAPPER_KIND)?;
         let snapshot: MapperSnapshot = file.config()?;
-        let mapper = snapshot.network.init(0, device).map_err(|error| {
-            RunError::invalid(path, "config", "sizes that fit together", error)
-        })?;
+        let mapper = snapshot
+            .network
+            .init(0, device)
+            .map_err(|error| RunError::invalid(path, "config", "sizes that fit together", error))?;
         let mapper = file.load_into(mapper)?;
         Ok(Self { mapper, snapshot, sha256: file.sha256().into() })
     }
@@ -159,7 +160,7 @@ impl BrainDecoder {
     ) -> Result<Self, RunError> {
         let image = LoadedMapper::open(image_mapper, device)?;
         let caption = LoadedMapper::open(caption_mapper, device)?;
-        let file = Snapshot::open(generator, "generator")?;
+        let file = Snapshot::open(generator, GENERATOR_KIND)?;
         let generator_config: GeneratorConfig = file.config()?;
         for (path, mapper) in [(image_mapper, &image), (caption_mapper, &caption)] {
             let width = mapper.snapshot.network.embed_dim;
@@ -168,9 +169,9 @@ impl BrainDecoder {
                 return Err(RunError::invalid(path, "width of the embedding", expected, width));
             }
         }
-        let network = generator_config.init::<Base>(0, device).map_err(|error| {
-            RunError::invalid(generator, "config", "sizes that fit together", error)
-        })?;
+        let network = generator_config
+            .init::<Base>(0, device)
+            .map_err(|error| RunError::invalid(generator, "config", "sizes that fit together", error))?;
         let hashes = DecoderHashes {
             image_mapper: image.sha256.clone(),
             caption_mapper: caption.sha256.clone(),

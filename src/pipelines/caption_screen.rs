@@ -113,7 +113,8 @@ mod tests {
     fn nothing_to_choose_from_and_embeddings_of_zeros_are_errors() {
         let image = array![1.0_f32, 0.0];
         let default = ScreenConfig::default();
-        let none = screen_captions(image.view(), array![[0.0_f32, 0.0]].slice(ndarray::s![..0, ..]), 1.0, &default);
+        let none =
+            screen_captions(image.view(), array![[0.0_f32, 0.0]].slice(ndarray::s![..0, ..]), 1.0, &default);
         assert_eq!(none, Err(ScreenError::NoCaption));
         let zero = screen_captions(image.view(), array![[1.0_f32, 0.0], [0.0, 0.0]].view(), 1.0, &default);
         assert!(matches!(zero, Err(ScreenError::Cosine { caption: 1, .. })));

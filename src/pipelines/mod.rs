@@ -3,6 +3,10 @@
 pub mod brain_decoder;
 pub mod caption_probe;
 pub mod caption_screen;
+pub mod captioned_stimuli;
+pub mod clip_snapshot;
 pub mod feature_cache;
+pub mod gan_images;
+pub mod image_embeddings;
 pub mod picture;
 pub mod stimulation;

@@ -14,6 +14,15 @@ use sha2::{Digest, Sha256};
 use super::error::RunError;
 use super::run_dir::write_atomic;
 
+/// Kind of a CLIP's snapshot.
+pub const CLIP_KIND: &str = "clip";
+/// Kind of a mapper's snapshot.
+pub const MAPPER_KIND: &str = "mapper";
+/// Kind of a generator's snapshot.
+pub const GENERATOR_KIND: &str = "generator";
+/// Kind of a discriminator's snapshot.
+pub const DISCRIMINATOR_KIND: &str = "discriminator";
+
 const METADATA_KEY: &str = "mindreader";
 
 /// What a snapshot says of itself.

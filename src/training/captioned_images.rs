@@ -118,7 +118,9 @@ mod tests {
         let tokenizer = Tokenizer::new(8, LongText::Error);
         let mut images = CaptionedImages::new(4);
         let red = RgbImage::from_pixel(9, 6, image::Rgb([200, 10, 20]));
-        for (captions, group) in [(vec!["a dog".to_string()], 7), (vec!["x".into(), "y".into()], 3), (vec!["z".into()], 7)] {
+        for (captions, group) in
+            [(vec!["a dog".to_string()], 7), (vec!["x".into(), "y".into()], 3), (vec!["z".into()], 7)]
+        {
             images.push("image", &red, &captions, group, &tokenizer).unwrap();
         }
         assert_eq!(images.len(), 3);
@@ -129,6 +131,9 @@ mod tests {
         let none = images.push("image 5", &red, &[], 1, &tokenizer).unwrap_err();
         assert_eq!(none.to_string(), "image 5 has no caption");
         let long = images.push("image 6", &red, &["a b c d e f g h".into()], 1, &tokenizer).unwrap_err();
-        assert!(long.to_string().contains("found 10") || long.to_string().contains("has 10 tokens"), "{long}");
+        assert!(
+            long.to_string().contains("found 10") || long.to_string().contains("has 10 tokens"),
+            "{long}"
+        );
     }
 }

@@ -8,10 +8,10 @@ use burn::optim::{AdamW, AdamWConfig, GradientsParams, Optimizer};
 use burn::tensor::{Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use super::captioned_images::CaptionedImages;
 use super::clip_batch::ClipBatch;
 use super::clip_config::ClipTrainConfig;
 use super::clip_evaluation::ClipEvaluation;
-use super::captioned_images::CaptionedImages;
 use super::gradient_norm::clip_global_norm;
 use super::token_subset::TokenSubset;
 use crate::losses::clip_contrastive::symmetric_cross_entropy;
@@ -86,9 +86,8 @@ impl Trainer {
         let mut clip = self.decayed.step(rate, self.clip.clone(), of_matrices);
         clip = self.plain.step(rate, clip, gradients);
         let max = config.max_logit_scale.ln();
-        clip.logit_scale = clip
-            .logit_scale
-            .map(|scale| Tensor::from_inner(scale.inner().clamp_max(max)).require_grad());
+        clip.logit_scale =
+            clip.logit_scale.map(|scale| Tensor::from_inner(scale.inner().clamp_max(max)).require_grad());
         self.clip = clip;
         loss
     }
@@ -116,7 +115,12 @@ impl Trainer {
     }
 
     /// Continues from `path`, which must be of a run with the settings of `fresh`.
-    pub fn resume(&mut self, path: &Path, fresh: &TrainState, device: &Device) -> Result<TrainState, RunError> {
+    pub fn resume(
+        &mut self,
+        path: &Path,
+        fresh: &TrainState,
+        device: &Device,
+    ) -> Result<TrainState, RunError> {
         type Stored = (ClipRecord, AdamRecord, AdamRecord);
         let ((clip, decayed, plain), state) = load_checkpoint::<Diff, Stored, TrainState>(path, device)?;
         // Both went through JSON, so equal numbers are equal.

@@ -20,11 +20,9 @@ use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
-use crate::run::snapshot::save_snapshot;
+use crate::run::snapshot::{CLIP_KIND, save_snapshot};
 use crate::tensor_ops::backend::Device;
 
-/// The kind of snapshot that this trainer writes.
-pub const SNAPSHOT_KIND: &str = "clip";
 /// The snapshot of the lowest held-out loss.
 pub const BEST_FILE: &str = "best.safetensors";
 /// The file to continue from.
@@ -118,7 +116,11 @@ impl ClipTraining<'_> {
     ///
     /// # Errors
     /// [`ClipTrainError`]; [`ClipTrainError::Interrupted`] names the checkpoint to continue from.
-    pub fn run(&self, resume: Option<&Path>, progress: &mut dyn Progress) -> Result<ClipTrainSummary, ClipTrainError> {
+    pub fn run(
+        &self,
+        resume: Option<&Path>,
+        progress: &mut dyn Progress,
+    ) -> Result<ClipTrainSummary, ClipTrainError> {
         self.check()?;
         let plan = BatchPlan::new(
             self.train,
@@ -160,7 +162,7 @@ impl ClipTraining<'_> {
             state.step += 1;
             state.epoch_losses.push(loss);
             progress.advance(state.step, &format!("loss {loss:.4}"));
-            if state.step % steps_per_epoch == 0 {
+            if state.step.is_multiple_of(steps_per_epoch) {
                 let sum: f64 = state.epoch_losses.drain(..).map(f64::from).sum();
                 train_loss = sum / steps_per_epoch as f64;
                 self.end_epoch(&trainer, &mut state, steps_per_epoch, train_loss, &held_out)?;
@@ -217,7 +219,7 @@ impl ClipTraining<'_> {
     ) -> Result<(), ClipTrainError> {
         let epoch = state.step / steps_per_epoch;
         let is_last = epoch == self.config.epochs as u64;
-        if !is_last && epoch % self.config.evaluate_every_epochs as u64 != 0 {
+        if !is_last && !epoch.is_multiple_of(self.config.evaluate_every_epochs as u64) {
             return Ok(());
         }
         let clip = trainer.network();
@@ -230,7 +232,7 @@ impl ClipTraining<'_> {
             let provenance = json!({
                 "trained_on": self.provenance, "training": self.config, "epoch": epoch, "held_out": &evaluation,
             });
-            save_snapshot(&self.run.join(BEST_FILE), SNAPSHOT_KIND, self.network, &provenance, &clip)?;
+            save_snapshot(&self.run.join(BEST_FILE), CLIP_KIND, self.network, &provenance, &clip)?;
             state.best = Some(evaluation);
             state.best_epoch = epoch;
         }
@@ -327,8 +329,11 @@ mod tests {
         let summary = train(&config(40), &run, None, &|| false).unwrap();
         let best = &summary.best;
         assert!(best.loss < 0.7 * best.chance_loss, "{best:?}");
-        assert!(best.retrieval.forward.first_batch as f64 >= 2.5 * best.retrieval.chance_first_batch, "{best:?}");
-        let snapshot = Snapshot::open(&summary.snapshot, SNAPSHOT_KIND).unwrap();
+        assert!(
+            best.retrieval.forward.first_batch as f64 >= 2.5 * best.retrieval.chance_first_batch,
+            "{best:?}"
+        );
+        let snapshot = Snapshot::open(&summary.snapshot, CLIP_KIND).unwrap();
         let sizes: ClipConfig = snapshot.config().unwrap();
         let clip = snapshot.load_into(sizes.init_zeros::<Base>(&cpu()).unwrap()).unwrap();
         let pairs = HeldOutPairs::new(&discs(16, |index| index % 5 == 1));

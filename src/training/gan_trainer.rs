@@ -21,13 +21,9 @@ use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
-use crate::run::snapshot::save_snapshot;
+use crate::run::snapshot::{DISCRIMINATOR_KIND, GENERATOR_KIND, save_snapshot};
 use crate::tensor_ops::backend::{Base, Device, Diff};
 
-/// Kind of a generator's snapshot.
-pub const GENERATOR_KIND: &str = "generator";
-/// Kind of a discriminator's snapshot.
-pub const DISCRIMINATOR_KIND: &str = "discriminator";
 /// The averaged generator.
 pub const GENERATOR_FILE: &str = "generator.safetensors";
 /// The discriminator.

@@ -73,7 +73,9 @@ impl ReconstructArgs {
 
 /// Arguments of `microstim`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: mindreader microstim --subject 1 --roi floc-faces\n         mindreader microstim --subject 1 --roi streams:early --silence")]
+#[command(
+    after_help = "Example: mindreader microstim --subject 1 --roi floc-faces\n         mindreader microstim --subject 1 --roi streams:early --silence"
+)]
 pub struct MicrostimArgs {
     /// Snapshots to decode with.
     #[command(flatten)]

@@ -77,11 +77,7 @@ impl Command {
 }
 
 /// A path as a setting.
-fn path_setting(
-    layers: Layers,
-    key: &str,
-    path: Option<&std::path::PathBuf>,
-) -> Result<Layers, UsageError> {
+fn path_setting(layers: Layers, key: &str, path: Option<&std::path::PathBuf>) -> Result<Layers, UsageError> {
     match path {
         Some(path) => layers.value(key, path.to_string_lossy().into_owned()),
         None => Ok(layers),

@@ -55,7 +55,9 @@ impl From<Target> for MapperTarget {
 
 /// Arguments of `train-mapper`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: mindreader train-mapper --subject 1 --target caption --config configs/paper/subj01.toml")]
+#[command(
+    after_help = "Example: mindreader train-mapper --subject 1 --target caption --config configs/paper/subj01.toml"
+)]
 pub struct TrainMapperArgs {
     /// The space to predict
     #[arg(long, value_enum)]

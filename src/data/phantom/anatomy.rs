@@ -53,7 +53,8 @@ impl Anatomy {
     /// cortical voxels, should there be fewer).
     pub fn grow(config: &PhantomConfig) -> Self {
         let grid = config.grid();
-        let sheets = [Sheet::new(grid, Hemisphere::Left, config), Sheet::new(grid, Hemisphere::Right, config)];
+        let sheets =
+            [Sheet::new(grid, Hemisphere::Left, config), Sheet::new(grid, Hemisphere::Right, config)];
         let middle = (grid[0] as f64 - 1.0) / 2.0;
         let mut brain = vec![false; grid.iter().product()];
         let mut cortex = Vec::new();

@@ -48,7 +48,13 @@ struct Patch {
     right_size: f64,
 }
 
-const fn patch(roi: &'static str, label: i8, centre: (f64, f64), half_width: (f64, f64), right_size: f64) -> Patch {
+const fn patch(
+    roi: &'static str,
+    label: i8,
+    centre: (f64, f64),
+    half_width: (f64, f64),
+    right_size: f64,
+) -> Patch {
     Patch { roi, label, centre, half_width, right_size }
 }
 
@@ -124,10 +130,34 @@ fn stream(point: SheetPoint) -> i8 {
     let is_near = point.extent < 0.55;
     match point.azimuth {
         _ if is_early && point.extent <= EARLY_EXTENT => 1,
-        azimuth if is_early => if azimuth > 0.0 { 7 } else { 5 },
-        azimuth if (-135.0..0.0).contains(&azimuth) => if is_near { 2 } else { 5 },
-        azimuth if (0.0..135.0).contains(&azimuth) => if is_near { 4 } else { 7 },
-        _ => if is_near { 3 } else { 6 },
+        azimuth if is_early => {
+            if azimuth > 0.0 {
+                7
+            } else {
+                5
+            }
+        }
+        azimuth if (-135.0..0.0).contains(&azimuth) => {
+            if is_near {
+                2
+            } else {
+                5
+            }
+        }
+        azimuth if (0.0..135.0).contains(&azimuth) => {
+            if is_near {
+                4
+            } else {
+                7
+            }
+        }
+        _ => {
+            if is_near {
+                3
+            } else {
+                6
+            }
+        }
     }
 }
 
@@ -225,7 +255,9 @@ mod tests {
 
     #[test]
     fn nsdgeneral_has_the_exact_number_of_voxels() {
-        for (size, expected) in [(PhantomSize::Tiny, 300), (PhantomSize::Small, 1200), (PhantomSize::Full, 15_724)] {
+        for (size, expected) in
+            [(PhantomSize::Tiny, 300), (PhantomSize::Small, 1200), (PhantomSize::Full, 15_724)]
+        {
             assert_eq!(counts(size, "nsdgeneral")[1], expected, "{size:?}");
         }
     }

@@ -146,7 +146,11 @@ impl PhantomConfig {
             }
         }
         if self.source != StimulusSource::Scenes && self.photographs.is_none() {
-            return wrong("photographs", "a folder, since `source` asks for photographs".to_string(), "not set".to_string());
+            return wrong(
+                "photographs",
+                "a folder, since `source` asks for photographs".to_string(),
+                "not set".to_string(),
+            );
         }
         Ok(())
     }
@@ -159,7 +163,10 @@ mod tests {
     #[test]
     fn wrong_settings_are_named() {
         let cases = [
-            (PhantomConfig { sessions: Some(41), ..Default::default() }, "sessions is 41, expected 1 to 40 for subj01"),
+            (
+                PhantomConfig { sessions: Some(41), ..Default::default() },
+                "sessions is 41, expected 1 to 40 for subj01",
+            ),
             (PhantomConfig { sessions: Some(0), ..Default::default() }, "sessions is 0"),
             (PhantomConfig { signal: -1.0, ..Default::default() }, "signal is -1"),
             (PhantomConfig { signal: f64::NAN, ..Default::default() }, "signal is NaN"),
@@ -176,7 +183,10 @@ mod tests {
     #[test]
     fn sizes_follow_the_subject() {
         let full = PhantomConfig { size: PhantomSize::Full, ..Default::default() };
-        assert_eq!((full.num_sessions(), full.grid(), full.num_nsdgeneral_voxels()), (37, [81, 104, 83], 15724));
+        assert_eq!(
+            (full.num_sessions(), full.grid(), full.num_nsdgeneral_voxels()),
+            (37, [81, 104, 83], 15724)
+        );
     }
 
     #[test]

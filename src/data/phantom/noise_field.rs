@@ -10,8 +10,7 @@ pub fn smooth_field(p: [f64; 3], seed: u64) -> f64 {
     let mut sum = 0.0;
     for corner in 0..8_u32 {
         let bit = |axis: usize| (corner >> axis) & 1;
-        let weight: f64 =
-            (0..3).map(|axis| if bit(axis) == 1 { t[axis] } else { 1.0 - t[axis] }).product();
+        let weight: f64 = (0..3).map(|axis| if bit(axis) == 1 { t[axis] } else { 1.0 - t[axis] }).product();
         let at: [i64; 3] = std::array::from_fn(|axis| cell[axis] as i64 + i64::from(bit(axis)));
         sum += weight * lattice(at, seed);
     }

@@ -205,7 +205,12 @@ impl Photograph {
             attempts += 1;
             if attempts > 100 * count {
                 let expected = format!("room for {count} different square crops");
-                return Err(DataError::invalid(&self.path, "width and height", expected, format!("{:?}", self.size)));
+                return Err(DataError::invalid(
+                    &self.path,
+                    "width and height",
+                    expected,
+                    format!("{:?}", self.size),
+                ));
             }
             let share = SMALLEST_ZOOM + (1.0 - SMALLEST_ZOOM) * rng.random::<f64>();
             let side = ((f64::from(whole) * share).round() as u32).max(1);

@@ -246,10 +246,13 @@ mod tests {
         assert_eq!(set.stimuli[1].coco_split, "val2017");
         let alone = StimulusSet::plan(&config, &[NsdId(51)]).unwrap();
         alone
-            .render_all(|_, _| (), |_, picture, ()| {
-                assert_eq!(picture.as_raw(), pictures[&NsdId(51)].as_raw());
-                Ok(())
-            })
+            .render_all(
+                |_, _| (),
+                |_, picture, ()| {
+                    assert_eq!(picture.as_raw(), pictures[&NsdId(51)].as_raw());
+                    Ok(())
+                },
+            )
             .unwrap();
     }
 }

@@ -39,7 +39,11 @@ impl VisualMaps {
         for scale in 0..SCALES {
             for direction in 0..ORIENTATIONS {
                 let energy = gabor_energy(&luma, side, direction);
-                put_channel(&mut cells, scale * ORIENTATIONS + direction, &shrunk(&energy, side, LEVEL_SIDES[0]));
+                put_channel(
+                    &mut cells,
+                    scale * ORIENTATIONS + direction,
+                    &shrunk(&energy, side, LEVEL_SIDES[0]),
+                );
             }
             if scale + 1 < SCALES {
                 luma = shrunk(&luma, side, side / 2);
@@ -237,10 +241,8 @@ mod tests {
             assert!((sum(0.0, 0.0) - 1.0).abs() < 0.06, "{size}: {}", sum(0.0, 0.0));
             assert!(sum(4.2, 0.0) < 0.65);
         }
-        let (cell, _) = receptive_field(-4.0, 4.0, 0.3)
-            .into_iter()
-            .max_by(|a, b| a.1.total_cmp(&b.1))
-            .unwrap();
+        let (cell, _) =
+            receptive_field(-4.0, 4.0, 0.3).into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
         assert_eq!(cell, 0, "upper left of the image is the first cell");
     }
 }

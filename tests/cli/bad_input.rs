@@ -1,0 +1,138 @@
+//! Bad input: one clear error with file and field, exit code 2, nothing half-written.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use mindreader::data::formats::nifti::{Frame, write_volume};
+
+use crate::phantom::{TINY, assert_refused, copy_of_phantom, mindreader, phantom, replace};
+
+const BETAS: &str =
+    "nsddata_betas/ppdata/subj01/func1pt8mm/betas_fithrf_GLMdenoise_RR/betas_session01.hdf5";
+const NSDGENERAL: &str = "nsddata/ppdata/subj01/func1pt8mm/roi/nsdgeneral.nii.gz";
+
+fn prepare(nsd: &Path, work: &Path, more: &[&str]) -> Output {
+    mindreader()
+        .args(["prepare", "--config", TINY, "--nsd"])
+        .arg(nsd)
+        .arg("--work")
+        .arg(work)
+        .args(more)
+        .output()
+        .unwrap()
+}
+
+/// Names of all files below a folder.
+fn files(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return vec![] };
+    entries
+        .flatten()
+        .flat_map(|entry| {
+            if entry.path().is_dir() { files(&entry.path()) } else { vec![entry.path().display().to_string()] }
+        })
+        .collect()
+}
+
+#[test]
+fn files_that_are_missing_truncated_or_of_another_shape() {
+    let root = tempfile::tempdir().unwrap();
+    let work = root.path().join("work");
+    let nsd = copy_of_phantom(root.path());
+    let whole = fs::read(nsd.join(BETAS)).unwrap();
+
+    replace(&nsd.join(BETAS), &whole[..whole.len() / 2]);
+    assert_refused(&prepare(&nsd, &work, &[]), &["betas_session01.hdf5"]);
+    replace(&nsd.join(BETAS), b"not hdf5");
+    assert_refused(&prepare(&nsd, &work, &[]), &["betas_session01.hdf5"]);
+    fs::remove_file(nsd.join(BETAS)).unwrap();
+    assert_refused(&prepare(&nsd, &work, &[]), &["betas"]);
+    fs::write(nsd.join(BETAS), &whole).unwrap();
+
+    let roi = fs::read(nsd.join(NSDGENERAL)).unwrap();
+    replace(&nsd.join(NSDGENERAL), &roi[..roi.len() / 2]);
+    assert_refused(&prepare(&nsd, &work, &[]), &["nsdgeneral.nii.gz"]);
+    replace(&nsd.join(NSDGENERAL), &nifti_of_another_grid());
+    assert_refused(&prepare(&nsd, &work, &[]), &["nsdgeneral.nii.gz", "[3, 4, 5]"]);
+    fs::remove_file(nsd.join(NSDGENERAL)).unwrap();
+    assert_refused(&prepare(&nsd, &work, &[]), &["nsdgeneral"]);
+
+    assert_refused(&prepare(&root.path().join("nowhere"), &work, &[]), &["nowhere"]);
+    assert_eq!(files(&work), Vec::<String>::new(), "nothing half-written may stay");
+}
+
+/// A volume of 3 × 4 × 5 voxels.
+fn nifti_of_another_grid() -> Vec<u8> {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("other.nii.gz");
+    write_volume(&path, &[3, 4, 5], Frame::F64(&[1.0; 60]), 1.8, 1.0).unwrap();
+    fs::read(path).unwrap()
+}
+
+#[test]
+fn unknown_regions_and_subjects() {
+    let root = tempfile::tempdir().unwrap();
+    let work = root.path().join("work");
+    assert_refused(&prepare(phantom(), &work, &["--roi", "floc-hands"]), &["floc-hands", "floc-faces"]);
+    assert_refused(&prepare(phantom(), &work, &["--subject", "9"]), &["subject", "9"]);
+    assert_refused(&prepare(phantom(), &work, &["--subject", "2"]), &["subj02"]);
+    assert_eq!(files(&work), Vec::<String>::new());
+}
+
+#[test]
+fn outputs_that_cannot_be_written() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("file");
+    fs::write(&file, b"in the way").unwrap();
+    assert_refused(&prepare(phantom(), &file, &[]), &["file", "cannot be written"]);
+    let output = mindreader().args(["phantom", "--config", TINY, "--nsd"]).arg(root.path()).output().unwrap();
+    assert_refused(&output, &[&root.path().display().to_string()]);
+    assert_eq!(fs::read(&file).unwrap(), b"in the way");
+}
+
+#[test]
+fn commands_say_which_command_must_come_first() {
+    let root = tempfile::tempdir().unwrap();
+    for (arguments, needle) in [
+        (&["screen-captions"][..], "pretrain-clip"),
+        (&["train-mapper", "--target", "image"], "pretrain-clip"),
+        (&["finetune-gan"], "pretrain-gan"),
+        (&["reconstruct"], "train-mapper --target image"),
+        (&["microstim", "--roi", "floc-faces"], "train-mapper --target image"),
+    ] {
+        let output = mindreader()
+            .args(arguments)
+            .args(["--config", TINY, "--nsd"])
+            .arg(phantom())
+            .arg("--work")
+            .arg(root.path())
+            .output()
+            .unwrap();
+        assert_refused(&output, &[needle]);
+    }
+}
+
+#[test]
+fn images_without_captions_are_named() {
+    let root = tempfile::tempdir().unwrap();
+    let work = root.path().join("work");
+    let nsd = copy_of_phantom(root.path());
+    let annotations = nsd.join("nsddata_stimuli/stimuli/nsd/annotations");
+    for entry in fs::read_dir(&annotations).unwrap().flatten() {
+        if entry.file_name().to_string_lossy().starts_with("captions") {
+            let text = fs::read_to_string(entry.path()).unwrap();
+            let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+            json["annotations"] = serde_json::json!([]);
+            replace(&entry.path(), json.to_string().as_bytes());
+        }
+    }
+    assert!(prepare(&nsd, &work, &[]).status.success());
+    let output = mindreader()
+        .args(["pretrain-clip", "--config", TINY, "--nsd"])
+        .arg(&nsd)
+        .arg("--work")
+        .arg(&work)
+        .output()
+        .unwrap();
+    assert_refused(&output, &["caption"]);
+}

@@ -1,0 +1,8 @@
+//! The binary as users meet it: messages, exit codes, nothing half-written, interruption.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod bad_input;
+mod interrupt;
+mod phantom;
+mod usage;
