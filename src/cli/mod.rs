@@ -1,8 +1,9 @@
 //! What the user types: arguments, settings, terminal, exit codes.
 //!
-//! Parse ([`args`]), resolve ([`layers`], [`settings`]), run ([`dispatch`]), show ([`render`]).
+//! Parse ([`args`]), add up ([`layers`]), run ([`dispatch`]), show ([`render`]).
 
 pub mod args;
+pub mod dispatch;
 pub mod exit_code;
 pub mod layers;
 pub mod render;

@@ -114,7 +114,7 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
                 .into(),
             introduction: introduction(),
             facts: vec![
-                ("stimuli".into(), phantom.stimuli_in_words()),
+                ("stimuli".into(), format!("{} images, {} photographs among their sources", phantom.images, phantom.photographs)),
                 ("signal".into(), format!("{} × NSD's", number(project.config.phantom.signal))),
                 ("trials".into(), prepared.num_trials.to_string()),
                 ("images".into(), prepared.num_images.to_string()),

@@ -133,21 +133,19 @@ pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> anyhow:
         BrainDecoder::open(&networks.image_mapper, &networks.caption_mapper, &networks.generator, &device)?;
     decoder.check_input(&settings.prepared, prepared.num_voxels())?;
     let probe = CaptionProbe::open(&settings.clip, &config.probes, &device)?;
-    let chosen = choose_trials(
-        &prepared,
-        &settings.split,
-        TrialChoice::Validation,
-        Repeats::Average,
-        config.limit,
-    )?;
+    let chosen =
+        choose_trials(&prepared, &settings.split, TrialChoice::Validation, Repeats::Average, config.limit)?;
     let betas = betas_of(&prepared, &chosen)?;
 
     let action = match config.action {
         Stimulation::Excite => "excite",
         Stimulation::Silence => "silence",
     };
-    let region: String =
-        config.roi.chars().map(|c| if c.is_ascii_alphanumeric() || "-.".contains(c) { c } else { '-' }).collect();
+    let region: String = config
+        .roi
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "-.".contains(c) { c } else { '-' })
+        .collect();
     let run = RunDir::create(&settings.runs, &format!("microstim-{region}-{action}-{}", prepared.subject()))?;
     run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
     progress.start(&format!("microstim {} ({action})", config.roi), 2);

@@ -167,7 +167,8 @@ pub fn run(
             drawn.push(decoder.draw(&embeddings, &positions, &options));
         }
         for (row, trial) in trials.iter().enumerate() {
-            let truth = resize_pil(&stimuli.image(trial.nsd_id)?, side(&decoder), side(&decoder), Filter::Bicubic);
+            let truth =
+                resize_pil(&stimuli.image(trial.nsd_id)?, side(&decoder), side(&decoder), Filter::Bicubic);
             let ground_truth = format!("images/nsd{:05}-truth.png", trial.nsd_id.0);
             write_png(&run, &ground_truth, &truth)?;
             let mut grid_row = vec![truth];
@@ -223,7 +224,8 @@ pub fn betas_of(prepared: &PreparedSubject, chosen: &[ChosenTrial]) -> anyhow::R
     let betas = prepared.betas()?;
     let mut rows = Array2::zeros((chosen.len(), betas.ncols()));
     for (mut row, trial) in rows.rows_mut().into_iter().zip(chosen) {
-        let mean = betas.select(Axis(0), &trial.trials).mean_axis(Axis(0)).context("a choice without trials")?;
+        let mean =
+            betas.select(Axis(0), &trial.trials).mean_axis(Axis(0)).context("a choice without trials")?;
         row.assign(&mean);
     }
     Ok(rows)

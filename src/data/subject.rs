@@ -41,6 +41,13 @@ const GRID_1MM: [[usize; 3]; NUM_SUBJECTS] = [
 #[serde(try_from = "u32", into = "u32")]
 pub struct SubjectId(u8);
 
+/// Subject 1, the paper's.
+impl Default for SubjectId {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
 impl SubjectId {
     /// The subject with this 1-based number.
     ///

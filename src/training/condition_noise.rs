@@ -26,7 +26,12 @@ pub struct ConditionNoiseConfig {
 
 impl Default for ConditionNoiseConfig {
     fn default() -> Self {
-        Self { condition_noise: 0.1, pseudo_noise: 0.75, mixing_probability: 0.0, second_mixing_probability: 0.0 }
+        Self {
+            condition_noise: 0.1,
+            pseudo_noise: 0.75,
+            mixing_probability: 0.0,
+            second_mixing_probability: 0.0,
+        }
     }
 }
 

@@ -29,7 +29,11 @@ impl GanTraining<'_> {
             ("discriminator.condition_dim", self.discriminator.condition_dims()),
         ] {
             if found != dims {
-                return mismatch(field, format!("those of the training conditions, {dims:?}"), format!("{found:?}"));
+                return mismatch(
+                    field,
+                    format!("those of the training conditions, {dims:?}"),
+                    format!("{found:?}"),
+                );
             }
         }
         if config.loss.needs_clip() {

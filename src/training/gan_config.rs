@@ -168,10 +168,7 @@ impl GanTrainConfig {
             ("condition_noise.condition_noise", self.condition_noise.condition_noise),
             ("condition_noise.pseudo_noise", self.condition_noise.pseudo_noise),
             ("condition_noise.mixing_probability", self.condition_noise.mixing_probability),
-            (
-                "condition_noise.second_mixing_probability",
-                self.condition_noise.second_mixing_probability,
-            ),
+            ("condition_noise.second_mixing_probability", self.condition_noise.second_mixing_probability),
             ("path_length.decay", self.path_length.decay),
             ("crop.smallest_share", self.crop.smallest_share),
         ] {

@@ -87,10 +87,7 @@ pub fn generator_loss<B: Backend>(view: &GeneratorView<'_, B>, config: &GanLossC
         clip.zip(view.real_clip_embedding.as_ref())
             .and_then(|pair| config.term(config.clip_image_weight, std::iter::once(pair))),
         config.term(config.semantic_condition_weight, embeddings.iter().zip(heads)),
-        config.term(
-            config.semantic_image_weight,
-            view.real_semantic_embeddings.iter().zip(embeddings),
-        ),
+        config.term(config.semantic_image_weight, view.real_semantic_embeddings.iter().zip(embeddings)),
     ];
     terms.into_iter().flatten().fold(loss, |loss, term| loss + term.unsqueeze())
 }
@@ -120,10 +117,7 @@ mod tests {
     use crate::tensor_ops::backend::{Base, cpu};
 
     fn output(score: f32, embeddings: Vec<Tensor<Base, 2>>) -> DiscriminatorOutput<Base> {
-        DiscriminatorOutput {
-            score: Tensor::full([2, 1], score, &cpu()),
-            semantic_embeddings: embeddings,
-        }
+        DiscriminatorOutput { score: Tensor::full([2, 1], score, &cpu()), semantic_embeddings: embeddings }
     }
 
     fn mean(loss: Tensor<Base, 2>) -> f32 {

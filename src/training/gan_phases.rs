@@ -11,9 +11,7 @@ use rand::rngs::ChaCha12Rng;
 use super::condition_noise::perturb_condition;
 use super::gan_config::{GanTrainConfig, LatentSource};
 use super::gan_dataset::GanBatch;
-use super::gan_loss::{
-    GeneratorView, discriminator_fake_loss, discriminator_real_loss, generator_loss,
-};
+use super::gan_loss::{GeneratorView, discriminator_fake_loss, discriminator_real_loss, generator_loss};
 use super::image_view::{ImageEncoder, random_view};
 use super::regularizers::path_length::{path_length_penalty, path_lengths};
 use super::regularizers::r1::r1_penalty;
@@ -181,12 +179,7 @@ impl PhaseContext<'_> {
         (ws, w.inner())
     }
 
-    fn generator_main(
-        &self,
-        batch: &GanBatch,
-        condition: &Condition<Base>,
-        draws: &Draws,
-    ) -> RoundResult {
+    fn generator_main(&self, batch: &GanBatch, condition: &Condition<Base>, draws: &Draws) -> RoundResult {
         let count = batch.len();
         let (ws, w) = self.style_codes(count, draws);
         let tracked = lift(condition);
@@ -213,18 +206,14 @@ impl PhaseContext<'_> {
             real_semantic_embeddings,
         };
         let loss = generator_loss(&view, loss_config).mean();
-        let mut stats = score_stats(fake.score.clone().inner(), "score_fake_in_generator", "sign_fake_in_generator");
+        let mut stats =
+            score_stats(fake.score.clone().inner(), "score_fake_in_generator", "sign_fake_in_generator");
         stats.push(("generator_loss", number(loss.clone().inner())));
         let gradients = GradientsParams::from_grads(loss.backward(), self.generator);
         RoundResult { gradients, stats, w: Some(w), path_length_mean: None }
     }
 
-    fn path_length(
-        &self,
-        batch: &GanBatch,
-        condition: &Condition<Base>,
-        draws: &Draws,
-    ) -> RoundResult {
+    fn path_length(&self, batch: &GanBatch, condition: &Condition<Base>, draws: &Draws) -> RoundResult {
         let config = &self.config.path_length;
         let count = (batch.len() / config.batch_shrink).max(1);
         let (ws, w) = self.style_codes(count, draws);

@@ -14,9 +14,7 @@ use super::gan_dataset::{GanDataset, GanDatasetError, SampleOrder};
 use super::gan_state::{Counters, GanState};
 use super::image_view::ImageEncoder;
 use super::running_stats::RunningStats;
-use crate::models::stylegan2::{
-    ConfigError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig,
-};
+use crate::models::stylegan2::{ConfigError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
 use crate::run::progress::Progress;
@@ -44,7 +42,9 @@ pub enum GanTrainError {
     #[error(transparent)]
     Data(#[from] GanDatasetError),
     /// The gradients hold no numbers any more.
-    #[error("gradients were not finite in {phases} phases in a row, up to step {step}; a lower `learning_rate` may help")]
+    #[error(
+        "gradients were not finite in {phases} phases in a row, up to step {step}; a lower `learning_rate` may help"
+    )]
     Diverged {
         /// Steps taken.
         step: u64,

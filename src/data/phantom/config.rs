@@ -74,8 +74,7 @@ impl Default for PhantomConfig {
     fn default() -> Self {
         Self {
             size: PhantomSize::default(),
-            // The number is in range: the smallest one there is.
-            subject: SubjectId::all().next().unwrap_or_else(|| unreachable!("NSD has eight subjects")),
+            subject: SubjectId::default(),
             sessions: None,
             source: StimulusSource::default(),
             photographs: None,

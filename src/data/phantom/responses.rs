@@ -81,6 +81,11 @@ impl<'a> SessionSimulator<'a> {
         Self { config, anatomy, brain, tuned: tuned.iter().map(|voxel| (voxel.flat_index, voxel)).collect() }
     }
 
+    /// Flat indices of the brain voxels, ascending.
+    pub fn voxels(&self) -> &[usize] {
+        &self.brain
+    }
+
     /// Betas of one session; `trials` are its 750, `place` gives the row of an image in the feature table.
     pub fn simulate(
         &self,

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::config::{PhantomConfig, StimulusSource};
 use super::photographs::{Photograph, SquareCrop, read_album};
 use super::scenes::Scene;
-use super::scenes::annotation::CropShares;
+use super::scenes::annotation::{CropShares, SceneInstance, SceneStuff};
 use crate::data::error::DataError;
 use crate::data::trial::NsdId;
 use crate::tensor_ops::random::keyed_rng;
@@ -67,6 +67,12 @@ pub fn scene_split(nsd_id: NsdId) -> &'static str {
     if nsd_id.0 % VALIDATION_EVERY == 0 { "val2017" } else { "train2017" }
 }
 
+/// Shares that NSD's crop of a scene cuts off at the top, bottom, left and right.
+pub fn crop_of_scene(scene: &Scene) -> [f64; 4] {
+    let (left, top) = scene.crop_origin;
+    fractions(scene.size, SquareCrop { left, top, side: scene.size.0.min(scene.size.1) })
+}
+
 impl StimulusSet {
     /// Decides what each of the images (distinct, any order) is.
     ///
@@ -101,13 +107,11 @@ impl StimulusSet {
         }
         stimuli.extend(scenes.iter().map(|&nsd_id| {
             let scene = Scene::draw(config.seed, u64::from(nsd_id.0));
-            let (left, top) = scene.crop_origin;
-            let crop = SquareCrop { left, top, side: scene.size.0.min(scene.size.1) };
             Stimulus {
                 nsd_id,
                 coco_id: scene_coco_id(nsd_id),
                 coco_split: scene_split(nsd_id).to_string(),
-                crop: fractions(scene.size, crop),
+                crop: crop_of_scene(&scene),
                 origin: Origin::Scene,
             }
         }));
@@ -137,8 +141,8 @@ impl StimulusSet {
     /// [`DataError::Unreadable`] for a photograph, and whatever `keep` returns.
     pub fn render_all<M: Send>(
         &self,
-        measure: impl Fn(&image::RgbImage, &CropShares) -> M + Sync,
-        mut keep: impl FnMut(usize, &image::RgbImage, M) -> Result<(), DataError>,
+        measure: impl Fn(&RenderedStimulus) -> M + Sync,
+        mut keep: impl FnMut(RenderedStimulus, M) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         const PICTURES_AT_ONCE: usize = 32;
         // Crops of one photograph side by side, so that it is decoded once per group.
@@ -154,22 +158,20 @@ impl StimulusSet {
                     _ => false,
                 })
                 .collect();
-            let rendered: Vec<_> = jobs.into_par_iter().map(|job| self.render(job)).collect();
-            let mut pictures = Vec::with_capacity(group.len());
-            for result in rendered {
-                pictures.extend(result?);
-            }
-            let measures: Vec<M> =
-                pictures.par_iter().map(|(_, picture, shares)| measure(picture, shares)).collect();
-            for ((index, picture, _), measured) in pictures.iter().zip(measures) {
-                keep(*index, picture, measured)?;
+            let rendered: Vec<Result<Vec<RenderedStimulus>, DataError>> =
+                jobs.into_par_iter().map(|job| self.render(job)).collect();
+            let rendered: Vec<Vec<RenderedStimulus>> = rendered.into_iter().collect::<Result<_, _>>()?;
+            let rendered: Vec<RenderedStimulus> = rendered.into_iter().flatten().collect();
+            let measures: Vec<M> = rendered.par_iter().map(&measure).collect();
+            for (stimulus, measured) in rendered.into_iter().zip(measures) {
+                keep(stimulus, measured)?;
             }
         }
         Ok(())
     }
 
-    /// The pictures of one scene, or of several crops of one photograph.
-    fn render(&self, job: &[usize]) -> Result<Vec<(usize, image::RgbImage, CropShares)>, DataError> {
+    /// One scene, or several crops of one photograph.
+    fn render(&self, job: &[usize]) -> Result<Vec<RenderedStimulus>, DataError> {
         let mut decoded: Option<image::RgbImage> = None;
         job.iter()
             .map(|&index| {
@@ -177,8 +179,15 @@ impl StimulusSet {
                 match stimulus.origin {
                     Origin::Scene => {
                         let scene = self.scene(stimulus);
-                        let shares = scene.crop_shares(&scene.regions());
-                        Ok((index, scene.render_crop(STIMULUS_SIZE), shares))
+                        let regions = scene.regions();
+                        let (instances, stuff) = scene.annotations(&regions);
+                        Ok(RenderedStimulus {
+                            index,
+                            picture: scene.render_crop(STIMULUS_SIZE),
+                            shares: scene.crop_shares(&regions),
+                            instances,
+                            stuff,
+                        })
                     }
                     Origin::Photograph { index: place, crop } => {
                         let photograph = &self.album[place];
@@ -194,13 +203,35 @@ impl StimulusSet {
                             STIMULUS_SIZE,
                             image::imageops::FilterType::CatmullRom,
                         );
+                        let shares = photograph.crop_shares(crop);
                         decoded = Some(whole);
-                        Ok((index, picture, photograph.crop_shares(crop)))
+                        Ok(RenderedStimulus {
+                            index,
+                            picture,
+                            shares,
+                            instances: Vec::new(),
+                            stuff: Vec::new(),
+                        })
                     }
                 }
             })
             .collect()
     }
+}
+
+/// One image as pixels, with what it shows.
+#[derive(Clone, Debug)]
+pub struct RenderedStimulus {
+    /// Place in [`StimulusSet::stimuli`].
+    pub index: usize,
+    /// 425 × 425.
+    pub picture: image::RgbImage,
+    /// What the crop holds.
+    pub shares: CropShares,
+    /// Things of the whole picture; empty for photographs, which bring their own annotations.
+    pub instances: Vec<SceneInstance>,
+    /// Stuff of the whole picture; empty for photographs.
+    pub stuff: Vec<SceneStuff>,
 }
 
 /// Shares cut off at the top, bottom, left and right of a picture.
@@ -234,22 +265,23 @@ mod tests {
         let mut seen = Vec::new();
         let mut pictures = std::collections::BTreeMap::new();
         set.render_all(
-            |_, shares| shares.things.len(),
-            |index, picture, things| {
-                seen.push((index, things));
-                pictures.insert(set.stimuli[index].nsd_id, picture.clone());
+            |stimulus| stimulus.shares.things.len(),
+            |stimulus, things| {
+                assert_eq!(stimulus.instances.is_empty(), things == 0);
+                seen.push(stimulus.index);
+                pictures.insert(set.stimuli[stimulus.index].nsd_id, stimulus.picture);
                 Ok(())
             },
         )
         .unwrap();
-        assert_eq!(seen.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert_eq!(seen, [0, 1, 2, 3]);
         assert_eq!(set.stimuli[1].coco_split, "val2017");
         let alone = StimulusSet::plan(&config, &[NsdId(51)]).unwrap();
         alone
             .render_all(
-                |_, _| (),
-                |_, picture, ()| {
-                    assert_eq!(picture.as_raw(), pictures[&NsdId(51)].as_raw());
+                |_| (),
+                |stimulus, ()| {
+                    assert_eq!(stimulus.picture.as_raw(), pictures[&NsdId(51)].as_raw());
                     Ok(())
                 },
             )

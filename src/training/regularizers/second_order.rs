@@ -38,9 +38,7 @@ pub fn gradient<const O: usize, const D: usize>(
     input: &Tensor<Diff2, D>,
 ) -> Tensor<Diff, D> {
     let gradients = output.sum().backward();
-    input
-        .grad(&gradients)
-        .unwrap_or_else(|| Tensor::zeros(input.shape(), &input.device()))
+    input.grad(&gradients).unwrap_or_else(|| Tensor::zeros(input.shape(), &input.device()))
 }
 
 #[cfg(test)]

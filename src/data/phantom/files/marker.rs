@@ -1,0 +1,191 @@
+//! `phantom.json`: says that a folder is a phantom and how it was made; and the folder's all-or-nothing birth.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+
+use super::super::config::PhantomConfig;
+use crate::data::error::DataError;
+use crate::data::formats::atomic;
+
+/// Name of the marker in the root of a phantom.
+pub const MARKER: &str = "phantom.json";
+/// What a marker says it is.
+const FORMAT: &str = "mindreader phantom";
+
+/// Content of the marker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Marker {
+    /// Always the same text.
+    pub format: String,
+    /// Version of the program that wrote it.
+    pub version: String,
+    /// Everything it was made from.
+    pub config: PhantomConfig,
+}
+
+impl Marker {
+    /// For a phantom made now.
+    pub fn new(config: PhantomConfig) -> Self {
+        Self { format: FORMAT.to_string(), version: env!("CARGO_PKG_VERSION").to_string(), config }
+    }
+
+    /// Reads the marker of a phantom.
+    ///
+    /// # Errors
+    /// [`DataError::Missing`] where the folder is no phantom; [`DataError::Unreadable`] or [`DataError::Invalid`].
+    pub fn read(root: &Path) -> Result<Self, DataError> {
+        let path = root.join(MARKER);
+        let text = fs::read_to_string(&path)
+            .map_err(|error| DataError::from_io(&path, "telling a phantom from real data", &error))?;
+        let marker: Self =
+            serde_json::from_str(&text).map_err(|error| DataError::unreadable(&path, error))?;
+        if marker.format != FORMAT {
+            return Err(DataError::invalid(&path, "format", FORMAT, marker.format));
+        }
+        Ok(marker)
+    }
+
+    fn write(&self, root: &Path) -> Result<(), DataError> {
+        let path = root.join(MARKER);
+        let text = serde_json::to_string_pretty(self).map_err(|error| DataError::unwritable(&path, error))?;
+        atomic::write_file(&path, |out| writeln!(out, "{text}"))
+    }
+}
+
+/// What to do with a phantom that is already there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// Leave it and fail.
+    Keep,
+    /// Put the new one in its place once that is complete.
+    Replace,
+}
+
+/// A folder under a temporary name beside its target.
+pub struct PendingTree {
+    temporary: TempDir,
+    target: PathBuf,
+}
+
+impl PendingTree {
+    /// Checks that the target may be written and starts the temporary folder.
+    ///
+    /// # Errors
+    /// [`DataError::Unwritable`] when the target is a file, a folder with anything but a phantom, or a phantom
+    /// that is to be kept.
+    pub fn create(target: &Path, existing: Existing) -> Result<Self, DataError> {
+        let unwritable = |error: std::io::Error| DataError::unwritable(target, error);
+        if target.exists() && !target.is_dir() {
+            return Err(DataError::unwritable(target, "it is a file"));
+        }
+        if target.is_dir() && fs::read_dir(target).map_err(unwritable)?.next().is_some() {
+            if Marker::read(target).is_err() {
+                let reason =
+                    format!("the folder is neither empty nor a phantom (it has no valid `{MARKER}`)");
+                return Err(DataError::unwritable(target, reason));
+            }
+            if existing == Existing::Keep {
+                return Err(DataError::unwritable(
+                    target,
+                    "there is a phantom already; `overwrite` replaces it",
+                ));
+            }
+        }
+        let parent = match target.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        fs::create_dir_all(parent).map_err(unwritable)?;
+        let temporary =
+            tempfile::Builder::new().prefix(".partial-").tempdir_in(parent).map_err(unwritable)?;
+        Ok(Self { temporary, target: target.to_path_buf() })
+    }
+
+    /// Where to write.
+    pub fn path(&self) -> &Path {
+        self.temporary.path()
+    }
+
+    /// Writes the marker and moves the folder to its target; an older phantom goes only when the new one is there.
+    ///
+    /// # Errors
+    /// [`DataError::Unwritable`].
+    pub fn commit(self, marker: &Marker) -> Result<(), DataError> {
+        let Self { temporary, target } = self;
+        marker.write(temporary.path())?;
+        let unwritable = |error: std::io::Error| DataError::unwritable(&target, error);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // Temporary folders are private; a phantom is an ordinary folder.
+            fs::set_permissions(temporary.path(), fs::Permissions::from_mode(0o755)).map_err(unwritable)?;
+        }
+        let old = if target.exists() {
+            let parent = temporary.path().parent().unwrap_or(Path::new("."));
+            let aside =
+                tempfile::Builder::new().prefix(".replaced-").tempdir_in(parent).map_err(unwritable)?;
+            fs::rename(&target, aside.path().join("phantom")).map_err(unwritable)?;
+            Some(aside)
+        } else {
+            None
+        };
+        let written = temporary.keep();
+        if let Err(error) = fs::rename(&written, &target) {
+            // Bring the old one back and leave nothing half written behind.
+            if let Some(old) = &old {
+                fs::rename(old.path().join("phantom"), &target).map_err(unwritable)?;
+            }
+            fs::remove_dir_all(&written).map_err(unwritable)?;
+            return Err(unwritable(error));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_phantoms_are_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("nsd");
+        fs::create_dir(&target).unwrap();
+        fs::write(target.join("precious.txt"), "x").unwrap();
+        for existing in [Existing::Keep, Existing::Replace] {
+            let error = PendingTree::create(&target, existing).err().unwrap().to_string();
+            assert!(error.contains("neither empty nor a phantom"), "{error}");
+        }
+        assert!(target.join("precious.txt").is_file());
+
+        fs::remove_file(target.join("precious.txt")).unwrap();
+        let marker = Marker::new(PhantomConfig::default());
+        let first = PendingTree::create(&target, Existing::Keep).unwrap();
+        fs::write(first.path().join("one"), "1").unwrap();
+        first.commit(&marker).unwrap();
+        assert_eq!(Marker::read(&target).unwrap(), marker);
+        assert!(PendingTree::create(&target, Existing::Keep).is_err());
+
+        let second = PendingTree::create(&target, Existing::Replace).unwrap();
+        fs::write(second.path().join("two"), "2").unwrap();
+        assert!(target.join("one").is_file(), "the old phantom stays until the new one is complete");
+        second.commit(&marker).unwrap();
+        assert!(target.join("two").is_file() && !target.join("one").exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn an_abandoned_tree_vanishes_and_files_are_no_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(PendingTree::create(&folder.path().join("nsd"), Existing::Keep).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let file = folder.path().join("file");
+        fs::write(&file, "x").unwrap();
+        assert!(PendingTree::create(&file, Existing::Replace).is_err());
+        assert!(PendingTree::create(&file.join("below"), Existing::Keep).is_err());
+    }
+}

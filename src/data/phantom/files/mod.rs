@@ -1,0 +1,10 @@
+//! Writers: each turns one part of a phantom into files of NSD's layout.
+
+pub mod annotations;
+pub mod behaviour;
+pub mod experiment;
+pub mod marker;
+pub mod sessions;
+pub mod stimuli;
+pub mod truth;
+pub mod volumes;

@@ -1,0 +1,61 @@
+//! Label volumes, label tables, and the maps beside the betas.
+
+use super::super::anatomy::{Anatomy, Hemisphere};
+use super::super::atlas::{self, ROI_TABLES};
+use crate::data::error::DataError;
+use crate::data::formats::atomic;
+use crate::data::formats::nifti::{Frame, write_volume};
+use crate::data::nsd::tree::{Hemisphere as FileHemisphere, NsdTree};
+use crate::data::subject::{Resolution, SubjectId};
+
+/// The resolution that a phantom is written in.
+pub const RESOLUTION: Resolution = Resolution::Func1pt8mm;
+/// Header of volumes that were saved without a repetition time.
+const NO_REPETITION_TIME: f64 = 1.0;
+
+/// Writes every region file in three variants (both hemispheres, left, right), their label tables, and the
+/// brain mask.
+///
+/// # Errors
+/// [`DataError::Unwritable`].
+pub fn write_anatomy(tree: &NsdTree, subject: SubjectId, anatomy: &Anatomy) -> Result<(), DataError> {
+    for table in &ROI_TABLES {
+        let mut both = vec![-1.0_f64; anatomy.brain.len()];
+        let mut sides = [both.clone(), both.clone()];
+        for voxel in &anatomy.cortex {
+            let label = f64::from(atlas::label(table.name, voxel));
+            both[voxel.flat_index] = label;
+            let side = usize::from(voxel.hemisphere == Hemisphere::Right);
+            sides[side][voxel.flat_index] = label;
+        }
+        let [left, right] = &sides;
+        for (hemisphere, values) in
+            [(None, &both), (Some(FileHemisphere::Left), left), (Some(FileHemisphere::Right), right)]
+        {
+            let path = tree.roi(subject, RESOLUTION, table.name, hemisphere);
+            let size = RESOLUTION.voxel_size_mm();
+            write_volume(&path, &anatomy.grid, Frame::F64(values), size, NO_REPETITION_TIME)?;
+        }
+        let mut text = "0 Unknown\n".to_string();
+        for (index, name) in table.labels.iter().enumerate() {
+            text.push_str(&format!("{} {name}\n", index + 1));
+        }
+        let [of_subject, of_fsaverage, _] = tree.label_tables(subject, table.name);
+        // NSD keeps drawn regions with the subject only, atlas regions also with fsaverage.
+        let paths =
+            [Some(of_subject), matches!(table.name, "nsdgeneral" | "streams").then_some(of_fsaverage)];
+        for path in paths.into_iter().flatten() {
+            atomic::write_file(&path, |out| std::io::Write::write_all(out, text.as_bytes()))?;
+        }
+    }
+    let mask: Vec<i16> = anatomy.brain.iter().map(|inside| i16::from(*inside)).collect();
+    write_map(&tree.brainmask(subject, RESOLUTION), anatomy.grid, Frame::I16(&mask))
+}
+
+/// Writes a three-dimensional map with the header of NSD's functional maps.
+///
+/// # Errors
+/// [`DataError::Unwritable`].
+pub fn write_map(path: &std::path::Path, grid: [usize; 3], values: Frame<'_>) -> Result<(), DataError> {
+    write_volume(path, &grid, values, RESOLUTION.voxel_size_mm(), RESOLUTION.repetition_time_secs())
+}
