@@ -40,7 +40,9 @@ fn write_stimuli(path: &Path) {
             let half = if x < IMAGE_SIDE as u32 / 2 { 0 } else { 3 };
             Rgb([0, 1, 2].map(|channel| (colour[half + channel] * 255.0) as u8))
         });
-        brick.write_block(&[number..number + 1, 0..IMAGE_SIDE, 0..IMAGE_SIDE, 0..3], picture.as_raw()).unwrap();
+        brick
+            .write_block(&[number..number + 1, 0..IMAGE_SIDE, 0..IMAGE_SIDE, 0..3], picture.as_raw())
+            .unwrap();
     }
     drop(brick);
     writer.finish().unwrap();
@@ -76,7 +78,8 @@ fn write_prepared(path: &Path) {
     let mut rng = keyed_rng(2, "brain", 0);
     let mut draw = |rows, columns| Array2::from_shape_fn((rows, columns), |_| rng.random::<f32>() - 0.5);
     let code = draw(6, VOXELS);
-    let seen = Array2::from_shape_fn((TRIALS, 6), |(trial, channel)| colours()[[trial % IMAGES, channel]] - 0.5);
+    let seen =
+        Array2::from_shape_fn((TRIALS, 6), |(trial, channel)| colours()[[trial % IMAGES, channel]] - 0.5);
     let betas = seen.dot(&code) * 4.0 + draw(TRIALS, VOXELS) * 0.3;
     let mut writer = PreparedWriter::create(path, &provenance, &trials, &voxels).unwrap();
     writer.append(&betas).unwrap();
@@ -104,8 +107,11 @@ fn write_captions(path: &Path) {
     let sentences = |image: usize| -> Vec<String> {
         let word = |value: f32| ["dark", "dim", "grey", "light", "bright"][(value * 4.99) as usize];
         let colours = colours();
-        let describe = |half: usize| format!("{} and {}", word(colours[[image, half]]), word(colours[[image, half + 1]]));
-        vec![format!("left is {}", describe(0)), format!("right is {}", describe(3))][..1 + image % 2].to_vec()
+        let describe = |half: usize| {
+            format!("{} and {}", word(colours[[image, half]]), word(colours[[image, half + 1]]))
+        };
+        vec![format!("left is {}", describe(0)), format!("right is {}", describe(3))][..1 + image % 2]
+            .to_vec()
     };
     let captions: std::collections::BTreeMap<usize, Vec<String>> =
         (0..IMAGES).map(|image| (image, sentences(image))).collect();
@@ -115,12 +121,12 @@ fn write_captions(path: &Path) {
 fn settings(root: &Path) -> TrainMapperSettings {
     let phase = |loss, epochs, batch| MapperPhase { loss, epochs, batch };
     let mut mapper = TrainMapperConfig {
-        network: MapperSizes { hidden: 8, fc: 8, num_blocks: 1, ..MapperSizes::default() },
+        network: MapperSizes { hidden: 16, fc: 16, num_blocks: 1, ..MapperSizes::default() },
         ..TrainMapperConfig::default()
     };
-    mapper.train.phase1 = phase(MapperLoss::MseCos, 15, 16);
-    mapper.train.phase2 = phase(MapperLoss::MseCosContrastive, 15, 32);
-    mapper.train.optimiser.learning_rate = 5e-3;
+    mapper.train.phase1 = phase(MapperLoss::MseCos, 30, 16);
+    mapper.train.phase2 = phase(MapperLoss::MseCosContrastive, 40, 32);
+    mapper.train.optimiser.learning_rate = 1e-2;
     TrainMapperSettings {
         target: MapperTarget::Image,
         prepared: root.join("subj02.h5"),
@@ -132,7 +138,7 @@ fn settings(root: &Path) -> TrainMapperSettings {
         resume: None,
         device: DeviceChoice::Cpu,
         betas: BetasControl::Measured,
-        split: SplitConfig::default(),
+        split: SplitConfig { train_fraction: 0.7, ..SplitConfig::default() },
         mapper,
     }
 }
@@ -151,8 +157,9 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
     let settings = settings(folder.path());
     let summary = run(&settings, &mut Silent).unwrap();
     assert!(summary.run_dir.ends_with("00000-train-mapper-image-subj02"));
-    assert_eq!((summary.num_train_trials, summary.num_validation_trials), (102, 18));
+    assert_eq!((summary.num_train_trials, summary.num_validation_trials), (84, 36));
     assert_eq!(summary.retrieval.chance_first_batch, 2.0);
+    // Over seeds 14 to 24 of 36 forward; the control's mean over 12 seeds and all epochs was 1.9 and 2.2.
     for count in [summary.retrieval.forward, summary.retrieval.backward] {
         assert!(count.over_batches.low > 2.0, "{summary:?}");
     }
