@@ -31,13 +31,8 @@ impl Default for ConditionNoiseConfig {
         Self {
             condition_noise: 0.1,
             pseudo_noise: 0.75,
-<<<<<<< HEAD
             mixing_probability: None,
             second_mixing_probability: None,
-=======
-            mixing_probability: 0.0,
-            second_mixing_probability: 0.0,
->>>>>>> h-data
         }
     }
 }

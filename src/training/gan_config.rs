@@ -168,16 +168,11 @@ impl GanTrainConfig {
             ("style_mixing_probability", self.style_mixing_probability),
             ("condition_noise.condition_noise", self.condition_noise.condition_noise),
             ("condition_noise.pseudo_noise", self.condition_noise.pseudo_noise),
-<<<<<<< HEAD
             ("condition_noise.mixing_probability", self.condition_noise.mixing_probability.unwrap_or(0.0)),
             (
                 "condition_noise.second_mixing_probability",
                 self.condition_noise.second_mixing_probability.unwrap_or(0.0),
             ),
-=======
-            ("condition_noise.mixing_probability", self.condition_noise.mixing_probability),
-            ("condition_noise.second_mixing_probability", self.condition_noise.second_mixing_probability),
->>>>>>> h-data
             ("path_length.decay", self.path_length.decay),
             ("crop.smallest_share", self.crop.smallest_share),
         ] {
