@@ -5,14 +5,12 @@ use std::path::Path;
 use image::RgbImage;
 use ndarray::Array2;
 
-use crate::data::error::DataError;
 use crate::data::image::resize::{Filter, resize_pil};
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::targets::{DEFAULT_THRESHOLD, clamp_and_unit};
 use crate::data::trial::NsdId;
-use crate::models::clip::tokenizer::LongText;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
-use crate::pipelines::feature_cache::{FeatureError, file_identity};
+use crate::pipelines::stimulus_embeddings::embed_stimuli;
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
 use crate::training::gan_dataset::ImageSet;
@@ -48,19 +46,7 @@ pub(super) fn image_set(
     }
     progress.finish("");
 
-    let ids: Vec<u64> = images.iter().map(|image| u64::from(image.0)).collect();
-    let mut load = |id: u64| {
-        let id = u32::try_from(id)
-            .map_err(|_| DataError::invalid(stimuli_path, "image", "a 32-bit number", id))?;
-        stimuli.image(NsdId(id))
-    };
-    progress.start("CLIP embeddings of the images", ids.len() as u64);
-    let source = file_identity(stimuli_path)?;
-    let embeddings = clip
-        .encoder(LongText::Error, device)
-        .embed_images(cache, &source, &ids, &mut load, &mut |done, _| progress.advance(done, ""))
-        .map_err(cause)?;
-    progress.finish("");
+    let embeddings = embed_stimuli(clip, stimuli_path, images, cache, device, progress)?;
     Ok(ImageSet { resolution, pixels_u8, embeddings: clamped_units(embeddings) })
 }
 
@@ -72,13 +58,4 @@ pub(super) fn clamped_units(mut embeddings: Array2<f32>) -> Array2<f32> {
         row.iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
     }
     embeddings
-}
-
-/// The cause itself, so that a caller can see of what kind it is.
-pub(super) fn cause<E: std::error::Error + Send + Sync + 'static>(error: FeatureError<E>) -> anyhow::Error {
-    match error {
-        FeatureError::Image(error) => error.into(),
-        FeatureError::Text(error) => error.into(),
-        FeatureError::Cache(error) => error.into(),
-    }
 }

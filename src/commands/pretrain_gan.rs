@@ -3,18 +3,15 @@
 //! Specification: gan-training.md 10. Only images of training trials are used. Writes `config.toml`, `metrics.jsonl`,
 //! `samples/*.png`, `generator.safetensors` (averaged), `discriminator.safetensors`, `checkpoint.mpk`.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::gan_grid::{NUM_SAMPLES, SampleSheet, evenly_spread};
-use super::gan_images::{cause, clamped_units, image_set};
-use crate::data::error::DataError;
+use super::gan_images::{clamped_units, image_set};
+use crate::data::coco::vetted_captions::VettedCaptions;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
@@ -24,6 +21,7 @@ use crate::models::stylegan2::{ConditionHeads, GanSizes};
 use crate::pipelines::captioned_stimuli::distinct_images;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::picture::pictures;
+use crate::pipelines::stimulus_embeddings::embed_sentences;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::interrupt;
 use crate::run::progress::Progress;
@@ -195,26 +193,16 @@ fn captioned_samples(
     device: &Device,
     progress: &mut dyn Progress,
 ) -> anyhow::Result<SampleSet> {
-    let vetted = read_vetted(&settings.captions)?;
+    let vetted = VettedCaptions::read(&settings.captions)?;
     let (mut image_of_sample, mut captions) = (vec![], vec![]);
     for (index, image) in images.iter().enumerate() {
-        let of_image = vetted.get(image).map_or(&[][..], Vec::as_slice);
-        if of_image.is_empty() {
-            let field = format!("captions of image {}", image.0);
-            let error = DataError::invalid(&settings.captions, field, "at least one caption", 0);
-            return Err(error.into());
-        }
-        for caption in of_image {
+        for caption in vetted.of(*image)? {
             image_of_sample.push(index);
             captions.push(caption.as_str());
         }
     }
-    progress.start("CLIP embeddings of the captions", captions.len() as u64);
-    let embeddings = clip
-        .encoder(LongText::Error, device)
-        .embed_captions(&settings.cache, &captions, &mut |done, _| progress.advance(done, ""))
-        .map_err(cause)?;
-    progress.finish("");
+    let embeddings =
+        embed_sentences(clip, &captions, LongText::Error, &settings.cache, device, progress)?;
     Ok(SampleSet {
         image_condition: image_embeddings.select(Axis(0), &image_of_sample),
         image_of_sample,
@@ -222,12 +210,3 @@ fn captioned_samples(
     })
 }
 
-fn read_vetted(path: &Path) -> Result<BTreeMap<NsdId, Vec<String>>, DataError> {
-    let needed = "the captions of the images; `mindreader screen-captions` writes it";
-    let file = File::open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => DataError::missing(path, needed),
-        _ => DataError::unreadable(path, error),
-    })?;
-    serde_json::from_reader(BufReader::new(file))
-        .map_err(|error| DataError::unreadable(path, format!("as captions by image number: {error}")))
-}

@@ -9,14 +9,13 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
-use crate::data::trial::NsdId;
+
 use crate::models::clip::tokenizer::LongText;
 use crate::pipelines::caption_screen::{ScreenConfig, screen_captions};
 use crate::pipelines::captioned_stimuli::{CaptionedStimuli, distinct_images};
 use crate::pipelines::clip_snapshot::ClipSnapshot;
-use crate::pipelines::feature_cache::file_identity;
+use crate::pipelines::stimulus_embeddings::{embed_sentences, embed_stimuli};
 use crate::run::device::{self, DeviceChoice};
 use crate::run::progress::Progress;
 use crate::run::run_dir::write_atomic;
@@ -100,29 +99,14 @@ pub fn run(
     // Every complaint about captions comes before the first embedding.
     let captions = images.iter().map(|image| stimuli.captions(*image)).collect::<Result<Vec<_>, _>>()?;
     let clip = ClipSnapshot::open(&settings.clip, &device)?;
-    let encoder = clip.encoder(config.long_captions, &device);
     let logit_scale = clip.logit_scale();
 
     let sentences: Vec<&str> =
         captions.iter().flat_map(|of_image| of_image.iter().map(String::as_str)).collect();
-    progress.start("embedding captions", sentences.len() as u64);
-    let text_embeddings = encoder
-        .embed_captions(&settings.cache, &sentences, &mut |done, _| progress.advance(done, ""))
-        .context("captions of the subject's images")?;
-    progress.finish("");
-    let ids: Vec<u64> = images.iter().map(|image| u64::from(image.0)).collect();
-    let source = file_identity(stimuli.stimuli_path())?;
-    let mut load = |id: u64| -> Result<_, DataError> {
-        let number = u32::try_from(id)
-            .map_err(|_| DataError::invalid(stimuli.stimuli_path(), "image", "a 32-bit number", id))?;
-        stimuli.image(NsdId(number))
-    };
-    progress.start("embedding images", ids.len() as u64);
+    let text_embeddings =
+        embed_sentences(&clip, &sentences, config.long_captions, &settings.cache, &device, progress)?;
     let image_embeddings =
-        encoder.embed_images(&settings.cache, &source, &ids, &mut load, &mut |done, _| {
-            progress.advance(done, "");
-        })?;
-    progress.finish("");
+        embed_stimuli(&clip, stimuli.stimuli_path(), &images, &settings.cache, &device, progress)?;
 
     let mut judged: BTreeMap<u32, Vec<JudgedCaption>> = BTreeMap::new();
     let mut start = 0;

@@ -8,3 +8,4 @@ pub mod clip_snapshot;
 pub mod feature_cache;
 pub mod picture;
 pub mod stimulation;
+pub mod stimulus_embeddings;

@@ -57,7 +57,8 @@ pub fn save_snapshot<B: Backend, M: Module<B>>(
     let config = serde_json::to_value(config).map_err(|error| unwritable(error.to_string()))?;
     let header = Header { kind: kind.into(), config, provenance: provenance.clone() };
     let header = serde_json::to_string(&header).map_err(|error| unwritable(error.to_string()))?;
-    let mut store = SafetensorsStore::from_bytes(None).metadata(METADATA_KEY, header);
+    // One entry only: several would be written in random order, and equal networks would differ in their hash.
+    let mut store = SafetensorsStore::from_bytes(None).clear_metadata().metadata(METADATA_KEY, header);
     module.save_into(&mut store).map_err(|error| unwritable(error.to_string()))?;
     let bytes = store.get_bytes().map_err(|error| unwritable(error.to_string()))?;
     write_atomic(path, &bytes)

@@ -5,3 +5,4 @@
 pub mod captions;
 pub mod categories;
 pub mod objects;
+pub mod vetted_captions;
