@@ -18,15 +18,24 @@ impl Layers {
     ///
     /// # Errors
     /// When the file is missing, is not TOML, or holds an unknown key or a wrong value.
-    pub fn file<C: DeserializeOwned>(mut self, path: &Path) -> Result<Self, UsageError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| UsageError::new(format!("configuration `{}`: {error}", path.display())))?;
+    pub fn file<C: DeserializeOwned>(self, path: &Path) -> Result<Self, UsageError> {
+        let name = format!("configuration `{}`", path.display());
+        let text =
+            std::fs::read_to_string(path).map_err(|error| UsageError::new(format!("{name}: {error}")))?;
+        self.text::<C>(&name, &text)
+    }
+
+    /// Adds a configuration that is at hand as text; `name` stands in errors.
+    ///
+    /// # Errors
+    /// As [`Layers::file`].
+    pub fn text<C: DeserializeOwned>(mut self, name: &str, text: &str) -> Result<Self, UsageError> {
         let wrong = |error: toml::de::Error| {
-            UsageError::new(format!("configuration `{}`: {}", path.display(), error.to_string().trim_end()))
+            UsageError::new(format!("{name}: {}", error.to_string().trim_end()))
                 .hint("`configs/paper/subj01.toml` lists every key with its meaning")
         };
-        toml::from_str::<C>(&text).map_err(wrong)?;
-        let table: Table = toml::from_str(&text).map_err(wrong)?;
+        toml::from_str::<C>(text).map_err(wrong)?;
+        let table: Table = toml::from_str(text).map_err(wrong)?;
         merge(&mut self.table, table);
         Ok(self)
     }

@@ -98,6 +98,10 @@ impl Progress for Terminal {
         let result = if message.is_empty() { "done" } else { message };
         self.line(&format!("{}: {result} ({seconds:.1} s)", self.what));
     }
+
+    fn note(&mut self, text: &str) {
+        self.line(&format!("\n{text}"));
+    }
 }
 
 /// A result on stdout.

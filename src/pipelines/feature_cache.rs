@@ -12,6 +12,7 @@ use ndarray::Array2;
 use safetensors::tensor::{Dtype, TensorView};
 use sha2::{Digest, Sha256};
 
+use crate::data::error::DataError;
 use crate::data::image::resize::{Filter, resize_and_center_crop};
 use crate::models::clip::Clip;
 use crate::models::clip::encode_batches::{encode_images, encode_texts};
@@ -62,6 +63,18 @@ pub enum FeatureError<E: std::error::Error + 'static> {
     Cache(#[from] RunError),
 }
 
+/// Path, size and time of change of a file: another set of images in the same place is another set.
+///
+/// # Errors
+/// [`DataError::Unreadable`].
+pub fn file_identity(path: &Path) -> Result<String, DataError> {
+    let unreadable = |error: std::io::Error| DataError::unreadable(path, error);
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    let modified = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    let path = path.canonicalize().map_err(unreadable)?;
+    Ok(format!("{} {} {:?}", path.display(), metadata.len(), modified))
+}
+
 /// The key of a cache file.
 struct CacheKey(Sha256);
 
@@ -89,7 +102,7 @@ impl CacheKey {
 impl<B: Backend> ClipEncoder<'_, B> {
     /// Raw embeddings `[image, embed_dim]` of the images `ids`, in their order, from the cache where it has them.
     ///
-    /// `source` names the set that the ids number (say, the digest or path and size of the stimulus file):
+    /// `source` names the set that the ids number (see [`file_identity`]):
     /// the same id in another set is another image. `load` reads one image.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 pub mod brain_decoder;
 pub mod caption_probe;
 pub mod caption_screen;
+pub mod captioned_stimuli;
+pub mod clip_snapshot;
 pub mod feature_cache;
 pub mod picture;
 pub mod stimulation;

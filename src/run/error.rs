@@ -73,7 +73,7 @@ impl RunError {
     ///
     /// # Errors
     /// [`RunError::Missing`] or [`RunError::Invalid`].
-    pub(crate) fn read(path: &Path, needed_for: &str) -> Result<Vec<u8>, Self> {
+    pub fn read(path: &Path, needed_for: &str) -> Result<Vec<u8>, Self> {
         std::fs::read(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Self::missing(path, needed_for),
             _ => Self::invalid(path, "file", "a readable file", error),

@@ -8,6 +8,8 @@ pub trait Progress {
     fn advance(&mut self, done: u64, message: &str);
     /// The task ended; `message` says with what result.
     fn finish(&mut self, message: &str);
+    /// A sentence between tasks: what comes next, and why.
+    fn note(&mut self, _text: &str) {}
 }
 
 /// Progress that nobody watches: tests and library callers.

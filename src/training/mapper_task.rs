@@ -17,6 +17,9 @@ use crate::metrics::retrieval::{RetrievalSummary, compute_retrieval};
 use crate::models::mapper::Mapper;
 use crate::tensor_ops::backend::{Base, Device, Diff};
 
+/// Trials per forward pass where no loss is formed.
+const EVALUATION_BATCH: usize = 64;
+
 /// A mapper's data and losses.
 ///
 /// Batches are gathered on the host: next to a step's convolutions that costs nothing, and the device holds one
@@ -62,11 +65,20 @@ impl MapperTask<'_> {
         self.targets.choose(trial, self.config.seed, "validation caption", 0)
     }
 
+    /// Retrieval counts of a network on the validation trials.
+    ///
+    /// # Errors
+    /// [`EpochTrainError::Metrics`].
+    pub fn evaluate(&self, model: &Mapper<Base>) -> Result<RetrievalSummary, EpochTrainError> {
+        let batches = self.validation.chunks(EVALUATION_BATCH);
+        self.retrieval(batches.map(|trials| model.forward(self.betas(trials))).collect())
+    }
+
     /// Retrieval counts of predictions of all validation trials, in order.
     ///
     /// # Errors
     /// [`EpochTrainError::Metrics`].
-    pub fn retrieval(&self, predicted: Vec<Tensor<Base, 2>>) -> Result<RetrievalSummary, EpochTrainError> {
+    fn retrieval(&self, predicted: Vec<Tensor<Base, 2>>) -> Result<RetrievalSummary, EpochTrainError> {
         let metrics = |reason: String| EpochTrainError::Metrics { reason };
         let width = self.targets.embed_dim();
         let mut values: Vec<f32> = Vec::new();

@@ -17,9 +17,7 @@ use mindreader::training::condition_noise::perturb;
 use mindreader::training::gan_loss::{
     GanLossConfig, GeneratorView, discriminator_fake_loss, discriminator_real_loss, generator_loss,
 };
-use mindreader::training::regularizers::path_length::{
-    path_length_penalty, path_lengths, slope_in_ws,
-};
+use mindreader::training::regularizers::path_length::{path_length_penalty, path_lengths, slope_in_ws};
 use mindreader::training::regularizers::r1::r1_penalty;
 
 use crate::golden::{Golden, assert_close, values};

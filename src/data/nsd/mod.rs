@@ -15,3 +15,4 @@ pub mod roi_pattern;
 pub mod stim_info;
 pub mod stimuli;
 pub mod tree;
+pub mod voxel_selection;

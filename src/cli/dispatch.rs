@@ -1,0 +1,86 @@
+//! From arguments to a command's summary.
+
+use clap::Parser;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::args::{Cli, Command};
+use super::exit_code::{ExitCode, of_error};
+use super::layers::Layers;
+use super::render::{self, Terminal, Verbosity};
+use crate::commands::project::{Project, ProjectConfig, SEED_KEYS, SUBJECT_KEYS};
+use crate::commands::train_mapper::BetasControl;
+use crate::commands::{
+    demo, doctor, finetune_gan, microstim, phantom, prepare, prepare::ExistingOutput, pretrain_clip,
+    pretrain_gan, reconstruct, screen_captions, train_mapper,
+};
+use crate::run::interrupt;
+
+/// Parses, runs, prints; the whole program.
+pub fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    let as_json = cli.global.json;
+    if interrupt::install().is_err() {
+        render::to_stderr("warning: Ctrl-C will end the program without a checkpoint");
+    }
+    let code = match run(cli) {
+        Ok(summary) => {
+            render::summary(&summary, as_json);
+            ExitCode::Success
+        }
+        Err(error) => {
+            render::error(&error);
+            of_error(&error)
+        }
+    };
+    code.into()
+}
+
+/// The project of the arguments: flags over `--set` over the file over defaults.
+fn project(cli: &Cli) -> anyhow::Result<Project> {
+    let mut layers = Layers::default();
+    if let Command::Demo(_) = &cli.command {
+        layers = layers.text::<ProjectConfig>("the demo's configuration", demo::CONFIGURATION)?;
+    }
+    if let Some(path) = &cli.global.config {
+        layers = layers.file::<ProjectConfig>(path)?;
+    }
+    let layers = cli.command.layers(cli.global.layers(layers)?)?;
+    let layers = layers.inherit("seed", SEED_KEYS)?.inherit("subject", SUBJECT_KEYS)?;
+    Ok(Project::new(layers.resolve()?))
+}
+
+fn existing(overwrite: bool) -> ExistingOutput {
+    if overwrite { ExistingOutput::Replace } else { ExistingOutput::Refuse }
+}
+
+fn run(cli: Cli) -> anyhow::Result<Value> {
+    let project = project(&cli)?;
+    let mut terminal =
+        Terminal::new(if cli.global.quiet { Verbosity::Quiet } else { Verbosity::Normal });
+    let progress = &mut terminal;
+    match cli.command {
+        Command::Demo(args) => value(demo::run(&demo::DemoSettings { project, out: args.out }, progress)),
+        Command::Doctor => value(Ok(doctor::run(&project.doctor()?))),
+        Command::Phantom(args) => value(phantom::run(&project.phantom(existing(args.overwrite))?, progress)),
+        Command::Prepare(args) if args.check => value(Ok(doctor::run(&project.doctor()?))),
+        Command::Prepare(args) => value(prepare::run(&project.prepare(existing(args.overwrite))?, progress)),
+        Command::PretrainClip(args) => {
+            value(pretrain_clip::run(&project.pretrain_clip(args.resume)?, progress))
+        }
+        Command::ScreenCaptions(_) => value(screen_captions::run(&project.screen_captions()?, progress)),
+        Command::TrainMapper(args) => {
+            let betas = if args.shuffle_betas { BetasControl::Shuffled } else { BetasControl::Measured };
+            let settings = project.train_mapper(args.target.into(), betas, args.resume)?;
+            value(train_mapper::run(&settings, progress))
+        }
+        Command::PretrainGan(args) => value(pretrain_gan::run(&project.pretrain_gan(args.resume)?, progress)),
+        Command::FinetuneGan(args) => value(finetune_gan::run(&project.finetune_gan(args.resume)?, progress)),
+        Command::Reconstruct(_) => value(reconstruct::run(&project.reconstruct()?, progress)),
+        Command::Microstim(_) => value(microstim::run(&project.microstim()?, progress)),
+    }
+}
+
+fn value<T: Serialize>(summary: anyhow::Result<T>) -> anyhow::Result<Value> {
+    Ok(serde_json::to_value(summary?)?)
+}

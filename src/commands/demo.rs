@@ -1,0 +1,168 @@
+//! `mindreader demo`: the whole chain on a small phantom, from an empty folder to a report.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::prepare::ExistingOutput;
+use super::project::Project;
+use super::report::{self, ReportSettings};
+use super::train_mapper::{self, BetasControl};
+use super::{
+    finetune_gan, microstim, phantom, prepare, pretrain_clip, pretrain_gan, reconstruct, screen_captions,
+};
+use crate::data::phantom::StimulusSource;
+use crate::metrics::retrieval::RetrievalSummary;
+use crate::models::mapper::MapperTarget;
+use crate::pipelines::stimulation::Stimulation;
+use crate::report::number_format::{duration, number};
+use crate::run::device;
+use crate::run::progress::Progress;
+
+/// Settings of the demo: small networks, a phantom with a clear signal.
+pub const CONFIGURATION: &str = include_str!("../../configs/demo.toml");
+
+/// Regions that the demo drives or silences.
+const STIMULATIONS: [(&str, Stimulation); 3] = [
+    ("floc-faces", Stimulation::Excite),
+    ("floc-places", Stimulation::Excite),
+    ("streams:early", Stimulation::Silence),
+];
+
+/// A project whose files go below one folder.
+#[derive(Clone, Debug)]
+pub struct DemoSettings {
+    /// The configuration; its paths are set by the demo.
+    pub project: Project,
+    /// Folder of phantom, runs and report.
+    pub out: PathBuf,
+}
+
+/// What the demo found.
+#[derive(Clone, Debug, Serialize)]
+pub struct DemoSummary {
+    /// Where it was computed.
+    pub device: String,
+    /// Voxels and trials of the phantom.
+    pub num_voxels: usize,
+    /// Trials of the phantom.
+    pub num_trials: usize,
+    /// Retrieval of held-out images by the image mapper.
+    pub image_retrieval: RetrievalSummary,
+    /// Retrieval of held-out images by the caption mapper.
+    pub caption_retrieval: RetrievalSummary,
+    /// The same as the first with betas exchanged between trials.
+    pub control_retrieval: RetrievalSummary,
+    /// Duration in seconds.
+    pub seconds: f64,
+    /// The page to open.
+    pub report: PathBuf,
+}
+
+/// Runs the demo.
+///
+/// # Errors
+/// When the folder cannot be written or a command fails.
+pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Result<DemoSummary> {
+    let started = Instant::now();
+    let mut project = settings.project.clone();
+    project.config.paths.nsd = Some(settings.out.join("nsd"));
+    project.config.paths.work = Some(settings.out.join("work"));
+    if project.config.phantom.photographs.is_some() {
+        project.config.phantom.source = StimulusSource::Both;
+    }
+    let (_, device_name) = device::open(project.config.device)?;
+
+    progress.note("A synthetic brain sees pictures. Its files are laid out as NSD's; its tuning is known.");
+    let phantom = phantom::run(&project.phantom(ExistingOutput::Replace)?, progress)?;
+    progress.note("Betas of the visual voxels (nsdgeneral), z-scored within each session.");
+    let prepared = prepare::run(&project.prepare(ExistingOutput::Replace)?, progress)?;
+    progress.note("A small CLIP learns the joint space of pictures and captions from the training images.");
+    let clip = pretrain_clip::run(&project.pretrain_clip(None)?, progress)?;
+    progress.note("Caption screening: keep captions more than half as probable as an image's best one.");
+    let screened = screen_captions::run(&project.screen_captions()?, progress)?;
+    progress.note("Stage one: two mappers from betas to CLIP's image and caption space.");
+    let mut train = |target, betas| {
+        train_mapper::run(&project.train_mapper(target, betas, None)?, &mut *progress)
+    };
+    let image = train(MapperTarget::Image, BetasControl::Measured)?;
+    let caption = train(MapperTarget::Caption, BetasControl::Measured)?;
+    let control = train(MapperTarget::Image, BetasControl::Shuffled)?;
+    progress.note("A conditional StyleGAN2 learns to draw from noise-perturbed CLIP embeddings, without brains.");
+    let pretrained = pretrain_gan::run(&project.pretrain_gan(None)?, progress)?;
+    progress.note("Stage two: the generator is finetuned on the embeddings decoded from betas.");
+    let finetuned = finetune_gan::run(&project.finetune_gan(None)?, progress)?;
+    progress.note("Held-out trials are decoded into pictures.");
+    let reconstructed = reconstruct::run(&project.reconstruct()?, progress)?;
+    progress.note("Microstimulation: one region is driven or silenced, everything else stays.");
+    let mut microstim_runs = Vec::new();
+    for (roi, action) in STIMULATIONS {
+        let mut stimulation = project.microstim()?;
+        stimulation.microstim.roi = roi.into();
+        stimulation.microstim.action = action;
+        microstim_runs.push(microstim::run(&stimulation, progress)?.run);
+    }
+
+    let out = settings.out.join("report.html");
+    let elapsed = started.elapsed();
+    report::run(
+        &ReportSettings {
+            title: "A synthetic brain, decoded".into(),
+            lead: "What mindreader's demo decoded from the betas of a phantom: a subject that does not exist, stored \
+                   as NSD stores one."
+                .into(),
+            introduction: introduction(),
+            facts: vec![
+                ("stimuli".into(), phantom.stimuli_in_words()),
+                ("signal".into(), format!("{} × NSD's", number(project.config.phantom.signal))),
+                ("trials".into(), prepared.num_trials.to_string()),
+                ("images".into(), prepared.num_images.to_string()),
+                ("voxels".into(), format!("{} in {}", prepared.num_voxels, project.config.prepare.roi.join(" + "))),
+                ("held-out trials".into(), image.num_validation_trials.to_string()),
+                ("captions kept per image".into(), number(screened.mean_kept)),
+                ("device".into(), device_name.clone()),
+                ("time".into(), duration(Duration::from_secs(elapsed.as_secs()))),
+            ],
+            clip_run: Some(clip.run),
+            captions: Some(project.caption_probabilities()),
+            mapper_runs: vec![
+                ("image mapper".into(), image.run_dir),
+                ("caption mapper".into(), caption.run_dir),
+                ("control: exchanged betas".into(), control.run_dir),
+            ],
+            gan_runs: vec![
+                ("GAN, pretraining".into(), pretrained.run),
+                ("GAN, finetuning".into(), finetuned.run),
+            ],
+            reconstruct_run: Some(reconstructed.run),
+            microstim_runs,
+            commands: vec![format!("mindreader demo --out {}", settings.out.display())],
+            configuration: toml::to_string(&project.config)?,
+            out: out.clone(),
+        },
+        progress,
+    )?;
+    Ok(DemoSummary {
+        device: device_name,
+        num_voxels: prepared.num_voxels,
+        num_trials: prepared.num_trials,
+        image_retrieval: image.retrieval,
+        caption_retrieval: caption.retrieval,
+        control_retrieval: control.retrieval,
+        seconds: started.elapsed().as_secs_f64(),
+        report: out,
+    })
+}
+
+fn introduction() -> Vec<String> {
+    vec![
+        "The phantom's brain is known: retinotopic voxels respond to contrast and colour in their receptive field, \
+         category voxels to faces, bodies, places and words, others to mixtures, some to nothing; every voxel has noise, \
+         drift and gain. The decoder sees only the files."
+            .into(),
+        "The networks are small and were trained within this demo, so the pictures are coarse. What counts is whether they \
+         follow the brain: compare retrieval with chance and with the control before you trust a picture."
+            .into(),
+    ]
+}

@@ -1,0 +1,242 @@
+//! `mindreader doctor`: what of NSD is there for a subject, what is missing, and what each missing file is needed for.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::nsd::ctab::LabelTable;
+use crate::data::nsd::roi::roi_names;
+use crate::data::nsd::tree::{AnnotationKind, COCO_SPLITS, DEFAULT_BETAS_VERSION, NsdTree};
+use crate::data::subject::{Resolution, SubjectId};
+
+/// Where to look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DoctorSettings {
+    /// Folder that holds `nsddata`, `nsddata_betas`, `nsddata_stimuli`.
+    pub nsd_root: PathBuf,
+    /// Whose brain.
+    pub subject: SubjectId,
+    /// Which functional volumes.
+    pub resolution: Resolution,
+}
+
+/// How much depends on a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// `prepare` cannot run without it.
+    Required,
+    /// Only some commands need it.
+    Optional,
+}
+
+/// One file, or one group of files of which one is enough.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Path below the NSD root.
+    pub path: String,
+    /// Its size in bytes; none when it is missing.
+    pub bytes: Option<u64>,
+    /// What it is for.
+    pub needed_for: String,
+    /// How much depends on it.
+    pub need: Need,
+}
+
+/// What can be run with the files at hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capability {
+    /// The work.
+    pub task: String,
+    /// Files that stand in its way; empty when it can be run.
+    pub missing: Vec<String>,
+}
+
+/// The state of one subject's download.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoctorReport {
+    /// Where was looked.
+    pub nsd_root: PathBuf,
+    /// Whose brain.
+    pub subject: SubjectId,
+    /// Which functional volumes.
+    pub resolution: Resolution,
+    /// Every file, in the order of the tree.
+    pub findings: Vec<Finding>,
+    /// Sessions with betas, 1-based.
+    pub sessions: Vec<u16>,
+    /// Sessions in the full release.
+    pub num_sessions_released: usize,
+    /// ROI files, without hemisphere.
+    pub rois: Vec<String>,
+    /// What can be run.
+    pub capabilities: Vec<Capability>,
+}
+
+impl DoctorReport {
+    /// Whether `prepare` can run.
+    pub fn can_prepare(&self) -> bool {
+        self.capabilities.first().is_some_and(|capability| capability.missing.is_empty())
+    }
+}
+
+/// Looks at every file of a subject; reads no values.
+pub fn run(settings: &DoctorSettings) -> DoctorReport {
+    let DoctorSettings { nsd_root, subject, resolution } = settings;
+    let tree = NsdTree::new(nsd_root);
+    let mut findings = Vec::new();
+    let mut look = |path: &Path, need: Need, needed_for: &str| {
+        let bytes =
+            std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
+        let path = tree.relative(path);
+        findings.push(Finding { path: path.clone(), bytes, needed_for: needed_for.to_string(), need });
+        if bytes.is_none() { vec![path] } else { Vec::new() }
+    };
+
+    let design = look(&tree.experiment_design(), Need::Required, "the image shown in every trial");
+    let stim_info = look(
+        &tree.stim_info(),
+        Need::Optional,
+        "captions, categories, keeping crops of a photograph together",
+    );
+    let stimuli =
+        look(&tree.stimuli(), Need::Optional, "image embeddings, ground truth beside reconstructions");
+    look(&tree.responses(*subject), Need::Optional, "a check of the order of trials");
+    let (sessions, betas) = look_at_betas(&tree, *subject, *resolution, &mut look);
+    look(&tree.ncsnr(*subject, *resolution, DEFAULT_BETAS_VERSION), Need::Optional, "the noise ceiling");
+
+    let rois = roi_names(&tree, *subject, *resolution).unwrap_or_default();
+    let mut masks = Vec::new();
+    let general = tree.roi(*subject, *resolution, "nsdgeneral", None);
+    masks.extend(look(&general, Need::Required, "the default choice of voxels"));
+    for (name, needed_for) in [
+        ("prf-visualrois", "V1 to hV4 in `microstim` and region tables"),
+        ("floc-faces", "face regions in `microstim` and region tables"),
+        ("floc-bodies", "body regions in `microstim` and region tables"),
+        ("floc-places", "place regions in `microstim` and region tables"),
+        ("floc-words", "word regions in `microstim` and region tables"),
+        ("streams", "early, intermediate and higher regions"),
+    ] {
+        look(&tree.roi(*subject, *resolution, name, None), Need::Optional, needed_for);
+    }
+    for name in &rois {
+        let tables = tree.label_tables(*subject, name);
+        let has_names = tables.iter().any(|path| path.is_file()) || LabelTable::built_in(name).is_some();
+        if !has_names {
+            look(&tables[0], Need::Optional, &format!("the names of the regions in `{name}`"));
+        }
+    }
+
+    let mut captions = Vec::new();
+    for (kind, needed_for) in [
+        (AnnotationKind::Captions, "captions (`screen-captions`, caption mapper, `pretrain-clip`)"),
+        (AnnotationKind::Instances, "categories: things"),
+        (AnnotationKind::Stuff, "categories: stuff"),
+    ] {
+        for split in COCO_SPLITS {
+            let missing = look(&tree.annotations(kind, split), Need::Optional, needed_for);
+            if kind == AnnotationKind::Captions {
+                captions.extend(missing);
+            }
+        }
+    }
+
+    let needs = |parts: &[&Vec<String>]| parts.iter().flat_map(|part| part.iter().cloned()).collect();
+    let capabilities = vec![
+        capability("prepare", needs(&[&design, &betas, &masks])),
+        capability("image embeddings and reconstruction beside ground truth", needs(&[&stimuli])),
+        capability("captions and caption mapper", needs(&[&stim_info, &stimuli, &captions])),
+    ];
+    DoctorReport {
+        nsd_root: nsd_root.clone(),
+        subject: *subject,
+        resolution: *resolution,
+        findings,
+        sessions,
+        num_sessions_released: subject.num_sessions(),
+        rois,
+        capabilities,
+    }
+}
+
+fn capability(task: &str, missing: Vec<String>) -> Capability {
+    Capability { task: task.to_string(), missing }
+}
+
+/// Looks for every session in either format; returns those found, and the first file when none is.
+fn look_at_betas(
+    tree: &NsdTree,
+    subject: SubjectId,
+    resolution: Resolution,
+    look: &mut impl FnMut(&Path, Need, &str) -> Vec<String>,
+) -> (Vec<u16>, Vec<String>) {
+    let version = DEFAULT_BETAS_VERSION;
+    let mut found = Vec::new();
+    for session in 1..=subject.num_sessions() as u16 {
+        let hdf5 = tree.betas_hdf5(subject, resolution, version, session);
+        let nifti = tree.betas_nifti(subject, resolution, version, session);
+        let path = if hdf5.is_file() || !nifti.is_file() { hdf5 } else { nifti };
+        let needed_for = format!("the responses of session {session}");
+        if look(&path, Need::Optional, &needed_for).is_empty() {
+            found.push(session);
+        }
+    }
+    let missing = if found.is_empty() {
+        vec![tree.relative(&tree.betas_hdf5(subject, resolution, version, 1))]
+    } else {
+        Vec::new()
+    };
+    (found, missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(root: &Path) -> DoctorReport {
+        let subject = SubjectId::new(4).unwrap();
+        run(&DoctorSettings { nsd_root: root.to_path_buf(), subject, resolution: Resolution::Func1pt8mm })
+    }
+
+    #[test]
+    fn an_empty_folder_lacks_everything_and_says_what_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let report = report(folder.path());
+        assert!(
+            report.findings.iter().all(|finding| finding.bytes.is_none() && !finding.needed_for.is_empty())
+        );
+        assert!(!report.can_prepare());
+        assert_eq!(
+            report.capabilities[0].missing,
+            [
+                "nsddata/experiments/nsd/nsd_expdesign.mat",
+                "nsddata_betas/ppdata/subj04/func1pt8mm/betas_fithrf_GLMdenoise_RR/betas_session01.hdf5",
+                "nsddata/ppdata/subj04/func1pt8mm/roi/nsdgeneral.nii.gz",
+            ]
+        );
+        assert_eq!((report.sessions.len(), report.num_sessions_released), (0, 30));
+    }
+
+    #[test]
+    fn files_that_are_there_have_sizes_and_sessions_may_be_nifti() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = NsdTree::new(folder.path());
+        let (subject, fine) = (SubjectId::new(4).unwrap(), Resolution::Func1pt8mm);
+        for path in [
+            tree.experiment_design(),
+            tree.betas_nifti(subject, fine, DEFAULT_BETAS_VERSION, 3),
+            tree.roi(subject, fine, "nsdgeneral", None),
+            tree.roi(subject, fine, "HCP_MMP1", None),
+        ] {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, b"12345").unwrap();
+        }
+        let report = report(folder.path());
+        assert!(report.can_prepare());
+        assert_eq!(report.sessions, [3]);
+        assert_eq!(report.rois, ["HCP_MMP1", "nsdgeneral"]);
+        assert_eq!(report.findings[0].bytes, Some(5));
+        let names = "nsddata/freesurfer/subj04/label/HCP_MMP1.mgz.ctab";
+        assert!(report.findings.iter().any(|finding| finding.path == names && finding.bytes.is_none()));
+    }
+}

@@ -1,0 +1,304 @@
+//! `mindreader prepare`: NSD tree -> one file with the betas of the selected voxels, scaled, with all labels.
+//!
+//! Every file is opened and its sizes are checked before the first value is read; sessions then pass one by one, so that
+//! memory holds one session of the selected voxels and no more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use anyhow::bail;
+use serde::{Deserialize, Serialize};
+
+use crate::data::error::DataError;
+use crate::data::nsd::betas::{SessionFile, check_session, find_sessions, read_session};
+use crate::data::nsd::design::ExperimentDesign;
+use crate::data::nsd::responses;
+use crate::data::nsd::stim_info::StimInfo;
+use crate::data::nsd::tree::{DEFAULT_BETAS_VERSION, NsdTree};
+use crate::data::nsd::voxel_selection::{VoxelSelection, select_voxels};
+use crate::data::prepared::{PreparedWriter, Provenance, SourceFile, TrialTable, VoxelTable};
+use crate::data::standardize::{Standardization, zscore_in_place};
+use crate::data::subject::{Resolution, SubjectId};
+use crate::data::trial::TRIALS_PER_SESSION;
+use crate::run::interrupt;
+use crate::run::progress::Progress;
+
+/// Sessions of subject 1 that the paper used.
+const PAPER_SESSIONS_SUBJECT_1: u16 = 37;
+
+/// What to do with an output that is there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExistingOutput {
+    /// Stop with an error.
+    #[default]
+    Refuse,
+    /// Replace it when the new one is complete.
+    Replace,
+}
+
+/// What varies between prepared files of one subject.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PrepareConfig {
+    /// Regions whose union is taken: an ROI file, `file:region`, a region, each with `lh.` or `rh.` in front if wanted.
+    pub roi: Vec<String>,
+    /// Sessions numbered up to this one are used. Default: 37 for subject 1 (the paper), else all that are there.
+    pub sessions: Option<u16>,
+    /// Folder of the betas; the paper's is GLMdenoise with ridge regression ("b3").
+    pub betas_version: String,
+    /// Scaling of the betas.
+    pub standardization: Standardization,
+}
+
+impl Default for PrepareConfig {
+    fn default() -> Self {
+        Self {
+            roi: vec!["nsdgeneral".to_string()],
+            sessions: None,
+            betas_version: DEFAULT_BETAS_VERSION.to_string(),
+            standardization: Standardization::ZscorePerSession,
+        }
+    }
+}
+
+/// Everything that a run needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PrepareSettings {
+    /// Folder that holds `nsddata`, `nsddata_betas`, `nsddata_stimuli`.
+    pub nsd_root: PathBuf,
+    /// Whose brain.
+    pub subject: SubjectId,
+    /// Which functional volumes.
+    pub resolution: Resolution,
+    /// Voxels, sessions, scaling.
+    pub prepare: PrepareConfig,
+    /// The file to write.
+    pub out: PathBuf,
+    /// What to do if `out` is there.
+    pub existing: ExistingOutput,
+}
+
+impl PrepareSettings {
+    /// `subj01-nsdgeneral-func1pt8mm.h5`, the name that other commands look for.
+    pub fn file_name(subject: SubjectId, resolution: Resolution, roi: &[String]) -> String {
+        let roi = roi
+            .join("+")
+            .replace(|letter: char| !letter.is_ascii_alphanumeric() && !"-+.".contains(letter), "_");
+        format!("{subject}-{roi}-{resolution}.h5")
+    }
+}
+
+/// Voxels of one ROI file among the prepared ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoiCount {
+    /// Voxels with a positive label.
+    pub voxels: usize,
+    /// Voxels by name of the label, empty regions left out.
+    pub regions: BTreeMap<String, usize>,
+}
+
+/// What was prepared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrepareSummary {
+    /// The file.
+    pub out: PathBuf,
+    /// Its size.
+    pub out_bytes: u64,
+    /// Whose brain.
+    pub subject: SubjectId,
+    /// Which functional volumes.
+    pub resolution: Resolution,
+    /// Sessions used, 1-based.
+    pub sessions: Vec<u16>,
+    /// Rows.
+    pub num_trials: usize,
+    /// Distinct images.
+    pub num_images: usize,
+    /// Columns.
+    pub num_voxels: usize,
+    /// Published number of `nsdgeneral` voxels, when that is the selection and the grid is the real subject's.
+    pub expected_voxels: Option<usize>,
+    /// Voxels that are constant in at least one session (invalid there, or saturated).
+    pub num_constant_voxels: usize,
+    /// Whether the photographs behind the images are known.
+    pub has_coco_ids: bool,
+    /// Counts per ROI file.
+    pub rois: BTreeMap<String, RoiCount>,
+}
+
+/// Prepares a subject.
+///
+/// # Errors
+/// [`DataError`] for everything the user can put right; nothing is left half written.
+pub fn run(settings: &PrepareSettings, progress: &mut dyn Progress) -> anyhow::Result<PrepareSummary> {
+    let PrepareSettings { subject, resolution, prepare, out, .. } = settings;
+    if settings.existing == ExistingOutput::Refuse && out.exists() {
+        return Err(DataError::unwritable(out, "it is there already; allow it to be replaced").into());
+    }
+    let tree = NsdTree::new(&settings.nsd_root);
+    let sessions = sessions_to_use(&tree, settings)?;
+    let voxels = select_voxels(&tree, *subject, *resolution, &prepare.roi)?;
+    for session in &sessions {
+        check_session(session, voxels.grid, voxels.table.flat_index.len())?;
+    }
+    let trials = trial_table(&tree, *subject, &sessions)?;
+
+    let provenance = provenance(&tree, settings, &sessions, &voxels, &trials)?;
+    let mut writer = PreparedWriter::create(out, &provenance, &trials, &voxels.table)?;
+    let mut is_constant = vec![false; voxels.table.flat_index.len()];
+    progress.start(&format!("preparing {subject}"), sessions.len() as u64);
+    for (done, session) in (1..).zip(&sessions) {
+        if interrupt::requested() {
+            bail!("interrupted before the last session; nothing was written");
+        }
+        let mut betas = read_session(session, voxels.grid, &voxels.table.flat_index)?;
+        for (is_constant, column) in is_constant.iter_mut().zip(betas.columns()) {
+            *is_constant |= column.iter().all(|beta| *beta == column[0]);
+        }
+        if prepare.standardization == Standardization::ZscorePerSession {
+            zscore_in_place(&mut betas);
+        }
+        writer.append(&betas)?;
+        progress.advance(done, &format!("session {:02}", session.session));
+    }
+    writer.finish()?;
+    progress.finish(&format!("{} trials of {} voxels", trials.trials.len(), is_constant.len()));
+
+    let is_nsdgeneral = prepare.roi == ["nsdgeneral"] && voxels.grid == subject.grid(*resolution);
+    let images: BTreeSet<_> = trials.trials.iter().map(|trial| trial.nsd_id).collect();
+    Ok(PrepareSummary {
+        out: out.clone(),
+        out_bytes: file_size(out),
+        subject: *subject,
+        resolution: *resolution,
+        sessions: sessions.iter().map(|session| session.session).collect(),
+        num_trials: trials.trials.len(),
+        num_images: images.len(),
+        num_voxels: is_constant.len(),
+        expected_voxels: subject.expected_nsdgeneral_voxels(*resolution).filter(|_| is_nsdgeneral),
+        num_constant_voxels: is_constant.iter().filter(|flag| **flag).count(),
+        has_coco_ids: trials.coco_ids.is_some(),
+        rois: roi_counts(&voxels.table),
+    })
+}
+
+fn sessions_to_use(tree: &NsdTree, settings: &PrepareSettings) -> Result<Vec<SessionFile>, DataError> {
+    let PrepareSettings { subject, resolution, prepare, .. } = settings;
+    let last = match prepare.sessions {
+        Some(last) => last,
+        None if subject.number() == 1 => PAPER_SESSIONS_SUBJECT_1,
+        None => u16::MAX,
+    };
+    let mut sessions = find_sessions(tree, *subject, *resolution, &prepare.betas_version)?;
+    let first = sessions.first().map_or(1, |session| session.session);
+    sessions.retain(|session| session.session <= last);
+    if sessions.is_empty() {
+        let what = format!("the list of sessions of {subject} up to {last}");
+        return Err(DataError::empty(what, format!("the first that is there is {first}")));
+    }
+    Ok(sessions)
+}
+
+/// Images, repetitions and photographs of the trials, checked against the behavioural record where there is one.
+fn trial_table(
+    tree: &NsdTree,
+    subject: SubjectId,
+    sessions: &[SessionFile],
+) -> Result<TrialTable, DataError> {
+    let design = ExperimentDesign::read(&tree.experiment_design())?;
+    let numbers: Vec<u16> = sessions.iter().map(|session| session.session).collect();
+    let trials = design.trials_of(subject, &numbers)?;
+    let responses = tree.responses(subject);
+    if responses.is_file() {
+        check_against_responses(&responses, &numbers, &trials)?;
+    }
+    let shared: BTreeSet<u32> = design.shared_images.iter().map(|id| id - 1).collect();
+    let is_shared = trials.iter().map(|trial| shared.contains(&trial.nsd_id.0)).collect();
+    let stim_info = tree.stim_info();
+    let coco_ids = if stim_info.is_file() {
+        let info = StimInfo::read(&stim_info)?;
+        let ids = trials.iter().map(|trial| info.row(trial.nsd_id).map(|row| row.coco_id));
+        Some(ids.collect::<Result<_, _>>()?)
+    } else {
+        None
+    };
+    Ok(TrialTable { trials, is_shared, coco_ids })
+}
+
+fn check_against_responses(
+    path: &Path,
+    sessions: &[u16],
+    trials: &[crate::data::trial::Trial],
+) -> Result<(), DataError> {
+    let responses = responses::read(path)?;
+    for (session, trials) in sessions.iter().zip(trials.chunks_exact(TRIALS_PER_SESSION)) {
+        let recorded = responses.iter().filter(|response| response.session == *session);
+        for (trial, response) in trials.iter().zip(recorded) {
+            if trial.nsd_id != response.nsd_id {
+                let field = format!(
+                    "`73KID` in run {}, trial {} of session {session}",
+                    response.run, response.trial_in_run
+                );
+                let expected = format!("{} as in `nsd_expdesign.mat`", trial.nsd_id.0 + 1);
+                return Err(DataError::invalid(path, field, expected, response.nsd_id.0 + 1));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn provenance(
+    tree: &NsdTree,
+    settings: &PrepareSettings,
+    sessions: &[SessionFile],
+    voxels: &VoxelSelection,
+    trials: &TrialTable,
+) -> Result<Provenance, DataError> {
+    let design = tree.experiment_design();
+    let stim_info = trials.coco_ids.as_ref().map(|_| tree.stim_info());
+    let files =
+        sessions.iter().map(|session| &session.path).chain(&voxels.files).chain([&design]).chain(&stim_info);
+    let sources = files
+        .map(|path| {
+            let metadata =
+                std::fs::metadata(path).map_err(|error| DataError::from_io(path, "its record", &error))?;
+            let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            Ok(SourceFile {
+                path: tree.relative(path),
+                bytes: metadata.len(),
+                modified_unix_secs: modified.map_or(0, |time| time.as_secs()),
+            })
+        })
+        .collect::<Result<_, DataError>>()?;
+    Ok(Provenance {
+        subject: settings.subject,
+        resolution: settings.resolution,
+        betas_version: settings.prepare.betas_version.clone(),
+        selection: settings.prepare.roi.clone(),
+        standardization: settings.prepare.standardization,
+        grid: voxels.grid,
+        sources,
+        program_version: env!("CARGO_PKG_VERSION").to_string(),
+    })
+}
+
+fn roi_counts(table: &VoxelTable) -> BTreeMap<String, RoiCount> {
+    table
+        .rois
+        .iter()
+        .map(|(file, roi)| {
+            let mut regions = BTreeMap::new();
+            for name in roi.labels.iter().filter_map(|label| roi.names.get(label)) {
+                *regions.entry(name.clone()).or_insert(0) += 1;
+            }
+            let voxels = roi.labels.iter().filter(|label| **label > 0).count();
+            (file.clone(), RoiCount { voxels, regions })
+        })
+        .collect()
+}
+
+fn file_size(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+}

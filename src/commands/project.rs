@@ -1,0 +1,414 @@
+//! A project: one configuration for the whole chain, one work folder, and where each command finds the files of the last.
+//!
+//! Work folder: `prepared/`, `captions/`, `cache/`, `runs/`. A command that needs the result of another takes the newest
+//! finished run of the subject, unless the configuration names a file.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::doctor::DoctorSettings;
+use super::finetune_gan::{FinetuneGanConfig, FinetuneGanSettings};
+use super::microstim::{MicrostimConfig, MicrostimSettings};
+use super::phantom::PhantomSettings;
+use super::prepare::{ExistingOutput, PrepareConfig, PrepareSettings};
+use super::pretrain_clip::{PretrainClipConfig, PretrainClipSettings};
+use super::pretrain_gan::{PretrainGanConfig, PretrainGanSettings};
+use super::reconstruct::{DecoderPaths, ReconstructConfig, ReconstructSettings};
+use super::screen_captions::{ScreenCaptionsConfig, ScreenCaptionsSettings};
+use super::train_mapper::{BetasControl, MapperSizes, TrainMapperSettings};
+use crate::data::nsd::tree::NsdTree;
+use crate::data::phantom::PhantomConfig;
+use crate::data::split::SplitConfig;
+use crate::data::subject::{Resolution, SubjectId};
+use crate::models::mapper::MapperTarget;
+use crate::run::device::DeviceChoice;
+use crate::run::error::RunError;
+use crate::run::run_dir::RunDir;
+use crate::training::gan_trainer::GENERATOR_FILE;
+use crate::training::mapper_config::MapperTrainConfig;
+use crate::training::mapper_targets::CaptionChoice;
+
+/// Snapshot of a run that chooses its best weights.
+const BEST_FILE: &str = "best.safetensors";
+
+/// Where files are. Unset paths are the newest finished runs of the subject.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProjectPaths {
+    /// Root of the NSD tree: the folder with `nsddata`, `nsddata_betas`, `nsddata_stimuli`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nsd: Option<PathBuf>,
+    /// Prepared subjects, captions, caches, runs. Default: `work`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work: Option<PathBuf>,
+    /// CLIP snapshot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip: Option<PathBuf>,
+    /// Image mapper.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_mapper: Option<PathBuf>,
+    /// Caption mapper.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caption_mapper: Option<PathBuf>,
+    /// Run folder of the GAN that finetuning starts from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pretrained_gan: Option<PathBuf>,
+    /// Generator that draws.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generator: Option<PathBuf>,
+}
+
+/// Stage one: network, targets, training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainMapperConfig {
+    /// Sizes of the network.
+    pub network: MapperSizes,
+    /// Which of the vetted captions is the target.
+    pub caption_choice: CaptionChoice,
+    /// Components of the target embeddings are clamped to ± this (1.5); 0 leaves them.
+    pub clamp: f32,
+    /// Losses, phases, optimiser.
+    pub train: MapperTrainConfig,
+}
+
+impl Default for TrainMapperConfig {
+    fn default() -> Self {
+        Self {
+            network: MapperSizes::default(),
+            caption_choice: CaptionChoice::default(),
+            clamp: crate::data::targets::DEFAULT_THRESHOLD,
+            train: MapperTrainConfig::default(),
+        }
+    }
+}
+
+/// Every setting of every command. A section is named like its command.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProjectConfig {
+    /// NSD subject, 1 to 8.
+    pub subject: SubjectId,
+    /// Functional volumes.
+    pub resolution: Resolution,
+    /// Decides everything that chance decides; sections may have their own.
+    pub seed: u64,
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// Where files are.
+    pub paths: ProjectPaths,
+    /// Which trials train, which validate.
+    pub split: SplitConfig,
+    /// The synthetic subject.
+    pub phantom: PhantomConfig,
+    /// Voxels and scaling.
+    pub prepare: PrepareConfig,
+    /// A CLIP of one's own.
+    pub pretrain_clip: PretrainClipConfig,
+    /// Which captions are kept.
+    pub screen_captions: ScreenCaptionsConfig,
+    /// Stage one.
+    pub train_mapper: TrainMapperConfig,
+    /// The conditional GAN without brains.
+    pub pretrain_gan: PretrainGanConfig,
+    /// Stage two.
+    pub finetune_gan: FinetuneGanConfig,
+    /// Betas to images.
+    pub reconstruct: ReconstructConfig,
+    /// A region driven or silenced.
+    pub microstim: MicrostimConfig,
+}
+
+/// Keys that take the top-level `seed` unless they are set.
+pub const SEED_KEYS: &[&str] = &[
+    "phantom.seed",
+    "pretrain_clip.train.seed",
+    "train_mapper.train.seed",
+    "pretrain_gan.train.seed",
+    "finetune_gan.train.seed",
+];
+
+/// Keys that take the top-level `subject` unless they are set.
+pub const SUBJECT_KEYS: &[&str] = &["phantom.subject"];
+
+/// A configuration with the places that follow from it.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// The configuration.
+    pub config: ProjectConfig,
+}
+
+impl Project {
+    /// A project of a configuration.
+    pub fn new(config: ProjectConfig) -> Self {
+        Self { config }
+    }
+
+    /// Root of the NSD tree.
+    ///
+    /// # Errors
+    /// [`RunError::Missing`] when it is not set.
+    pub fn nsd(&self) -> Result<PathBuf, RunError> {
+        self.config
+            .paths
+            .nsd
+            .clone()
+            .ok_or_else(|| RunError::missing("paths.nsd", "this command: set it with `--nsd DIR`"))
+    }
+
+    fn work(&self) -> &Path {
+        self.config.paths.work.as_deref().unwrap_or(Path::new("work"))
+    }
+
+    /// Folder of the runs.
+    pub fn runs(&self) -> PathBuf {
+        self.work().join("runs")
+    }
+
+    /// The prepared subject.
+    pub fn prepared(&self) -> PathBuf {
+        let ProjectConfig { subject, resolution, prepare, .. } = &self.config;
+        self.work().join("prepared").join(PrepareSettings::file_name(*subject, *resolution, &prepare.roi))
+    }
+
+    /// The vetted captions.
+    pub fn captions(&self) -> PathBuf {
+        self.work().join("captions").join(format!("{}.json", self.config.subject))
+    }
+
+    /// Every caption with its probability.
+    pub fn caption_probabilities(&self) -> PathBuf {
+        self.work().join("captions").join(format!("{}-probabilities.json", self.config.subject))
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.work().join("cache")
+    }
+
+    /// The file of the newest finished run of `kind` of the subject, or the configured one.
+    fn newest(
+        &self,
+        configured: Option<&PathBuf>,
+        kind: &str,
+        file: &str,
+        command: &str,
+    ) -> Result<PathBuf, RunError> {
+        if let Some(path) = configured {
+            return Ok(path.clone());
+        }
+        let description = format!("{kind}-{}", self.config.subject);
+        RunDir::newest(&self.runs(), &description, file).ok_or_else(|| {
+            let path = self.runs().join(format!("*-{description}")).join(file);
+            RunError::missing(path, format!("this command; run `mindreader {command}` first"))
+        })
+    }
+
+    fn clip(&self) -> Result<PathBuf, RunError> {
+        let configured = self.config.paths.clip.as_ref();
+        self.newest(configured, "pretrain-clip", BEST_FILE, "pretrain-clip` or set `--clip FILE")
+    }
+
+    fn mapper(&self, target: MapperTarget) -> Result<PathBuf, RunError> {
+        let paths = &self.config.paths;
+        let (configured, kind, command) = match target {
+            MapperTarget::Image => {
+                (paths.image_mapper.as_ref(), "train-mapper-image", "train-mapper --target image")
+            }
+            MapperTarget::Caption => {
+                (paths.caption_mapper.as_ref(), "train-mapper-caption", "train-mapper --target caption")
+            }
+        };
+        self.newest(configured, kind, BEST_FILE, command)
+    }
+
+    fn networks(&self) -> Result<DecoderPaths, RunError> {
+        Ok(DecoderPaths {
+            image_mapper: self.mapper(MapperTarget::Image)?,
+            caption_mapper: self.mapper(MapperTarget::Caption)?,
+            generator: self.newest(
+                self.config.paths.generator.as_ref(),
+                "finetune-gan",
+                GENERATOR_FILE,
+                "finetune-gan",
+            )?,
+        })
+    }
+
+    /// Settings of `doctor`.
+    ///
+    /// # Errors
+    /// When the NSD root is not set.
+    pub fn doctor(&self) -> Result<DoctorSettings, RunError> {
+        Ok(DoctorSettings {
+            nsd_root: self.nsd()?,
+            subject: self.config.subject,
+            resolution: self.config.resolution,
+        })
+    }
+
+    /// Settings of `phantom`.
+    ///
+    /// # Errors
+    /// When the NSD root is not set.
+    pub fn phantom(&self, existing: ExistingOutput) -> Result<PhantomSettings, RunError> {
+        Ok(PhantomSettings { config: self.config.phantom.clone(), out: self.nsd()?, existing })
+    }
+
+    /// Settings of `prepare`.
+    ///
+    /// # Errors
+    /// When the NSD root is not set.
+    pub fn prepare(&self, existing: ExistingOutput) -> Result<PrepareSettings, RunError> {
+        Ok(PrepareSettings {
+            nsd_root: self.nsd()?,
+            subject: self.config.subject,
+            resolution: self.config.resolution,
+            prepare: self.config.prepare.clone(),
+            out: self.prepared(),
+            existing,
+        })
+    }
+
+    /// Settings of `pretrain-clip`.
+    ///
+    /// # Errors
+    /// When the NSD root is not set.
+    pub fn pretrain_clip(&self, resume: Option<PathBuf>) -> Result<PretrainClipSettings, RunError> {
+        Ok(PretrainClipSettings {
+            nsd: self.nsd()?,
+            prepared: self.prepared(),
+            split: self.config.split.clone(),
+            pretrain_clip: self.config.pretrain_clip.clone(),
+            device: self.config.device,
+            runs: self.runs(),
+            resume,
+        })
+    }
+
+    /// Settings of `screen-captions`.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or no CLIP is there.
+    pub fn screen_captions(&self) -> Result<ScreenCaptionsSettings, RunError> {
+        Ok(ScreenCaptionsSettings {
+            nsd: self.nsd()?,
+            prepared: self.prepared(),
+            clip: self.clip()?,
+            screen_captions: self.config.screen_captions.clone(),
+            cache: self.cache(),
+            output: self.captions(),
+            probabilities: self.caption_probabilities(),
+            device: self.config.device,
+        })
+    }
+
+    /// Settings of `train-mapper`.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or no CLIP is there.
+    pub fn train_mapper(
+        &self,
+        target: MapperTarget,
+        betas: BetasControl,
+        resume: Option<PathBuf>,
+    ) -> Result<TrainMapperSettings, RunError> {
+        let TrainMapperConfig { network, caption_choice, clamp, train } = self.config.train_mapper.clone();
+        Ok(TrainMapperSettings {
+            prepared: self.prepared(),
+            nsd: self.nsd()?,
+            clip: self.clip()?,
+            captions: Some(self.captions()),
+            cache: self.cache(),
+            runs: self.runs(),
+            resume,
+            device: self.config.device,
+            target,
+            caption_choice,
+            clamp,
+            betas,
+            split: self.config.split.clone(),
+            mapper: network,
+            train,
+        })
+    }
+
+    /// Settings of `pretrain-gan`.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or no CLIP is there.
+    pub fn pretrain_gan(&self, resume: Option<PathBuf>) -> Result<PretrainGanSettings, RunError> {
+        Ok(PretrainGanSettings {
+            nsd: self.nsd()?,
+            prepared: self.prepared(),
+            clip: self.clip()?,
+            captions: self.captions(),
+            split: self.config.split.clone(),
+            pretrain_gan: self.config.pretrain_gan.clone(),
+            cache: self.cache(),
+            device: self.config.device,
+            runs: self.runs(),
+            resume,
+        })
+    }
+
+    /// Settings of `finetune-gan`.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or a network is missing.
+    pub fn finetune_gan(&self, resume: Option<PathBuf>) -> Result<FinetuneGanSettings, RunError> {
+        let gan = match &self.config.paths.pretrained_gan {
+            Some(run) => run.join(GENERATOR_FILE),
+            None => self.newest(None, "pretrain-gan", GENERATOR_FILE, "pretrain-gan")?,
+        };
+        Ok(FinetuneGanSettings {
+            nsd: self.nsd()?,
+            prepared: self.prepared(),
+            clip: self.clip()?,
+            image_mapper: self.mapper(MapperTarget::Image)?,
+            caption_mapper: self.mapper(MapperTarget::Caption)?,
+            gan: gan.parent().map(Path::to_path_buf).unwrap_or_default(),
+            split: self.config.split.clone(),
+            finetune_gan: self.config.finetune_gan.clone(),
+            cache: self.cache(),
+            device: self.config.device,
+            runs: self.runs(),
+            resume,
+        })
+    }
+
+    /// Settings of `reconstruct`.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or a network is missing.
+    pub fn reconstruct(&self) -> Result<ReconstructSettings, RunError> {
+        Ok(ReconstructSettings {
+            prepared: self.prepared(),
+            stimuli: NsdTree::new(self.nsd()?).stimuli(),
+            networks: self.networks()?,
+            split: self.config.split.clone(),
+            reconstruct: self.config.reconstruct.clone(),
+            seed: self.config.seed,
+            device: self.config.device,
+            runs: self.runs(),
+        })
+    }
+
+    /// Settings of `microstim`.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or a network is missing.
+    pub fn microstim(&self) -> Result<MicrostimSettings, RunError> {
+        Ok(MicrostimSettings {
+            prepared: self.prepared(),
+            stimuli: NsdTree::new(self.nsd()?).stimuli(),
+            networks: self.networks()?,
+            clip: self.clip()?,
+            split: self.config.split.clone(),
+            microstim: self.config.microstim.clone(),
+            seed: self.config.seed,
+            device: self.config.device,
+            runs: self.runs(),
+        })
+    }
+}

@@ -1,0 +1,294 @@
+//! `mindreader train-mapper`: fit betas → CLIP embedding of the image seen, or of its captions.
+//!
+//! Specification: mapper §1.4 to §5, §7. Writes `config.toml`, `metrics.jsonl`, `best.safetensors`, `last.safetensors`,
+//! `checkpoint.mpk` and `summary.json` into a run folder.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use burn::module::{AutodiffModule, Module};
+use ndarray::{Array2, s};
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::mapper_embeddings::{RawTargets, caption_embeddings, image_embeddings};
+use crate::data::error::DataError;
+use crate::data::padding::{padded_len, padding_left};
+use crate::data::prepared::PreparedSubject;
+use crate::data::split::SplitConfig;
+use crate::data::targets::DEFAULT_THRESHOLD;
+use crate::metrics::retrieval::RetrievalSummary;
+use crate::models::mapper::{MapperConfig, MapperSnapshot, MapperTarget};
+use crate::run::device::{DeviceChoice, open};
+use crate::run::interrupt;
+use crate::run::progress::Progress;
+use crate::run::run_dir::RunDir;
+use crate::tensor_ops::backend::Diff;
+use crate::tensor_ops::random::keyed_rng;
+use crate::training::epoch_trainer::{BEST_FILE, EpochRun, train};
+use crate::training::mapper_config::MapperTrainConfig;
+use crate::training::mapper_targets::{CaptionChoice, EmbeddingTargets};
+use crate::training::mapper_task::MapperTask;
+use crate::training::{EpochTrainError, PhaseReport};
+
+/// Rows of betas read at a time.
+const READ_ROWS: usize = 256;
+
+/// Which betas go with which image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BetasControl {
+    /// Each trial's own.
+    #[default]
+    Measured,
+    /// The control: trials exchange their betas at random, so that decoding must be at chance.
+    Shuffled,
+}
+
+/// Sizes of the network that the data do not decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MapperSizes {
+    /// Layers that halve the length.
+    pub num_down: usize,
+    /// Residual blocks.
+    pub num_blocks: usize,
+    /// Channels of the trunk.
+    pub hidden: usize,
+    /// Hidden units of the perceptron over positions.
+    pub fc: usize,
+}
+
+impl Default for MapperSizes {
+    fn default() -> Self {
+        let MapperConfig { num_down, num_blocks, hidden, fc, .. } = MapperConfig::default();
+        Self { num_down, num_blocks, hidden, fc }
+    }
+}
+
+/// Network, targets and training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainMapperConfig {
+    /// Which caption of an image a caption mapper aims at.
+    pub caption_choice: CaptionChoice,
+    /// Clamp θ of the embeddings; 0: none. Paper's code: 1.5.
+    pub clamp: f32,
+    /// Sizes of the network.
+    pub network: MapperSizes,
+    /// Losses, phases, optimiser, seed.
+    pub train: MapperTrainConfig,
+}
+
+impl Default for TrainMapperConfig {
+    fn default() -> Self {
+        Self {
+            caption_choice: CaptionChoice::Random,
+            clamp: DEFAULT_THRESHOLD,
+            network: MapperSizes::default(),
+            train: MapperTrainConfig::default(),
+        }
+    }
+}
+
+/// Everything that a run needs.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrainMapperSettings {
+    /// What to predict.
+    pub target: MapperTarget,
+    /// Prepared subject.
+    pub prepared: PathBuf,
+    /// `nsd_stimuli.hdf5`; read for images only.
+    pub stimuli: PathBuf,
+    /// Vetted captions of `screen-captions`; read for captions only.
+    pub captions: PathBuf,
+    /// CLIP snapshot.
+    pub clip: PathBuf,
+    /// Folder of cached embeddings.
+    pub cache: PathBuf,
+    /// Folder of the runs.
+    pub runs: PathBuf,
+    /// Checkpoint to continue from, in its own folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resume: Option<PathBuf>,
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// Control experiment.
+    pub betas: BetasControl,
+    /// Which trials belong to training and validation.
+    pub split: SplitConfig,
+    /// Network, targets and training.
+    pub mapper: TrainMapperConfig,
+}
+
+/// What `train-mapper` found.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrainMapperSummary {
+    /// The run's folder.
+    pub run_dir: PathBuf,
+    /// Snapshot to use.
+    pub snapshot: PathBuf,
+    /// What it predicts.
+    pub target: MapperTarget,
+    /// Trials fitted.
+    pub num_train_trials: usize,
+    /// Trials held out.
+    pub num_validation_trials: usize,
+    /// Parameters of the network.
+    pub num_parameters: usize,
+    /// Losses per phase.
+    pub phases: Vec<PhaseReport>,
+    /// Retrieval on the held-out trials by the best weights, with chance level and interval.
+    pub retrieval: RetrievalSummary,
+    /// Duration of this call.
+    pub seconds: f64,
+}
+
+/// Fits a mapper.
+///
+/// # Errors
+/// Data, snapshots or settings that do not fit, an interruption, a loss that is not finite.
+pub fn run(
+    settings: &TrainMapperSettings,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<TrainMapperSummary> {
+    let started = Instant::now();
+    let (device, _) = open(settings.device)?;
+    let subject = PreparedSubject::open(&settings.prepared)?;
+    let split = settings.split.split(&subject)?;
+    if split.validation.is_empty() {
+        let what = format!("the validation part of `{}`", settings.prepared.display());
+        return Err(DataError::empty(what, "lower `train_fraction`").into());
+    }
+    let config = &settings.mapper;
+    let RawTargets { embeddings, rows_of_image, image_of_trial, clip_sha256 } = match settings.target {
+        MapperTarget::Image => image_embeddings(settings, &subject, &device, progress)?,
+        MapperTarget::Caption => caption_embeddings(settings, &subject, &device, progress)?,
+    };
+    let choice = match settings.target {
+        MapperTarget::Image => CaptionChoice::First,
+        MapperTarget::Caption => config.caption_choice,
+    };
+    let targets = EmbeddingTargets::new(&embeddings, &rows_of_image, &image_of_trial, choice, config.clamp);
+    let signal_len = padded_len(subject.num_voxels(), subject.subject());
+    let left = padding_left(subject.num_voxels(), signal_len);
+    let MapperSizes { num_down, num_blocks, hidden, fc } = config.network;
+    let embed_dim = targets.embed_dim();
+    let network = MapperConfig { signal_len, num_down, num_blocks, hidden, fc, embed_dim, sigmoid: false };
+    let snapshot_config = MapperSnapshot {
+        network,
+        target: settings.target,
+        num_voxels: subject.num_voxels(),
+        padding_left: left,
+        subject: subject.subject().to_string(),
+        roi: subject.provenance().selection.join(" + "),
+        clip_sha256,
+    };
+    let network = snapshot_config.network.init::<Diff>(config.train.seed, &device)?;
+    let num_parameters = network.num_params();
+    let betas = padded_betas(&subject, signal_len, left, &row_order(settings, &subject))?;
+
+    let dir = run_dir(settings, &subject)?;
+    let image_ids: Vec<u64> = subject.trials().iter().map(|trial| u64::from(trial.nsd_id.0)).collect();
+    let task = MapperTask {
+        betas: &betas,
+        targets: &targets,
+        train: &split.train,
+        validation: &split.validation,
+        image_ids: &image_ids,
+        config: &config.train,
+        device: &device,
+    };
+    let config_json = serde_json::to_value(&snapshot_config)?;
+    let outcome = train(
+        &task,
+        network,
+        &config.train.plan(),
+        &mut EpochRun {
+            dir: &dir,
+            kind: "mapper",
+            snapshot_config: &config_json,
+            identity: json!({
+                "mapper": config,
+                "data": snapshot_config,
+                "num_trials": subject.num_trials(),
+                "betas": settings.betas,
+                "split": settings.split,
+            }),
+            resume: settings.resume.as_deref(),
+            progress: &mut *progress,
+            should_stop: &interrupt::requested,
+            device: &device,
+        },
+    )
+    .map_err(cause)?;
+    let summary = TrainMapperSummary {
+        run_dir: dir.path().to_path_buf(),
+        snapshot: dir.join(BEST_FILE),
+        target: settings.target,
+        num_train_trials: split.train.len(),
+        num_validation_trials: split.validation.len(),
+        num_parameters,
+        phases: outcome.phases,
+        retrieval: task.evaluate(&outcome.best.valid()).map_err(cause)?,
+        seconds: started.elapsed().as_secs_f64(),
+    };
+    dir.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
+    Ok(summary)
+}
+
+/// The cause itself where the trainer only passes it on, so that a caller can see of what kind it is.
+fn cause(error: EpochTrainError) -> anyhow::Error {
+    match error {
+        EpochTrainError::Interrupted(interrupted) => interrupted.into(),
+        EpochTrainError::Run(error) => error.into(),
+        other => other.into(),
+    }
+}
+
+/// The run's folder: a new one with its resolved settings, or the checkpoint's.
+fn run_dir(settings: &TrainMapperSettings, subject: &PreparedSubject) -> anyhow::Result<RunDir> {
+    if let Some(checkpoint) = &settings.resume {
+        return Ok(RunDir::of_checkpoint(checkpoint)?);
+    }
+    let control = match settings.betas {
+        BetasControl::Measured => "",
+        BetasControl::Shuffled => "-shuffled",
+    };
+    let name = format!("train-mapper-{}-{}{control}", settings.target, subject.subject());
+    let dir = RunDir::create(&settings.runs, &name)?;
+    dir.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
+    Ok(dir)
+}
+
+/// The row of betas that each trial gets.
+fn row_order(settings: &TrainMapperSettings, subject: &PreparedSubject) -> Vec<usize> {
+    let mut rows: Vec<usize> = (0..subject.num_trials()).collect();
+    if settings.betas == BetasControl::Shuffled {
+        rows.shuffle(&mut keyed_rng(settings.mapper.train.seed, "shuffle betas", 0));
+    }
+    rows
+}
+
+/// Betas `[trials, signal_len]` with zeros at both ends, `rows[trial]` of the file for each trial.
+fn padded_betas(
+    subject: &PreparedSubject,
+    signal_len: usize,
+    left: usize,
+    rows: &[usize],
+) -> Result<Array2<f32>, DataError> {
+    let mut padded = Array2::zeros((rows.len(), signal_len));
+    let inside: Range<usize> = left..left + subject.num_voxels();
+    for (block, rows) in rows.chunks(READ_ROWS).enumerate() {
+        let betas = subject.betas_of(rows)?;
+        if let Some(((row, voxel), value)) = betas.indexed_iter().find(|(_, value)| !value.is_finite()) {
+            let field = format!("betas of trial {}, voxel {voxel}", rows[row]);
+            return Err(DataError::invalid(subject.path(), field, "a finite number", value));
+        }
+        let first = block * READ_ROWS;
+        padded.slice_mut(s![first..first + rows.len(), inside.clone()]).assign(&betas);
+    }
+    Ok(padded)
+}

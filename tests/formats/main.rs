@@ -1,0 +1,12 @@
+//! File formats against the packages that brain scientists use: what h5py, nibabel and scipy.io write is read with equal
+//! values, and what the program writes is read back by them; then malformed files, one per kind of error.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod hdf5;
+mod malformed;
+mod mat5;
+mod mutations;
+mod nifti;
+mod prepare;
+mod python;
+mod small_tree;
