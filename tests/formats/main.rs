@@ -7,6 +7,7 @@ mod malformed;
 mod mat5;
 mod mutations;
 mod nifti;
+mod phantom;
 mod prepare;
 mod python;
 mod small_tree;

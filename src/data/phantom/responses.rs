@@ -202,3 +202,127 @@ impl<'a> SessionSimulator<'a> {
         z >= below && z < depth - above
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::nsd::noise_ceiling::compute_ncsnr;
+    use crate::data::phantom::config::PhantomSize;
+    use crate::data::phantom::design::ExperimentPlan;
+    use crate::data::phantom::image_features::ImageFeatures;
+    use crate::data::phantom::semantic_features::NUM_SEMANTIC;
+    use crate::data::phantom::tuning::{draw_tuning, normalise_drives};
+    use crate::data::phantom::visual_features::{CHANNELS, NUM_CELLS};
+    use crate::data::standardize::zscore_in_place;
+    use half::f16;
+    use ndarray::Array2;
+
+    /// A tiny session over images whose features are random numbers: no rendering needed.
+    fn simulate(config: &PhantomConfig) -> (SessionBetas, Vec<TunedVoxel>, Vec<Trial>) {
+        let trials = ExperimentPlan::draw(config).trials(config.subject, 1);
+        let mut images: Vec<NsdId> = trials.iter().map(|trial| trial.nsd_id).collect();
+        images.sort_unstable();
+        images.dedup();
+        let place: BTreeMap<NsdId, usize> = images.iter().enumerate().map(|(i, image)| (*image, i)).collect();
+        let features = images
+            .iter()
+            .map(|image| {
+                let mut rng = keyed_rng(1, "test features", u64::from(image.0));
+                let mut normal = || -> f32 { StandardNormal.sample(&mut rng) };
+                ImageFeatures {
+                    maps: (0..NUM_CELLS * CHANNELS).map(|_| f16::from_f32(normal())).collect(),
+                    semantic: (0..NUM_SEMANTIC).map(|_| normal()).collect(),
+                    lost: 0.0,
+                }
+            })
+            .collect();
+        let table = FeatureTable::new(features);
+        let anatomy = Anatomy::grow(config);
+        let mut tuned = draw_tuning(config, &anatomy);
+        normalise_drives(&mut tuned, &table);
+        let betas = SessionSimulator::new(config, &anatomy, &tuned).simulate(1, &trials, &table, &place);
+        (betas, tuned, trials)
+    }
+
+    fn tiny(signal: f64) -> PhantomConfig {
+        PhantomConfig { size: PhantomSize::Tiny, signal, seed: 5, ..Default::default() }
+    }
+
+    /// Estimated and true ratio of every measured voxel that has one.
+    fn ratios(signal: f64) -> (Vec<f64>, Vec<f64>) {
+        let (betas, tuned, trials) = simulate(&tiny(signal));
+        let count = betas.voxels.len();
+        let mut matrix =
+            Array2::from_shape_fn((750, count), |(trial, voxel)| f32::from(betas.column(voxel)[trial]));
+        zscore_in_place(&mut matrix);
+        let images: Vec<NsdId> = trials.iter().map(|trial| trial.nsd_id).collect();
+        let estimated = compute_ncsnr(matrix.view(), &images);
+        tuned
+            .iter()
+            .filter_map(|voxel| {
+                let index = betas.voxels.binary_search(&voxel.flat_index).unwrap();
+                betas.is_valid[index].then(|| (f64::from(estimated[index]), f64::from(voxel.ncsnr)))
+            })
+            .unzip()
+    }
+
+    #[test]
+    fn the_planted_ratio_is_found_in_the_betas() {
+        let (estimated, planted) = ratios(1.0);
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let (me, mp) = (mean(&estimated), mean(&planted));
+        let cross: f64 = estimated.iter().zip(&planted).map(|(e, p)| (e - me) * (p - mp)).sum();
+        let spread =
+            |values: &[f64], mean: f64| values.iter().map(|v| (v - mean).powi(2)).sum::<f64>().sqrt();
+        let r = cross / (spread(&estimated, me) * spread(&planted, mp));
+        assert!(r > 0.9, "correlation {r:.3}");
+        assert!((me - mp).abs() < 0.08, "mean {me:.3} against {mp:.3}");
+    }
+
+    #[test]
+    fn without_signal_repeats_share_nothing() {
+        let (estimated, planted) = ratios(0.0);
+        assert!(planted.iter().all(|ratio| *ratio == 0.0));
+        // Half of the estimates are cut at 0; the standard error of the noise variance is about 0.06.
+        let mut sorted = estimated;
+        sorted.sort_by(f64::total_cmp);
+        assert!(sorted[sorted.len() / 2] < 0.2, "median {}", sorted[sorted.len() / 2]);
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_nothing() {
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| simulate(&tiny(1.0)).0.betas_x300)
+        };
+        assert_eq!(run(1), run(3));
+    }
+
+    #[test]
+    fn missing_voxels_are_zero_and_veins_saturate() {
+        let (betas, _, _) = simulate(&tiny(1.0));
+        let missing = betas.is_valid.iter().filter(|is_valid| !**is_valid).count();
+        assert!(missing > 0 && missing < betas.voxels.len() / 4, "{missing} of {}", betas.voxels.len());
+        for (index, is_valid) in betas.is_valid.iter().enumerate() {
+            assert_eq!(betas.column(index).iter().any(|value| *value != 0), *is_valid);
+        }
+        assert!(betas.betas_x300.contains(&i16::MAX) && betas.betas_x300.contains(&i16::MIN));
+    }
+
+    #[test]
+    fn suppression_weakens_repeats() {
+        let config = PhantomConfig { repetition_suppression: 1.0, ..tiny(4.0) };
+        let (betas, tuned, trials) = simulate(&config);
+        let voxel = tuned.iter().max_by(|a, b| a.ncsnr.total_cmp(&b.ncsnr)).unwrap();
+        let column = betas.column(betas.voxels.binary_search(&voxel.flat_index).unwrap());
+        let variance = |repetition: u8| {
+            let values: Vec<f64> = (0..750)
+                .filter(|t| trials[*t].repetition == repetition)
+                .map(|t| f64::from(column[t]))
+                .collect();
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64
+        };
+        assert!(variance(0) > 3.0 * variance(1) && variance(0) > 3.0 * variance(2));
+    }
+}

@@ -69,7 +69,8 @@ impl Place {
             Self::Beach => (0.34, 0.48),
             Self::Sea => (0.4, 0.6),
             Self::Street => (0.5, 0.62),
-            Self::Sky => (1.2, 1.2),
+            // Below any picture: nothing but sky.
+            Self::Sky => (2.0, 2.0),
             Self::BrickYard => (0.62, 0.76),
             Self::LivingRoom | Self::Bedroom => (0.58, 0.7),
             Self::Kitchen => (0.48, 0.6),

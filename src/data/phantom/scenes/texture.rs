@@ -7,6 +7,7 @@ use super::geometry::Point;
 
 /// A pattern and its scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs)] // The variants' own lines name their fields.
 pub enum Texture {
     /// Even surface.
     Plain,
