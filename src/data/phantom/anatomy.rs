@@ -73,7 +73,7 @@ impl Anatomy {
         let reach = |index: &usize| atlas::reach(cortex[*index].point);
         order.sort_by(|a, b| reach(a).total_cmp(&reach(b)).then(a.cmp(b)));
         order.truncate(config.num_nsdgeneral_voxels());
-        let alpha_max = order.last().map_or(1.0, |last| reach(last)).max(1e-6);
+        let alpha_max = order.last().map_or(1.0, reach).max(1e-6);
         for index in order {
             cortex[index].is_visual = true;
         }

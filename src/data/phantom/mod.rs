@@ -19,6 +19,7 @@
 
 pub mod anatomy;
 pub mod atlas;
+pub mod clipping;
 pub mod config;
 pub mod design;
 pub mod files;
@@ -31,6 +32,7 @@ pub mod semantic_features;
 pub mod stimuli;
 pub mod subject;
 pub mod tuning;
+pub mod tuning_weights;
 pub mod visual_features;
 
 pub use config::{BetaFiles, PhantomConfig, PhantomSize, StimulusSource};

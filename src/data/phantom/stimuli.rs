@@ -64,7 +64,7 @@ pub fn scene_coco_id(nsd_id: NsdId) -> u64 {
 
 /// COCO split of the scene with this number.
 pub fn scene_split(nsd_id: NsdId) -> &'static str {
-    if nsd_id.0 % VALIDATION_EVERY == 0 { "val2017" } else { "train2017" }
+    if nsd_id.0.is_multiple_of(VALIDATION_EVERY) { "val2017" } else { "train2017" }
 }
 
 /// Shares that NSD's crop of a scene cuts off at the top, bottom, left and right.

@@ -50,7 +50,7 @@ pub struct CropShares {
 
 /// The instance that a region number belongs to, counted from 0.
 fn instance_of(region: u8) -> Option<usize> {
-    (region < STUFF_OFFSET && region % 32 != 0).then(|| usize::from(region % 32) - 1)
+    (region < STUFF_OFFSET && !region.is_multiple_of(32)).then(|| usize::from(region % 32) - 1)
 }
 
 impl Scene {

@@ -167,12 +167,12 @@ fn accumulate(cells: &mut [f32], columns: usize, rows: usize, a: Point, b: Point
             // Integral of the covered share, differenced from cell to cell.
             let per_x = height / (x_high - x_low);
             let mut before = 0.0;
-            for cell in first_cell..last_cell {
+            for (cell, sum) in line.iter_mut().enumerate().take(last_cell).skip(first_cell) {
                 let enter = x_low.max(cell as f32);
                 let leave = x_high.min(cell as f32 + 1.0);
                 let crossing = (leave - enter) * per_x;
                 let inside = (cell as f32 + 1.0) - (enter + leave) / 2.0;
-                line[cell] += before + crossing * inside;
+                *sum += before + crossing * inside;
                 before = crossing * (1.0 - inside);
             }
             line[last_cell] += before;

@@ -2,8 +2,9 @@
 
 use rand::{RngExt, rngs::ChaCha12Rng};
 
+use super::backdrop::Backdrop;
 use super::colour::{HAIR, SKIN};
-use super::places::{Backdrop, Place};
+use super::places::Place;
 use super::things::{Look, Thing};
 use crate::tensor_ops::random::keyed_rng;
 
@@ -199,7 +200,7 @@ impl Frame {
         let y = match thing {
             Thing::Airplane => self.origin.1 + self.side * rng.random_range(0.4..0.72),
             Thing::Clock => self.horizon.min(bottom) - self.side * rng.random_range(0.1..0.18),
-            Thing::Bird if matches!(place, Place::Sky | Place::Sea) || look.variant % 2 == 0 => {
+            Thing::Bird if matches!(place, Place::Sky | Place::Sea) || look.variant.is_multiple_of(2) => {
                 look.variant -= look.variant % 2;
                 self.origin.1 + self.side * rng.random_range(0.35..0.55)
             }
@@ -256,7 +257,7 @@ fn relate(placed: &mut [Placed], rng: &mut ChaCha12Rng) -> Relation {
             placed[0].height = placed[0].height.min(placed[1].height * 0.75).min(placed[0].y * 0.9);
             Relation::On
         }
-        (upper, Thing::Chair) if matches!(upper, Thing::Cat | Thing::Ball) => {
+        (Thing::Cat | Thing::Ball, Thing::Chair) => {
             placed[0].x = placed[1].x;
             placed[0].y = placed[1].y - 0.47 * placed[1].height;
             placed[0].height = (placed[1].height * 0.5).min(placed[0].y * 0.9);

@@ -5,6 +5,7 @@
 //! 640 × 480 or 480 × 640, of which NSD shows a square crop; y grows downwards.
 
 pub mod annotation;
+pub mod backdrop;
 pub mod canvas;
 pub mod captions;
 pub mod colour;

@@ -38,7 +38,7 @@ impl Scene {
 
     fn paint(&self, canvas: &mut Canvas) {
         self.backdrop.paint(canvas);
-        for (index, placed) in self.from_far_to_near() {
+        for (index, placed) in self.order_of_painting() {
             let mut pen = Pen {
                 canvas,
                 origin: super::geometry::at(placed.x, placed.y),
@@ -52,7 +52,7 @@ impl Scene {
     }
 
     /// Things with their index in `placed`, in the order of painting.
-    fn from_far_to_near(&self) -> Vec<(usize, &Placed)> {
+    fn order_of_painting(&self) -> Vec<(usize, &Placed)> {
         let mut order: Vec<(usize, &Placed)> = self.placed.iter().enumerate().collect();
         let support = self.relation == super::composition::Relation::On;
         order.sort_by(|a, b| {

@@ -20,7 +20,7 @@ pub fn draw_dog(pen: &mut Pen, look: &Look) {
     for (x, foot) in [(-0.36, -0.4), (0.2, 0.17)] {
         pen.fill(&Outline::limb(at(x, 0.45), at(foot, 0.05), 0.075, 0.05), far_coat);
     }
-    let wag = if look.variant % 2 == 0 { 0.16 } else { -0.02 };
+    let wag = if look.variant.is_multiple_of(2) { 0.16 } else { -0.02 };
     pen.fill(&Outline::limb(at(-0.47, 0.6), at(-0.68, 0.78 + wag), 0.055, 0.025), coat);
     pen.fill(
         &Outline::smooth(&[
@@ -46,7 +46,7 @@ pub fn draw_dog(pen: &mut Pen, look: &Look) {
     pen.fill(&Outline::limb(at(0.52, 0.86), at(0.74, 0.81), 0.105, 0.07), coat);
     pen.fill(&Outline::ellipse(at(0.8, 0.845), 0.045, 0.036, 0.0), Paint::flat(DARK));
     pen.fill(&Outline::limb(at(0.6, 0.775), at(0.76, 0.765), 0.008, 0.012), Paint::flat(DARK));
-    if look.variant % 3 == 0 {
+    if look.variant.is_multiple_of(3) {
         pen.fill(
             &Outline::limb(at(0.7, 0.755), at(0.71, 0.68), 0.03, 0.035),
             Paint::flat(Colour::hex(0xd8_5a6a)),
@@ -111,7 +111,7 @@ pub fn draw_bird(pen: &mut Pen, look: &Look) {
         Paint::flat(look.colour.colour).round(0.3).textured(Texture::Grain { size: 0.08, strength: 0.15 });
     let wing = Paint::flat(look.colour.colour.scaled(0.68)).shaded(0.3);
     let beak = Paint::flat(Colour::hex(0xe8_9a20));
-    if look.variant % 2 == 0 {
+    if look.variant.is_multiple_of(2) {
         let far = [at(0.02, 0.52), at(-0.05, 0.8), at(-0.32, 1.06), at(-0.28, 0.75), at(-0.2, 0.5)];
         pen.fill(&Outline::smooth(&far), wing);
         pen.fill(&Outline::polygon([at(-0.35, 0.47), at(-0.75, 0.53), at(-0.68, 0.4), at(-0.7, 0.3)]), wing);

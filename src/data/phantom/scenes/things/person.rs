@@ -75,7 +75,7 @@ pub fn draw_portrait(pen: &mut Pen, look: &Look) {
 fn head(pen: &mut Pen, look: &Look, c: super::super::geometry::Point, r: f32) {
     let skin = Paint::flat(look.skin).round(0.22);
     let hair = Paint::flat(look.hair).textured(Texture::Blades { size: r * 0.6, strength: 0.25 });
-    let long_hair = look.variant % 3 == 0;
+    let long_hair = look.variant.is_multiple_of(3);
     let p = |x: f32, y: f32| at(c.x + x * r, c.y + y * r);
     if long_hair {
         pen.fill(&Outline::ellipse(p(0.0, -0.1), r * 1.08, r * 1.3, 0.0), hair);

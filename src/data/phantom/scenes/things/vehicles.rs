@@ -93,7 +93,7 @@ pub fn draw_boat(pen: &mut Pen, look: &Look) {
     let hull = Paint::flat(look.colour.colour).shaded(0.4);
     let hull_outline = [at(-0.52, 0.22), at(0.62, 0.24), at(0.42, 0.02), at(-0.4, 0.0)];
     let deck = Paint::flat(Colour::hex(0xf0_ece2));
-    if look.variant % 2 == 0 {
+    if look.variant.is_multiple_of(2) {
         let wood = Paint::flat(Colour::hex(0x6a_4a2c));
         pen.fill(&Outline::rectangle(at(-0.03, 0.2), at(0.01, 1.04)), wood);
         let canvas =
