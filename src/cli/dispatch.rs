@@ -25,7 +25,9 @@ pub fn main() -> std::process::ExitCode {
     }
     let code = match run(cli) {
         Ok(summary) => {
-            render::summary(&summary, as_json);
+            if !summary.is_null() {
+                render::summary(&summary, as_json);
+            }
             ExitCode::Success
         }
         Err(error) => {
@@ -60,6 +62,13 @@ fn run(cli: Cli) -> anyhow::Result<Value> {
         Terminal::new(if cli.global.quiet { Verbosity::Quiet } else { Verbosity::Normal });
     let progress = &mut terminal;
     match cli.command {
+        Command::Config => {
+            if cli.global.json {
+                return Ok(serde_json::to_value(&project.config)?);
+            }
+            render::to_stdout(toml::to_string(&project.config)?.trim_end());
+            Ok(Value::Null)
+        }
         Command::Demo(args) => value(demo::run(&demo::DemoSettings { project, out: args.out }, progress)),
         Command::Doctor => value(Ok(doctor::run(&project.doctor()?))),
         Command::Phantom(args) => value(phantom::run(&project.phantom(existing(args.overwrite))?, progress)),

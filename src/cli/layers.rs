@@ -32,7 +32,7 @@ impl Layers {
     pub fn text<C: DeserializeOwned>(mut self, name: &str, text: &str) -> Result<Self, UsageError> {
         let wrong = |error: toml::de::Error| {
             UsageError::new(format!("{name}: {}", error.to_string().trim_end()))
-                .hint("`configs/paper/subj01.toml` lists every key with its meaning")
+                .hint("`mindreader config` prints every key with its value")
         };
         toml::from_str::<C>(text).map_err(wrong)?;
         let table: Table = toml::from_str(text).map_err(wrong)?;

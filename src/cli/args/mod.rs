@@ -53,6 +53,8 @@ pub enum Command {
     Reconstruct(ReconstructArgs),
     /// Drive or silence a region and see what changes in the image
     Microstim(MicrostimArgs),
+    /// Print every setting with its value, as TOML that `--config` accepts
+    Config,
 }
 
 impl Command {
@@ -63,7 +65,7 @@ impl Command {
     pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
         match self {
             Self::Demo(args) => args.layers(layers),
-            Self::Doctor => Ok(layers),
+            Self::Doctor | Self::Config => Ok(layers),
             Self::Phantom(args) => args.layers(layers),
             Self::Prepare(args) => args.layers(layers),
             Self::PretrainClip(_) | Self::PretrainGan(_) => Ok(layers),

@@ -1,0 +1,140 @@
+//! The whole chain on a tiny phantom, through the library: every command on the files of the last, and the same
+//! numbers from the same seed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![recursion_limit = "256"]
+
+use std::path::Path;
+
+use mindreader::commands::prepare::ExistingOutput;
+use mindreader::commands::project::{Project, ProjectConfig};
+use mindreader::commands::report::{self, ReportSettings};
+use mindreader::commands::train_mapper::{self, BetasControl};
+use mindreader::commands::{
+    finetune_gan, microstim, phantom, prepare, pretrain_clip, pretrain_gan, reconstruct, screen_captions,
+};
+use mindreader::data::prepared::PreparedSubject;
+use mindreader::models::mapper::MapperTarget;
+use mindreader::run::device::DeviceChoice;
+use mindreader::run::progress::Silent;
+
+/// The configuration of a file in `configs`, with its files below `root`.
+fn project(file: &str, root: &Path) -> Project {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs").join(file);
+    let mut config: ProjectConfig = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    config.device = DeviceChoice::Cpu;
+    config.paths.nsd = Some(root.join("nsd"));
+    config.paths.work = Some(root.join("work"));
+    Project::new(config)
+}
+
+#[test]
+fn every_configuration_is_accepted() {
+    let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+    let mut found = 0;
+    let mut folders = vec![configs];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let parsed: Result<ProjectConfig, _> = toml::from_str(&text);
+                assert!(parsed.is_ok(), "{}: {}", path.display(), parsed.unwrap_err());
+                found += 1;
+            }
+        }
+    }
+    assert!(found >= 4, "only {found} configurations");
+}
+
+#[test]
+fn the_chain_runs_from_files_to_pictures_and_report() {
+    let root = tempfile::tempdir().unwrap();
+    let project = project("phantom-tiny.toml", root.path());
+    let quiet = &mut Silent;
+    phantom::run(&project.phantom(ExistingOutput::Refuse).unwrap(), quiet).unwrap();
+    let prepared = prepare::run(&project.prepare(ExistingOutput::Refuse).unwrap(), quiet).unwrap();
+    assert_eq!(prepared.num_trials, 750);
+    assert_eq!(prepared.num_images, 250);
+
+    let clip = pretrain_clip::run(&project.pretrain_clip(None).unwrap(), quiet).unwrap();
+    let screened = screen_captions::run(&project.screen_captions().unwrap(), quiet).unwrap();
+    assert_eq!(screened.num_images, 250);
+    assert!(screened.mean_kept >= 1.0);
+    let mut train = |target| {
+        let settings = project.train_mapper(target, BetasControl::Measured, None).unwrap();
+        train_mapper::run(&settings, &mut *quiet).unwrap()
+    };
+    let image = train(MapperTarget::Image);
+    let caption = train(MapperTarget::Caption);
+    // 250 images, 85 % of them for training.
+    assert_eq!(image.num_train_trials + image.num_validation_trials, 750);
+    let pretrained = pretrain_gan::run(&project.pretrain_gan(None).unwrap(), quiet).unwrap();
+    let finetuned = finetune_gan::run(&project.finetune_gan(None).unwrap(), quiet).unwrap();
+    assert!(finetuned.duplicated_head, "the pretrained GAN has one head");
+
+    let reconstructed = reconstruct::run(&project.reconstruct().unwrap(), quiet).unwrap();
+    assert_eq!(reconstructed.num_images, 4);
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&reconstructed.manifest).unwrap()).unwrap();
+    for entry in manifest["images"].as_array().unwrap() {
+        let file = reconstructed.run.join(entry["file"].as_str().unwrap());
+        assert_eq!(image::open(file).unwrap().width(), 16);
+        let trial = entry["trials"][0].as_u64().unwrap() as usize;
+        let subject = PreparedSubject::open(&project.prepared()).unwrap();
+        assert_eq!(u64::from(subject.trials()[trial].nsd_id.0), entry["nsd_id"].as_u64().unwrap());
+    }
+    // The same seed draws the same pictures.
+    let again = reconstruct::run(&project.reconstruct().unwrap(), quiet).unwrap();
+    assert_eq!(std::fs::read(&again.grid).unwrap(), std::fs::read(&reconstructed.grid).unwrap());
+
+    let stimulated = microstim::run(&project.microstim().unwrap(), quiet).unwrap();
+    assert!(stimulated.num_voxels > 0);
+    assert!(stimulated.image_embedding_cosine < 0.999, "driving a region must change the embedding");
+
+    let out = root.path().join("report.html");
+    let settings = ReportSettings {
+        title: "test".into(),
+        clip_run: Some(clip.run),
+        captions: Some(project.caption_probabilities()),
+        mapper_runs: vec![("image".into(), image.run_dir), ("caption".into(), caption.run_dir)],
+        gan_runs: vec![("pretraining".into(), pretrained.run), ("finetuning".into(), finetuned.run)],
+        reconstruct_run: Some(reconstructed.run),
+        microstim_runs: vec![stimulated.run],
+        out: out.clone(),
+        ..ReportSettings::default()
+    };
+    report::run(&settings, quiet).unwrap();
+    let html = std::fs::read_to_string(out).unwrap();
+    for needle in ["Seen and decoded", "Retrieval of held-out images", "floc-faces", "Caption screening", "<svg"] {
+        assert!(html.contains(needle), "{needle}");
+    }
+}
+
+/// The phantom's brain is known: with signal it can be read, with exchanged betas it cannot.
+#[test]
+fn decoding_is_above_chance_with_signal_and_at_chance_with_exchanged_betas() {
+    let root = tempfile::tempdir().unwrap();
+    let mut project = project("phantom-tiny.toml", root.path());
+    let train = &mut project.config.train_mapper.train;
+    train.phase1.epochs = 12;
+    train.phase2.epochs = 0;
+    train.optimiser.learning_rate = 2e-3;
+    project.config.pretrain_clip.train.epochs = 30;
+    let quiet = &mut Silent;
+    phantom::run(&project.phantom(ExistingOutput::Refuse).unwrap(), quiet).unwrap();
+    prepare::run(&project.prepare(ExistingOutput::Refuse).unwrap(), quiet).unwrap();
+    pretrain_clip::run(&project.pretrain_clip(None).unwrap(), quiet).unwrap();
+    let mut retrieval = |betas| {
+        let settings = project.train_mapper(MapperTarget::Image, betas, None).unwrap();
+        train_mapper::run(&settings, &mut *quiet).unwrap().retrieval
+    };
+    let measured = retrieval(BetasControl::Measured);
+    let shuffled = retrieval(BetasControl::Shuffled);
+    let chance = measured.chance_over_batches;
+    assert!(measured.forward.over_batches.low > 1.5 * chance, "{measured:?}");
+    assert!(shuffled.forward.over_batches.low <= chance, "{shuffled:?}");
+    assert!(measured.forward.over_batches.mean > 2.0 * shuffled.forward.over_batches.mean, "{shuffled:?}");
+}
