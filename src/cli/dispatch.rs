@@ -58,8 +58,7 @@ fn existing(overwrite: bool) -> ExistingOutput {
 
 fn run(cli: Cli) -> anyhow::Result<Value> {
     let project = project(&cli)?;
-    let mut terminal =
-        Terminal::new(if cli.global.quiet { Verbosity::Quiet } else { Verbosity::Normal });
+    let mut terminal = Terminal::new(if cli.global.quiet { Verbosity::Quiet } else { Verbosity::Normal });
     let progress = &mut terminal;
     match cli.command {
         Command::Config => {

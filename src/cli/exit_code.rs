@@ -1,8 +1,16 @@
 //! From an error to the process's exit code.
 
 use crate::data::error::DataError;
+use crate::models::clip::ClipConfigError;
+use crate::models::clip::tokenizer::TextTooLong;
+use crate::models::mapper::MapperConfigError;
+use crate::models::stylegan2::ConfigError;
+use crate::pipelines::caption_screen::ScreenError;
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
+use crate::training::EpochTrainError;
+use crate::training::clip_trainer::ClipTrainError;
+use crate::training::gan_trainer::GanTrainError;
 
 use super::usage_error::UsageError;
 
@@ -28,21 +36,53 @@ impl From<ExitCode> for std::process::ExitCode {
 /// The exit code of an error, by the kinds in its chain.
 pub fn of_error(error: &anyhow::Error) -> ExitCode {
     let has = |test: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(test);
-    if has(|cause| cause.is::<Interrupted>()) {
+    if has(is_interruption) {
         ExitCode::Interrupted
-    } else if has(|cause| cause.is::<UsageError>() || cause.is::<DataError>() || cause.is::<RunError>())
-        || has(is_wrong_configuration)
-    {
+    } else if has(is_bad_input) {
         ExitCode::BadInput
     } else {
         ExitCode::Failure
     }
 }
 
-/// Network and training configurations that cannot be built are settings of the user.
-fn is_wrong_configuration(cause: &(dyn std::error::Error + 'static)) -> bool {
-    use crate::models::{mapper::MapperConfigError, stylegan2::ConfigError};
-    cause.is::<MapperConfigError>() || cause.is::<ConfigError>()
+/// Trainers pass an interruption on as it is, so it does not show as a cause of its own.
+fn is_interruption(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.is::<Interrupted>()
+        || matches!(cause.downcast_ref(), Some(ClipTrainError::Interrupted(_)))
+        || matches!(cause.downcast_ref(), Some(GanTrainError::Interrupted(_)))
+        || matches!(cause.downcast_ref(), Some(EpochTrainError::Interrupted(_)))
+}
+
+/// Files, settings and sizes that the user can put right.
+fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.is::<UsageError>()
+        || cause.is::<DataError>()
+        || cause.is::<RunError>()
+        || cause.is::<TextTooLong>()
+        || cause.is::<MapperConfigError>()
+        || cause.is::<ConfigError>()
+        || cause.is::<ClipConfigError>()
+        || cause.is::<ScreenError>()
+        || matches!(
+            cause.downcast_ref(),
+            Some(
+                ClipTrainError::Network(_)
+                    | ClipTrainError::Config(_)
+                    | ClipTrainError::TooFew { .. }
+                    | ClipTrainError::Side { .. }
+                    | ClipTrainError::Run(_)
+            )
+        )
+        || matches!(
+            cause.downcast_ref(),
+            Some(
+                GanTrainError::Network(_)
+                    | GanTrainError::Config(_)
+                    | GanTrainError::Data(_)
+                    | GanTrainError::Run(_)
+            )
+        )
+        || matches!(cause.downcast_ref(), Some(EpochTrainError::Empty { .. } | EpochTrainError::Run(_)))
 }
 
 #[cfg(test)]
@@ -56,6 +96,10 @@ mod tests {
         assert_eq!(of_error(&error), ExitCode::BadInput);
         let error = anyhow::Error::from(Interrupted { checkpoint: "c".into() });
         assert_eq!(of_error(&error), ExitCode::Interrupted);
+        let error = anyhow::Error::from(ClipTrainError::from(Interrupted { checkpoint: "c".into() }));
+        assert_eq!(of_error(&error), ExitCode::Interrupted);
+        let error = anyhow::Error::from(GanTrainError::from(RunError::missing("f", "training")));
+        assert_eq!(of_error(&error), ExitCode::BadInput);
         assert_eq!(of_error(&anyhow::anyhow!("disk on fire")), ExitCode::Failure);
     }
 }

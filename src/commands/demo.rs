@@ -83,13 +83,13 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
     progress.note("Caption screening: keep captions more than half as probable as an image's best one.");
     let screened = screen_captions::run(&project.screen_captions()?, progress)?;
     progress.note("Stage one: two mappers from betas to CLIP's image and caption space.");
-    let mut train = |target, betas| {
-        train_mapper::run(&project.train_mapper(target, betas, None)?, &mut *progress)
-    };
+    let mut train =
+        |target, betas| train_mapper::run(&project.train_mapper(target, betas, None)?, &mut *progress);
     let image = train(MapperTarget::Image, BetasControl::Measured)?;
     let caption = train(MapperTarget::Caption, BetasControl::Measured)?;
     let control = train(MapperTarget::Image, BetasControl::Shuffled)?;
-    progress.note("A conditional StyleGAN2 learns to draw from noise-perturbed CLIP embeddings, without brains.");
+    progress
+        .note("A conditional StyleGAN2 learns to draw from noise-perturbed CLIP embeddings, without brains.");
     let pretrained = pretrain_gan::run(&project.pretrain_gan(None)?, progress)?;
     progress.note("Stage two: the generator is finetuned on the embeddings decoded from betas.");
     let finetuned = finetune_gan::run(&project.finetune_gan(None)?, progress)?;

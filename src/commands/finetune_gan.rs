@@ -30,8 +30,7 @@ use crate::tensor_ops::backend::{Base, Device};
 use crate::training::gan_config::GanTrainConfig;
 use crate::training::gan_dataset::{GanDataset, SampleSet};
 use crate::training::gan_trainer::{
-    DISCRIMINATOR_FILE, GENERATOR_FILE, GanTrainSummary, GanTraining,
-    StartingPoint,
+    DISCRIMINATOR_FILE, GENERATOR_FILE, GanTrainSummary, GanTraining, StartingPoint,
 };
 use crate::training::image_view::FrozenClip;
 

@@ -57,8 +57,7 @@ pub(super) fn caption_embeddings(
         captions.extend(of_image.iter().map(String::as_str));
     }
     let clip = ClipSnapshot::open(&settings.clip, device)?;
-    let embeddings =
-        embed_sentences(&clip, &captions, LongText::Error, &settings.cache, device, progress)?;
+    let embeddings = embed_sentences(&clip, &captions, LongText::Error, &settings.cache, device, progress)?;
     Ok(RawTargets { embeddings, rows_of_image, image_of_trial, clip_sha256: clip.sha256 })
 }
 

@@ -201,12 +201,10 @@ fn captioned_samples(
             captions.push(caption.as_str());
         }
     }
-    let embeddings =
-        embed_sentences(clip, &captions, LongText::Error, &settings.cache, device, progress)?;
+    let embeddings = embed_sentences(clip, &captions, LongText::Error, &settings.cache, device, progress)?;
     Ok(SampleSet {
         image_condition: image_embeddings.select(Axis(0), &image_of_sample),
         image_of_sample,
         caption_condition: Some(clamped_units(embeddings)),
     })
 }
-

@@ -9,7 +9,6 @@ use crate::run::error::RunError;
 use crate::run::snapshot::{CLIP_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device};
 
-
 /// A network with its sizes and the identity of its weights.
 #[derive(Debug)]
 pub struct ClipSnapshot {

@@ -8,8 +8,7 @@ use mindreader::data::formats::nifti::{Frame, write_volume};
 
 use crate::phantom::{TINY, assert_refused, copy_of_phantom, mindreader, phantom, replace};
 
-const BETAS: &str =
-    "nsddata_betas/ppdata/subj01/func1pt8mm/betas_fithrf_GLMdenoise_RR/betas_session01.hdf5";
+const BETAS: &str = "nsddata_betas/ppdata/subj01/func1pt8mm/betas_fithrf_GLMdenoise_RR/betas_session01.hdf5";
 const NSDGENERAL: &str = "nsddata/ppdata/subj01/func1pt8mm/roi/nsdgeneral.nii.gz";
 
 fn prepare(nsd: &Path, work: &Path, more: &[&str]) -> Output {
@@ -29,7 +28,11 @@ fn files(folder: &Path) -> Vec<String> {
     entries
         .flatten()
         .flat_map(|entry| {
-            if entry.path().is_dir() { files(&entry.path()) } else { vec![entry.path().display().to_string()] }
+            if entry.path().is_dir() {
+                files(&entry.path())
+            } else {
+                vec![entry.path().display().to_string()]
+            }
         })
         .collect()
 }
@@ -54,7 +57,10 @@ fn files_that_are_missing_truncated_or_of_another_shape() {
     assert_refused(&prepare(&nsd, &work, &[]), &["nsdgeneral.nii.gz"]);
     replace(&nsd.join(NSDGENERAL), &nifti_of_another_grid());
     assert_refused(&prepare(&nsd, &work, &[]), &["nsdgeneral.nii.gz", "[3, 4, 5]"]);
-    fs::remove_file(nsd.join(NSDGENERAL)).unwrap();
+    // The two hemispheres can stand in for the combined file; without them nothing can.
+    for name in ["nsdgeneral", "lh.nsdgeneral", "rh.nsdgeneral"] {
+        fs::remove_file(nsd.join(NSDGENERAL).with_file_name(format!("{name}.nii.gz"))).unwrap();
+    }
     assert_refused(&prepare(&nsd, &work, &[]), &["nsdgeneral"]);
 
     assert_refused(&prepare(&root.path().join("nowhere"), &work, &[]), &["nowhere"]);

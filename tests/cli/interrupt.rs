@@ -43,7 +43,8 @@ fn an_interrupted_training_continues_from_its_checkpoint() {
     assert!(prepare.output().unwrap().status.success());
 
     // Long enough that the signal arrives in time.
-    let long = ["--set", "pretrain_clip.train.epochs=60", "--set", "pretrain_clip.train.evaluate_every_epochs=1"];
+    let long =
+        ["--set", "pretrain_clip.train.epochs=60", "--set", "pretrain_clip.train.evaluate_every_epochs=1"];
     let mut child = Command::new(env!("CARGO_BIN_EXE_mindreader"))
         .args(["pretrain-clip", "--device", "cpu", "--quiet", "--config", TINY, "--nsd"])
         .arg(phantom())

@@ -8,8 +8,17 @@ fn help_names_every_subcommand() {
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
     for command in [
-        "demo", "doctor", "phantom", "prepare", "pretrain-clip", "screen-captions", "train-mapper",
-        "pretrain-gan", "finetune-gan", "reconstruct", "microstim",
+        "demo",
+        "doctor",
+        "phantom",
+        "prepare",
+        "pretrain-clip",
+        "screen-captions",
+        "train-mapper",
+        "pretrain-gan",
+        "finetune-gan",
+        "reconstruct",
+        "microstim",
     ] {
         assert!(text.contains(command), "{command}");
     }
@@ -26,7 +35,8 @@ fn unknown_subcommands_flags_and_keys_are_usage_errors() {
     std::fs::write(&config, "[prepare]\nregion = [\"V1\"]\n").unwrap();
     let output = mindreader().args(["prepare", "--nsd", "x", "--config"]).arg(&config).output().unwrap();
     assert_refused(&output, &["mine.toml", "region", "roi"]);
-    let output = mindreader().args(["prepare", "--nsd", "x", "--set", "prepare.sessions=many"]).output().unwrap();
+    let output =
+        mindreader().args(["prepare", "--nsd", "x", "--set", "prepare.sessions=many"]).output().unwrap();
     assert_refused(&output, &["sessions", "many"]);
     let output = mindreader().args(["prepare", "--nsd", "x", "--set", "prepare"]).output().unwrap();
     assert_refused(&output, &["key=value"]);

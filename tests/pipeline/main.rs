@@ -108,7 +108,9 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     };
     report::run(&settings, quiet).unwrap();
     let html = std::fs::read_to_string(out).unwrap();
-    for needle in ["Seen and decoded", "Retrieval of held-out images", "floc-faces", "Caption screening", "<svg"] {
+    for needle in
+        ["Seen and decoded", "Retrieval of held-out images", "floc-faces", "Caption screening", "<svg"]
+    {
         assert!(html.contains(needle), "{needle}");
     }
 }

@@ -16,4 +16,3 @@ pub mod vision;
 
 pub use config::{ClipConfig, ClipConfigError};
 pub use network::Clip;
-

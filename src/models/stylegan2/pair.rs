@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn the_default_pair_is_the_papers() {
-        let (generator, discriminator) = GanSizes::default().configs(512);
+        let sizes = GanSizes { heads: ConditionHeads::TwoByMaximum, ..GanSizes::default() };
+        let (generator, discriminator) = sizes.configs(512);
         assert_eq!(generator, GeneratorConfig::default());
         assert_eq!(discriminator, DiscriminatorConfig::default());
     }
