@@ -176,7 +176,7 @@ mod tests {
         let circle = Outline::circle(at(5.0, 5.0), 2.0);
         assert!((signed_area(circle.points()) - 12.566).abs() < 0.1);
         let limb = Outline::limb(at(0.0, 0.0), at(4.0, 0.0), 1.0, 1.0);
-        assert!((signed_area(limb.points()) - (8.0 + 3.1416)).abs() < 0.1);
+        assert!((signed_area(limb.points()) - (8.0 + std::f32::consts::PI)).abs() < 0.1);
     }
 
     #[test]
