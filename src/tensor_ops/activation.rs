@@ -73,7 +73,7 @@ fn piecewise_linear<B: Backend, const D: usize>(
     negative_slope: f64,
 ) -> Tensor<B, D> {
     let is_negative = x.clone().lower_elem(0.0);
-    let slope = Tensor::full(x.shape(), positive_slope, &x.device());
+    let slope = x.full_like(positive_slope);
     let slope = slope.mask_fill(is_negative, negative_slope);
     x * slope
 }

@@ -7,7 +7,7 @@ use burn::tensor::{
     Tensor,
     backend::Backend,
     module::{conv_transpose2d, conv2d},
-    ops::{ConvOptions, ConvTransposeOptions, PadMode},
+    ops::{ConvOptions, ConvTransposeOptions},
 };
 
 use super::upfirdn::{AxisPlan, FirFilter, upfirdn};
@@ -131,7 +131,9 @@ fn prefers_products<B: Backend>(x: &Tensor<B, 4>) -> bool {
 fn conv3_by_products<B: Backend>(x: Tensor<B, 4>, weight: Tensor<B, 4>) -> Tensor<B, 4> {
     let [batch, channels, height, width] = x.dims();
     let out = weight.dims()[0];
-    let x = x.pad((1, 1, 1, 1), PadMode::Constant(0.0)); // [B, C, H + 2, W + 2]
+    // `Tensor::pad` knows the default precision only.
+    let border = Tensor::<B, 4>::zeros([batch, channels, height + 2, width + 2], &x.device()).cast(x.dtype());
+    let x = border.slice_assign([0..batch, 0..channels, 1..height + 1, 1..width + 1], x); // [B, C, H + 2, W + 2]
     let shifted = (0..3)
         .map(|column| x.clone().narrow(3, column, width).reshape([batch, channels, (height + 2) * width]))
         .collect();

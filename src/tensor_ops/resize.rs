@@ -26,8 +26,8 @@ pub fn crop_and_resize<B: Backend>(x: Tensor<B, 4>, crop: SquareCrop, size: usiz
     let device = x.device();
     let rows = bicubic_matrix(height, crop.top, crop.side, size);
     let columns = bicubic_matrix(width, crop.left, crop.side, size);
-    let rows = Tensor::<B, 3>::from_data(TensorData::new(rows, [1, size, height]), &device);
-    let columns = Tensor::<B, 2>::from_data(TensorData::new(columns, [size, width]), &device);
+    let rows = Tensor::<B, 3>::from_data(TensorData::new(rows, [1, size, height]), &device).cast(x.dtype());
+    let columns = Tensor::<B, 2>::from_data(TensorData::new(columns, [size, width]), &device).cast(x.dtype());
     let planes = batch * channels;
     let resized = rows.matmul(x.reshape([planes, height, width])); // [P, size, width]
     resized.reshape([planes * size, width]).matmul(columns.transpose()).reshape([batch, channels, size, size])

@@ -12,6 +12,7 @@ mod golden;
 mod losses;
 mod mapper;
 mod optim;
+mod penalty_numeric;
 mod preprocess;
 mod retrieval;
 mod sg2_ops;
