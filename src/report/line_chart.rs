@@ -78,13 +78,41 @@ impl LineChart {
             .with_y_label(self.y_label.as_str())
             .with_legend_position(LegendPosition::OutsideBottomColumns)
             .with_legend_box(false);
-        SvgBackend::new().render_scene(&render_multiple(plots, layout))
+        let svg = SvgBackend::new().render_scene(&render_multiple(plots, layout));
+        scalable(&svg)
+    }
+}
+
+/// Fixed width and height as a view box, so that the page decides the size.
+fn scalable(svg: &str) -> String {
+    let attribute = |name: &str| {
+        let start = svg.find(&format!(" {name}=\""))? + name.len() + 3;
+        svg[start..].split('"').next()
+    };
+    match (attribute("width"), attribute("height")) {
+        (Some(width), Some(height)) => svg.replacen(
+            &format!(" width=\"{width}\" height=\"{height}\""),
+            &format!(" viewBox=\"0 0 {width} {height}\""),
+            1,
+        ),
+        _ => svg.to_string(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn charts_scale_with_the_page() {
+        let chart = LineChart {
+            series: vec![Series::new("loss", vec![(0.0, 1.0), (1.0, 0.5)])],
+            ..LineChart::default()
+        };
+        let svg = chart.to_svg();
+        let head = &svg[..svg.find('>').unwrap()];
+        assert!(head.contains("viewBox=\"0 0 460 ") && !head.contains(" width="), "{head}");
+    }
 
     #[test]
     fn a_chart_without_finite_points_says_so() {

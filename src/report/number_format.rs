@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-/// A number with three significant digits, without an exponent between 0.001 and 100,000.
+/// A count as it is; any other number with three significant digits, without an exponent between 0.001 and 100,000.
 pub fn number(value: f64) -> String {
     if !value.is_finite() {
         return "not a number".into();
     }
     let size = value.abs();
-    if size == 0.0 {
-        return "0".into();
+    if value.fract() == 0.0 && size < 1e5 {
+        return format!("{value:.0}");
     }
     if !(1e-3..1e5).contains(&size) {
         return format!("{value:.2e}");
