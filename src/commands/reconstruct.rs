@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::commands::trial_choice::{ChosenTrial, Repeats, TrialChoice, choose_trials};
+use crate::data::error::DataError;
 use crate::data::image::resize::{Filter, resize_pil};
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::prepared::PreparedSubject;
@@ -219,14 +220,17 @@ pub fn run(
 /// Betas of the chosen trials, presentations averaged where a choice holds several.
 ///
 /// # Errors
-/// When the prepared file cannot be read.
+/// When the prepared file cannot be read or holds a number that is not finite.
 pub fn betas_of(prepared: &PreparedSubject, chosen: &[ChosenTrial]) -> anyhow::Result<Array2<f32>> {
-    let betas = prepared.betas()?;
-    let mut rows = Array2::zeros((chosen.len(), betas.ncols()));
+    let mut rows = Array2::zeros((chosen.len(), prepared.num_voxels()));
     for (mut row, trial) in rows.rows_mut().into_iter().zip(chosen) {
-        let mean =
-            betas.select(Axis(0), &trial.trials).mean_axis(Axis(0)).context("a choice without trials")?;
-        row.assign(&mean);
+        // Only these rows are read: a subject's betas can be larger than memory.
+        let betas = prepared.betas_of(&trial.trials)?;
+        if let Some(((place, voxel), value)) = betas.indexed_iter().find(|(_, value)| !value.is_finite()) {
+            let field = format!("betas of trial {}, voxel {voxel}", trial.trials[place]);
+            return Err(DataError::invalid(prepared.path(), field, "a finite number", value).into());
+        }
+        row.assign(&betas.mean_axis(Axis(0)).context("a choice without trials")?);
     }
     Ok(rows)
 }

@@ -126,8 +126,10 @@ pub fn upfirdn<B: Backend>(
     let per_axis = gain.sqrt();
     let (columns, out_width) = horizontal.matrix(width, filter, per_axis);
     let (rows, out_height) = vertical.matrix(height, filter, per_axis);
-    let columns = Tensor::<B, 2>::from_data(TensorData::new(columns, [out_width, width]), &device).cast(x.dtype());
-    let rows = Tensor::<B, 3>::from_data(TensorData::new(rows, [1, out_height, height]), &device).cast(x.dtype());
+    let columns =
+        Tensor::<B, 2>::from_data(TensorData::new(columns, [out_width, width]), &device).cast(x.dtype());
+    let rows =
+        Tensor::<B, 3>::from_data(TensorData::new(rows, [1, out_height, height]), &device).cast(x.dtype());
     // The cheaper order: shrink before, grow after.
     let along_width = |x: Tensor<B, 3>| {
         let [planes, height, _] = x.dims();

@@ -90,7 +90,10 @@ where
         let value = |step| scalar(penalty(&moved(step)).inner());
         let numeric = (value(STEP) - value(-STEP)) / (2.0 * STEP);
         let error = (slope.sum - numeric).abs() / numeric.abs();
-        println!("{label}, direction {direction}: exact {:.9e}, numeric {numeric:.9e}, error {error:.1e}", slope.sum);
+        println!(
+            "{label}, direction {direction}: exact {:.9e}, numeric {numeric:.9e}, error {error:.1e}",
+            slope.sum
+        );
         assert!(numeric.abs() > 1e-9, "{label}: the direction must matter");
         assert!(error < TOLERANCE, "{label}: exact {}, numeric {numeric}", slope.sum);
         reached = slope.reached;
