@@ -1,6 +1,6 @@
 //! Values, gradients and optimiser steps against an independent implementation (`tests/golden`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-#![allow(clippy::print_stderr, clippy::single_range_in_vec_init)]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::single_range_in_vec_init)]
 #![recursion_limit = "256"]
 
 mod clip;
