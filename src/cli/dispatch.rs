@@ -69,9 +69,9 @@ fn run(cli: Cli) -> anyhow::Result<Value> {
             Ok(Value::Null)
         }
         Command::Demo(args) => value(demo::run(&demo::DemoSettings { project, out: args.out }, progress)),
-        Command::Doctor => value(Ok(doctor::run(&project.doctor()?))),
+        Command::Doctor => examine(&project, cli.global.json),
         Command::Phantom(args) => value(phantom::run(&project.phantom(existing(args.overwrite))?, progress)),
-        Command::Prepare(args) if args.check => value(Ok(doctor::run(&project.doctor()?))),
+        Command::Prepare(args) if args.check => examine(&project, cli.global.json),
         Command::Prepare(args) => value(prepare::run(&project.prepare(existing(args.overwrite))?, progress)),
         Command::PretrainClip(args) => {
             value(pretrain_clip::run(&project.pretrain_clip(args.resume)?, progress))
@@ -87,6 +87,16 @@ fn run(cli: Cli) -> anyhow::Result<Value> {
         Command::Reconstruct(_) => value(reconstruct::run(&project.reconstruct()?, progress)),
         Command::Microstim(_) => value(microstim::run(&project.microstim()?, progress)),
     }
+}
+
+/// The state of the NSD tree; as text it has a form of its own.
+fn examine(project: &Project, as_json: bool) -> anyhow::Result<Value> {
+    let report = doctor::run(&project.doctor()?);
+    if as_json {
+        return value(Ok(report));
+    }
+    render::doctor(&report);
+    Ok(Value::Null)
 }
 
 fn value<T: Serialize>(summary: anyhow::Result<T>) -> anyhow::Result<Value> {

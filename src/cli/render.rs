@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::usage_error::UsageError;
+use crate::commands::doctor::{DoctorReport, Need};
 use crate::run::progress::Progress;
 
 /// Without a terminal, a line this often is enough to see that work goes on.
@@ -154,6 +155,35 @@ pub fn summary(value: &serde_json::Value, as_json: bool) {
     }
 }
 
+/// What of NSD is there: a line per file, then what can be run.
+pub fn doctor(report: &DoctorReport) {
+    for line in doctor_lines(report) {
+        to_stdout(&line);
+    }
+}
+
+fn doctor_lines(report: &DoctorReport) -> Vec<String> {
+    let DoctorReport { nsd_root, subject, resolution, sessions, num_sessions_released, .. } = report;
+    let mut lines = vec![format!("{subject}, {resolution}, in `{}`", nsd_root.display())];
+    for finding in &report.findings {
+        let state = match (finding.bytes, finding.need) {
+            (Some(bytes), _) => format!("{:>9}", indicatif::HumanBytes(bytes).to_string()),
+            (None, Need::Required) => "  MISSING".into(),
+            (None, Need::Optional) => "  missing".into(),
+        };
+        lines.push(format!("{state}  {}  ({})", finding.path, finding.needed_for));
+    }
+    lines.push(format!("sessions with betas: {} of {num_sessions_released}", sessions.len()));
+    lines.push(format!("ROI files: {}", report.rois.join(", ")));
+    for capability in &report.capabilities {
+        lines.push(match capability.missing.as_slice() {
+            [] => format!("can run: {}", capability.task),
+            missing => format!("cannot run: {}; missing {}", capability.task, missing.join(", ")),
+        });
+    }
+    lines
+}
+
 fn lines_of(value: &serde_json::Value, prefix: &str) -> Vec<String> {
     use serde_json::Value;
     match value {
@@ -193,6 +223,24 @@ fn plain(value: &serde_json::Value) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn doctor_says_what_is_missing_and_what_for() {
+        let report: DoctorReport = serde_json::from_value(json!({
+            "nsd_root": "nsd", "subject": 1, "resolution": "func1pt8mm",
+            "findings": [
+                {"path": "a", "bytes": 2048, "needed_for": "x", "need": "required"},
+                {"path": "b", "bytes": null, "needed_for": "y", "need": "required"},
+            ],
+            "sessions": [1], "num_sessions_released": 40, "rois": ["nsdgeneral"],
+            "capabilities": [{"task": "prepare", "missing": ["b"]}],
+        }))
+        .unwrap();
+        let lines = doctor_lines(&report).join("\n");
+        for needle in ["2.00 KiB  a  (x)", "MISSING  b  (y)", "1 of 40", "cannot run: prepare; missing b"] {
+            assert!(lines.contains(needle), "{needle} in {lines}");
+        }
+    }
 
     #[test]
     fn a_summary_reads_as_lines() {
