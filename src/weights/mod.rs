@@ -1,3 +1,5 @@
 //! Import of foreign weights: the only place that knows foreign keys.
 
 pub mod clip;
+pub mod foreign;
+pub mod readers;

@@ -1,0 +1,1 @@
+//! Readers of foreign weight files. They parse; they never execute anything a file says.
