@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use mindreader::models::stylegan2::{Condition, ConditionHeads, Generator, Noise, Truncation};
 use mindreader::tensor_ops::backend::{Diff, cpu};
 
-use crate::golden::{Golden, assert_close, values};
+use crate::golden::{Golden, values};
 use crate::stylegan2_weights::{generator_path, golden_generator, gradients_by_path};
 
 struct Case {
@@ -37,8 +37,8 @@ impl Case {
         }
     }
 
-    fn expect<const D: usize>(&self, name: &str, actual: Tensor<Diff, D>, tolerance: f32) {
-        assert_close(name, &values(actual), &self.golden.f32(name).0, tolerance);
+    fn expect<const D: usize>(&self, name: &str, actual: Tensor<Diff, D>) {
+        self.golden.expect(name, &values(actual));
     }
 
     fn image(&self, psi: f64, cutoff: Option<usize>, noise: Noise<Diff>) -> Tensor<Diff, 4> {
@@ -51,32 +51,31 @@ fn run(set: &str, heads: ConditionHeads) {
     let Some(case) = Case::open(set, heads) else { return };
     let generator = &case.generator;
     let truncated = |psi, cutoff| generator.ws_from_z(case.z.clone(), Truncation { psi, cutoff });
-    case.expect("output.psi1.ws", truncated(1.0, None), 1.4e-5);
-    case.expect("output.psi0.7.ws", truncated(0.7, None), 1e-5);
-    case.expect("output.psi0.5_cutoff3.ws", truncated(0.5, Some(3)), 1.4e-5);
+    case.expect("output.psi1.ws", truncated(1.0, None));
+    case.expect("output.psi0.7.ws", truncated(0.7, None));
+    case.expect("output.psi0.5_cutoff3.ws", truncated(0.5, Some(3)));
 
     let ws = truncated(1.0, None);
     for (index, styles) in generator.synthesis.styles(ws, &case.condition()).into_iter().enumerate() {
         let name = format!("output.psi1_const.styles.{index:02}");
-        let scale = values(styles.clone()).iter().fold(0.0_f32, |m, v| m.max(v.abs()));
-        case.expect(&name, styles, 5e-6 * scale);
+        case.expect(&name, styles);
     }
 
-    case.expect("output.psi1_const.img", case.image(1.0, None, Noise::Constant), 5.8e-5);
-    case.expect("output.psi1_none.img", case.image(1.0, None, Noise::Off), 5.1e-5);
-    case.expect("output.psi0.7_const.img", case.image(0.7, None, Noise::Constant), 5.9e-5);
-    case.expect("output.psi0.7_none.img", case.image(0.7, None, Noise::Off), 4e-5);
-    case.expect("output.psi0.5_cutoff3.img", case.image(0.5, Some(3), Noise::Off), 4.5e-5);
-    case.expect("output.train_mode.img", case.image(1.0, None, Noise::Constant), 5.8e-5);
+    case.expect("output.psi1_const.img", case.image(1.0, None, Noise::Constant));
+    case.expect("output.psi1_none.img", case.image(1.0, None, Noise::Off));
+    case.expect("output.psi0.7_const.img", case.image(0.7, None, Noise::Constant));
+    case.expect("output.psi0.7_none.img", case.image(0.7, None, Noise::Off));
+    case.expect("output.psi0.5_cutoff3.img", case.image(0.5, Some(3), Noise::Off));
+    case.expect("output.train_mode.img", case.image(1.0, None, Noise::Constant));
 
     let zero = Tensor::zeros([2, 64], &cpu());
-    case.expect("output.zero_z.ws", generator.ws_from_z(zero.clone(), Truncation::NONE), 5.2e-6);
+    case.expect("output.zero_z.ws", generator.ws_from_z(zero.clone(), Truncation::NONE));
     let image = generator.forward(zero, &case.condition(), &Noise::Constant, Truncation::NONE);
-    case.expect("output.zero_z.img", image, 5.9e-5);
+    case.expect("output.zero_z.img", image);
 
     let mut tracked = case.generator.clone();
     tracked.mapping.track_w_avg(tracked.mapping.forward(case.z.clone()));
-    case.expect("output.train_mode.w_avg", tracked.mapping.w_avg(), 2.8e-6);
+    case.expect("output.train_mode.w_avg", tracked.mapping.w_avg());
 }
 
 fn run_gradients(set: &str, heads: ConditionHeads) {
@@ -85,35 +84,27 @@ fn run_gradients(set: &str, heads: ConditionHeads) {
     let ws = case.generator.ws_from_z(case.z.clone(), Truncation::NONE);
     let image = case.generator.synthesis.forward(ws.clone(), &case.condition(), &Noise::Constant);
     let mut gradients = (image * cotangent.clone()).sum().backward();
-    let expect = |name: &str, actual: Vec<f32>, tolerance: f32| {
-        assert_close(name, &actual, &case.golden.f32(name).0, tolerance);
-    };
-    expect("grad.z", values(case.z.grad(&gradients).unwrap()), 5e-6);
-    expect("grad.fts", values(case.fts.grad(&gradients).unwrap()), 2.2e-5);
+    let expect = |name: &str, actual: Vec<f32>| case.golden.expect(name, &actual);
+    expect("grad.z", values(case.z.grad(&gradients).unwrap()));
+    expect("grad.fts", values(case.fts.grad(&gradients).unwrap()));
     let gradients = GradientsParams::from_module(&mut gradients, &case.generator);
     let by_path = gradients_by_path(&case.generator, &gradients);
-    for (name, tolerance) in [
-        ("synthesis.b4.const", 4.4e-6),
-        ("synthesis.b8.conv0.weight", 2.1e-6),
-        ("synthesis.b16.conv1.affine_0.bias", 7.8e-6),
-        ("synthesis.b32.torgb.weight", 8.9e-6),
-        ("synthesis.b16.conv0.noise_strength", 9.6e-6),
-        ("synthesis.b8.conv1.pre_0.weight", 5.1e-9),
-        ("synthesis.b8.conv1.pre_11.weight", 5.1e-9),
-        ("mapping.fc0.weight", 3.1e-8),
-    ] {
-        let golden_name = format!("grad.{name}");
-        if case.golden.has(&golden_name) {
-            let path = generator_path(name);
-            let gradient = by_path.get(&path).unwrap_or_else(|| panic!("no gradient of {path}"));
-            expect(&golden_name, gradient.clone(), tolerance);
+    let mut compared = 0;
+    for name in case.golden.names().iter().filter_map(|name| name.strip_prefix("grad.")) {
+        if !name.starts_with("synthesis.") && !name.starts_with("mapping.") {
+            continue;
         }
+        let path = generator_path(name);
+        let gradient = by_path.get(&path).unwrap_or_else(|| panic!("no gradient of {path}"));
+        expect(&format!("grad.{name}"), gradient.clone());
+        compared += 1;
     }
+    assert!(compared >= 7, "only {compared} gradients compared");
 
     let ws = ws.detach().require_grad();
     let image = case.generator.synthesis.forward(ws.clone(), &case.condition(), &Noise::Constant);
     let gradients = (image * cotangent).sum().backward();
-    expect("grad.ws", values(ws.grad(&gradients).unwrap()), 2.2e-6);
+    expect("grad.ws", values(ws.grad(&gradients).unwrap()));
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! Golden vectors: values of an independent implementation, stored as safetensors.
 //!
 //! Small files are in `tests/golden`; the large ones lie beside the checkout in `../shared/golden`,
-//! and a test whose file is missing says so and returns.
+//! and a test whose file is missing says so and returns. `tests/golden/tolerances.tsv` lists every output with its
+//! tolerance; `scripts/parity` collects what was compared into docs/parity.md.
 
+use std::collections::HashMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 use safetensors::{Dtype, SafeTensors};
@@ -104,6 +108,53 @@ impl Golden {
         assert_eq!(shape.len(), D, "{}: `{name}` has shape {shape:?}, not rank {D}", self.name);
         Tensor::from_data(TensorData::new(values, shape), device)
     }
+
+    /// Compares with the output `name` at the tolerance of the table; anything further fails.
+    pub fn expect(&self, name: &str, actual: &[f32]) {
+        self.expect_as(name, "", actual, tolerance(&self.name, name));
+    }
+
+    /// As [`Self::expect`] for a variant of the computation, whose own tolerance is stated where it is called.
+    pub fn expect_as(&self, name: &str, variant: &str, actual: &[f32], tolerance: f32) {
+        let (expected, _) = self.f32(name);
+        let label = format!("{} {name} {variant}", self.name);
+        assert_close(&label, actual, &expected, tolerance);
+        let scale = expected.iter().fold(0.0_f32, |scale, value| scale.max(value.abs()));
+        self.record(name, variant, max_difference(actual, &expected), scale, tolerance);
+    }
+
+    /// Compares integers with the output `name`; they must be equal.
+    pub fn expect_ints(&self, name: &str, actual: &[i64]) {
+        let (expected, _) = self.ints(name);
+        assert!(actual == expected, "{} {name}: found {actual:?}, expected {expected:?}", self.name);
+        self.record(name, "", 0.0, 0.0, 0.0);
+    }
+
+    /// Notes that the output was compared, where `scripts/parity` asks for it.
+    pub fn record(&self, name: &str, variant: &str, error: f32, scale: f32, tolerance: f32) {
+        let Some(path) = std::env::var_os("MINDREADER_PARITY_LOG") else { return };
+        let line = format!("{}\t{name}\t{variant}\t{error:e}\t{scale:e}\t{tolerance:e}\n", self.name);
+        let mut log = fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        log.write_all(line.as_bytes()).unwrap();
+    }
+}
+
+/// Largest allowed absolute error of an output.
+pub fn tolerance(set: &str, name: &str) -> f32 {
+    static TABLE: OnceLock<HashMap<(&str, &str), f32>> = OnceLock::new();
+    let table = TABLE.get_or_init(|| {
+        include_str!("../golden/tolerances.tsv")
+            .lines()
+            .skip_while(|line| !line.starts_with("set\t"))
+            .skip(1)
+            .map(|line| {
+                let mut fields = line.split('\t');
+                let mut next = || fields.next().unwrap();
+                ((next(), next()), next().parse().unwrap())
+            })
+            .collect()
+    });
+    *table.get(&(set, name)).unwrap_or_else(|| panic!("no tolerance of {set} {name}"))
 }
 
 /// Values of a tensor on the host, row-major.
@@ -129,6 +180,4 @@ pub fn assert_close(label: &str, actual: &[f32], expected: &[f32], tolerance: f3
         worst <= tolerance,
         "{label}: largest error {worst:.3e} (values up to {scale:.3e}) is above the tolerance {tolerance:.3e}"
     );
-    // Shown with `--nocapture`: how much of the tolerance was used.
-    eprintln!("{label}: error {worst:.2e}, tolerance {tolerance:.2e}, values up to {scale:.2e}");
 }

@@ -17,4 +17,5 @@ mod preprocess;
 mod retrieval;
 mod sg2_ops;
 mod stylegan2_weights;
+mod tangent;
 mod tokenizer;

@@ -18,5 +18,6 @@ fn photographs_equal_the_reference_in_every_bit() {
         assert_eq!(actual.len(), expected.len());
         let different = actual.iter().zip(&expected).filter(|(a, e)| a.to_bits() != e.to_bits()).count();
         assert_eq!(different, 0, "photo {photo}: largest error {:e}", max_difference(&actual, &expected));
+        golden.expect(&format!("photo{photo}.output"), &actual);
     }
 }
