@@ -18,7 +18,7 @@ use crate::data::error::DataError;
 use crate::data::padding::{padded_len, padding_left};
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
-use crate::data::targets::DEFAULT_THRESHOLD;
+use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
 use crate::metrics::retrieval::RetrievalSummary;
 use crate::models::mapper::{MapperConfig, MapperSnapshot, MapperTarget};
 use crate::run::device::{DeviceChoice, open};
@@ -77,6 +77,8 @@ pub struct TrainMapperConfig {
     pub caption_choice: CaptionChoice,
     /// Clamp θ of the embeddings; 0: none. Paper's code: 1.5.
     pub clamp: f32,
+    /// Scaling after the clamp; the paper's is unit norm.
+    pub scaling: TargetScaling,
     /// Sizes of the network.
     pub network: MapperSizes,
     /// Losses, phases, optimiser, seed.
@@ -88,6 +90,7 @@ impl Default for TrainMapperConfig {
         Self {
             caption_choice: CaptionChoice::Random,
             clamp: DEFAULT_THRESHOLD,
+            scaling: TargetScaling::UnitNorm,
             network: MapperSizes::default(),
             train: MapperTrainConfig::default(),
         }
@@ -172,7 +175,8 @@ pub fn run(
         MapperTarget::Image => CaptionChoice::First,
         MapperTarget::Caption => config.caption_choice,
     };
-    let targets = EmbeddingTargets::new(&embeddings, &rows_of_image, &image_of_trial, choice, config.clamp);
+    let scale = TargetScale { clamp: config.clamp, scaling: config.scaling };
+    let targets = EmbeddingTargets::new(&embeddings, &rows_of_image, &image_of_trial, choice, scale);
     let signal_len = padded_len(subject.num_voxels(), subject.subject());
     let left = padding_left(subject.num_voxels(), signal_len);
     let MapperSizes { num_down, num_blocks, hidden, fc } = config.network;

@@ -1,7 +1,60 @@
-//! What the mappers learn to predict: CLIP embeddings, clamped and scaled to unit length.
+//! What the mappers learn to predict: CLIP embeddings, clamped and scaled (mapper §2.4).
+
+use serde::{Deserialize, Serialize};
 
 /// Clamp of the paper's code.
 pub const DEFAULT_THRESHOLD: f32 = 1.5;
+
+/// Mean and deviation of CLIP's components over NSD, by the clamp they were measured with (mapper §2.4).
+const CLAMPED_MOMENTS: (f64, f64) = (0.0047, 0.3623);
+const RAW_MOMENTS: (f64, f64) = (-0.0045, 0.4602);
+/// Range of CLIP's components over NSD without a clamp (mapper §2.4).
+const RAW_RANGE: (f64, f64) = (-9.9688, 5.1289);
+
+/// What happens to an embedding after the clamp.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetScaling {
+    /// Divided by its Euclidean norm: the paper's.
+    #[default]
+    UnitNorm,
+    /// Mean 0 and deviation 1, by NSD's constants for a clamp of 1.5 and for none, else by the vector's own.
+    Standardise,
+    /// Mapped to 0..1: from `[−θ, θ]`, or from the range that NSD showed without a clamp.
+    ZeroToOne,
+}
+
+/// Clamp and scaling of a mapper's targets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TargetScale {
+    /// θ; 0 or less: no clamp.
+    pub clamp: f32,
+    /// What follows the clamp.
+    pub scaling: TargetScaling,
+}
+
+/// Clamps every component to `[−threshold, threshold]`, then scales.
+///
+/// A threshold of 0 or less switches the clamp off. Vectors without length or spread stay as they are.
+pub fn clamp_and_scale(row: &mut [f32], threshold: f32, scaling: TargetScaling) {
+    let is_clamped = threshold > 0.0;
+    if is_clamped {
+        row.iter_mut().for_each(|value| *value = value.clamp(-threshold, threshold));
+    }
+    let (offset, divisor) = match scaling {
+        TargetScaling::UnitNorm => return clamp_and_unit(row, 0.0),
+        TargetScaling::Standardise => match is_clamped {
+            true if threshold == DEFAULT_THRESHOLD => CLAMPED_MOMENTS,
+            true => moments(row),
+            false => RAW_MOMENTS,
+        },
+        TargetScaling::ZeroToOne if is_clamped => (-f64::from(threshold), 2.0 * f64::from(threshold)),
+        TargetScaling::ZeroToOne => (RAW_RANGE.0, RAW_RANGE.1 - RAW_RANGE.0),
+    };
+    if divisor > 0.0 {
+        row.iter_mut().for_each(|value| *value = ((f64::from(*value) - offset) / divisor) as f32);
+    }
+}
 
 /// Clamps every component to `[−threshold, threshold]`, then divides by the Euclidean norm.
 ///
@@ -14,6 +67,14 @@ pub fn clamp_and_unit(row: &mut [f32], threshold: f32) {
     if norm > 0.0 {
         row.iter_mut().for_each(|value| *value = (f64::from(*value) / norm) as f32);
     }
+}
+
+/// Mean and population deviation.
+fn moments(row: &[f32]) -> (f64, f64) {
+    let count = row.len().max(1) as f64;
+    let mean = row.iter().map(|value| f64::from(*value)).sum::<f64>() / count;
+    let variance = row.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum::<f64>() / count;
+    (mean, variance.sqrt())
 }
 
 #[cfg(test)]
@@ -32,5 +93,22 @@ mod tests {
         let mut zeros = [0.0; 3];
         clamp_and_unit(&mut zeros, 1.5);
         assert_eq!(zeros, [0.0; 3]);
+    }
+
+    #[test]
+    fn the_other_scalings_follow_the_clamp() {
+        let scaled = |threshold, scaling| {
+            let mut row = [3.0, -1.0];
+            clamp_and_scale(&mut row, threshold, scaling);
+            row
+        };
+        assert_eq!(scaled(1.0, TargetScaling::ZeroToOne), [1.0, 0.0]);
+        // Another clamp than the paper's: the vector's own mean 0.5 and deviation 1.5.
+        assert_eq!(scaled(2.0, TargetScaling::Standardise), [1.0, -1.0]);
+        let [high, low] = scaled(0.0, TargetScaling::ZeroToOne);
+        assert!((high - 0.859_0).abs() < 1e-3 && (low - 0.594_0).abs() < 1e-3, "{high} {low}");
+        let mut flat = [2.0, 2.0];
+        clamp_and_scale(&mut flat, 3.0, TargetScaling::Standardise);
+        assert_eq!(flat, [2.0, 2.0]);
     }
 }

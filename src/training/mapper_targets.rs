@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView1, Axis, s};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use crate::data::targets::clamp_and_unit;
+use crate::data::targets::{TargetScale, clamp_and_scale};
 use crate::tensor_ops::random::keyed_rng;
 
 /// Which caption of an image a caption mapper aims at.
@@ -34,14 +34,14 @@ pub struct EmbeddingTargets {
 impl EmbeddingTargets {
     /// Targets from raw embeddings: rows `rows_of_image[image_of_trial[trial]]` of `raw` belong to a trial.
     ///
-    /// An image mapper has one row per image and `CaptionChoice::First`. `clamp` is θ; 0 or less: no clamp.
+    /// An image mapper has one row per image and `CaptionChoice::First`.
     /// Every range must lie within `raw` and hold a row, every image of a trial must have a range.
     pub fn new(
         raw: &Array2<f32>,
         rows_of_image: &[Range<usize>],
         image_of_trial: &[usize],
         choice: CaptionChoice,
-        clamp: f32,
+        scale: TargetScale,
     ) -> Self {
         let mut embeddings = match choice {
             CaptionChoice::Random => raw.clone(),
@@ -58,7 +58,7 @@ impl EmbeddingTargets {
         for mut row in embeddings.rows_mut() {
             // A fresh or selected array is in rows.
             if let Some(row) = row.as_slice_mut() {
-                clamp_and_unit(row, clamp);
+                clamp_and_scale(row, scale.clamp, scale.scaling);
             }
         }
         let of_image = |image: usize| match choice {
@@ -99,13 +99,15 @@ fn starts(ranges: &[Range<usize>]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::targets::TargetScaling;
     use ndarray::array;
     use std::collections::BTreeSet;
 
     /// Image 0 has rows 0 and 1, image 1 has row 2; trials 0 and 2 show image 1, trial 1 shows image 0.
     fn targets(choice: CaptionChoice, clamp: f32) -> EmbeddingTargets {
         let raw = array![[3.0, 0.0], [0.0, 1.0], [-4.0, 3.0]];
-        EmbeddingTargets::new(&raw, &[0..2, 2..3], &[1, 0, 1], choice, clamp)
+        let scale = TargetScale { clamp, scaling: TargetScaling::UnitNorm };
+        EmbeddingTargets::new(&raw, &[0..2, 2..3], &[1, 0, 1], choice, scale)
     }
 
     fn assert_row(row: ArrayView1<f32>, expected: [f32; 2]) {

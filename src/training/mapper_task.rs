@@ -144,6 +144,7 @@ impl EpochTask for MapperTask<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
     use crate::models::mapper::MapperConfig;
     use crate::run::progress::Silent;
     use crate::run::run_dir::RunDir;
@@ -215,7 +216,8 @@ mod tests {
         // Two trials per image, two captions each.
         let images: Vec<usize> = (0..TRIALS).map(|trial| trial / 2).collect();
         let rows: Vec<Range<usize>> = (0..TRIALS / 2).map(|image| image * 2..image * 2 + 2).collect();
-        let targets = EmbeddingTargets::new(&data.captions, &rows, &images, data.choice, 1.5);
+        let scale = TargetScale { clamp: DEFAULT_THRESHOLD, scaling: TargetScaling::UnitNorm };
+        let targets = EmbeddingTargets::new(&data.captions, &rows, &images, data.choice, scale);
         let task = MapperTask {
             betas: &data.betas,
             targets: &targets,

@@ -4,6 +4,7 @@
 use burn::tensor::Tensor;
 use mindreader::models::clip::{Clip, ClipConfig};
 use mindreader::tensor_ops::backend::{Base, Diff, cpu};
+use mindreader::tensor_ops::similarity::unit_norm;
 use mindreader::weights::clip::{ClipNaming, clip_from_tensors};
 
 use crate::golden::{Golden, values};
@@ -49,6 +50,8 @@ fn values_equal_the_reference() {
     compare("text_pooled", values(clip.text.pooled(tokens.clone())));
     let texts = clip.encode_text(tokens);
     compare("text_features", values(texts.clone()));
+    compare("image_embeds", values(unit_norm(images.clone())));
+    compare("text_embeds", values(unit_norm(texts.clone())));
     compare("logits_per_image", values(clip.logits_per_image(images, texts)));
 }
 

@@ -26,16 +26,25 @@ fn run(set: &str, heads: ConditionHeads) {
     let condition = condition(&golden, heads);
     let image = golden.tensor::<Diff, 4>("input.img", &cpu());
     for (mode, normalisation) in [("norm", HeadNormalisation::UnitNorm), ("nonorm", HeadNormalisation::Off)] {
+        let mut base = None;
         for (name, projection) in [
+            ("base_logits", ProjectionTerm::Off),
             ("logits", ProjectionTerm::BatchSum),
             ("logits_per_sample_reading", ProjectionTerm::PerSample),
-            ("base_logits", ProjectionTerm::Off),
         ] {
             let config = discriminator_config(heads, normalisation, projection);
             let Some(discriminator) = golden_discriminator(set, &config) else { return };
             let output = discriminator.forward(image.clone(), &condition);
-            let label = format!("output.{mode}.{name}");
-            golden.expect(&label, &values(output.score));
+            golden.expect(&format!("output.{mode}.{name}"), &values(output.score.clone()));
+            match projection {
+                ProjectionTerm::Off => base = Some(output.score),
+                // What the projection adds to a sample's own score.
+                ProjectionTerm::PerSample => {
+                    let alignment = output.score - base.clone().unwrap();
+                    golden.expect(&format!("output.{mode}.semantic_per_sample"), &values(alignment));
+                }
+                ProjectionTerm::BatchSum => {}
+            }
             for (head, embedding) in ["d_fts", "d_fts2"].iter().zip(output.semantic_embeddings) {
                 let label = format!("output.{mode}.{head}");
                 golden.expect(&label, &values(embedding));

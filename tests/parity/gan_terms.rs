@@ -18,7 +18,7 @@ use mindreader::training::gan_loss::{
     GanLossConfig, GeneratorView, discriminator_fake_loss, discriminator_real_loss, generator_loss,
 };
 use mindreader::training::regularizers::path_length::{path_length_penalty, path_lengths, slope_in_ws};
-use mindreader::training::regularizers::r1::r1_penalty;
+use mindreader::training::regularizers::r1::{r1_penalty, slope_in_pixels};
 
 use crate::golden::{Golden, values};
 use crate::stylegan2_weights::{
@@ -156,6 +156,8 @@ fn discriminator_r1(heads: ConditionHeads) {
     let Some(case) = Case::open(heads) else { return };
     let condition: Condition<Base> = case.condition.clone().map(Tensor::inner);
     let real = case.golden.tensor::<Base, 4>("input.real_img", &cpu());
+    let slope = slope_in_pixels(&case.discriminator, real.clone(), &condition);
+    case.golden.expect("r1.first_order_grad", &values(slope.gradient));
     let r1 = r1_penalty(&case.discriminator, real, &condition);
     case.golden.expect("r1.scores_real", &values(r1.score.clone()));
     case.golden.expect("r1.r1_penalty", &values(r1.squared_norms.clone()));

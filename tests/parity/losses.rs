@@ -2,13 +2,19 @@
 //!
 //! Catches: swapped softmax directions, wrong λ semantics, `exp` in the wrong form, wrong means, wrong signs.
 
+use burn::module::Param;
 use burn::tensor::Tensor;
+use mindreader::data::targets::{TargetScaling, clamp_and_scale};
+use mindreader::losses::adversarial::{loss_of_calling_fake, loss_of_calling_real};
 use mindreader::losses::contrastive::{
     ContrastiveConfig, ContrastiveForm, contrast, contrastive_loss, squared_error_cosine_and_contrastive,
 };
 use mindreader::losses::regression::{cosine_distance, mean_squared_error, squared_error_and_cosine};
 use mindreader::losses::vicreg::{VicregConfig, covariance, invariance, variance, vicreg};
-use mindreader::tensor_ops::backend::{Diff, cpu};
+use mindreader::models::mapper::EmbeddingCriticConfig;
+use mindreader::tensor_ops::backend::{Base, Diff, cpu};
+use mindreader::tensor_ops::similarity::unit_norm;
+use mindreader::training::condition_noise::perturb;
 
 use crate::golden::{Golden, values};
 
@@ -116,4 +122,62 @@ fn vicreg_and_its_terms_match() {
             golden.expect(&format!("{set}.grad_{part}"), &values(tensor.grad(&gradients).unwrap()));
         }
     }
+}
+
+#[test]
+fn clamped_and_scaled_targets_match() {
+    let Some(golden) = Golden::open("losses") else { return };
+    let (raw, shape) = golden.f32("clamp.raw");
+    let scaled = |threshold: f32, scaling: TargetScaling| -> Vec<f32> {
+        let mut rows = raw.clone();
+        rows.chunks_exact_mut(shape[1]).for_each(|row| clamp_and_scale(row, threshold, scaling));
+        rows
+    };
+    // The clamp alone: 0..1 of the clamped range, undone.
+    let clamped: Vec<f32> =
+        scaled(1.5, TargetScaling::ZeroToOne).iter().map(|share| share * 3.0 - 1.5).collect();
+    golden.expect("clamp.thresholded", &clamped);
+    golden.expect("clamp.normalised", &scaled(1.5, TargetScaling::UnitNorm));
+    golden.expect("clamp.clip_std", &scaled(1.5, TargetScaling::Standardise));
+    golden.expect("clamp.clip_01", &scaled(1.5, TargetScaling::ZeroToOne));
+}
+
+#[test]
+fn perturbed_conditions_match() {
+    let Some(golden) = Golden::open("losses") else { return };
+    let tensor = |name: &str| golden.tensor::<Base, 2>(name, &cpu());
+    let noise = tensor("perturb.noise");
+    golden.expect("perturb.cond", &values(perturb(tensor("pred"), noise.clone(), 0.1)));
+    let pseudo = perturb(unit_norm(tensor("target")), noise, 0.75);
+    golden.expect("perturb.pseudo", &values(pseudo));
+}
+
+#[test]
+fn the_auxiliary_discriminator_matches() {
+    let Some(golden) = Golden::open("losses") else { return };
+    let config = EmbeddingCriticConfig { embed_dim: 32, hidden: [16, 8] };
+    let mut critic = config.init::<Diff>(0, &cpu());
+    for (index, layer) in critic.layers.iter_mut().enumerate() {
+        let name = |part: &str| format!("auxd.layers.{}.{part}", 2 * index);
+        layer.weight = Param::from_tensor(golden.tensor(&name("weight"), &cpu()));
+        layer.bias = Param::from_tensor(golden.tensor(&name("bias"), &cpu()));
+    }
+    let target = golden.tensor::<Diff, 2>("target", &cpu());
+    let pred = golden.tensor::<Diff, 2>("pred", &cpu()).require_grad();
+    let of_target = critic.forward(target);
+    let of_pred = critic.forward(pred.clone().detach());
+    golden.expect("auxd_out.logits_target", &values(of_target.clone()));
+    golden.expect("auxd_out.logits_pred", &values(of_pred.clone()));
+    let error = loss_of_calling_real(of_target).mean() + loss_of_calling_fake(of_pred).mean();
+    golden.expect("auxd_out.errD", &values(error.clone()));
+    let gradients = error.backward();
+    for index in [0, 2] {
+        let gradient = critic.layers[index].weight.grad(&gradients).unwrap();
+        golden.expect(&format!("auxd_out.errD_grad.layers.{}.weight", 2 * index), &values(gradient));
+    }
+    golden
+        .expect("auxd_out.errD_grad.layers.2.bias", &values(critic.layers[1].bias.grad(&gradients).unwrap()));
+    let error = loss_of_calling_real(critic.forward(pred.clone())).mean();
+    golden.expect("auxd_out.errG", &values(error.clone()));
+    golden.expect("auxd_out.errG_grad_pred", &values(pred.grad(&error.backward()).unwrap()));
 }

@@ -54,6 +54,7 @@ fn filters() {
     let filter = FirFilter::normalised(&[1.0, 2.0, 4.0]);
     golden.expect("filter.124", &filter.outer_product());
     golden.expect("filter.124_flipped", &filter.flipped().outer_product());
+    golden.expect("filter.121", &FirFilter::normalised(&[1.0, 2.0, 1.0]).outer_product());
 }
 
 #[test]
@@ -132,6 +133,7 @@ fn convolution_with_resampling() {
     let device = cpu();
     let f1331 = FirFilter::resampling();
     let f124 = FirFilter::normalised(&[1.0, 2.0, 4.0]);
+    grouped_convolution(&golden, &f1331);
     for (name, filter, resampling, orientation) in [
         ("k3", &f1331, Resampling::Keep, Correlation),
         ("k3_noflip", &f1331, Resampling::Keep, Convolution),
@@ -149,6 +151,20 @@ fn convolution_with_resampling() {
         let out = resample_conv(x.clone(), w.clone(), filter, resampling, orientation);
         check(&golden, &case, out, &[("x", Leaf::R4(x)), ("w", Leaf::R4(w))]);
     }
+}
+
+/// The networks hold no grouped convolution; a group is a convolution of its own channels.
+fn grouped_convolution(golden: &Golden, filter: &FirFilter) {
+    let case = "conv_resample.k3_groups";
+    let x = leaf::<4>(golden, &format!("{case}.x"), &cpu());
+    let w = leaf::<4>(golden, &format!("{case}.w"), &cpu());
+    let group = |index: usize| {
+        let x = x.clone().narrow(1, 2 * index, 2);
+        let w = w.clone().narrow(0, 3 * index, 3);
+        resample_conv(x, w, filter, Resampling::Up2, KernelOrientation::Correlation)
+    };
+    let out = Tensor::cat(vec![group(0), group(1)], 1);
+    check(golden, case, out, &[("x", Leaf::R4(x.clone())), ("w", Leaf::R4(w.clone()))]);
 }
 
 #[test]

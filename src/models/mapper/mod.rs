@@ -1,12 +1,14 @@
 //! fMRI → embedding: the residual convolutional mapper of mapper §3.
 
 mod conv;
+mod embedding_critic;
 mod network;
 mod position_head;
 mod res_block;
 mod snapshot;
 
 pub use conv::{SignalConv, SignalConvConfig};
+pub use embedding_critic::{CriticLayer, EmbeddingCritic, EmbeddingCriticConfig};
 pub use network::{Mapper, MapperConfig, MapperConfigError};
 pub use position_head::PositionHead;
 pub use res_block::ResBlock;
