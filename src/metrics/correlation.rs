@@ -61,7 +61,7 @@ mod tests {
         // Deviations −1, 0, 1 and −1, −1, 2: 3/√(2·6).
         let r = pearson(&[1.0, 2.0, 3.0], &[0.0, 0.0, 3.0]).unwrap();
         assert!((r - 3.0 / 12.0_f64.sqrt()).abs() < 1e-15);
-        assert_eq!(pearson(&[1.0, 2.0], &[4.0, 3.0]), Some(-1.0));
+        assert!((pearson(&[1.0, 2.0], &[4.0, 3.0]).unwrap() + 1.0).abs() < 1e-15);
         assert_eq!(pearson(&[0.1; 6], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), None);
         assert_eq!(pearson(&[1.0], &[1.0]), None);
         assert_eq!(pearson(&[1.0, 2.0], &[1.0]), None);
@@ -73,7 +73,7 @@ mod tests {
         let predicted = array![[1.0_f32, 7.0, 1.0], [2.0, 7.0, 2.0]];
         let measured = array![[10.0_f32, 1.0, 5.0], [30.0, 2.0, 4.0]];
         let r = voxel_correlation(predicted.view(), measured.view()).unwrap();
-        assert_eq!((r[0], r[2]), (1.0, -1.0));
+        assert!((r[0] - 1.0).abs() < 1e-15 && (r[2] + 1.0).abs() < 1e-15, "{r:?}");
         assert!(r[1].is_nan());
         assert!(voxel_correlation(predicted.view(), array![[1.0_f32]].view()).is_none());
     }
