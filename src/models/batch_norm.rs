@@ -167,6 +167,25 @@ mod tests {
     }
 
     #[test]
+    fn gradients_run_through_the_statistics_of_the_batch() {
+        let norm = BatchNorm::<Diff>::new(1, 0.0, &cpu());
+        let x = input::<Diff>(&cpu()).narrow(1, 0, 1).require_grad();
+        let cotangent = [1.0_f32, 0.0, -2.0, 5.0];
+        let weights = TensorData::new(cotangent.to_vec(), [2, 1, 1, 2]);
+        let y = BatchObserver::default().normalize(&norm, x.clone());
+        let gradients = (y * Tensor::from_data(weights, &cpu())).sum().backward();
+        let gradient = values(x.grad(&gradients).unwrap());
+        // dx = (c − mean(c) − y·mean(c·y))/σ with mean 3, σ² = 3.5.
+        let sigma = 3.5_f32.sqrt();
+        let y = [-2.0, -1.0, 0.0, 3.0].map(|centred: f32| centred / sigma);
+        let along = cotangent.iter().zip(y).map(|(c, y)| c * y).sum::<f32>() / 4.0;
+        for index in 0..4 {
+            let expected = (cotangent[index] - 1.0 - y[index] * along) / sigma;
+            assert!((gradient[index] - expected).abs() < 1e-5, "{gradient:?}");
+        }
+    }
+
+    #[test]
     fn a_constant_channel_and_a_single_value_stay_finite() {
         let norm = BatchNorm::<Base>::new(2, 1e-5, &cpu());
         let mut observer = BatchObserver::default();

@@ -19,16 +19,14 @@ pub fn foreign_name(path: &str) -> Option<String> {
             _ => false,
         },
         Some((block, layer)) => {
-            let (block, layer) = match block.strip_suffix(".downsample") {
-                Some(block) => (block, if layer == "0" { "conv" } else { "bn" }),
-                None => (block, layer.trim_end_matches(['1', '2', '3'])),
-            };
-            is_block(block)
-                && match layer {
-                    "conv" => field == "weight",
-                    "bn" => is_norm_field(field),
-                    _ => false,
+            let (block, is_conv, is_norm) = match block.strip_suffix(".downsample") {
+                Some(block) => (block, layer == "0", layer == "1"),
+                None => {
+                    let is_norm = matches!(layer, "bn1" | "bn2" | "bn3");
+                    (block, matches!(layer, "conv1" | "conv2" | "conv3"), is_norm)
                 }
+            };
+            is_block(block) && (is_conv && field == "weight" || is_norm && is_norm_field(field))
         }
     };
     is_known.then(|| path.to_string())
@@ -129,6 +127,8 @@ mod tests {
             "layer5.0.conv1.weight",
             "layer1.x.conv1.weight",
             "layer1.0.conv1.bias",
+            "layer1.0.conv12.weight",
+            "layer1.0.downsample.2.weight",
             "conv1",
         ] {
             assert_eq!(foreign_name(path), None, "{path}");
