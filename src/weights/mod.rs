@@ -2,4 +2,8 @@
 
 pub mod clip;
 pub mod foreign;
+pub mod inception;
+#[cfg(test)]
+mod parameter_shapes;
 pub mod readers;
+pub mod resnet50;

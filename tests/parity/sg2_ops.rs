@@ -4,6 +4,7 @@
 //! a gain on the wrong side of the clamp, a wrong group order of the minibatch deviation.
 
 use burn::tensor::Tensor;
+use mindreader::models::clip::preprocess::normalize_pm1;
 use mindreader::models::stylegan2::epilogue::append_minibatch_deviation;
 use mindreader::models::stylegan2::equalized::EqualizedLinear;
 use mindreader::tensor_ops::activation::{Activation, LEAKY_RELU};
@@ -250,22 +251,15 @@ fn normalisation_and_signed_max() {
 fn images_as_clip_sees_them() {
     let Some(golden) = Golden::open("gan_clip_preprocess") else { return };
     let device = cpu();
-    // CLIP's published statistics; the program's own copy lives with the CLIP model.
-    let mean = Tensor::<Diff, 1>::from_floats([0.48145466, 0.4578275, 0.40821073], &device);
-    let deviation = Tensor::<Diff, 1>::from_floats([0.26862954, 0.26130258, 0.27577711], &device);
-    let normalise = |x: Tensor<Diff, 4>| {
-        let pixels_01 = mindreader::tensor_ops::pixel_range::pixels_01_from_pm1(x);
-        (pixels_01 - mean.clone().reshape([1, 3, 1, 1])) / deviation.clone().reshape([1, 3, 1, 1])
-    };
     let x = leaf::<4>(&golden, "input.img", &device);
-    let up = normalise(resize(x.clone(), 56));
+    let up = normalize_pm1(resize(x.clone(), 56));
     golden.expect("output.up56", &values(up.clone()));
     let cotangent = golden.tensor::<Diff, 4>("input.cotangent", &device);
     let gradients = (up * cotangent).sum().backward();
     golden.expect("grad.up56", &values(x.grad(&gradients).unwrap()));
     let crop = SquareCrop { top: 3, left: 5, side: 30 };
-    let small = normalise(crop_and_resize(x.clone(), crop, 24));
+    let small = normalize_pm1(crop_and_resize(x.clone(), crop, 24));
     golden.expect("output.crop30_to24", &values(small));
-    let placed = normalise(place_on_canvas(x, 2, 5, 56, 1.0));
+    let placed = normalize_pm1(place_on_canvas(x, 2, 5, 56, 1.0));
     golden.expect("output.pad56", &values(placed));
 }
