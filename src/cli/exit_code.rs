@@ -11,6 +11,7 @@ use crate::run::interrupt::Interrupted;
 use crate::training::EpochTrainError;
 use crate::training::clip_trainer::ClipTrainError;
 use crate::training::gan_trainer::GanTrainError;
+use crate::weights::error::ForeignError;
 
 use super::usage_error::UsageError;
 
@@ -63,6 +64,7 @@ fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<ConfigError>()
         || cause.is::<ClipConfigError>()
         || cause.is::<ScreenError>()
+        || cause.is::<ForeignError>()
         || matches!(
             cause.downcast_ref(),
             Some(
