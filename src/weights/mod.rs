@@ -1,6 +1,15 @@
 //! Import of foreign weights: the only place that knows foreign keys.
 
 pub mod clip;
+pub mod door;
 pub mod error;
 pub mod foreign;
+pub mod import;
+pub mod import_error;
+pub mod key_map;
+pub mod kind;
+pub mod mapper;
 pub mod readers;
+pub mod report;
+pub mod sizes;
+pub mod stylegan2;
