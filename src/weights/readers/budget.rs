@@ -3,7 +3,7 @@
 use crate::weights::error::Fault;
 
 /// Pickle opcodes, values visited and zip entries, together. Published files need some hundred thousand.
-const MAX_WORK: u64 = 1 << 22;
+const MAX_WORK: u64 = 1 << 21;
 /// Tensors of all networks of a file. StyleGAN2's G, D and G_ema have 600, CLIP 302.
 const MAX_TENSORS: u32 = 1 << 16;
 /// Decoded bytes for each byte of the file: tied weights and expanded buffers stay far below.

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::budget::Budget;
 use super::detect::{Container, detect};
+use super::{layout, network_pickle, torch_legacy, torch_zip};
 use crate::run::snapshot::hex;
 use crate::weights::error::{Fault, ForeignError};
 use crate::weights::foreign::{FileFormat, ForeignFile, ForeignNetwork};
@@ -42,9 +43,16 @@ pub fn parse_foreign(bytes: &[u8]) -> Result<(FileFormat, Networks), Fault> {
         Container::Safetensors => {
             (FileFormat::Safetensors, unnamed(super::safetensors::read(bytes, &mut budget)?))
         }
-        other => {
-            return Err(Fault::new("container", "safetensors", format!("{other:?}")));
+        Container::Zip => {
+            let (format, network) = torch_zip::read(bytes, &mut budget)?;
+            (format, unnamed(network))
         }
+        Container::TorchLegacy => {
+            let stream = torch_legacy::read(bytes, "legacy file", &mut budget)?;
+            let (tree, mut storages) = stream.into_parts();
+            (FileFormat::TorchLegacy, unnamed(layout::saved_object(&tree, &mut storages, &mut budget)?))
+        }
+        Container::Pickle => (FileFormat::NetworkPickle, network_pickle::read(bytes, &mut budget)?),
     };
     if networks.values().all(|network| network.tensors.is_empty()) {
         return Err(Fault::new("file", "at least one tensor", "one without any"));

@@ -1,8 +1,17 @@
 //! Readers of foreign weight files. They parse; they never execute anything a file says.
 
 mod budget;
+mod byte_fields;
 mod detect;
 mod file;
+mod layout;
+mod network_pickle;
+mod pickle;
 mod safetensors;
+mod storage;
+mod tensor;
+mod torch_legacy;
+mod torch_zip;
+mod zip_directory;
 
-pub use file::{parse_foreign, read_foreign};
+pub use file::{Networks, parse_foreign, read_foreign};
