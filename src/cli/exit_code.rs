@@ -12,6 +12,7 @@ use crate::training::EpochTrainError;
 use crate::training::clip_trainer::ClipTrainError;
 use crate::training::gan_trainer::GanTrainError;
 use crate::weights::error::ForeignError;
+use crate::weights::import_error::ImportError;
 
 use super::usage_error::UsageError;
 
@@ -64,6 +65,7 @@ fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<ConfigError>()
         || cause.is::<ClipConfigError>()
         || cause.is::<ScreenError>()
+        || cause.is::<ImportError>()
         || cause.is::<ForeignError>()
         || matches!(
             cause.downcast_ref(),

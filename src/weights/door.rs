@@ -35,7 +35,6 @@ pub fn fill<B: Backend, M: Module<B>, C>(
     let mut filler = Filler { table, network, path: vec![], used: BTreeSet::new(), report };
     let module = module.map(&mut filler);
     let Filler { used, mut report, .. } = filler;
-    report.applied = used.len();
     for (name, tensor) in network.tensors.iter().filter(|(name, _)| !used.contains(*name)) {
         match table.leftover(name, tensor) {
             Leftover::Needless(reason) => {
@@ -63,8 +62,7 @@ struct Filler<'a> {
 impl Filler<'_> {
     /// Values of a parameter in our order; none after saying why not.
     fn values(&mut self, parameter: &str, expected: &[usize]) -> Option<Vec<f32>> {
-        let missing =
-            |tensor: String| Problem::Missing { tensor, parameter: parameter.into() };
+        let missing = |tensor: String| Problem::Missing { tensor, parameter: parameter.into() };
         let Some(foreign) = self.table.foreign_tensors(parameter) else {
             // A table with a gap is a defect of this program; it shows as a parameter that nothing fills.
             self.report.problems.push(missing(format!("({parameter})")));
@@ -77,12 +75,14 @@ impl Filler<'_> {
                 None => self.report.problems.push(missing(name.clone())),
             }
         }
-        self.used.extend(foreign.names.iter().filter(|name| self.network.tensors.contains_key(*name)).cloned());
+        self.used
+            .extend(foreign.names.iter().filter(|name| self.network.tensors.contains_key(*name)).cloned());
         if parts.len() != foreign.names.len() {
             return None;
         }
         let found = joined_shape(&parts).map(|shape| oriented(shape, foreign.orientation));
-        let fits = found.as_ref().is_some_and(|found| found == expected || (found.is_empty() && expected == [1]));
+        let fits =
+            found.as_ref().is_some_and(|found| found == expected || (found.is_empty() && expected == [1]));
         if !fits {
             self.report.problems.push(Problem::Misshapen {
                 tensor: foreign.names.join(", "),
@@ -92,7 +92,9 @@ impl Filler<'_> {
             });
             return None;
         }
-        self.finite_values(&foreign, &parts, expected)
+        let values = self.finite_values(&foreign, &parts, expected)?;
+        self.report.applied += foreign.names.len();
+        Some(values)
     }
 
     fn finite_values(

@@ -101,7 +101,9 @@ pub fn import(file: &ForeignFile, request: &ImportRequest, device: &Device) -> R
             (ImportedNetwork::Mapper(config, Box::new(mapper)), report)
         }
         NetworkKind::Resnet | NetworkKind::Inception => {
-            return door.open::<(), ()>(Err(SizesError::Config("no table yet".into()))).map(|_| unreachable!());
+            return door
+                .open::<(), ()>(Err(SizesError::Config("no table yet".into())))
+                .map(|_| unreachable!());
         }
     };
     Ok(Imported { name: name.to_string(), kind, network, report })
@@ -168,7 +170,9 @@ impl Imported {
         match &self.network {
             ImportedNetwork::Clip(_, network) => self.write(path, config, provenance, network.as_ref()),
             ImportedNetwork::Generator(_, network) => self.write(path, config, provenance, network.as_ref()),
-            ImportedNetwork::Discriminator(_, network) => self.write(path, config, provenance, network.as_ref()),
+            ImportedNetwork::Discriminator(_, network) => {
+                self.write(path, config, provenance, network.as_ref())
+            }
             ImportedNetwork::Mapper(_, network) => self.write(path, config, provenance, network.as_ref()),
         }
     }

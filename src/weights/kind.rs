@@ -61,6 +61,11 @@ impl NetworkKind {
         }
     }
 
+    /// The tensors of a network of this kind, without the prefix of data-parallel training.
+    pub fn tensors_of(self, network: &ForeignNetwork) -> ForeignNetwork {
+        without_prefix(network)
+    }
+
     /// The kind whose tensors these are.
     pub fn of(network: &ForeignNetwork) -> Option<Self> {
         let prefix = parallel_prefix(network);
@@ -140,7 +145,8 @@ impl Choice {
             };
         };
         let Some(kind) = kind.filter(|kind| wanted(Some(*kind))) else {
-            let expected = self.kind.map_or("a known network".into(), |kind| format!("the tensors of a {kind}"));
+            let expected =
+                self.kind.map_or("a known network".into(), |kind| format!("the tensors of a {kind}"));
             return refuse("kind", expected, there);
         };
         match file.networks.get(*name) {
@@ -163,7 +169,8 @@ fn describe(kinds: &BTreeMap<&str, Option<NetworkKind>>) -> String {
 }
 
 fn parallel_prefix(network: &ForeignNetwork) -> &'static str {
-    let all = !network.tensors.is_empty() && network.tensors.keys().all(|name| name.starts_with(PARALLEL_PREFIX));
+    let all =
+        !network.tensors.is_empty() && network.tensors.keys().all(|name| name.starts_with(PARALLEL_PREFIX));
     if all { PARALLEL_PREFIX } else { "" }
 }
 
@@ -200,7 +207,8 @@ mod tests {
     #[test]
     fn the_averaged_generator_comes_first_and_the_kind_decides_otherwise() {
         let constant = "synthesis.b4.const";
-        let file = file(&[("G", constant), ("G_ema", constant), ("D", "b4.out.weight"), ("augment_pipe", "p")]);
+        let file =
+            file(&[("G", constant), ("G_ema", constant), ("D", "b4.out.weight"), ("augment_pipe", "p")]);
         let name = |kind, network: Option<&str>| {
             let choice = Choice { kind, network: network.map(str::to_string) };
             choice.of(&file).map(|chosen| chosen.name.to_string()).map_err(|error| error.to_string())

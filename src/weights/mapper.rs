@@ -59,17 +59,29 @@ impl KeyTable for MapperNames {
     }
 }
 
+/// The sizes of a foreign mapper and what they were read from.
+///
+/// # Errors
+/// [`SizesError`] when they cannot be read or contradict each other.
+pub fn mapper_sizes(
+    network: &ForeignNetwork,
+    hints: MapperHints,
+) -> Result<(MapperConfig, SizeReader<'_>), SizesError> {
+    let mut sizes = SizeReader::new(network);
+    let config = mapper_config(hints, &mut sizes)?;
+    Ok((config, sizes))
+}
+
 /// A mapper filled from a foreign network.
 ///
 /// # Errors
-/// [`SizesError`] when the sizes cannot be read or contradict each other.
+/// As [`mapper_sizes`].
 pub fn read_mapper<B: Backend>(
     network: &ForeignNetwork,
     hints: MapperHints,
     device: &B::Device,
 ) -> Result<Filled<MapperConfig, Mapper<B>>, SizesError> {
-    let mut sizes = SizeReader::new(network);
-    let config = mapper_config(hints, &mut sizes)?;
+    let (config, sizes) = mapper_sizes(network, hints)?;
     let names = MapperNames { num_down: config.num_down, num_blocks: config.num_blocks };
     let empty = config.init::<B>(0, device).map_err(|error| SizesError::Config(error.to_string()))?;
     Ok(fill(config, empty, &names, network, sizes))

@@ -6,6 +6,7 @@ pub mod error;
 pub mod foreign;
 pub mod import;
 pub mod import_error;
+pub mod inspect;
 pub mod key_map;
 pub mod kind;
 pub mod mapper;

@@ -197,13 +197,19 @@ impl fmt::Display for Problem {
                 write!(f, "tensor `{tensor}` is missing; parameter `{parameter}` needs it")
             }
             Self::Misshapen { tensor, parameter, found, expected } => {
-                write!(f, "tensor `{tensor}` for parameter `{parameter}`: found {found:?}, expected {expected:?}")
+                write!(
+                    f,
+                    "tensor `{tensor}` for parameter `{parameter}`: found {found:?}, expected {expected:?}"
+                )
             }
             Self::Unused { tensor, shape } => {
                 write!(f, "tensor `{tensor}` of shape {shape:?} belongs to no parameter")
             }
             Self::NotFinite { tensor, count } => {
-                write!(f, "tensor `{tensor}`: found {count} values that are NaN or infinite, expected numbers")
+                write!(
+                    f,
+                    "tensor `{tensor}`: found {count} values that are NaN or infinite, expected numbers"
+                )
             }
             Self::Unexpected { tensor, expected, found } => {
                 write!(f, "tensor `{tensor}`: found {found}, expected {expected}")

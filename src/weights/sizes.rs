@@ -79,10 +79,11 @@ impl<'a> SizeReader<'a> {
     /// # Errors
     /// [`SizesError::Missing`] and [`SizesError::Shape`].
     pub fn shape(&self, quantity: &str, tensor: &str, axes: usize) -> Result<&'a [usize], SizesError> {
-        let found = self.network.tensors.get(tensor).ok_or_else(|| SizesError::Missing {
-            tensor: tensor.into(),
-            quantity: quantity.into(),
-        })?;
+        let found = self
+            .network
+            .tensors
+            .get(tensor)
+            .ok_or_else(|| SizesError::Missing { tensor: tensor.into(), quantity: quantity.into() })?;
         if found.shape.len() == axes {
             return Ok(&found.shape);
         }
@@ -94,11 +95,7 @@ impl<'a> SizeReader<'a> {
     ///
     /// # Errors
     /// A missing tensor, a tensor with another number of axes, or the first two that contradict each other.
-    pub fn read(
-        &mut self,
-        quantity: &str,
-        sources: &[(&str, usize, usize)],
-    ) -> Result<usize, SizesError> {
+    pub fn read(&mut self, quantity: &str, sources: &[(&str, usize, usize)]) -> Result<usize, SizesError> {
         let mut told: Option<(&str, usize)> = None;
         for &(tensor, axes, axis) in sources {
             let shape = self.shape(quantity, tensor, axes)?;
@@ -157,9 +154,8 @@ impl<'a> SizeReader<'a> {
         keys: &[&str],
         read: impl Fn(&Value) -> Option<T>,
     ) -> Option<T> {
-        let (key, value) = keys
-            .iter()
-            .find_map(|key| Some((key, read(self.network.settings.get(*key)?)?)))?;
+        let (key, value) =
+            keys.iter().find_map(|key| Some((key, read(self.network.settings.get(*key)?)?)))?;
         self.note(quantity, value.to_string(), key);
         Some(value)
     }

@@ -22,8 +22,8 @@ pub fn config_beside(weights: &Path) -> Result<Option<ClipHints>, ForeignError> 
     let path = weights.with_file_name(FILE);
     let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
     let invalid = |fault: Fault| fault.at(&path);
-    let config: Value = serde_json::from_str(&text)
-        .map_err(|error| invalid(Fault::new("file", "JSON", error)))?;
+    let config: Value =
+        serde_json::from_str(&text).map_err(|error| invalid(Fault::new("file", "JSON", error)))?;
     if config.get("model_type").and_then(Value::as_str) != Some("clip") {
         return Ok(None);
     }

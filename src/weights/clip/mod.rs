@@ -15,22 +15,36 @@ use super::foreign::ForeignNetwork;
 use super::sizes::{SizeReader, SizesError};
 use crate::models::clip::{Clip, ClipConfig};
 
+/// The sizes of a foreign CLIP and what they were read from.
+///
+/// # Errors
+/// [`SizesError`] when they cannot be read or contradict each other.
+pub fn clip_sizes<'a>(
+    network: &'a ForeignNetwork,
+    hints: &ClipHints,
+) -> Result<(ClipConfig, SizeReader<'a>), SizesError> {
+    let mut sizes = SizeReader::new(network);
+    let config = sizes::clip_config(naming(network)?, hints, &mut sizes)?;
+    Ok((config, sizes))
+}
+
 /// A CLIP filled from a foreign network; its sizes are those of the tensors.
 ///
 /// # Errors
-/// [`SizesError`] when the sizes cannot be read or contradict each other.
+/// As [`clip_sizes`].
 pub fn read_clip<B: Backend>(
     network: &ForeignNetwork,
     hints: &ClipHints,
     device: &B::Device,
 ) -> Result<Filled<ClipConfig, Clip<B>>, SizesError> {
-    let naming = ClipNaming::of(network).ok_or_else(|| SizesError::Missing {
+    let (config, sizes) = clip_sizes(network, hints)?;
+    let empty = config.init_zeros::<B>(device).map_err(|error| SizesError::Config(error.to_string()))?;
+    Ok(fill(config, empty, &naming(network)?, network, sizes))
+}
+
+fn naming(network: &ForeignNetwork) -> Result<ClipNaming, SizesError> {
+    ClipNaming::of(network).ok_or_else(|| SizesError::Missing {
         tensor: "visual.conv1.weight".into(),
         quantity: "vision_width".into(),
-    })?;
-    let mut sizes = SizeReader::new(network);
-    let config = sizes::clip_config(naming, hints, &mut sizes)?;
-    let clip =
-        config.init_zeros::<B>(device).map_err(|error| SizesError::Config(error.to_string()))?;
-    Ok(fill(config, clip, &naming, network, sizes))
+    })
 }

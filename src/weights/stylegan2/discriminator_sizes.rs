@@ -15,7 +15,8 @@ pub(super) fn discriminator_config(
     let resolution = resolution("b", ".fromrgb.weight", sizes)?;
     let from_rgb = format!("b{resolution}.fromrgb.weight");
     let heads = heads(second_head, sizes)?;
-    let mut channels = vec![(4, sizes.read("channels at 4 × 4", &[("b4.fc.weight", 2, 0)])?, "b4.fc.weight".into())];
+    let mut channels =
+        vec![(4, sizes.read("channels at 4 × 4", &[("b4.fc.weight", 2, 0)])?, "b4.fc.weight".into())];
     for log in 3..=resolution.ilog2() {
         let tensor = format!("b{}.conv0.weight", 1 << log);
         let [found, ..] = sizes.shape("channels", &tensor, 4)? else { continue };
@@ -118,7 +119,12 @@ fn check_layers(config: &DiscriminatorConfig, sizes: &SizeReader<'_>) -> Result<
     }
     let width = config.channels(4);
     sizes.expect("channels at 4 × 4", "b4.fc.weight", "b4.fc.weight", &[width, 16 * width])?;
-    sizes.expect("channels at 4 × 4", "b4.fc.weight", "b4.conv.weight", &[width, width + config.mbstd_channels, 3, 3])?;
+    sizes.expect(
+        "channels at 4 × 4",
+        "b4.fc.weight",
+        "b4.conv.weight",
+        &[width, width + config.mbstd_channels, 3, 3],
+    )?;
     for (tensor, dim) in ["b4.fts.weight", "b4.fts2.weight"].into_iter().zip(config.condition_dims()) {
         sizes.expect("channels at 4 × 4", "b4.fc.weight", tensor, &[dim, width])?;
     }

@@ -91,9 +91,10 @@ fn heads(second_head: SecondHead, sizes: &SizeReader<'_>) -> Result<ConditionHea
         (true, false, is_two) => is_two,
     };
     match (is_two, second_head) {
-        (true, SecondHead::Duplicate) => {
-            unsupported("pre_01.weight", "the network has a second head of its own; `--second-head overwrite` replaces it")
-        }
+        (true, SecondHead::Duplicate) => unsupported(
+            "pre_01.weight",
+            "the network has a second head of its own; `--second-head overwrite` replaces it",
+        ),
         (true, SecondHead::AsStored) => Ok(ConditionHeads::TwoByMaximum),
         (true, SecondHead::Overwrite) | (false, _) => Ok(ConditionHeads::One),
     }
@@ -123,13 +124,19 @@ fn check_layers(config: &GeneratorConfig, sizes: &SizeReader<'_>) -> Result<(), 
         let resolution = 1 << log;
         let channels = config.channels(resolution);
         let inputs = if log == 2 { channels } else { config.channels(resolution / 2) };
-        let layers = [("conv0", inputs, [channels, inputs, 3, 3]), ("conv1", channels, [channels, channels, 3, 3])];
+        let layers =
+            [("conv0", inputs, [channels, inputs, 3, 3]), ("conv1", channels, [channels, channels, 3, 3])];
         let rgb = ("torgb", channels, [config.image_channels, channels, 1, 1]);
         for (layer, inputs, shape) in layers.into_iter().skip(usize::from(log == 2)).chain([rgb]) {
             let name = |part: &str| format!("synthesis.b{resolution}.{layer}.{part}weight");
             sizes.expect("channels", CONSTANT, &name(""), &shape)?;
             let style = format!("{affine}.");
-            sizes.expect("code_dim + w_dim", "mapping.fc0.weight", &name(&style), &[inputs, code_dim + config.w_dim])?;
+            sizes.expect(
+                "code_dim + w_dim",
+                "mapping.fc0.weight",
+                &name(&style),
+                &[inputs, code_dim + config.w_dim],
+            )?;
             let parts = [("pre_0.", "pre_1."), ("pre_01.", "pre_11.")];
             for (dim, (hidden, code)) in config.condition_dims().into_iter().zip(parts) {
                 let width = (dim + config.code_dim) / 2;

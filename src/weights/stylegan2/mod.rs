@@ -27,18 +27,31 @@ pub enum SecondHead {
     Overwrite,
 }
 
+/// The sizes of a foreign generator as its file has it, and what they were read from.
+///
+/// # Errors
+/// [`SizesError`] when they cannot be read, contradict each other, or belong to another architecture.
+pub fn generator_sizes<'a>(
+    network: &'a ForeignNetwork,
+    hints: &GanHints,
+    second_head: SecondHead,
+) -> Result<(GeneratorConfig, SizeReader<'a>), SizesError> {
+    let mut sizes = SizeReader::new(network);
+    let config = generator_sizes::generator_config(hints, second_head, &mut sizes)?;
+    Ok((config, sizes))
+}
+
 /// A generator filled from a foreign network.
 ///
 /// # Errors
-/// [`SizesError`] when the sizes cannot be read, contradict each other, or belong to another architecture.
+/// As [`generator_sizes`].
 pub fn read_generator<B: Backend>(
     network: &ForeignNetwork,
     hints: &GanHints,
     second_head: SecondHead,
     device: &B::Device,
 ) -> Result<Filled<GeneratorConfig, Generator<B>>, SizesError> {
-    let mut sizes = SizeReader::new(network);
-    let config = generator_sizes::generator_config(hints, second_head, &mut sizes)?;
+    let (config, sizes) = generator_sizes(network, hints, second_head)?;
     // The seed decides what stays when partial files are allowed.
     let empty = config.init::<B>(0, device).map_err(|error| SizesError::Config(error.to_string()))?;
     let names = GeneratorNames { heads: config.heads, second_head };
@@ -53,18 +66,31 @@ pub fn read_generator<B: Backend>(
     })
 }
 
+/// The sizes of a foreign discriminator as its file has it, and what they were read from.
+///
+/// # Errors
+/// [`SizesError`] when they cannot be read, contradict each other, or belong to another architecture.
+pub fn discriminator_sizes<'a>(
+    network: &'a ForeignNetwork,
+    hints: &GanHints,
+    second_head: SecondHead,
+) -> Result<(DiscriminatorConfig, SizeReader<'a>), SizesError> {
+    let mut sizes = SizeReader::new(network);
+    let config = discriminator_sizes::discriminator_config(hints, second_head, &mut sizes)?;
+    Ok((config, sizes))
+}
+
 /// A discriminator filled from a foreign network.
 ///
 /// # Errors
-/// As [`read_generator`].
+/// As [`discriminator_sizes`].
 pub fn read_discriminator<B: Backend>(
     network: &ForeignNetwork,
     hints: &GanHints,
     second_head: SecondHead,
     device: &B::Device,
 ) -> Result<Filled<DiscriminatorConfig, Discriminator<B>>, SizesError> {
-    let mut sizes = SizeReader::new(network);
-    let config = discriminator_sizes::discriminator_config(hints, second_head, &mut sizes)?;
+    let (config, sizes) = discriminator_sizes(network, hints, second_head)?;
     let empty = config.init::<B>(0, device).map_err(|error| SizesError::Config(error.to_string()))?;
     let names = DiscriminatorNames { resolution: config.resolution, second_head };
     let filled = fill(config, empty, &names, network, sizes);

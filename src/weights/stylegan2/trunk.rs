@@ -20,7 +20,11 @@ pub struct GanHints {
 }
 
 /// The largest resolution with `{prefix}{resolution}{suffix}`.
-pub(super) fn resolution(prefix: &str, suffix: &str, sizes: &mut SizeReader<'_>) -> Result<usize, SizesError> {
+pub(super) fn resolution(
+    prefix: &str,
+    suffix: &str,
+    sizes: &mut SizeReader<'_>,
+) -> Result<usize, SizesError> {
     let found = (3..=MAX_RESOLUTION.ilog2())
         .map(|log| 1 << log)
         .rfind(|resolution| sizes.has(&format!("{prefix}{resolution}{suffix}")));
