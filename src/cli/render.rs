@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::usage_error::UsageError;
 use crate::commands::doctor::{DoctorReport, Need};
 use crate::run::progress::Progress;
+use crate::weights::error::ForeignError;
 
 /// Without a terminal, a line this often is enough to see that work goes on.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
@@ -137,8 +138,10 @@ pub fn error(error: &anyhow::Error) {
         }
     }
     to_stderr(&text);
-    let hint =
-        error.chain().find_map(|cause| cause.downcast_ref::<UsageError>()).and_then(|e| e.hint.clone());
+    let hint = error.chain().find_map(|cause| {
+        let usage = cause.downcast_ref::<UsageError>().and_then(|error| error.hint.as_deref());
+        usage.or_else(|| cause.downcast_ref::<ForeignError>().and_then(ForeignError::hint))
+    });
     if let Some(hint) = hint {
         to_stderr(&format!("hint: {hint}"));
     }

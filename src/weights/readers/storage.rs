@@ -62,7 +62,11 @@ pub(super) fn storage_id<'a>(tree: &Tree<'a>, id: Id, field: &str) -> Result<Sto
         [] => {}
         [view] if matches!(tree.value(*view), Value::None) => {}
         _ => {
-            return Err(Fault::new(format!("storage of {field}"), "a whole storage", "a view of another one"));
+            return Err(Fault::new(
+                format!("storage of {field}"),
+                "a whole storage",
+                "a view of another one",
+            ));
         }
     }
     let dtype = tree.global(*class).and_then(storage_dtype).ok_or_else(|| {
