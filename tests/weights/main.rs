@@ -4,6 +4,7 @@
 
 mod assembler;
 mod hostile;
+mod memory;
 mod mutations;
 #[path = "../formats/python.rs"]
 mod python;

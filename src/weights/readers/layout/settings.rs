@@ -42,7 +42,7 @@ fn collect_at(
     budget: &mut Budget,
 ) -> Result<(), Fault> {
     let Some(entries) = tree.entries(id) else {
-        budget.work("settings", WORK_PER_SETTING)?;
+        budget.work("settings", WORK_PER_SETTING + path.len() / 4)?;
         if let Some(value) = plain(tree, id, 0, budget)? {
             settings.insert(path.to_string(), value);
         }
@@ -74,7 +74,7 @@ fn plain(tree: &Tree<'_>, id: Id, depth: usize, budget: &mut Budget) -> Result<O
         Value::Float(value) => Number::from_f64(*value).map(Json::Number),
         Value::Text(text) if text.len() <= MAX_TEXT_BYTES => {
             // A long text that many settings share must not multiply.
-            budget.work("settings", text.len() / 16)?;
+            budget.work("settings", text.len() / 4)?;
             Some(Json::from(*text))
         }
         Value::Made(_) if depth < MAX_DEPTH => match tree.call(id) {
