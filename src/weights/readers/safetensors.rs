@@ -7,6 +7,7 @@ use safetensors::SafeTensors;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 
 use super::budget::Budget;
+use super::tensor::element_count;
 use crate::weights::error::Fault;
 use crate::weights::foreign::{Dtype, ForeignNetwork, ForeignTensor};
 
@@ -27,6 +28,10 @@ pub(super) fn read(bytes: &[u8], budget: &mut Budget) -> Result<ForeignNetwork, 
                 view.dtype(),
             )
         })?;
+        if element_count(view.shape()).is_none() {
+            let found = format!("{:?}", view.shape());
+            return Err(Fault::new(format!("shape of tensor `{name}`"), "a number of elements", found));
+        }
         budget.tensor(name, view.data().len() as u64)?;
         let tensor = ForeignTensor { dtype, shape: view.shape().to_vec(), bytes: view.data().to_vec() };
         tensors.insert(name.to_string(), tensor);

@@ -65,7 +65,7 @@ fn value<'a, S: Storages<'a>>(
     let Some(meta) = persistent_meta(tree, id) else {
         let made = tree.made(id).and_then(|made| Some((made.class, made.state?)));
         let (class, state) = made.ok_or_else(|| tree.fault(&field, "a module", id))?;
-        return Ok(ModuleValue { class: tree.global(class).map(|(_, name)| name), state });
+        return Ok(ModuleValue { class: class_name(tree, class), state });
     };
     collector.budget.work(&field, meta.len())?;
     let entry =
@@ -83,6 +83,18 @@ fn value<'a, S: Storages<'a>>(
     let class = tree.text(class).ok_or_else(|| tree.fault(format!("class of {field}"), "a text", class))?;
     let state = entry("state").ok_or_else(|| missing("state"))?;
     Ok(ModuleValue { class: Some(class), state })
+}
+
+/// The class of an instance; legacy streams keep `('module', class, file, source)` outside the pickle.
+fn class_name<'a>(tree: &Tree<'a>, class: Id) -> Option<&'a str> {
+    let class = match tree.value(class) {
+        Value::Persistent(parts) => match tree.tuple(*parts)? {
+            &[tag, class, ..] if tree.text(tag) == Some("module") => class,
+            _ => return None,
+        },
+        _ => class,
+    };
+    tree.global(class).map(|(_, name)| name)
 }
 
 /// Collects a module and those in it; returns its class.

@@ -16,6 +16,8 @@ const MAX_TEXT_BYTES: usize = 1024;
 const MAX_PATH_BYTES: usize = 512;
 /// Longest list: per-layer numbers and the like.
 const MAX_ITEMS: usize = 4096;
+/// Work for one setting: dicts that share dicts must not multiply into much memory.
+const WORK_PER_SETTING: usize = 32;
 
 /// Adds the value at `path`, and the entries of dicts below it.
 ///
@@ -40,6 +42,7 @@ fn collect_at(
     budget: &mut Budget,
 ) -> Result<(), Fault> {
     let Some(entries) = tree.entries(id) else {
+        budget.work("settings", WORK_PER_SETTING + path.len() / 4)?;
         if let Some(value) = plain(tree, id, 0, budget)? {
             settings.insert(path.to_string(), value);
         }
@@ -63,7 +66,7 @@ fn collect_at(
 }
 
 fn plain(tree: &Tree<'_>, id: Id, depth: usize, budget: &mut Budget) -> Result<Option<Json>, Fault> {
-    budget.work("settings", 1)?;
+    budget.work("settings", 4)?;
     Ok(match tree.value(id) {
         Value::None => Some(Json::Null),
         Value::Bool(value) => Some(Json::Bool(*value)),
@@ -71,7 +74,7 @@ fn plain(tree: &Tree<'_>, id: Id, depth: usize, budget: &mut Budget) -> Result<O
         Value::Float(value) => Number::from_f64(*value).map(Json::Number),
         Value::Text(text) if text.len() <= MAX_TEXT_BYTES => {
             // A long text that many settings share must not multiply.
-            budget.work("settings", text.len() / 16)?;
+            budget.work("settings", text.len() / 4)?;
             Some(Json::from(*text))
         }
         Value::Made(_) if depth < MAX_DEPTH => match tree.call(id) {

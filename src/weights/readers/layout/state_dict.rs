@@ -11,7 +11,7 @@ use crate::weights::foreign::ForeignNetwork;
 
 /// Dicts around the state dict: `checkpoint["ema"]["state_dict"]` has two.
 const MAX_DEPTH: usize = 4;
-/// Candidates that a message names.
+/// Candidates that a message names; the search ends with the next one.
 const MAX_NAMED: usize = 8;
 /// Attributes of optimisers look like state dicts.
 const NO_NETWORKS: &[&str] = &["optimizer", "optim", "scheduler", "scaler", "rng_state"];
@@ -47,7 +47,7 @@ pub(in super::super) fn saved_object<'a>(
                 })
                 .collect();
             let more = if several.len() > MAX_NAMED { ", …" } else { "" };
-            let found = format!("{}: {}{more}", several.len(), names.join(", "));
+            let found = format!("several: {}{more}", names.join(", "));
             Err(Fault::new("number of state dicts", "one", found)
                 .hint("save the one you want as a file of its own"))
         }
@@ -62,6 +62,9 @@ fn find(
     candidates: &mut Vec<Candidate>,
     budget: &mut Budget,
 ) -> Result<(), Fault> {
+    if candidates.len() > MAX_NAMED {
+        return Ok(());
+    }
     if is_module(tree, id) {
         candidates.push(Candidate { path: path.into(), id });
         return Ok(());

@@ -8,4 +8,4 @@ mod opcode;
 mod tree;
 
 pub(super) use machine::parse;
-pub(super) use tree::{Id, Made, MadeBy, Tree, Value};
+pub(super) use tree::{Id, MadeBy, Tree, Value};

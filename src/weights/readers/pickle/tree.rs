@@ -133,16 +133,16 @@ impl<'a> Tree<'a> {
     pub fn entries(&self, id: Id) -> Option<&[(Id, Id)]> {
         match self.value(id) {
             Value::Dict(entries) => Some(entries),
-            Value::Made(made) if self.is_dict_class(made.class) => Some(&made.entries),
+            Value::Made(made) => match self.global(made.class)? {
+                ("collections", "defaultdict") => Some(&made.entries),
+                // Python 2 gave the entries to the constructor; such a dict must not look empty.
+                ("collections", "OrderedDict") | ("dnnlib" | "dnnlib.util", "EasyDict") => {
+                    self.tuple(made.args)?.is_empty().then_some(&made.entries[..])
+                }
+                _ => None,
+            },
             _ => None,
         }
-    }
-
-    fn is_dict_class(&self, class: Id) -> bool {
-        matches!(
-            self.global(class),
-            Some(("collections", "OrderedDict" | "defaultdict") | ("dnnlib" | "dnnlib.util", "EasyDict"))
-        )
     }
 
     /// Items of a list, tuple or set; a set may be a call on one list (protocols 2 and 3).
