@@ -1,4 +1,9 @@
 //! Features and numbers in, numbers out.
 
 pub mod bootstrap;
+pub mod classification;
+pub mod correlation;
+pub mod feature_stats;
+pub mod frechet;
+pub mod identification;
 pub mod retrieval;

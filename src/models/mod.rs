@@ -1,5 +1,9 @@
 //! Networks: no files, no optimisers, no losses.
 
+pub mod batch_norm;
 pub mod clip;
+pub mod inception;
 pub mod mapper;
+pub mod plain_conv;
+pub mod resnet;
 pub mod stylegan2;
