@@ -3,6 +3,7 @@
 pub mod clip;
 pub mod door;
 pub mod error;
+pub mod feature_networks;
 pub mod foreign;
 pub mod import;
 pub mod import_error;
