@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::clip::{ClipHints, config_beside, read_clip};
 use super::door::Filled;
+use super::feature_networks::{read_inception, read_resnet};
 use super::foreign::ForeignFile;
 use super::import_error::ImportError;
 use super::kind::{Choice, ChosenNetwork, NetworkKind};
@@ -17,7 +18,9 @@ use super::report::{ImportReport, Strictness};
 use super::sizes::SizesError;
 use super::stylegan2::{GanHints, SecondHead, read_discriminator, read_generator};
 use crate::models::clip::{Clip, ClipConfig};
+use crate::models::inception::{Inception, InceptionConfig};
 use crate::models::mapper::{Mapper, MapperConfig};
+use crate::models::resnet::{Resnet, ResnetConfig};
 use crate::models::stylegan2::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
 use crate::run::clock::now_utc;
 use crate::run::error::RunError;
@@ -49,6 +52,8 @@ pub enum ImportedNetwork {
     Generator(GeneratorConfig, Box<Generator<Base>>),
     Discriminator(DiscriminatorConfig, Box<Discriminator<Base>>),
     Mapper(MapperConfig, Box<Mapper<Base>>),
+    Resnet(ResnetConfig, Box<Resnet<Base>>),
+    Inception(InceptionConfig, Box<Inception<Base>>),
 }
 
 /// A network that passed the door.
@@ -100,10 +105,13 @@ pub fn import(file: &ForeignFile, request: &ImportRequest, device: &Device) -> R
             let (config, mapper, report) = door.open(read_mapper(&network, request.mapper, device))?;
             (ImportedNetwork::Mapper(config, Box::new(mapper)), report)
         }
-        NetworkKind::Resnet | NetworkKind::Inception => {
-            return door
-                .open::<(), ()>(Err(SizesError::Config("no table yet".into())))
-                .map(|_| unreachable!());
+        NetworkKind::Resnet => {
+            let (config, resnet, report) = door.open(read_resnet(&network, device))?;
+            (ImportedNetwork::Resnet(config, Box::new(resnet)), report)
+        }
+        NetworkKind::Inception => {
+            let (config, inception, report) = door.open(read_inception(&network, device))?;
+            (ImportedNetwork::Inception(config, Box::new(inception)), report)
         }
     };
     Ok(Imported { name: name.to_string(), kind, network, report })
@@ -174,6 +182,8 @@ impl Imported {
                 self.write(path, config, provenance, network.as_ref())
             }
             ImportedNetwork::Mapper(_, network) => self.write(path, config, provenance, network.as_ref()),
+            ImportedNetwork::Resnet(_, network) => self.write(path, config, provenance, network.as_ref()),
+            ImportedNetwork::Inception(_, network) => self.write(path, config, provenance, network.as_ref()),
         }
     }
 
@@ -197,6 +207,8 @@ impl Imported {
             ImportedNetwork::Generator(config, _) => serde_json::to_value(config),
             ImportedNetwork::Discriminator(config, _) => serde_json::to_value(config),
             ImportedNetwork::Mapper(config, _) => serde_json::to_value(config),
+            ImportedNetwork::Resnet(config, _) => serde_json::to_value(config),
+            ImportedNetwork::Inception(config, _) => serde_json::to_value(config),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::import_error::ImportError;
 use super::kind::NetworkKind;
 use super::readers::{parse_foreign, read_foreign};
 use super::sizes::{SizeReader, SizesError};
-use super::{clip, mapper, stylegan2};
+use super::{clip, feature_networks, mapper, stylegan2};
 use crate::run::snapshot::Snapshot;
 
 /// One tensor of a file.
@@ -161,6 +161,7 @@ fn config(
             parts(stylegan2::discriminator_sizes(network, &request.gan, request.second_head)?)
         }
         NetworkKind::Mapper => parts(mapper::mapper_sizes(network, request.mapper)?),
-        NetworkKind::Resnet | NetworkKind::Inception => Err(SizesError::Config("no table yet".into())),
+        NetworkKind::Resnet => parts(feature_networks::resnet_sizes(network)?),
+        NetworkKind::Inception => parts(feature_networks::inception_sizes(network)?),
     }
 }
