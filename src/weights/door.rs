@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 
+use super::error::cut;
 use super::foreign::{ForeignNetwork, ForeignTensor};
 use super::key_map::{ForeignTensors, KeyTable, Leftover, Orientation};
 use super::report::{DroppedTensor, ImportReport, Problem};
@@ -38,7 +39,7 @@ pub fn fill<B: Backend, M: Module<B>, C>(
     for (name, tensor) in network.tensors.iter().filter(|(name, _)| !used.contains(*name)) {
         match table.leftover(name, tensor) {
             Leftover::Needless(reason) => {
-                report.dropped.push(DroppedTensor { tensor: name.clone(), reason: reason.into() });
+                report.dropped.push(DroppedTensor { tensor: cut(name.clone()), reason: reason.into() });
             }
             Leftover::Unknown => {
                 report.problems.push(Problem::Unused { tensor: name.clone(), shape: tensor.shape.clone() });

@@ -77,7 +77,7 @@ impl ForeignError {
 }
 
 /// One line of at most [`MAX_QUOTED`] characters: control characters of a hostile name must not reach a terminal.
-fn cut(text: String) -> String {
+pub(super) fn cut(text: String) -> String {
     let is_long = text.chars().nth(MAX_QUOTED).is_some();
     let shown: String = text
         .chars()

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::cut;
 use super::foreign::{ForeignFile, ForeignNetwork};
 use super::import_error::ImportError;
 
@@ -160,7 +161,7 @@ impl Choice {
 fn describe(kinds: &BTreeMap<&str, Option<NetworkKind>>) -> String {
     let words = |(name, kind): (&&str, &Option<NetworkKind>)| {
         let kind = kind.map_or("those of no known network", NetworkKind::as_str);
-        if name.is_empty() { kind.to_string() } else { format!("`{name}` ({kind})") }
+        if name.is_empty() { kind.to_string() } else { format!("`{}` ({kind})", cut(name.to_string())) }
     };
     match kinds.len() {
         0 => "no network".into(),

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::error::cut;
+
 /// Problems that an error lists before it only counts them.
 const LISTED: usize = 20;
 
@@ -154,7 +156,8 @@ impl ImportReport {
             Problem::Missing { tensor, .. } if !wants_unused => Some(tensor),
             _ => None,
         });
-        nearest_name(name, candidates.map(String::as_str)).map(|nearest| format!("{verb} `{nearest}`"))
+        nearest_name(name, candidates.map(String::as_str))
+            .map(|nearest| format!("{verb} `{}`", cut(nearest.to_string())))
     }
 }
 
@@ -192,27 +195,24 @@ impl fmt::Display for SizeEvidence {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |name: &str| cut(name.to_string());
         match self {
             Self::Missing { tensor, parameter } => {
                 write!(f, "tensor `{tensor}` is missing; parameter `{parameter}` needs it")
             }
             Self::Misshapen { tensor, parameter, found, expected } => {
-                write!(
-                    f,
-                    "tensor `{tensor}` for parameter `{parameter}`: found {found:?}, expected {expected:?}"
-                )
+                let what = format!("tensor `{tensor}` for parameter `{parameter}`");
+                write!(f, "{what}: found {found:?}, expected {expected:?}")
             }
             Self::Unused { tensor, shape } => {
-                write!(f, "tensor `{tensor}` of shape {shape:?} belongs to no parameter")
+                write!(f, "tensor `{}` of shape {shape:?} belongs to no parameter", shown(tensor))
             }
             Self::NotFinite { tensor, count } => {
-                write!(
-                    f,
-                    "tensor `{tensor}`: found {count} values that are NaN or infinite, expected numbers"
-                )
+                let found = format!("found {count} values that are NaN or infinite");
+                write!(f, "tensor `{}`: {found}, expected numbers", shown(tensor))
             }
             Self::Unexpected { tensor, expected, found } => {
-                write!(f, "tensor `{tensor}`: found {found}, expected {expected}")
+                write!(f, "tensor `{}`: found {found}, expected {expected}", shown(tensor))
             }
         }
     }
