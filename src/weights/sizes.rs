@@ -84,10 +84,11 @@ impl<'a> SizeReader<'a> {
             .tensors
             .get(tensor)
             .ok_or_else(|| SizesError::Missing { tensor: tensor.into(), quantity: quantity.into() })?;
-        if found.shape.len() == axes {
+        // An axis of 0 needs no bytes, whatever the others claim.
+        if found.shape.len() == axes && !found.shape.contains(&0) {
             return Ok(&found.shape);
         }
-        let expected = format!("{axes} axes");
+        let expected = format!("{axes} axes of at least 1");
         Err(SizesError::Shape { tensor: tensor.into(), found: found.shape.clone(), expected })
     }
 
@@ -231,7 +232,7 @@ mod tests {
         let error = sizes.read("width", &[("a", 2, 1), ("b", 1, 0)]).unwrap_err().to_string();
         assert_eq!(error, "`width`: 3 by tensor `a`, but 4 by tensor `b`");
         let error = sizes.read("width", &[("b", 2, 0)]).unwrap_err().to_string();
-        assert_eq!(error, "tensor `b`: found shape [4], expected 2 axes");
+        assert_eq!(error, "tensor `b`: found shape [4], expected 2 axes of at least 1");
         let error = sizes.count("layers", "layer.", ".w").unwrap_err().to_string();
         assert_eq!(error, "tensor `layer.1.w` is missing; it tells `layers`");
         let error = sizes.expect("width", "b", "a", &[2, 4]).unwrap_err().to_string();

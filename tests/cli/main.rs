@@ -1,6 +1,6 @@
 //! The binary as users meet it: messages, exit codes, nothing half-written, interruption.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod bad_input;
 mod fetch_weights;

@@ -42,8 +42,8 @@ pub struct ImportWeightsArgs {
     #[arg(long, value_name = "NAME")]
     pub network: Option<String>,
     /// Keep initial values where a tensor is missing or misshapen, and drop unknown tensors
-    #[arg(long)]
-    pub allow_partial: bool,
+    #[arg(long = "allow-partial")]
+    pub is_partial: bool,
     /// Replace a snapshot that is already there
     #[arg(long)]
     pub overwrite: bool,
@@ -151,7 +151,7 @@ impl ImportWeightsArgs {
         });
         let request = ImportRequest {
             choice: Choice { kind: self.kind.0, network: self.network.clone() },
-            strictness: if self.allow_partial { Strictness::AllowPartial } else { Strictness::Strict },
+            strictness: if self.is_partial { Strictness::AllowPartial } else { Strictness::Strict },
             second_head: match self.second_head {
                 SecondHeadArg::AsStored => SecondHead::AsStored,
                 SecondHeadArg::Duplicate => SecondHead::Duplicate,
