@@ -26,6 +26,8 @@ const LOCATOR_LEN: usize = 20;
 const CENTRAL_LEN: usize = 46;
 const LOCAL_LEN: usize = 30;
 const MAX_COMMENT: usize = 0xffff;
+/// Stands for a size or position that needs 64 bits.
+const WIDER: u64 = 0xffff_ffff;
 const ENCRYPTED: u16 = 1;
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
@@ -170,7 +172,7 @@ impl End {
         let wide = |offset| u32_at(bytes, at + offset).map(u64::from).ok_or_else(missing);
         let mut end = Self { at, count: field(10)?, size: wide(12)?, offset: wide(16)? };
         let mut disks = field(4)? | field(6)?;
-        let needs_64 = end.count == 0xffff || end.size == 0xffff_ffff || end.offset == 0xffff_ffff;
+        let needs_64 = end.count == 0xffff || end.size == WIDER || end.offset == WIDER;
         if needs_64 || disks == 0xffff {
             let wrong = || Fault::new("zip archive", "a 64-bit end record", "none where it should be");
             let locator = at.checked_sub(LOCATOR_LEN).filter(|&at| bytes[at..].starts_with(END_64_LOCATOR));
@@ -251,25 +253,24 @@ fn entry<'a>(
     Ok((name, entry, header_at, used))
 }
 
-/// Replaces the sizes that do not fit 32 bits by those of the 64-bit extra field, in its order.
+/// Replaces the sizes that do not fit 32 bits by those of the 64-bit extra fields, in their order.
+/// Some writers put a field that repeats the mark before the true one.
 fn widen(sizes: &mut [u64; 3], extra: &[u8]) -> Option<()> {
     const ZIP_64: u16 = 1;
-    if !sizes.contains(&0xffff_ffff) {
-        return Some(());
-    }
     let mut rest = extra;
-    while !rest.is_empty() {
+    let mut is_widened = !sizes.contains(&WIDER);
+    while sizes.contains(&WIDER) && !rest.is_empty() {
         let kind = u16_at(rest, 0)?;
         let field = rest.get(4..4 + usize::from(u16_at(rest, 2)?))?;
         if kind == ZIP_64 {
             let mut at = 0;
-            for size in sizes.iter_mut().filter(|size| **size == 0xffff_ffff) {
+            for size in sizes.iter_mut().filter(|size| **size == WIDER) {
                 *size = u64_at(field, at)?;
                 at += 8;
             }
-            return Some(());
+            is_widened = true;
         }
         rest = &rest[4 + field.len()..];
     }
-    None
+    is_widened.then_some(())
 }

@@ -34,7 +34,7 @@ fn network_pickles() {
     // Modules 0 to 60, each twice inside the next.
     let mut doubled = Pickle::new().empty_dict().text("G");
     let plain = |p: Pickle, fill: &dyn Fn(Pickle) -> Pickle| {
-        module_state(p.global("torch.nn", "M").empty_tuple().new_object(), "_modules", |p| fill(p)).build()
+        module_state(p.global("torch.nn", "M").empty_tuple().new_object(), "_modules", fill).build()
     };
     for level in 0..60_u32 {
         doubled = plain(doubled, &|p| match level {
