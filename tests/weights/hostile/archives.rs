@@ -126,7 +126,7 @@ fn archives() {
         Hostile("an empty archive", zip(&[]), "<folder>/data.pkl"),
         Hostile("no end record", zip(&entries())[..300].to_vec(), "none: cut off"),
         Hostile("bytes after the end", [zip(&entries()), vec![0; 5]].concat(), "none: cut off"),
-        Hostile("a wrong count", patched(12, &[9, 0]), "4, expected 9 entries"),
+        Hostile("a wrong count", patched(12, &[9, 0]), "found 4, expected 9 entries"),
         Hostile("a directory past the end", patched(6, &[0xfe; 4]), "zip directory"),
         Hostile("a directory of no size", patched(10, &[0; 4]), "expected 4 entries"),
         Hostile("several disks", patched(18, &[1, 0]), "one of several parts"),
