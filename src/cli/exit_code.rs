@@ -92,6 +92,7 @@ fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::weights::error::Fault;
     use anyhow::Context;
 
     #[test]
@@ -103,6 +104,8 @@ mod tests {
         let error = anyhow::Error::from(ClipTrainError::from(Interrupted { checkpoint: "c".into() }));
         assert_eq!(of_error(&error), ExitCode::Interrupted);
         let error = anyhow::Error::from(GanTrainError::from(RunError::missing("f", "training")));
+        assert_eq!(of_error(&error), ExitCode::BadInput);
+        let error = anyhow::Error::from(Fault::new("tensor `w`", "f32", "f8").at("w.pt".as_ref()));
         assert_eq!(of_error(&error), ExitCode::BadInput);
         assert_eq!(of_error(&anyhow::anyhow!("disk on fire")), ExitCode::Failure);
     }

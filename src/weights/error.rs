@@ -32,7 +32,7 @@ pub enum ForeignError {
 
 /// What is wrong inside a file whose name the caller knows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field} is {found}, expected {expected}")]
+#[error("{field}: found {found}, expected {expected}")]
 pub struct Fault {
     /// Tensor, entry, pickle field or the like.
     pub field: String,
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn messages_name_file_field_expected_and_found_in_one_short_line() {
         let error = Fault::new("tensor `w`", "f32", "f8").hint("convert it").at(Path::new("a/b.pt"));
-        assert_eq!(error.to_string(), "`a/b.pt`: tensor `w` is f8, expected f32");
+        assert_eq!(error.to_string(), "`a/b.pt`: tensor `w`: found f8, expected f32");
         assert_eq!(error.hint(), Some("convert it"));
         let fault = Fault::new(format!("tensor `\u{1b}[2J\n{}`", "x".repeat(10_000)), "", "");
         assert!(fault.field.chars().count() == MAX_QUOTED + 1 && !fault.field.contains(char::is_control));

@@ -325,6 +325,11 @@ def every_kind():
     tensors["row of whole"] = grid[1, 2, 3]
     tensors["expanded"] = torch.arange(3.0).reshape(3, 1).expand(3, 4)
     tensors["parameter"] = nn.Parameter(random(2, 2))
+    # Attributes change how a tensor is written.
+    tensors["annotated"] = random(2)
+    tensors["annotated"].note = "from the library"
+    tensors["annotated parameter"] = nn.Parameter(random(2))
+    tensors["annotated parameter"].note = "from the library"
     tensors["näme.weight"] = random(1)
     return tensors
 

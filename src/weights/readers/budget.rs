@@ -38,7 +38,7 @@ impl Budget {
                 return Err(Fault::new(
                     what,
                     format!("at most {MAX_WORK} opcodes and values"),
-                    "longer than any weight file or built to grow without end",
+                    "more: a file longer than any known one, or built to grow without end",
                 ));
             }
         }

@@ -55,7 +55,7 @@ pub fn parse_foreign(bytes: &[u8]) -> Result<(FileFormat, Networks), Fault> {
         Container::Pickle => (FileFormat::NetworkPickle, network_pickle::read(bytes, &mut budget)?),
     };
     if networks.values().all(|network| network.tensors.is_empty()) {
-        return Err(Fault::new("file", "at least one tensor", "one without any"));
+        return Err(Fault::new("file", "at least one tensor", "none"));
     }
     Ok((format, networks))
 }

@@ -12,6 +12,8 @@ mod storage;
 mod tensor;
 mod torch_legacy;
 mod torch_zip;
+mod view;
 mod zip_directory;
+mod zip_end;
 
 pub use file::{Networks, parse_foreign, read_foreign};

@@ -7,7 +7,7 @@ use safetensors::SafeTensors;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 
 use super::budget::Budget;
-use super::tensor::element_count;
+use super::view::element_count;
 use crate::weights::error::Fault;
 use crate::weights::foreign::{Dtype, ForeignNetwork, ForeignTensor};
 

@@ -122,11 +122,7 @@ fn place<'a>(
         let count = u64_at(bytes, at)
             .ok_or_else(|| Fault::new(&field, "a count of 8 bytes", format!("{left} bytes")))?;
         if count != id.count {
-            return Err(Fault::new(
-                &field,
-                format!("{} elements", id.count),
-                format!("{count} as i64", count = count as i64),
-            ));
+            return Err(Fault::new(&field, format!("{} elements", id.count), count as i64));
         }
         let size = id.size_bytes().filter(|&size| size <= left - 8).ok_or_else(|| {
             Fault::new(

@@ -60,7 +60,7 @@ fn top_folder<'a>(directory: &ZipDirectory<'a>) -> Result<&'a str, Fault> {
     tops.sort_unstable();
     match tops[..] {
         [top] => Ok(top),
-        [] => Err(Fault::new("zip archive", "an entry `<folder>/data.pkl`", "one without")
+        [] => Err(Fault::new("zip archive", "an entry `<folder>/data.pkl`", "none")
             .hint("the file is no PyTorch archive; if it is packed in a zip, unpack it first")),
         _ => Err(Fault::new("zip archive", "one `data.pkl`", format!("several: {}", tops.join(", ")))),
     }

@@ -14,18 +14,13 @@ use flate2::read::DeflateDecoder;
 
 use super::budget::Budget;
 use super::byte_fields::{u16_at, u32_at, u64_at};
+use super::zip_end::{End, WIDER};
 use crate::weights::error::Fault;
 
 const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
 const CENTRAL_HEADER: &[u8] = b"PK\x01\x02";
-const END: &[u8] = b"PK\x05\x06";
-const END_64: &[u8] = b"PK\x06\x06";
-const END_64_LOCATOR: &[u8] = b"PK\x06\x07";
-const END_LEN: usize = 22;
-const LOCATOR_LEN: usize = 20;
 const CENTRAL_LEN: usize = 46;
 const LOCAL_LEN: usize = 30;
-const MAX_COMMENT: usize = 0xffff;
 const ENCRYPTED: u16 = 1;
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
@@ -147,49 +142,6 @@ impl<'a> ZipDirectory<'a> {
     }
 }
 
-/// Where the directory is.
-struct End {
-    /// First byte after which no directory can be.
-    at: usize,
-    count: u64,
-    size: u64,
-    offset: u64,
-}
-
-impl End {
-    /// The end record closes the file; its comment may follow.
-    fn find(bytes: &[u8]) -> Result<Self, Fault> {
-        let first = bytes.len().saturating_sub(END_LEN + MAX_COMMENT);
-        let at = (first..(bytes.len() + 1).saturating_sub(END_LEN)).rev().find(|&at| {
-            bytes[at..].starts_with(END)
-                && u16_at(bytes, at + 20).map(usize::from) == Some(bytes.len() - at - END_LEN)
-        });
-        let missing = || Fault::new("zip archive", "an end record", "none: cut off or not a zip");
-        let at = at.ok_or_else(missing)?;
-        let field = |offset| u16_at(bytes, at + offset).map(u64::from).ok_or_else(missing);
-        let wide = |offset| u32_at(bytes, at + offset).map(u64::from).ok_or_else(missing);
-        let mut end = Self { at, count: field(10)?, size: wide(12)?, offset: wide(16)? };
-        let mut disks = field(4)? | field(6)?;
-        let needs_64 = end.count == 0xffff || end.size == 0xffff_ffff || end.offset == 0xffff_ffff;
-        if needs_64 || disks == 0xffff {
-            let wrong = || Fault::new("zip archive", "a 64-bit end record", "none where it should be");
-            let locator = at.checked_sub(LOCATOR_LEN).filter(|&at| bytes[at..].starts_with(END_64_LOCATOR));
-            let at_64 = locator.and_then(|locator| u64_at(bytes, locator + 8)).ok_or_else(wrong)?;
-            let at_64 = usize::try_from(at_64)
-                .ok()
-                .filter(|&at_64| at_64 < at && bytes[at_64..].starts_with(END_64))
-                .ok_or_else(wrong)?;
-            let long = |offset| u64_at(bytes, at_64 + offset).ok_or_else(wrong);
-            end = Self { at: at_64, count: long(32)?, size: long(40)?, offset: long(48)? };
-            disks = long(16)?;
-        }
-        if disks != 0 {
-            return Err(Fault::new("zip archive", "one on a single disk", "one of several parts"));
-        }
-        Ok(end)
-    }
-}
-
 /// Name, entry, position of its local header and length of its record in the directory.
 fn entry<'a>(
     bytes: &'a [u8],
@@ -251,25 +203,24 @@ fn entry<'a>(
     Ok((name, entry, header_at, used))
 }
 
-/// Replaces the sizes that do not fit 32 bits by those of the 64-bit extra field, in its order.
+/// Replaces the sizes that do not fit 32 bits by those of the 64-bit extra fields, in their order.
+/// Some writers put a field that repeats the mark before the true one.
 fn widen(sizes: &mut [u64; 3], extra: &[u8]) -> Option<()> {
     const ZIP_64: u16 = 1;
-    if !sizes.contains(&0xffff_ffff) {
-        return Some(());
-    }
     let mut rest = extra;
-    while !rest.is_empty() {
+    let mut is_widened = !sizes.contains(&WIDER);
+    while sizes.contains(&WIDER) && !rest.is_empty() {
         let kind = u16_at(rest, 0)?;
         let field = rest.get(4..4 + usize::from(u16_at(rest, 2)?))?;
         if kind == ZIP_64 {
             let mut at = 0;
-            for size in sizes.iter_mut().filter(|size| **size == 0xffff_ffff) {
+            for size in sizes.iter_mut().filter(|size| **size == WIDER) {
                 *size = u64_at(field, at)?;
                 at += 8;
             }
-            return Some(());
+            is_widened = true;
         }
         rest = &rest[4 + field.len()..];
     }
-    None
+    is_widened.then_some(())
 }

@@ -1,5 +1,7 @@
 //! Zip archives whose fields lie.
 
+use std::io::Write;
+
 use mindreader::weights::readers::parse_foreign;
 
 use super::{Hostile, check};
@@ -124,7 +126,7 @@ fn archives() {
         Hostile("an empty archive", zip(&[]), "<folder>/data.pkl"),
         Hostile("no end record", zip(&entries())[..300].to_vec(), "none: cut off"),
         Hostile("bytes after the end", [zip(&entries()), vec![0; 5]].concat(), "none: cut off"),
-        Hostile("a wrong count", patched(12, &[9, 0]), "4, expected 9 entries"),
+        Hostile("a wrong count", patched(12, &[9, 0]), "found 4, expected 9 entries"),
         Hostile("a directory past the end", patched(6, &[0xfe; 4]), "zip directory"),
         Hostile("a directory of no size", patched(10, &[0; 4]), "expected 4 entries"),
         Hostile("several disks", patched(18, &[1, 0]), "one of several parts"),
@@ -153,4 +155,50 @@ fn deflated_entries_and_shared_storages_are_read() {
     let (_, networks) = parse_foreign(&zip(&entries)).unwrap();
     assert_eq!(networks[""].tensors["a"], networks[""].tensors["b"]);
     assert_eq!(networks[""].tensors["a"].bytes, floats());
+}
+
+#[test]
+fn a_flipped_bit_is_refused_or_changes_nothing() {
+    let file = zip(&zip_entries(state_dict(zip_tensor)));
+    let (_, expected) = parse_foreign(&file).unwrap();
+    let mut refused = 0;
+    for bit in 0..file.len() * 8 {
+        let mut flipped = file.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        match parse_foreign(&flipped) {
+            Ok((_, networks)) => assert_eq!(networks, expected, "bit {bit}"),
+            Err(_) => refused += 1,
+        }
+    }
+    // Dates, versions and the sizes of local headers are not read.
+    assert!(refused > file.len() * 8 / 2, "{refused} of {}", file.len() * 8);
+}
+
+#[test]
+fn archives_of_another_writer_are_read() {
+    let options = ::zip::write::SimpleFileOptions::default();
+    for method in [::zip::CompressionMethod::Stored, ::zip::CompressionMethod::Deflated] {
+        let mut writer = ::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for entry in zip_entries(state_dict(zip_tensor)) {
+            let name = String::from_utf8(entry.name).unwrap();
+            writer.start_file(name, options.compression_method(method).large_file(true)).unwrap();
+            writer.write_all(&entry.data).unwrap();
+        }
+        let (_, networks) = parse_foreign(&writer.finish().unwrap().into_inner()).unwrap();
+        assert_eq!(networks[""].tensors["w"].bytes, floats(), "{method}");
+    }
+}
+
+#[test]
+fn directories_with_64_bit_end_records_are_read() {
+    let file = zip(&zip_entries(state_dict(zip_tensor)));
+    let (body, end) = file.split_at(file.len() - 22);
+    let field = |at: usize| u64::from(u32::from_le_bytes(*end[at..].first_chunk().unwrap())).to_le_bytes();
+    let count = u64::from(end[8]).to_le_bytes();
+    let wide = [&b"PK\x06\x06"[..], &44_u64.to_le_bytes(), &[45, 0, 45, 0], &[0; 8], &count, &count];
+    let wide = [wide.concat(), field(12).to_vec(), field(16).to_vec()].concat();
+    let locator = [&b"PK\x06\x07\0\0\0\0"[..], &(body.len() as u64).to_le_bytes(), &[1, 0, 0, 0]].concat();
+    let marks = [&end[..8], &[0xff; 12], &[0, 0]].concat();
+    let (_, networks) = parse_foreign(&[body, &wide, &locator, &marks].concat()).unwrap();
+    assert_eq!(networks[""].tensors["w"].bytes, floats());
 }

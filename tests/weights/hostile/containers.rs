@@ -8,7 +8,7 @@ use super::{Hostile, check};
 fn containers() {
     check(vec![
         Hostile("nothing", vec![], "an empty file"),
-        Hostile("noise", vec![0x5a; 4000], "container is unknown"),
+        Hostile("noise", vec![0x5a; 4000], "container: found unknown"),
         Hostile("a web page", b"<!DOCTYPE html><title>404</title>".to_vec(), "a web page"),
         Hostile("a pointer", b"version https://git-lfs.github.com/spec/v1\n".to_vec(), "a Git LFS pointer"),
         Hostile("gzip", b"\x1f\x8b\x08\0\0\0\0\0\0\0".to_vec(), "a gzip file"),

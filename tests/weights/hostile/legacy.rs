@@ -28,7 +28,7 @@ fn legacy_streams() {
         Hostile(
             "another protocol",
             [legacy_start(1000, true), good()].concat(),
-            "protocol of the legacy file is 1000",
+            "protocol of the legacy file: found 1000",
         ),
         Hostile("a big-endian machine", [legacy_start(1001, false), good()].concat(), "big endian"),
         Hostile("the start alone", start(b""), "object of the legacy file"),
@@ -41,7 +41,7 @@ fn legacy_streams() {
         ),
         Hostile("a key that is not listed", legacy(good(), &[]), "missing key `0`"),
         Hostile("another count", legacy(good(), &[("0", 5, &floats())]), "expected 6 elements"),
-        Hostile("a negative count", legacy(good(), &[("0", -1, &floats())]), "-1"),
+        Hostile("a negative count", legacy(good(), &[("0", -1, &floats())]), "found -1, expected 6 elements"),
         Hostile("fewer bytes than counted", legacy(good(), &[("0", 6, &floats()[..23])]), "23 bytes"),
         Hostile(
             "no count",

@@ -45,7 +45,6 @@ fn check(files: Vec<Hostile>) {
         assert!(error.contains(says), "{what}: `{says}` is not in: {error}");
         assert!(error.contains("weights`: ") && error.contains(", expected "), "{what}: {error}");
         assert!(!error.contains('\n') && error.chars().count() < 1000, "{what}: {error}");
-        if time > Duration::from_millis(200) {}
         assert!(time < MAX_TIME, "{what} took {time:?}");
         assert!(taken <= max_bytes(bytes.len()), "{what}: {taken} bytes for a file of {}", bytes.len());
     }

@@ -34,7 +34,7 @@ fn network_pickles() {
     // Modules 0 to 60, each twice inside the next.
     let mut doubled = Pickle::new().empty_dict().text("G");
     let plain = |p: Pickle, fill: &dyn Fn(Pickle) -> Pickle| {
-        module_state(p.global("torch.nn", "M").empty_tuple().new_object(), "_modules", |p| fill(p)).build()
+        module_state(p.global("torch.nn", "M").empty_tuple().new_object(), "_modules", fill).build()
     };
     for level in 0..60_u32 {
         doubled = plain(doubled, &|p| match level {
@@ -56,6 +56,8 @@ fn network_pickles() {
     let no_class =
         meta.clone().empty_dict().mark().text("type").text("class").text("version").int(6).set_items();
     let function = meta.empty_dict().text("type").text("function").set_item();
+    let empty = |p| persistent(p, 6, |p| module_state(p, "_parameters", |p| p)).set_item();
+    let twice = empty(empty(Pickle::new().empty_dict().text("G_ema")).text("G_ema"));
     let many: Vec<u8> = network(|p| {
         module_state(p, "_parameters", |mut p| {
             p = p.text("w").tensor(&ROWS, |p| pickled_storage(p, &legacy_storage())).put(0).set_item();
@@ -127,11 +129,7 @@ fn network_pickles() {
             }),
             "a call of `collections.OrderedDict`",
         ),
-        Hostile(
-            "a network twice",
-            [&network(|p| module_state(p, "_parameters", |p| p))[..], b"junk"].concat(),
-            "end of the network pickle",
-        ),
+        Hostile("a network twice", twice.stop(), "network `G_ema`: found several"),
         Hostile("one tensor seventy thousand times", many, "number of tensors"),
         Hostile("no tensors", network(|p| module_state(p, "_parameters", |p| p)), "at least one tensor"),
         Hostile(

@@ -62,7 +62,7 @@ fn pickles() {
         Hostile("a second PROTO", new().raw(&[0x80, 2]).none().stop(), "a second PROTO"),
         Hostile("a million tuples in each other", nested(&[0x85], 1_000_000), "a tuple of 1"),
         Hostile("a million sets around a mark", nested(b"(\x91", 500_000), "values"),
-        Hostile("opcodes without end", nested(b"N0", 2_000_000), "longer than any weight file"),
+        Hostile("opcodes without end", nested(b"N0", 2_000_000), "longer than any known one"),
         Hostile("marks without end", new().raw(&b"(".repeat(1_000_000)).stop(), "a value on the stack"),
         Hostile("after STOP", [new().empty_dict().stop(), vec![0; 9]].concat(), "end of the network pickle"),
     ]);

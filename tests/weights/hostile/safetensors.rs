@@ -74,7 +74,7 @@ fn safetensors_files() {
                 r#"{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
                 &[0; 4],
             ),
-            "tensor `w` is several",
+            "tensor `w`: found several",
         ),
         Hostile("no tensors", safetensors_of("{}", b""), "at least one tensor"),
     ]);

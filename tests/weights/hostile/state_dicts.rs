@@ -53,14 +53,18 @@ fn state_dicts() {
             ),
             "tensor `w`",
         ),
-        Hostile("a weight of the system", unknown("os", "system"), "tensor `bad` is a call of `os.system`"),
+        Hostile(
+            "a weight of the system",
+            unknown("os", "system"),
+            "tensor `bad`: found a call of `os.system`",
+        ),
         Hostile(
             "a sparse weight",
             unknown("torch._utils", "_rebuild_sparse_tensor"),
             "_rebuild_sparse_tensor",
         ),
         Hostile("a NumPy weight", unknown("numpy.core.multiarray", "_reconstruct"), "tensor `bad`"),
-        Hostile("two of one name", torch_zip(twice), "tensor `w` is several"),
+        Hostile("two of one name", torch_zip(twice), "tensor `w`: found several"),
         Hostile("dicts that share dicts", torch_zip(sharing), "built to grow"),
         Hostile("only a tensor", torch_zip(zip_tensor(Pickle::new()).stop()), "a state dict or module"),
         Hostile(

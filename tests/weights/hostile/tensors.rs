@@ -52,7 +52,7 @@ fn tensors() {
         Hostile("a far stride", viewed(0, &[3], &[i64::MAX]), "view of tensor `w`"),
         Hostile("one value a trillion times", viewed(0, &[huge], &[0]), "decoded bytes"),
         Hostile("one value often, in many tensors", torch_zip(repeated.stop()), "decoded bytes"),
-        Hostile("a stride too few", viewed(0, &[2, 3], &[1]), "strides of tensor `w` is 1, expected 2"),
+        Hostile("a stride too few", viewed(0, &[2, 3], &[1]), "strides of tensor `w`: found 1, expected 2"),
         Hostile("seventeen axes", viewed(0, &[1; 17], &[1; 17]), "at most 16 axes"),
         Hostile(
             "a storage of more than the entry",

@@ -25,13 +25,17 @@ pub(super) struct Collector<'c, 'a, S> {
 
 impl<'c, 'a, S: Storages<'a>> Collector<'c, 'a, S> {
     pub fn new(tree: &'c Tree<'a>, label: &str, storages: &'c mut S, budget: &'c mut Budget) -> Self {
-        let label = if label.is_empty() { String::new() } else { format!("{label}/") };
-        Self { tree, budget, storages, label, network: ForeignNetwork::default() }
+        Self { tree, budget, storages, label: label.into(), network: ForeignNetwork::default() }
     }
 
     /// A name as messages show it.
     pub fn shown(&self, name: &str) -> String {
-        format!("`{}{name}`", self.label)
+        match (&self.label[..], name) {
+            ("", "") => "at the top level".into(),
+            (label, "") => format!("`{label}`"),
+            ("", name) => format!("`{name}`"),
+            (label, name) => format!("`{label}/{name}`"),
+        }
     }
 
     /// `prefix` and `name` joined by a dot.
@@ -61,10 +65,10 @@ impl<'c, 'a, S: Storages<'a>> Collector<'c, 'a, S> {
     }
 
     pub fn tensor(&mut self, name: &str, id: Id) -> Result<(), Fault> {
-        let shown = format!("{}{name}", self.label);
         if self.network.tensors.contains_key(name) {
-            return Err(Fault::new(format!("tensor `{shown}`"), "one of this name", "several"));
+            return Err(Fault::new(format!("tensor {}", self.shown(name)), "one of this name", "several"));
         }
+        let shown = if self.label.is_empty() { name.to_string() } else { format!("{}/{name}", self.label) };
         let tensor = tensor::rebuild(self.tree, id, &shown, self.storages, self.budget)?;
         self.network.tensors.insert(name.to_string(), tensor);
         Ok(())

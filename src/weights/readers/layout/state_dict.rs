@@ -14,7 +14,7 @@ const MAX_DEPTH: usize = 4;
 /// Candidates that a message names; the search ends with the next one.
 const MAX_NAMED: usize = 8;
 /// Attributes of optimisers look like state dicts.
-const NO_NETWORKS: &[&str] = &["optimizer", "optim", "scheduler", "scaler", "rng_state"];
+const NO_NETWORKS: &[&str] = &["optim", "scheduler", "scaler", "rng_state"];
 
 /// A state dict or module somewhere in the object.
 struct Candidate {

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 
 use super::super::budget::Budget;
+use super::cursor::{Cursor, MAX_GLOBAL_BYTES};
 use super::opcode as op;
 use super::tree::{Id, Made, MadeBy, Tree, Value};
 use crate::weights::error::Fault;
 
-/// Longest module or name of a global, in bytes.
-const MAX_GLOBAL_BYTES: usize = 1024;
 const PROTOCOLS: std::ops::RangeInclusive<u8> = 2..=5;
 
 /// The pickle at the start of `bytes`; `what` names it in messages.
@@ -21,43 +20,38 @@ pub(in super::super) fn parse<'a>(
     budget: &mut Budget,
 ) -> Result<Tree<'a>, Fault> {
     let mut machine = Machine {
-        bytes,
-        at: 0,
-        what,
-        opcode_at: 0,
+        cursor: Cursor { bytes, at: 0, opcode_at: 0, what },
         values: Vec::new(),
         stack: Vec::new(),
         marks: Vec::new(),
         memo: HashMap::new(),
     };
-    match machine.take(2)? {
+    match machine.cursor.take(2)? {
         [op::PROTO, protocol] if PROTOCOLS.contains(protocol) => {}
-        [op::PROTO, protocol] => return Err(machine.fault("protocol 2 to 5", format!("protocol {protocol}"))),
-        _ => return Err(machine.fault("PROTO", "other bytes")),
+        [op::PROTO, protocol] => {
+            return Err(machine.cursor.fault("protocol 2 to 5", format!("protocol {protocol}")));
+        }
+        _ => return Err(machine.cursor.fault("PROTO", "other bytes")),
     }
     loop {
         budget.work(what, 1)?;
-        machine.opcode_at = machine.at;
-        let [opcode] = machine.array()?;
+        machine.cursor.opcode_at = machine.cursor.at;
+        let [opcode] = machine.cursor.array()?;
         if opcode == op::STOP {
             let root = machine.pop()?;
             if !machine.stack.is_empty() || !machine.marks.is_empty() {
-                return Err(
-                    machine.fault("an empty stack at the end", format!("{} values", machine.stack.len()))
-                );
+                return Err(machine
+                    .cursor
+                    .fault("an empty stack at the end", format!("{} values", machine.stack.len())));
             }
-            return Ok(Tree { values: machine.values, root, length: machine.at });
+            return Ok(Tree { values: machine.values, root, length: machine.cursor.at });
         }
         machine.step(opcode)?;
     }
 }
 
 struct Machine<'a, 'w> {
-    bytes: &'a [u8],
-    at: usize,
-    what: &'w str,
-    /// Where the current opcode stands.
-    opcode_at: usize,
+    cursor: Cursor<'a, 'w>,
     values: Vec<Value<'a>>,
     stack: Vec<Id>,
     /// Heights of the stack at each MARK.
@@ -69,9 +63,9 @@ impl<'a> Machine<'a, '_> {
     fn step(&mut self, opcode: u8) -> Result<(), Fault> {
         match opcode {
             op::FRAME => {
-                let length = u64::from_le_bytes(self.array()?);
-                if length > (self.bytes.len() - self.at) as u64 {
-                    return Err(self.too_long(length));
+                let length = u64::from_le_bytes(self.cursor.array()?);
+                if length > self.cursor.left() as u64 {
+                    return Err(self.cursor.too_long(length));
                 }
             }
             op::MARK => self.marks.push(self.stack.len()),
@@ -92,25 +86,26 @@ impl<'a> Machine<'a, '_> {
             op::NEWTRUE => self.push(Value::Bool(true)),
             op::NEWFALSE => self.push(Value::Bool(false)),
             op::BININT | op::BININT1 | op::BININT2 | op::LONG1 | op::LONG4 => {
-                let value = self.integer(opcode)?;
+                let value = self.cursor.integer(opcode)?;
                 self.push(value);
             }
             op::BINFLOAT => {
-                let value = f64::from_be_bytes(self.array()?);
+                let value = f64::from_be_bytes(self.cursor.array()?);
                 self.push(Value::Float(value));
             }
             op::SHORT_BINUNICODE | op::BINUNICODE | op::BINUNICODE8 => {
-                let bytes = self.counted(opcode)?;
-                let text = std::str::from_utf8(bytes).map_err(|error| self.fault("text in UTF-8", error))?;
+                let bytes = self.cursor.counted(opcode)?;
+                let text =
+                    std::str::from_utf8(bytes).map_err(|error| self.cursor.fault("text in UTF-8", error))?;
                 self.push(Value::Text(text));
             }
             op::SHORT_BINBYTES | op::BINBYTES | op::BINBYTES8 | op::BYTEARRAY8 => {
-                let bytes = self.counted(opcode)?;
+                let bytes = self.cursor.counted(opcode)?;
                 self.push(Value::Bytes(bytes));
             }
             // Python 2 has one type for both.
             op::SHORT_BINSTRING | op::BINSTRING => {
-                let bytes = self.counted(opcode)?;
+                let bytes = self.cursor.counted(opcode)?;
                 self.push(std::str::from_utf8(bytes).map_or(Value::Bytes(bytes), Value::Text));
             }
             op::EMPTY_LIST => self.push(Value::List(Vec::new())),
@@ -153,25 +148,25 @@ impl<'a> Machine<'a, '_> {
                 self.extend_entries(&entries)?;
             }
             op::BINPUT => {
-                let [index] = self.array()?;
+                let [index] = self.cursor.array()?;
                 self.remember(u32::from(index))?;
             }
             op::LONG_BINPUT => {
-                let index = u32::from_le_bytes(self.array()?);
+                let index = u32::from_le_bytes(self.cursor.array()?);
                 self.remember(index)?;
             }
             op::MEMOIZE => self.remember(self.memo.len() as u32)?,
             op::BINGET => {
-                let [index] = self.array()?;
+                let [index] = self.cursor.array()?;
                 self.recall(u32::from(index))?;
             }
             op::LONG_BINGET => {
-                let index = u32::from_le_bytes(self.array()?);
+                let index = u32::from_le_bytes(self.cursor.array()?);
                 self.recall(index)?;
             }
             op::GLOBAL => {
-                let module = self.line()?;
-                let name = self.line()?;
+                let module = self.cursor.line()?;
+                let name = self.cursor.line()?;
                 self.push(Value::Global { module, name });
             }
             op::STACK_GLOBAL => self.stack_global()?,
@@ -192,74 +187,9 @@ impl<'a> Machine<'a, '_> {
                 let id = self.pop()?;
                 self.push(Value::Persistent(id));
             }
-            _ => return Err(self.fault("an opcode of protocol 2 to 5", op::refused_name(opcode))),
+            _ => return Err(self.cursor.fault("an opcode of protocol 2 to 5", op::refused_name(opcode))),
         }
         Ok(())
-    }
-
-    fn fault(&self, expected: impl std::fmt::Display, found: impl std::fmt::Display) -> Fault {
-        Fault::new(format!("{}, byte {}", self.what, self.opcode_at), expected, found)
-    }
-
-    fn too_long(&self, length: u64) -> Fault {
-        let left = self.bytes.len() - self.at;
-        self.fault(format!("at most the {left} bytes that are left"), format!("a length of {length}"))
-    }
-
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Fault> {
-        let taken = self.bytes[self.at..].get(..count).ok_or_else(|| self.too_long(count as u64))?;
-        self.at += count;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
-        let taken = *self.bytes[self.at..].first_chunk::<N>().ok_or_else(|| self.too_long(N as u64))?;
-        self.at += N;
-        Ok(taken)
-    }
-
-    /// The bytes after a length of one, four or eight bytes.
-    fn counted(&mut self, opcode: u8) -> Result<&'a [u8], Fault> {
-        let length = match opcode {
-            op::SHORT_BINUNICODE | op::SHORT_BINBYTES | op::SHORT_BINSTRING | op::LONG1 => {
-                u64::from(self.array::<1>()?[0])
-            }
-            // A negative length of BINSTRING or LONG4 is a huge one here.
-            op::BINUNICODE | op::BINBYTES | op::BINSTRING | op::LONG4 => {
-                u64::from(u32::from_le_bytes(self.array()?))
-            }
-            _ => u64::from_le_bytes(self.array()?),
-        };
-        let count = usize::try_from(length).map_err(|_| self.too_long(length))?;
-        self.take(count)
-    }
-
-    fn integer(&mut self, opcode: u8) -> Result<Value<'a>, Fault> {
-        Ok(Value::Int(match opcode {
-            op::BININT => i64::from(i32::from_le_bytes(self.array()?)),
-            op::BININT1 => i64::from(self.array::<1>()?[0]),
-            op::BININT2 => i64::from(u16::from_le_bytes(self.array()?)),
-            _ => {
-                let bytes = self.counted(opcode)?;
-                if bytes.len() > 8 {
-                    return Ok(Value::BigInt(bytes));
-                }
-                let is_negative = bytes.last().is_some_and(|last| last & 0x80 != 0);
-                let mut padded = [if is_negative { 0xff } else { 0 }; 8];
-                padded[..bytes.len()].copy_from_slice(bytes);
-                i64::from_le_bytes(padded)
-            }
-        }))
-    }
-
-    fn line(&mut self) -> Result<&'a str, Fault> {
-        let rest = &self.bytes[self.at..];
-        let end = rest.iter().take(MAX_GLOBAL_BYTES).position(|&byte| byte == b'\n').ok_or_else(|| {
-            self.fault(format!("a name of at most {MAX_GLOBAL_BYTES} bytes"), "a longer one")
-        })?;
-        let text = std::str::from_utf8(&rest[..end]).map_err(|error| self.fault("a name in UTF-8", error))?;
-        self.at += end + 1;
-        Ok(text)
     }
 
     fn push(&mut self, value: Value<'a>) {
@@ -277,7 +207,7 @@ impl<'a> Machine<'a, '_> {
     fn top(&self) -> Result<Id, Fault> {
         match self.stack.last() {
             Some(&top) if self.stack.len() > self.floor() => Ok(top),
-            _ => Err(self.fault("a value on the stack", "none")),
+            _ => Err(self.cursor.fault("a value on the stack", "none")),
         }
     }
 
@@ -296,7 +226,7 @@ impl<'a> Machine<'a, '_> {
     }
 
     fn pop_to_mark(&mut self) -> Result<Vec<Id>, Fault> {
-        let mark = self.marks.pop().ok_or_else(|| self.fault("a MARK below", "none"))?;
+        let mark = self.marks.pop().ok_or_else(|| self.cursor.fault("a MARK below", "none"))?;
         Ok(self.stack.split_off(mark))
     }
 
@@ -304,7 +234,7 @@ impl<'a> Machine<'a, '_> {
         let items = self.pop_to_mark()?;
         let (pairs, rest) = items.as_chunks::<2>();
         if !rest.is_empty() {
-            return Err(self.fault("a value for every key", "a key without one"));
+            return Err(self.cursor.fault("a value for every key", "a key without one"));
         }
         Ok(pairs.iter().map(|&[key, value]| (key, value)).collect())
     }
@@ -320,7 +250,7 @@ impl<'a> Machine<'a, '_> {
         match &mut self.values[target.0 as usize] {
             Value::List(list) | Value::Set(list) => list.extend(items),
             Value::Made(made) => made.items.extend(items),
-            _ => return Err(self.fault("a list, set or instance to extend", "something else")),
+            _ => return Err(self.cursor.fault("a list, set or instance to extend", "something else")),
         }
         Ok(())
     }
@@ -330,7 +260,7 @@ impl<'a> Machine<'a, '_> {
         match &mut self.values[target.0 as usize] {
             Value::Dict(dict) => dict.extend(entries),
             Value::Made(made) => made.entries.extend(entries),
-            _ => return Err(self.fault("a dict or instance to extend", "something else")),
+            _ => return Err(self.cursor.fault("a dict or instance to extend", "something else")),
         }
         Ok(())
     }
@@ -345,7 +275,7 @@ impl<'a> Machine<'a, '_> {
         let id = *self
             .memo
             .get(&index)
-            .ok_or_else(|| self.fault("a memo entry that was written", format!("number {index}")))?;
+            .ok_or_else(|| self.cursor.fault("a memo entry that was written", format!("number {index}")))?;
         self.stack.push(id);
         Ok(())
     }
@@ -359,13 +289,13 @@ impl<'a> Machine<'a, '_> {
                 self.push(Value::Global { module, name });
                 Ok(())
             }
-            _ => Err(self.fault("module and name as short texts", "something else")),
+            _ => Err(self.cursor.fault("module and name as short texts", "something else")),
         }
     }
 
     fn make(&mut self, by: MadeBy, class: Id, args: Id) -> Result<(), Fault> {
         if !matches!(self.values[args.0 as usize], Value::Tuple(_)) {
-            return Err(self.fault("a tuple of arguments", "something else"));
+            return Err(self.cursor.fault("a tuple of arguments", "something else"));
         }
         let made = Made { by, class, args, items: Vec::new(), entries: Vec::new(), state: None };
         self.push(Value::Made(Box::new(made)));
@@ -377,7 +307,7 @@ impl<'a> Machine<'a, '_> {
         let target = self.top()?;
         match &mut self.values[target.0 as usize] {
             Value::Made(made) if made.state.is_none() => made.state = Some(state),
-            _ => return Err(self.fault("an instance without state", "something else")),
+            _ => return Err(self.cursor.fault("an instance without state", "something else")),
         }
         Ok(())
     }

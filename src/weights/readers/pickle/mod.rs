@@ -3,6 +3,7 @@
 //!
 //! Burn's own PyTorch reader is not used: it knows neither persistent objects nor TorchScript.
 
+mod cursor;
 mod machine;
 mod opcode;
 mod tree;
