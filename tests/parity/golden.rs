@@ -32,6 +32,12 @@ impl Golden {
         None
     }
 
+    /// Reads a file that another program has just written.
+    pub fn read(path: &Path) -> Self {
+        let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self { name: path.display().to_string(), bytes }
+    }
+
     fn file(&self) -> SafeTensors<'_> {
         SafeTensors::deserialize(&self.bytes)
             .unwrap_or_else(|error| panic!("{}: not a safetensors file: {error}", self.name))
@@ -102,6 +108,14 @@ impl Golden {
         let (values, shape) = self.f32(name);
         assert_eq!(values.len(), 1, "{}: `{name}` has shape {shape:?}, not a scalar", self.name);
         values[0]
+    }
+
+    /// A scalar that was stored in f64, with all its digits.
+    pub fn f64_scalar(&self, name: &str) -> f64 {
+        let file = self.file();
+        let view = file.tensor(name).unwrap_or_else(|_| panic!("{}: no tensor `{name}`", self.name));
+        assert_eq!(view.dtype(), Dtype::F64, "{}: `{name}`", self.name);
+        f64::from_le_bytes(view.data().try_into().unwrap())
     }
 
     /// A floating-point tensor of rank `D` on `device`; a scalar may be read as rank 1.

@@ -5,15 +5,21 @@
 
 mod clip;
 mod discriminator;
+mod foreign_weights;
+mod frechet;
+mod full_width;
 mod gan_terms;
 mod generator;
 #[allow(dead_code, reason = "every set uses its own part of the reader")]
 mod golden;
+mod identification;
 mod losses;
 mod mapper;
+mod metrics;
 mod optim;
 mod penalty_numeric;
 mod preprocess;
+mod resnet;
 mod retrieval;
 mod sg2_ops;
 mod stylegan2_weights;

@@ -4,6 +4,7 @@
 //! a gain on the wrong side of the clamp, a wrong group order of the minibatch deviation.
 
 use burn::tensor::Tensor;
+use mindreader::models::clip::preprocess::normalize_pm1;
 use mindreader::models::stylegan2::epilogue::append_minibatch_deviation;
 use mindreader::models::stylegan2::equalized::EqualizedLinear;
 use mindreader::tensor_ops::activation::{Activation, LEAKY_RELU};
@@ -252,23 +253,16 @@ fn unit_norm_of_the_tangent_set() {
 fn images_as_clip_sees_them() {
     let Some(golden) = Golden::open("gan_clip_preprocess") else { return };
     let device = cpu();
-    // CLIP's published statistics; the program's own copy lives with the CLIP model.
-    let mean = Tensor::<Diff, 1>::from_floats([0.48145466, 0.4578275, 0.40821073], &device);
-    let deviation = Tensor::<Diff, 1>::from_floats([0.26862954, 0.26130258, 0.27577711], &device);
-    let normalise = |x: Tensor<Diff, 4>| {
-        let pixels_01 = mindreader::tensor_ops::pixel_range::pixels_01_from_pm1(x);
-        (pixels_01 - mean.clone().reshape([1, 3, 1, 1])) / deviation.clone().reshape([1, 3, 1, 1])
-    };
     let x = leaf::<4>(&golden, "input.img", &device);
-    let up = normalise(resize(x.clone(), 56));
+    let up = normalize_pm1(resize(x.clone(), 56));
     assert_close("up56", &values(up.clone()), &golden.f32("output.up56").0, 2.6e-4);
     let cotangent = golden.tensor::<Diff, 4>("input.cotangent", &device);
     let gradients = (up * cotangent).sum().backward();
     let gradient = values(x.grad(&gradients).unwrap());
     assert_close("grad.up56", &gradient, &golden.f32("grad.up56").0, 6.2e-4);
     let crop = SquareCrop { top: 3, left: 5, side: 30 };
-    let small = normalise(crop_and_resize(x.clone(), crop, 24));
+    let small = normalize_pm1(crop_and_resize(x.clone(), crop, 24));
     assert_close("crop30_to24", &values(small), &golden.f32("output.crop30_to24").0, 1e-5);
-    let placed = normalise(place_on_canvas(x, 2, 5, 56, 1.0));
+    let placed = normalize_pm1(place_on_canvas(x, 2, 5, 56, 1.0));
     assert_close("pad56", &values(placed), &golden.f32("output.pad56").0, 6.1e-6);
 }
