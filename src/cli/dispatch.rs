@@ -11,8 +11,8 @@ use super::render::{self, Terminal, Verbosity};
 use crate::commands::project::{Project, ProjectConfig, SEED_KEYS, SUBJECT_KEYS};
 use crate::commands::train_mapper::BetasControl;
 use crate::commands::{
-    demo, doctor, finetune_gan, microstim, phantom, prepare, prepare::ExistingOutput, pretrain_clip,
-    pretrain_gan, reconstruct, screen_captions, train_mapper,
+    demo, doctor, finetune_gan, import_weights, microstim, phantom, prepare, prepare::ExistingOutput,
+    pretrain_clip, pretrain_gan, reconstruct, screen_captions, train_mapper, weights,
 };
 use crate::run::interrupt;
 
@@ -73,6 +73,18 @@ fn run(cli: Cli) -> anyhow::Result<Value> {
         Command::Phantom(args) => value(phantom::run(&project.phantom(existing(args.overwrite))?, progress)),
         Command::Prepare(args) if args.check => examine(&project, cli.global.json),
         Command::Prepare(args) => value(prepare::run(&project.prepare(existing(args.overwrite))?, progress)),
+        Command::ImportWeights(args) => {
+            let settings = args.settings(&project, cli.global.subject.is_some());
+            value(import_weights::run(&settings, progress))
+        }
+        Command::Weights(args) => {
+            let files = weights::run(&args.settings())?;
+            if cli.global.json {
+                return value(Ok(files));
+            }
+            render::weights(&files);
+            Ok(Value::Null)
+        }
         Command::PretrainClip(args) => {
             value(pretrain_clip::run(&project.pretrain_clip(args.resume)?, progress))
         }

@@ -11,6 +11,8 @@ use crate::run::interrupt::Interrupted;
 use crate::training::EpochTrainError;
 use crate::training::clip_trainer::ClipTrainError;
 use crate::training::gan_trainer::GanTrainError;
+use crate::weights::error::ForeignError;
+use crate::weights::import_error::ImportError;
 
 use super::usage_error::UsageError;
 
@@ -63,6 +65,8 @@ fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<ConfigError>()
         || cause.is::<ClipConfigError>()
         || cause.is::<ScreenError>()
+        || cause.is::<ImportError>()
+        || cause.is::<ForeignError>()
         || matches!(
             cause.downcast_ref(),
             Some(
@@ -88,6 +92,7 @@ fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::weights::error::Fault;
     use anyhow::Context;
 
     #[test]
@@ -99,6 +104,8 @@ mod tests {
         let error = anyhow::Error::from(ClipTrainError::from(Interrupted { checkpoint: "c".into() }));
         assert_eq!(of_error(&error), ExitCode::Interrupted);
         let error = anyhow::Error::from(GanTrainError::from(RunError::missing("f", "training")));
+        assert_eq!(of_error(&error), ExitCode::BadInput);
+        let error = anyhow::Error::from(Fault::new("tensor `w`", "f32", "f8").at("w.pt".as_ref()));
         assert_eq!(of_error(&error), ExitCode::BadInput);
         assert_eq!(of_error(&anyhow::anyhow!("disk on fire")), ExitCode::Failure);
     }

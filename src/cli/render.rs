@@ -8,6 +8,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::usage_error::UsageError;
 use crate::commands::doctor::{DoctorReport, Need};
 use crate::run::progress::Progress;
+use crate::weights::error::ForeignError;
+use crate::weights::import_error::ImportError;
+use crate::weights::inspect::WeightsDescription;
 
 /// Without a terminal, a line this often is enough to see that work goes on.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
@@ -137,8 +140,12 @@ pub fn error(error: &anyhow::Error) {
         }
     }
     to_stderr(&text);
-    let hint =
-        error.chain().find_map(|cause| cause.downcast_ref::<UsageError>()).and_then(|e| e.hint.clone());
+    let hint = error.chain().find_map(|cause| {
+        let usage = cause.downcast_ref::<UsageError>().and_then(|error| error.hint.clone());
+        let import = || cause.downcast_ref::<ImportError>().and_then(ImportError::hint);
+        let foreign = || cause.downcast_ref::<ForeignError>()?.hint().map(str::to_string);
+        usage.or_else(import).or_else(foreign)
+    });
     if let Some(hint) = hint {
         to_stderr(&format!("hint: {hint}"));
     }
@@ -182,6 +189,54 @@ fn doctor_lines(report: &DoctorReport) -> Vec<String> {
         });
     }
     lines
+}
+
+/// What files of weights hold.
+pub fn weights(files: &[WeightsDescription]) {
+    for line in files.iter().flat_map(weights_lines) {
+        to_stdout(&line);
+    }
+}
+
+fn weights_lines(file: &WeightsDescription) -> Vec<String> {
+    let size = indicatif::HumanBytes(file.size_bytes);
+    let mut lines = vec![format!(
+        "`{}`: {}, {size}, SHA-256 {}",
+        file.path.display(),
+        plain(&file.container),
+        file.sha256
+    )];
+    for network in &file.networks {
+        let name = match (network.name.as_str(), &network.class_name) {
+            ("", None) => String::new(),
+            ("", Some(class)) => format!("{} ", shown(class)),
+            (name, _) => format!("`{}`, ", shown(name)),
+        };
+        let kind = network.kind.as_deref().unwrap_or("no known network");
+        let (tensors, values) = (network.num_tensors, network.num_values);
+        lines.push(format!("  {name}{kind}: {tensors} tensors, {values} values"));
+        if let Some(config) = &network.config {
+            lines.extend(lines_of(config, "").into_iter().map(|line| format!("    {line}")));
+        }
+        lines.extend(network.unclear.iter().map(|reason| format!("    unclear: {}", shown(reason))));
+        lines.extend(network.assumed.iter().map(|text| format!("    assumed: {text}")));
+        lines.extend(network.tensors.iter().map(|tensor| {
+            let dtype = format!("{:?}", tensor.dtype).to_lowercase();
+            format!("    {} {dtype} {:?}", shown(&tensor.name), tensor.shape)
+        }));
+    }
+    if let Some(provenance) = &file.provenance {
+        lines.push("  provenance".into());
+        lines.extend(lines_of(provenance, "").into_iter().map(|line| format!("    {}", shown(&line))));
+    }
+    lines
+}
+
+/// Names of a foreign file must not command the terminal.
+fn shown(text: &str) -> String {
+    text.chars()
+        .map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter })
+        .collect()
 }
 
 fn lines_of(value: &serde_json::Value, prefix: &str) -> Vec<String> {

@@ -6,6 +6,7 @@ pub mod finetune_gan;
 mod gan_conditions;
 mod gan_grid;
 mod gan_images;
+pub mod import_weights;
 mod mapper_embeddings;
 pub mod microstim;
 pub mod phantom;
@@ -18,6 +19,7 @@ pub mod report;
 pub mod screen_captions;
 pub mod train_mapper;
 pub mod trial_choice;
+pub mod weights;
 
 #[cfg(test)]
 mod clip_commands_test;

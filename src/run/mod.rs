@@ -1,6 +1,7 @@
 //! What every run has: folder, snapshot files, checkpoints, event log, device.
 
 pub mod checkpoint;
+pub mod clock;
 pub mod device;
 pub mod error;
 pub mod event_log;

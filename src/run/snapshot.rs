@@ -2,6 +2,8 @@
 //!
 //! The file's `__metadata__` holds `mindreader`: a JSON object with `kind`, `config` and `provenance`.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
@@ -22,8 +24,15 @@ pub const MAPPER_KIND: &str = "mapper";
 pub const GENERATOR_KIND: &str = "generator";
 /// Kind of a discriminator's snapshot.
 pub const DISCRIMINATOR_KIND: &str = "discriminator";
+/// Kind of a ResNet's snapshot.
+pub const RESNET_KIND: &str = "resnet";
+/// Kind of an Inception network's snapshot.
+pub const INCEPTION_KIND: &str = "inception";
 
 const METADATA_KEY: &str = "mindreader";
+
+/// Safetensors allows no longer header, in bytes.
+const LONGEST_HEADER: u64 = 100_000_000;
 
 /// What a snapshot says of itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -70,7 +79,39 @@ impl Snapshot {
     /// # Errors
     /// [`RunError::Missing`] and [`RunError::Invalid`].
     pub fn open(path: &Path, kind: &str) -> Result<Self, RunError> {
-        let bytes = RunError::read(path, &format!("the {kind} network"))?;
+        let snapshot = Self::read(path, &format!("the {kind} network"))?;
+        if snapshot.kind() != kind {
+            let found = format!("`{}`", snapshot.kind());
+            return Err(RunError::invalid(path, "kind", format!("`{kind}`"), found));
+        }
+        Ok(snapshot)
+    }
+
+    /// Reads the file and its header, whatever kind of network it holds.
+    ///
+    /// # Errors
+    /// [`RunError::Missing`] and [`RunError::Invalid`].
+    pub fn open_any(path: &Path) -> Result<Self, RunError> {
+        Self::read(path, "a network")
+    }
+
+    /// Whether a file is a snapshot rather than foreign; reads its header only.
+    pub fn is_snapshot(path: &Path) -> bool {
+        let entry = || {
+            let mut file = File::open(path).ok().filter(|file| file.metadata().is_ok_and(|m| m.is_file()))?;
+            let mut length = [0; 8];
+            file.read_exact(&mut length).ok()?;
+            let length = u64::from_le_bytes(length).min(LONGEST_HEADER);
+            let mut header = Vec::new();
+            file.take(length).read_to_end(&mut header).ok()?;
+            let header: Value = serde_json::from_slice(&header).ok()?;
+            header.get("__metadata__")?.get(METADATA_KEY).map(|_| ())
+        };
+        entry().is_some()
+    }
+
+    fn read(path: &Path, needed_for: &str) -> Result<Self, RunError> {
+        let bytes = RunError::read(path, needed_for)?;
         let invalid = |field: &str, expected: &str, found: String| {
             RunError::invalid(path, field.to_string(), expected, found)
         };
@@ -84,9 +125,6 @@ impl Snapshot {
         let header: Header = serde_json::from_str(text).map_err(|error| {
             invalid("metadata `mindreader`", "kind, config, provenance", error.to_string())
         })?;
-        if header.kind != kind {
-            return Err(invalid("kind", &format!("`{kind}`"), format!("`{}`", header.kind)));
-        }
         let sha256 = hex(&Sha256::digest(&bytes));
         Ok(Self { path: path.to_path_buf(), bytes, header, sha256 })
     }
@@ -94,6 +132,16 @@ impl Snapshot {
     /// SHA-256 of the whole file, in hexadecimal.
     pub fn sha256(&self) -> &str {
         &self.sha256
+    }
+
+    /// What kind of network it holds.
+    pub fn kind(&self) -> &str {
+        &self.header.kind
+    }
+
+    /// The file's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The file.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::error::Fault;
+
 /// Container a foreign file was read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -105,5 +107,55 @@ impl ForeignTensor {
             Dtype::I8 => each(&self.bytes, |b: [u8; 1]| f32::from(b[0] as i8)),
             Dtype::U8 | Dtype::Bool => each(&self.bytes, |b: [u8; 1]| f32::from(b[0])),
         }
+    }
+
+    /// Refuses values that are not finite; integers always are.
+    ///
+    /// # Errors
+    /// A fault that names the tensor `name` and the first such value with its row-major index.
+    pub fn check_finite(&self, name: &str) -> Result<(), Fault> {
+        fn first<const N: usize>(bytes: &[u8], is_finite: impl Fn([u8; N]) -> bool) -> Option<usize> {
+            bytes.as_chunks::<N>().0.iter().position(|&chunk| !is_finite(chunk))
+        }
+        let at = match self.dtype {
+            Dtype::F64 => first(&self.bytes, |b| f64::from_le_bytes(b).is_finite()),
+            Dtype::F32 => first(&self.bytes, |b| f32::from_le_bytes(b).is_finite()),
+            Dtype::F16 => first(&self.bytes, |b| half::f16::from_le_bytes(b).is_finite()),
+            Dtype::Bf16 => first(&self.bytes, |b| half::bf16::from_le_bytes(b).is_finite()),
+            _ => None,
+        };
+        match at {
+            Some(at) => Err(Fault::new(
+                format!("tensor `{name}`"),
+                "finite values only",
+                format!("NaN or infinite at element {at}"),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensor(dtype: Dtype, bytes: &[u8]) -> ForeignTensor {
+        ForeignTensor { dtype, shape: vec![bytes.len() / dtype.size_bytes()], bytes: bytes.to_vec() }
+    }
+
+    #[test]
+    fn values_that_are_not_finite_are_refused_by_name_and_index() {
+        for (dtype, one, bad) in [
+            (Dtype::F32, 1_f32.to_le_bytes().to_vec(), f32::NAN.to_le_bytes().to_vec()),
+            (Dtype::F64, 1_f64.to_le_bytes().to_vec(), f64::INFINITY.to_le_bytes().to_vec()),
+            (Dtype::F16, vec![0, 0x3c], vec![0, 0x7c]),
+            (Dtype::Bf16, vec![0x80, 0x3f], vec![0xc0, 0x7f]),
+        ] {
+            assert_eq!(tensor(dtype, &one).to_f32(), [1.0]);
+            tensor(dtype, &one).check_finite("w").unwrap();
+            let fault = tensor(dtype, &[one, bad].concat()).check_finite("w").unwrap_err().to_string();
+            assert!(fault.contains("`w`") && fault.contains("element 1"), "{fault}");
+        }
+        tensor(Dtype::I32, &[0xff; 4]).check_finite("w").unwrap();
     }
 }

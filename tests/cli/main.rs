@@ -1,8 +1,9 @@
 //! The binary as users meet it: messages, exit codes, nothing half-written, interruption.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod bad_input;
+mod fetch_weights;
 mod interrupt;
 mod phantom;
 mod usage;

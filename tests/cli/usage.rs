@@ -12,6 +12,8 @@ fn help_names_every_subcommand() {
         "doctor",
         "phantom",
         "prepare",
+        "import-weights",
+        "weights",
         "pretrain-clip",
         "screen-captions",
         "train-mapper",

@@ -2,37 +2,20 @@
 //! Catches: swapped q/k/v parts, wrong axis order of patches, pre/post norm, GELU variant, mask, readout position.
 
 use burn::tensor::Tensor;
-use mindreader::models::clip::{Clip, ClipConfig};
+use mindreader::models::clip::Clip;
 use mindreader::tensor_ops::backend::{Base, Diff, cpu};
 use mindreader::tensor_ops::similarity::unit_norm;
-use mindreader::weights::clip::{ClipNaming, clip_from_tensors};
+use mindreader::weights::clip::{ClipHints, read_clip};
+use mindreader::weights::report::Strictness;
 
 use crate::golden::{Golden, values};
 
-fn config() -> ClipConfig {
-    ClipConfig {
-        image_size: 32,
-        patch_size: 8,
-        vision_width: 64,
-        vision_layers: 2,
-        vision_heads: 2,
-        text_width: 32,
-        text_layers: 2,
-        text_heads: 2,
-        embed_dim: 32,
-        ..ClipConfig::default()
-    }
-}
-
 fn network<B: burn::tensor::backend::Backend>(golden: &Golden, device: &B::Device) -> Clip<B> {
-    let mut lookup = |name: &str| {
-        let name = format!("weights.{name}");
-        golden.has(&name).then(|| golden.f32(&name))
-    };
-    let (clip, used) = clip_from_tensors(&config(), ClipNaming::HuggingFace, &mut lookup, device).unwrap();
-    let stored = golden.names().iter().filter(|name| name.starts_with("weights.")).count();
-    assert_eq!(used.len(), stored, "every stored tensor belongs to a parameter");
-    clip
+    let foreign = golden.foreign("weights.", |_| true);
+    let hints = ClipHints { vision_heads: Some(2), text_heads: Some(2), ..Default::default() };
+    let filled = read_clip(&foreign, &hints, device).unwrap();
+    assert_eq!(filled.report.refusal(Strictness::Strict), None);
+    filled.network
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
+use mindreader::weights::foreign::{self, ForeignNetwork, ForeignTensor};
 use safetensors::{Dtype, SafeTensors};
 
 /// One golden file, held in memory.
@@ -87,6 +88,23 @@ impl Golden {
             other => panic!("{}: `{name}` is {other:?}, not an integer type", self.name),
         };
         (values, view.shape().to_vec())
+    }
+
+    /// The tensors below `prefix` as a foreign network, in its own type and shape.
+    pub fn foreign(&self, prefix: &str, keep: impl Fn(&str) -> bool) -> ForeignNetwork {
+        let file = self.file();
+        let tensors = self.names().into_iter().filter_map(|name| {
+            let key = name.strip_prefix(prefix).filter(|key| keep(key))?.to_string();
+            let view = file.tensor(&name).unwrap();
+            let dtype = match view.dtype() {
+                Dtype::F32 => foreign::Dtype::F32,
+                Dtype::F64 => foreign::Dtype::F64,
+                other => panic!("{}: `{name}` is {other:?}", self.name),
+            };
+            let shape = view.shape().to_vec();
+            Some((key, ForeignTensor { dtype, shape, bytes: view.data().to_vec() }))
+        });
+        ForeignNetwork { tensors: tensors.collect(), ..Default::default() }
     }
 
     /// A scalar.

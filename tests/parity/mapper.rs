@@ -8,6 +8,8 @@ use burn::tensor::{FloatDType, Tensor};
 use mindreader::losses::regression::squared_error_and_cosine;
 use mindreader::models::mapper::{Mapper, MapperConfig, SignalConv};
 use mindreader::tensor_ops::backend::{Diff, cpu};
+use mindreader::weights::mapper::{MapperHints, read_mapper};
+use mindreader::weights::report::Strictness;
 
 use crate::golden::{Golden, tolerance, values};
 
@@ -31,15 +33,15 @@ fn layers(mapper: &mut Mapper<Diff>) -> Vec<(String, &mut SignalConv<Diff>)> {
 }
 
 fn load(golden: &Golden, config: &MapperConfig, precision: FloatDType) -> Mapper<Diff> {
-    let device = cpu();
-    let mut mapper = config.init::<Diff>(0, &device).unwrap();
-    for (name, layer) in layers(&mut mapper) {
-        let weight = golden.tensor::<Diff, 3>(&format!("weights.{name}.weight"), &device);
-        let bias = golden.tensor::<Diff, 1>(&format!("weights.{name}.bias"), &device);
-        assert_eq!(weight.dims(), layer.weight.dims(), "{name}");
-        assert_eq!(bias.dims(), layer.bias.dims(), "{name}");
-        layer.weight = Param::from_tensor(weight.cast(precision));
-        layer.bias = Param::from_tensor(bias.cast(precision));
+    let foreign = golden.foreign("weights.", |_| true);
+    let hints = MapperHints { sigmoid: Some(config.sigmoid) };
+    let filled = read_mapper::<Diff>(&foreign, hints, &cpu()).unwrap();
+    assert_eq!(filled.report.refusal(Strictness::Strict), None);
+    assert_eq!(filled.config, *config);
+    let mut mapper = filled.network;
+    for (_, layer) in layers(&mut mapper) {
+        layer.weight = Param::from_tensor(layer.weight.val().cast(precision).detach());
+        layer.bias = Param::from_tensor(layer.bias.val().cast(precision).detach());
     }
     mapper
 }

@@ -2,15 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::store::{ModuleSnapshot, TensorSnapshot};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use mindreader::models::stylegan2::{
     ConditionHeads, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, HeadNormalisation,
     ProjectionTerm,
 };
 use mindreader::tensor_ops::backend::{Base, Diff, cpu};
+use mindreader::weights::door::fill;
+use mindreader::weights::key_map::KeyTable;
+use mindreader::weights::report::Strictness;
+use mindreader::weights::stylegan2::{
+    DiscriminatorNames, GanHints, GeneratorNames, SecondHead, discriminator_sizes, read_generator,
+};
 
 use crate::golden::{Golden, values};
 
@@ -51,79 +57,62 @@ pub fn discriminator_config(
     }
 }
 
-/// The golden generator, or nothing where its file is missing.
+/// The golden generator through the importer, or nothing where its file is missing.
 pub fn golden_generator(heads: ConditionHeads) -> Option<Generator<Diff>> {
     let golden = Golden::open("generator_s4")?;
-    let mut generator = generator_config(heads).init::<Diff>(0, &cpu()).unwrap();
-    apply(&mut generator, &golden, |name| {
+    let foreign = golden.foreign("weights.", |name| {
         let is_second_head = name.contains(".pre_01.") || name.contains(".pre_11.");
-        (heads == ConditionHeads::TwoByMaximum || !is_second_head).then(|| generator_path(name))
+        heads == ConditionHeads::TwoByMaximum || !is_second_head
     });
-    Some(generator)
+    let hints = GanHints { conv_clamp: Some(0.0), ..Default::default() };
+    let filled = read_generator(&foreign, &hints, SecondHead::AsStored, &cpu()).unwrap();
+    assert_eq!(filled.report.refusal(Strictness::Strict), None);
+    let second_condition_dim = filled.config.second_condition_dim;
+    assert_eq!(filled.config, GeneratorConfig { second_condition_dim, ..generator_config(heads) });
+    Some(filled.network)
 }
 
-/// A golden discriminator, or nothing where its file is missing.
+/// A golden discriminator through the importer's table, or nothing where its file is missing.
 pub fn golden_discriminator(set: &str, config: &DiscriminatorConfig) -> Option<Discriminator<Diff>> {
     let golden = Golden::open(set)?;
-    let mut discriminator = config.init::<Diff>(0, &cpu()).unwrap();
-    apply(&mut discriminator, &golden, |name| Some(discriminator_path(name)));
-    Some(discriminator)
+    let foreign = golden.foreign("weights.", |_| true);
+    let hints = GanHints {
+        conv_clamp: Some(0.0),
+        head_normalisation: Some(config.head_normalisation),
+        ..Default::default()
+    };
+    let (read, sizes) = discriminator_sizes(&foreign, &hints, SecondHead::AsStored).unwrap();
+    // How the heads enter the score is no part of a file.
+    let second_condition_dim = read.second_condition_dim;
+    let expected =
+        DiscriminatorConfig { projection: read.projection, second_condition_dim, ..config.clone() };
+    assert_eq!(read, expected);
+    let names = DiscriminatorNames { resolution: config.resolution, second_head: SecondHead::AsStored };
+    let filled = fill((), config.init::<Diff>(0, &cpu()).unwrap(), &names, &foreign, sizes);
+    assert_eq!(filled.report.refusal(Strictness::Strict), None);
+    Some(filled.network)
 }
 
-/// Our path of a published generator weight.
+/// Our path of a published generator weight, by the importer's table.
 pub fn generator_path(name: &str) -> String {
-    if let Some(rest) = name.strip_prefix("mapping.fc") {
-        return format!("mapping.layers.{rest}");
-    }
-    let Some(rest) = name.strip_prefix("synthesis.b") else { return name.to_string() };
-    let (resolution, rest) = rest.split_once('.').unwrap();
-    if rest == "const" {
-        return "synthesis.constant".to_string();
-    }
-    let block = resolution.parse::<usize>().unwrap().ilog2() - 2;
-    let rest = rest
-        .replace(".pre_01.", ".style.heads.1.hidden.")
-        .replace(".pre_11.", ".style.heads.1.code.")
-        .replace(".pre_0.", ".style.heads.0.hidden.")
-        .replace(".pre_1.", ".style.heads.0.code.")
-        .replace(".affine_0.", ".style.affine.");
-    format!("synthesis.blocks.{block}.{rest}")
+    let heads = ConditionHeads::TwoByMaximum;
+    let generator = generator_config(heads).init::<Base>(0, &cpu()).unwrap();
+    path_of(name, &generator, &GeneratorNames { heads, second_head: SecondHead::AsStored })
 }
 
-/// Our path of a published discriminator weight, for a 32 × 32 network.
+/// Our path of a published discriminator weight, by the importer's table.
 pub fn discriminator_path(name: &str) -> String {
-    let (resolution, rest) = name.strip_prefix('b').unwrap().split_once('.').unwrap();
-    let resolution: usize = resolution.parse().unwrap();
-    if resolution == 4 {
-        return format!("epilogue.{rest}")
-            .replace(".fts.", ".semantic_heads.0.")
-            .replace(".fts2.", ".semantic_heads.1.");
-    }
-    if rest.starts_with("fromrgb") {
-        return rest.to_string();
-    }
-    format!("blocks.{}.{rest}", 5 - resolution.ilog2())
+    let heads = ConditionHeads::TwoByMaximum;
+    let config = discriminator_config(heads, HeadNormalisation::Off, ProjectionTerm::Off);
+    let names = DiscriminatorNames { resolution: config.resolution, second_head: SecondHead::AsStored };
+    path_of(name, &config.init::<Base>(0, &cpu()).unwrap(), &names)
 }
 
-/// Sets every weight of `module`; a missing, unused or misshapen one fails the test.
-fn apply<M: Module<Diff>>(module: &mut M, golden: &Golden, path: impl Fn(&str) -> Option<String>) {
-    let snapshots = golden
-        .names()
-        .iter()
-        .filter_map(|name| name.strip_prefix("weights.").map(str::to_string))
-        .filter(|name| !name.ends_with("resample_filter"))
-        .filter_map(|name| {
-            let (values, shape) = golden.f32(&format!("weights.{name}"));
-            // Scalars are vectors of one here.
-            let shape = if shape.is_empty() { vec![1] } else { shape };
-            let path = path(&name)?.split('.').map(str::to_string).collect();
-            Some(TensorSnapshot::from_data(TensorData::new(values, shape), path, vec![], ParamId::new()))
-        })
-        .collect();
-    let result = module.apply(snapshots, None, None, false);
-    assert!(result.errors.is_empty(), "{:?}", result.errors);
-    assert!(result.missing.is_empty(), "{:?}", result.missing);
-    assert!(result.unused.is_empty(), "{:?}", result.unused);
+fn path_of<M: Module<Base>>(name: &str, module: &M, table: &dyn KeyTable) -> String {
+    let paths: Vec<String> =
+        module.collect(None, None, false).iter().map(TensorSnapshot::full_path).collect();
+    let is_it = |path: &&String| table.foreign_tensors(path).is_some_and(|foreign| foreign.names == [name]);
+    paths.iter().find(is_it).unwrap_or_else(|| panic!("no parameter for {name}")).clone()
 }
 
 /// Gradients of every parameter by its path.

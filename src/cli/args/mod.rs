@@ -4,6 +4,7 @@ mod data;
 mod decoding;
 mod global;
 mod training;
+mod weights;
 
 use clap::{Parser, Subcommand};
 
@@ -11,6 +12,7 @@ pub use data::{PhantomArgs, PrepareArgs};
 pub use decoding::{DemoArgs, MicrostimArgs, ReconstructArgs};
 pub use global::GlobalArgs;
 pub use training::{FinetuneGanArgs, PretrainArgs, ScreenCaptionsArgs, TrainMapperArgs};
+pub use weights::{ImportWeightsArgs, WeightsArgs};
 
 use super::layers::Layers;
 use super::usage_error::UsageError;
@@ -39,6 +41,10 @@ pub enum Command {
     Phantom(PhantomArgs),
     /// Extract and z-score the betas of a region into one file
     Prepare(PrepareArgs),
+    /// Turn a published checkpoint into a snapshot, every tensor accounted for
+    ImportWeights(ImportWeightsArgs),
+    /// Say what files of weights hold, ours or foreign
+    Weights(WeightsArgs),
     /// Train a small CLIP on the subject's stimuli and their captions
     PretrainClip(PretrainArgs),
     /// Keep the captions of each image that CLIP finds fitting
@@ -65,7 +71,7 @@ impl Command {
     pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
         match self {
             Self::Demo(args) => args.layers(layers),
-            Self::Doctor | Self::Config => Ok(layers),
+            Self::Doctor | Self::Config | Self::ImportWeights(_) | Self::Weights(_) => Ok(layers),
             Self::Phantom(args) => args.layers(layers),
             Self::Prepare(args) => args.layers(layers),
             Self::PretrainClip(_) | Self::PretrainGan(_) => Ok(layers),

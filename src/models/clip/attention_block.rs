@@ -1,12 +1,14 @@
 //! The pre-norm transformer block of both towers.
 //!
-//! Axis order is `[batch, token, channel]`. LayerNorm ε is 1e-5, the activation x·σ(1.702 x), the perceptron
-//! four times as wide as the block.
+//! Axis order is `[batch, token, channel]`. LayerNorm ε is 1e-5, the perceptron four times as wide as the
+//! block, its activation x·σ(1.702 x) or the exact GELU.
 
 use burn::module::{Initializer, Module};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
-use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::activation::{gelu, sigmoid, softmax};
 use burn::tensor::{Tensor, backend::Backend};
+
+use super::config::ClipActivation;
 
 const PERCEPTRON_RATIO: usize = 4;
 
@@ -40,10 +42,17 @@ pub struct AttentionBlock<B: Backend> {
     /// `[4·width, width]`.
     pub perceptron_out: Linear<B>,
     num_heads: usize,
+    #[module(skip)]
+    activation: ClipActivation,
 }
 
 impl<B: Backend> AttentionBlock<B> {
-    pub(super) fn zeros(width: usize, num_heads: usize, device: &B::Device) -> Self {
+    pub(super) fn zeros(
+        width: usize,
+        num_heads: usize,
+        activation: ClipActivation,
+        device: &B::Device,
+    ) -> Self {
         let linear = |inputs: usize, outputs: usize| {
             LinearConfig::new(inputs, outputs).with_initializer(Initializer::Zeros).init(device)
         };
@@ -55,6 +64,7 @@ impl<B: Backend> AttentionBlock<B> {
             perceptron_in: linear(width, PERCEPTRON_RATIO * width),
             perceptron_out: linear(PERCEPTRON_RATIO * width, width),
             num_heads,
+            activation,
         }
     }
 
@@ -66,7 +76,11 @@ impl<B: Backend> AttentionBlock<B> {
     pub fn forward(&self, input: Tensor<B, 3>, mask: Option<Tensor<B, 2>>) -> Tensor<B, 3> {
         let attended = self.attention(self.attention_norm.forward(input.clone()), mask);
         let input = input + attended;
-        let hidden = quick_gelu(per_token(&self.perceptron_in, self.perceptron_norm.forward(input.clone())));
+        let hidden = per_token(&self.perceptron_in, self.perceptron_norm.forward(input.clone()));
+        let hidden = match self.activation {
+            ClipActivation::QuickGelu => quick_gelu(hidden),
+            ClipActivation::Gelu => gelu(hidden),
+        };
         input + per_token(&self.perceptron_out, hidden)
     }
 

@@ -10,6 +10,17 @@ use super::text::TextTransformer;
 use super::tokenizer::VOCABULARY_SIZE;
 use super::vision::VisionTransformer;
 
+/// Activation of the perceptrons.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClipActivation {
+    /// x·σ(1.702 x): OpenAI's networks and ours.
+    #[default]
+    QuickGelu,
+    /// x·Φ(x): most networks of OpenCLIP.
+    Gelu,
+}
+
 /// Sizes of [`Clip`]. The default is ViT-B/32 (Radford et al. 2021, table 20).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -36,6 +47,8 @@ pub struct ClipConfig {
     pub vocab_size: usize,
     /// Width of the joint space. ViT-B/32: 512.
     pub embed_dim: usize,
+    /// Activation of the perceptrons in both towers. ViT-B/32: quick-gelu.
+    pub activation: ClipActivation,
 }
 
 impl Default for ClipConfig {
@@ -71,6 +84,7 @@ impl ClipConfig {
             context_length: 77,
             vocab_size: VOCABULARY_SIZE,
             embed_dim: 512,
+            activation: ClipActivation::QuickGelu,
         }
     }
 

@@ -14,5 +14,5 @@ pub mod text_cleaning;
 pub mod tokenizer;
 pub mod vision;
 
-pub use config::{ClipConfig, ClipConfigError};
+pub use config::{ClipActivation, ClipConfig, ClipConfigError};
 pub use network::Clip;

@@ -31,7 +31,7 @@ impl<B: Backend> TextTransformer<B> {
                 .init(device),
             positional_embedding: Initializer::Zeros.init([config.context_length, width], device),
             blocks: (0..config.text_layers)
-                .map(|_| AttentionBlock::zeros(width, config.text_heads, device))
+                .map(|_| AttentionBlock::zeros(width, config.text_heads, config.activation, device))
                 .collect(),
             final_norm: LayerNormConfig::new(width).init(device),
             projection: LinearConfig::new(width, config.embed_dim)

@@ -45,7 +45,7 @@ impl<B: Backend> VisionTransformer<B> {
             positional_embedding: Initializer::Zeros.init([1 + patches, width], device),
             pre_norm: LayerNormConfig::new(width).init(device),
             blocks: (0..config.vision_layers)
-                .map(|_| AttentionBlock::zeros(width, config.vision_heads, device))
+                .map(|_| AttentionBlock::zeros(width, config.vision_heads, config.activation, device))
                 .collect(),
             post_norm: LayerNormConfig::new(width).init(device),
             projection: linear(width, config.embed_dim),

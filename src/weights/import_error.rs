@@ -1,0 +1,81 @@
+//! Why a foreign network was not imported.
+
+use std::path::PathBuf;
+
+use super::error::ForeignError;
+use super::kind::NetworkKind;
+use super::sizes::SizesError;
+use crate::run::error::RunError;
+
+/// A foreign network that was not imported; nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Foreign(#[from] ForeignError),
+    /// The file holds no such network.
+    #[error("`{}`: {field}: found {found}, expected {expected}", path.display())]
+    Choice {
+        /// The file.
+        path: PathBuf,
+        /// What was looked for.
+        field: String,
+        /// As wanted.
+        expected: String,
+        /// What there is.
+        found: String,
+    },
+    /// The network's sizes cannot be read or contradict each other.
+    #[error("`{}` ({kind}): {reason}", path.display())]
+    Sizes {
+        /// The file.
+        path: PathBuf,
+        /// Kind of the network.
+        kind: NetworkKind,
+        /// What is wrong.
+        reason: SizesError,
+    },
+    /// Tensors are missing, unknown, misshapen or not finite.
+    #[error("`{}` ({kind}): {problems}", path.display())]
+    Tensors {
+        /// The file.
+        path: PathBuf,
+        /// Kind of the network.
+        kind: NetworkKind,
+        /// Every problem, one a line.
+        problems: String,
+        /// Whether `--allow-partial` would let it pass.
+        is_forgivable: bool,
+    },
+    /// An option that does not go with the kind of the network.
+    #[error("`{option}` is for a {expected}; `{}` holds a {found}", path.display())]
+    Option {
+        /// The file.
+        path: PathBuf,
+        /// As on the command line.
+        option: &'static str,
+        /// Kinds that it is for.
+        expected: &'static str,
+        /// The network's kind.
+        found: NetworkKind,
+    },
+    /// The snapshot cannot be written.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+impl ImportError {
+    /// What to do about it, where something can be done.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Foreign(error) => error.hint().map(str::to_string),
+            Self::Tensors { is_forgivable: true, .. } => Some(
+                "if the file is the right one, `--allow-partial` keeps initial values where a tensor is missing \
+                 and drops what is unknown"
+                    .into(),
+            ),
+            Self::Choice { .. } => Some("`mindreader weights FILE` lists what a file holds".into()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! From a path to the networks in the file, whatever its container.
+
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::budget::Budget;
+use super::detect::{Container, detect};
+use super::{layout, network_pickle, torch_legacy, torch_zip};
+use crate::run::snapshot::hex;
+use crate::weights::error::{Fault, ForeignError};
+use crate::weights::foreign::{FileFormat, ForeignFile, ForeignNetwork};
+
+/// Networks of a file by name; a file with one unnamed network calls it `""`.
+pub type Networks = BTreeMap<String, ForeignNetwork>;
+
+/// Reads a foreign weight file of any known container; its content decides, not its extension.
+///
+/// # Errors
+/// [`ForeignError`] for a file that is not there, unknown, damaged or hostile. Time and memory stay
+/// proportional to the file's size.
+pub fn read_foreign(path: &Path) -> Result<ForeignFile, ForeignError> {
+    let bytes = read_bytes(path)?;
+    let (format, networks) = parse_foreign(&bytes).map_err(|fault| fault.at(path))?;
+    Ok(ForeignFile {
+        path: path.to_path_buf(),
+        format,
+        sha256: hex(&Sha256::digest(&bytes)),
+        size_bytes: bytes.len() as u64,
+        networks,
+    })
+}
+
+/// The networks in the bytes of a file.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn parse_foreign(bytes: &[u8]) -> Result<(FileFormat, Networks), Fault> {
+    let mut budget = Budget::for_file(bytes.len() as u64);
+    let (format, networks) = match detect(bytes)? {
+        Container::Safetensors => {
+            (FileFormat::Safetensors, unnamed(super::safetensors::read(bytes, &mut budget)?))
+        }
+        Container::Zip => {
+            let (format, network) = torch_zip::read(bytes, &mut budget)?;
+            (format, unnamed(network))
+        }
+        Container::TorchLegacy => {
+            let stream = torch_legacy::read(bytes, "legacy file", &mut budget)?;
+            let (tree, mut storages) = stream.into_parts();
+            (FileFormat::TorchLegacy, unnamed(layout::saved_object(&tree, &mut storages, &mut budget)?))
+        }
+        Container::Pickle => (FileFormat::NetworkPickle, network_pickle::read(bytes, &mut budget)?),
+    };
+    if networks.values().all(|network| network.tensors.is_empty()) {
+        return Err(Fault::new("file", "at least one tensor", "none"));
+    }
+    Ok((format, networks))
+}
+
+fn unnamed(network: ForeignNetwork) -> Networks {
+    BTreeMap::from([(String::new(), network)])
+}
+
+/// The whole file. Only a regular file has a size that bounds the work.
+fn read_bytes(path: &Path) -> Result<Vec<u8>, ForeignError> {
+    let unreadable = |reason: String| ForeignError::Unreadable { path: path.to_path_buf(), reason };
+    let failed = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => ForeignError::Missing { path: path.to_path_buf() },
+        _ => unreadable(error.to_string()),
+    };
+    // Asked before it is opened: opening a named pipe waits for a writer.
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(unreadable("it is no regular file".into()));
+    }
+    let mut bytes = Vec::new();
+    let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    bytes.try_reserve_exact(size).map_err(|_| unreadable(format!("{size} bytes do not fit into memory")))?;
+    std::fs::File::open(path)
+        .and_then(|file| file.take(metadata.len()).read_to_end(&mut bytes))
+        .map_err(failed)?;
+    Ok(bytes)
+}
