@@ -186,7 +186,7 @@ fn mapper_snapshot(
         target
     });
     let clip_sha256 = match &origin.clip {
-        Some(path) => Snapshot::open(path, CLIP_KIND)?.sha256().to_string(),
+        Some(path) => Snapshot::open(path, CLIP_KIND)?.network_sha256()?,
         None => {
             assumed.push(
                 "the CLIP behind its targets is unknown: `finetune-gan` needs it (`--clip SNAPSHOT`)".into(),

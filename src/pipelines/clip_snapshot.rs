@@ -16,7 +16,7 @@ pub struct ClipSnapshot {
     pub config: ClipConfig,
     /// The network.
     pub clip: Clip<Base>,
-    /// SHA-256 of the snapshot.
+    /// SHA-256 of kind, configuration and tensors.
     pub sha256: String,
 }
 
@@ -31,7 +31,8 @@ impl ClipSnapshot {
         let empty = config
             .init_zeros::<Base>(device)
             .map_err(|error| RunError::invalid(path, "config", "sizes that fit together", error))?;
-        Ok(Self { config, clip: snapshot.load_into(empty)?, sha256: snapshot.sha256().to_string() })
+        let sha256 = snapshot.network_sha256()?;
+        Ok(Self { config, clip: snapshot.load_into(empty)?, sha256 })
     }
 
     /// An encoder that computes on `device`.

@@ -134,6 +134,24 @@ impl Snapshot {
         &self.sha256
     }
 
+    /// SHA-256 of kind, configuration and tensors: equal networks are equal, wherever and whenever they were imported.
+    ///
+    /// # Errors
+    /// [`RunError::Invalid`] when the tensors cannot be told apart.
+    pub fn network_sha256(&self) -> Result<String, RunError> {
+        let file = safetensors::SafeTensors::deserialize(&self.bytes)
+            .map_err(|error| RunError::invalid(&self.path, "tensors", "a safetensors file", error))?;
+        let mut tensors = file.tensors();
+        tensors.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut digest = Sha256::new();
+        digest.update(format!("{}\n{}\n", self.header.kind, self.header.config));
+        for (name, view) in tensors {
+            digest.update(format!("{name} {:?} {:?}\n", view.dtype(), view.shape()));
+            digest.update(view.data());
+        }
+        Ok(hex(&digest.finalize()))
+    }
+
     /// What kind of network it holds.
     pub fn kind(&self) -> &str {
         &self.header.kind
@@ -213,6 +231,17 @@ mod tests {
         save_snapshot(&path, "test", &json!({"inputs": 3}), &json!({}), &saved).unwrap();
         let snapshot = Snapshot::open(&path, "test").unwrap();
         assert_eq!(snapshot.config::<Value>().unwrap()["inputs"], 3);
+        // Another origin makes another file, but not another network; other weights do.
+        let again = root.path().join("b.safetensors");
+        let identity = |provenance: Value, layer: &Linear<Base>| {
+            save_snapshot(&again, "test", &json!({"inputs": 3}), &provenance, layer).unwrap();
+            let snapshot = Snapshot::open(&again, "test").unwrap();
+            (snapshot.sha256().to_string(), snapshot.network_sha256().unwrap())
+        };
+        let (file, network) = identity(json!({"time": "later"}), &saved);
+        assert_ne!(file, snapshot.sha256());
+        assert_eq!(network, snapshot.network_sha256().unwrap());
+        assert_ne!(identity(json!({}), &linear(3)).1, network);
         let loaded = snapshot.load_into(linear(3)).unwrap();
         let input = Tensor::<Base, 2>::ones([1, 3], &cpu());
         assert_eq!(saved.forward(input.clone()).into_data(), loaded.forward(input).into_data());

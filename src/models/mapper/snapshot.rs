@@ -39,6 +39,6 @@ pub struct MapperSnapshot {
     pub subject: String,
     /// Regions of the prepared file.
     pub roi: String,
-    /// SHA-256 of the CLIP snapshot that made the targets.
+    /// SHA-256 of the CLIP network that made the targets.
     pub clip_sha256: String,
 }
