@@ -162,7 +162,7 @@ fn grouped_convolution(golden: &Golden, filter: &FirFilter) {
     let group = |index: usize| {
         let x = x.clone().narrow(1, 2 * index, 2);
         let w = w.clone().narrow(0, 3 * index, 3);
-        resample_conv(x, w, filter, Resampling::Up2, KernelOrientation::Correlation)
+        resample_conv(x, w, filter, Resampling::Up2, KernelOrientation::Convolution)
     };
     let out = Tensor::cat(vec![group(0), group(1)], 1);
     check(golden, case, out, &[("x", Leaf::R4(x.clone())), ("w", Leaf::R4(w.clone()))]);
