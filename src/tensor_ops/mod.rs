@@ -3,6 +3,7 @@
 pub mod activation;
 pub mod backend;
 pub mod bias_act;
+pub mod cpu;
 pub mod modulated_conv;
 pub mod pixel_range;
 pub mod random;

@@ -1,6 +1,8 @@
 //! fMRI → embedding: the residual convolutional mapper of mapper §3.
 
 mod conv;
+mod kernel_gradient;
+mod kernels;
 mod network;
 mod position_head;
 mod res_block;
