@@ -45,11 +45,12 @@ pub fn add_attention(
     layer_norm(x, &norm.gamma, &norm.beta, norm.epsilon, &mut normed);
     let query_scale = 1.0 / ((width / shape.heads) as f32).sqrt();
     let mut heads = vec![0.0; 3 * x.len()];
-    linear(&normed, query_key_value, &mut heads, |column, sum, out| {
-        *out = if column < width { sum * query_scale } else { sum };
-    });
+    linear(&normed, query_key_value, &mut heads, |sum, out| *out = sum);
+    for queries in heads.chunks_exact_mut(3 * width) {
+        queries[..width].iter_mut().for_each(|query| *query *= query_scale);
+    }
     attention(&heads, mask, shape, &mut normed);
-    linear(&normed, attention_out, x, |_, sum, out| *out += sum);
+    linear(&normed, attention_out, x, |sum, out| *out += sum);
 }
 
 /// Adds the perceptron `outer(quick_gelu(inner(norm(x))))` to `x`.
@@ -61,25 +62,20 @@ pub fn add_perceptron(x: &mut [f32], norm: &NormValues, inner: &LinearValues, ou
     layer_norm(x, &norm.gamma, &norm.beta, norm.epsilon, &mut normed);
     let rows = x.len() / norm.gamma.len().max(1);
     let mut hidden = vec![0.0; rows * inner.bias.len()];
-    linear(&normed, inner, &mut hidden, |_, sum, out| *out = sum * logistic(1.702 * sum));
-    linear(&hidden, outer, x, |_, sum, out| *out += sum);
+    linear(&normed, inner, &mut hidden, |sum, out| *out = sum * logistic(1.702 * sum));
+    linear(&hidden, outer, x, |sum, out| *out += sum);
 }
 
-/// `finish(column, x · weight + bias, out)` for every element.
-fn linear(
-    x: &[f32],
-    layer: &LinearValues,
-    out: &mut [f32],
-    finish: impl Fn(usize, f32, &mut f32) + Sync + Copy,
-) {
+/// `finish(x · weight + bias, out)` for every element.
+fn linear(x: &[f32], layer: &LinearValues, out: &mut [f32], finish: impl Fn(f32, &mut f32) + Sync + Copy) {
     let outputs = layer.bias.len().max(1);
     let inputs = layer.weight.len() / outputs;
     let columns = ColumnPanels::pack(Matrix::row_major(&layer.weight, outputs), inputs, outputs);
     product(Matrix::row_major(x, inputs), &columns, out, |_, column, sums, out| {
         let bias = &layer.bias[column..][..sums.len()];
         vectorised(|| {
-            for (index, ((out, sum), bias)) in out.iter_mut().zip(sums).zip(bias).enumerate() {
-                finish(column + index, sum + bias, out);
+            for ((out, sum), bias) in out.iter_mut().zip(sums).zip(bias) {
+                finish(sum + bias, out);
             }
         });
     });
