@@ -31,6 +31,17 @@ impl BiasAct {
         Self { clamp, ..self }
     }
 
+    /// Slopes of the activation at negative and other values, gain included, where it has no other shape.
+    pub fn slopes(&self) -> Option<[f32; 2]> {
+        let negative = match self.activation {
+            Activation::Linear => 1.0,
+            Activation::Relu => 0.0,
+            Activation::LeakyRelu { slope } => slope,
+            _ => return None,
+        };
+        Some([(self.gain * negative) as f32, self.gain as f32])
+    }
+
     /// `clamp(gain · act(x + bias))`.
     ///
     /// # Shapes

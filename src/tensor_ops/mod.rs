@@ -4,6 +4,7 @@ pub mod activation;
 pub mod backend;
 pub mod bias_act;
 pub mod bilinear;
+pub mod cpu;
 pub mod modulated_conv;
 pub mod pixel_range;
 pub mod random;

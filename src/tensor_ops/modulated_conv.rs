@@ -5,6 +5,13 @@
 
 use burn::tensor::{Tensor, backend::Backend};
 
+use super::activation::Activation;
+use super::bias_act::BiasAct;
+use super::cpu::few_outputs::pointwise_few;
+use super::cpu::host_values::{kernels_apply, tensor, values};
+use super::cpu::modulation::{Finish, NoiseValues, demodulation};
+use super::cpu::upsampling_conv::modulated_upsampling_conv3;
+use super::cpu::winograd::{ConvShape, is_supported, modulated_conv3};
 use super::resample_conv::{KernelOrientation, Resampling, resample_conv};
 use super::upfirdn::FirFilter;
 
@@ -37,6 +44,96 @@ pub fn modulated_conv<B: Backend>(
     y * demodulation.reshape([batch, out, 1, 1])
 }
 
+/// What follows a modulated convolution.
+#[derive(Clone, Debug)]
+pub struct AfterConv<B: Backend> {
+    /// Noise maps `[1 or batch, 1, height', width']` and their strength `[1]`.
+    pub noise: Option<(Tensor<B, 4>, Tensor<B, 1>)>,
+    /// `[out]`
+    pub bias: Tensor<B, 1>,
+    /// Activation, gain and clamp.
+    pub bias_act: BiasAct,
+}
+
+/// [`modulated_conv`], noise, bias and activation.
+///
+/// # Shapes
+/// - as [`modulated_conv`]
+pub fn modulated_layer<B: Backend>(
+    x: Tensor<B, 4>,
+    weight: Tensor<B, 4>,
+    styles: Tensor<B, 2>,
+    filter: &FirFilter,
+    resampling: Resampling,
+    after: AfterConv<B>,
+) -> Tensor<B, 4> {
+    if let Some(plan) = KernelPlan::of(&x, &weight, filter, resampling, &after) {
+        return plan.run(x, weight, styles, after);
+    }
+    let y = modulated_conv(x, weight, styles, filter, resampling);
+    let y = match after.noise {
+        Some((maps, strength)) => y + maps * strength.reshape([1, 1, 1, 1]),
+        None => y,
+    };
+    after.bias_act.apply(y, Some(after.bias))
+}
+
+/// A layer that the kernels of the CPU can take.
+struct KernelPlan {
+    shape: ConvShape,
+    upsamples: bool,
+    slopes: [f32; 2],
+}
+
+impl KernelPlan {
+    fn of<B: Backend>(
+        x: &Tensor<B, 4>,
+        weight: &Tensor<B, 4>,
+        filter: &FirFilter,
+        resampling: Resampling,
+        after: &AfterConv<B>,
+    ) -> Option<Self> {
+        let [_, channels_in, height, width] = x.dims();
+        let [channels_out, _, kernel, _] = weight.dims();
+        let shape = ConvShape { channels_in, channels_out, height, width };
+        let upsamples = match resampling {
+            Resampling::Keep if is_supported(shape) => false,
+            Resampling::Up2 if *filter == FirFilter::resampling() => true,
+            _ => return None,
+        };
+        let slopes = after.bias_act.slopes()?;
+        (kernel == 3 && kernels_apply(x)).then_some(Self { shape, upsamples, slopes })
+    }
+
+    fn run<B: Backend>(
+        self,
+        x: Tensor<B, 4>,
+        weight: Tensor<B, 4>,
+        styles: Tensor<B, 2>,
+        after: AfterConv<B>,
+    ) -> Tensor<B, 4> {
+        let device = x.device();
+        let ConvShape { channels_in, channels_out, height, width } = self.shape;
+        let batch = x.dims()[0];
+        let (x, weight, styles, bias) = (values(x), values(weight), values(styles), values(after.bias));
+        let noise = after.noise.map(|(maps, strength)| (values(maps), values(strength)));
+        let finish = Finish {
+            scale: &demodulation(&weight, &styles, channels_in, 9),
+            bias: &bias,
+            noise: noise.as_ref().map(|(maps, strength)| NoiseValues { maps, strength: strength[0] }),
+            slopes: self.slopes,
+            clamp: after.bias_act.clamp.map_or(f32::INFINITY, |clamp| clamp as f32),
+        };
+        if self.upsamples {
+            let y = modulated_upsampling_conv3(&x, &weight, &styles, finish, self.shape);
+            tensor(y, [batch, channels_out, 2 * height, 2 * width], &device)
+        } else {
+            let y = modulated_conv3(&x, &weight, &styles, finish, self.shape);
+            tensor(y, [batch, channels_out, height, width], &device)
+        }
+    }
+}
+
 /// `1 / ‖w_o · s_n‖` for every sample and output channel.
 ///
 /// # Shapes
@@ -61,8 +158,41 @@ pub fn modulated_pointwise_conv<B: Backend>(
 ) -> Tensor<B, 4> {
     let [batch, channels, height, width] = x.dims();
     let out = weight.dims()[0];
-    let kernels = weight.reshape([1, out, channels]) * styles.reshape([batch, 1, channels]);
+    let kernels = modulated_kernels(weight, styles);
     kernels.matmul(x.reshape([batch, channels, height * width])).reshape([batch, out, height, width])
+}
+
+/// A kernel per sample: `[batch, out, in]`.
+fn modulated_kernels<B: Backend>(weight: Tensor<B, 4>, styles: Tensor<B, 2>) -> Tensor<B, 3> {
+    let [out, channels, _, _] = weight.dims();
+    let batch = styles.dims()[0];
+    weight.reshape([1, out, channels]) * styles.reshape([batch, 1, channels])
+}
+
+/// [`modulated_pointwise_conv`], bias and clamp. Hands `x` back: the next block goes on with it.
+///
+/// # Shapes
+/// - as [`modulated_pointwise_conv`]; bias: `[out]`
+/// - output: x, and `[batch, out, height, width]`
+pub fn modulated_pointwise_layer<B: Backend>(
+    x: Tensor<B, 4>,
+    weight: Tensor<B, 4>,
+    styles: Tensor<B, 2>,
+    bias: Tensor<B, 1>,
+    clamp: Option<f64>,
+) -> (Tensor<B, 4>, Tensor<B, 4>) {
+    if !kernels_apply(&x) {
+        let y = modulated_pointwise_conv(x.clone(), weight, styles);
+        return (x, BiasAct::new(Activation::Linear).with_clamp(clamp).apply(y, Some(bias)));
+    }
+    let ([batch, channels, height, width], device) = (x.dims(), x.device());
+    let out = bias.dims()[0];
+    let kernels = values(modulated_kernels(weight, styles));
+    let clamp = clamp.map_or(f32::INFINITY, |clamp| clamp as f32);
+    let x = values(x);
+    let y = pointwise_few(&x, &kernels, &values(bias), clamp, [channels, height * width]);
+    let x = tensor(x, [batch, channels, height, width], &device);
+    (x, tensor(y, [batch, out, height, width], &device))
 }
 
 #[cfg(test)]

@@ -9,8 +9,12 @@ use burn::tensor::activation::{gelu, sigmoid, softmax};
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::config::ClipActivation;
+use crate::tensor_ops::cpu::attention::AttentionShape;
+use crate::tensor_ops::cpu::host_values::{kernels_apply, tensor, values};
+use crate::tensor_ops::cpu::transformer_block::{LinearValues, NormValues, add_attention, add_perceptron};
 
 const PERCEPTRON_RATIO: usize = 4;
+const NORM_EPSILON: f64 = 1e-5;
 
 /// x·σ(1.702 x): the GELU approximation that CLIP was trained with.
 pub fn quick_gelu<B: Backend, const D: usize>(input: Tensor<B, D>) -> Tensor<B, D> {
@@ -24,6 +28,22 @@ pub(super) fn per_token<B: Backend>(layer: &Linear<B>, tokens: Tensor<B, 3>) -> 
     let rows = layer.forward(tokens.reshape([batch * length, width]));
     let [_, width] = rows.dims();
     rows.reshape([batch, length, width])
+}
+
+fn norm_config(width: usize) -> LayerNormConfig {
+    LayerNormConfig::new(width).with_epsilon(NORM_EPSILON)
+}
+
+fn norm_values<B: Backend>(norm: &LayerNorm<B>) -> NormValues {
+    let gamma = values(norm.gamma.val());
+    let beta = norm.beta.as_ref().map_or_else(|| vec![0.0; gamma.len()], |beta| values(beta.val()));
+    NormValues { gamma, beta, epsilon: NORM_EPSILON as f32 }
+}
+
+fn linear_values<B: Backend>(layer: &Linear<B>) -> LinearValues {
+    let outputs = layer.weight.dims()[1];
+    let bias = layer.bias.as_ref().map_or_else(|| vec![0.0; outputs], |bias| values(bias.val()));
+    LinearValues { weight: values(layer.weight.val()), bias }
 }
 
 /// `x + attention(norm(x))`, then `x + perceptron(norm(x))`.
@@ -57,10 +77,10 @@ impl<B: Backend> AttentionBlock<B> {
             LinearConfig::new(inputs, outputs).with_initializer(Initializer::Zeros).init(device)
         };
         Self {
-            attention_norm: LayerNormConfig::new(width).init(device),
+            attention_norm: norm_config(width).init(device),
             query_key_value: linear(width, 3 * width),
             attention_out: linear(width, width),
-            perceptron_norm: LayerNormConfig::new(width).init(device),
+            perceptron_norm: norm_config(width).init(device),
             perceptron_in: linear(width, PERCEPTRON_RATIO * width),
             perceptron_out: linear(PERCEPTRON_RATIO * width, width),
             num_heads,
@@ -74,6 +94,9 @@ impl<B: Backend> AttentionBlock<B> {
     /// - input, output: `[batch, token, width]`
     /// - mask: `[token, token]`, added to the attention scores; −∞ where a query (row) may not see a key
     pub fn forward(&self, input: Tensor<B, 3>, mask: Option<Tensor<B, 2>>) -> Tensor<B, 3> {
+        if self.activation == ClipActivation::QuickGelu && kernels_apply(&input) {
+            return self.forward_by_kernels(input, mask);
+        }
         let attended = self.attention(self.attention_norm.forward(input.clone()), mask);
         let input = input + attended;
         let hidden = per_token(&self.perceptron_in, self.perceptron_norm.forward(input.clone()));
@@ -82,6 +105,29 @@ impl<B: Backend> AttentionBlock<B> {
             ClipActivation::Gelu => gelu(hidden),
         };
         input + per_token(&self.perceptron_out, hidden)
+    }
+
+    /// The same on host memory, without intermediate tensors.
+    fn forward_by_kernels(&self, input: Tensor<B, 3>, mask: Option<Tensor<B, 2>>) -> Tensor<B, 3> {
+        let (dims, device) = (input.dims(), input.device());
+        let shape = AttentionShape { tokens: dims[1], width: dims[2], heads: self.num_heads };
+        let mask = mask.map(values);
+        let mut x = values(input);
+        add_attention(
+            &mut x,
+            &norm_values(&self.attention_norm),
+            &linear_values(&self.query_key_value),
+            &linear_values(&self.attention_out),
+            mask.as_deref(),
+            shape,
+        );
+        add_perceptron(
+            &mut x,
+            &norm_values(&self.perceptron_norm),
+            &linear_values(&self.perceptron_in),
+            &linear_values(&self.perceptron_out),
+        );
+        tensor(x, dims, &device)
     }
 
     fn attention(&self, input: Tensor<B, 3>, mask: Option<Tensor<B, 2>>) -> Tensor<B, 3> {

@@ -2,6 +2,8 @@
 
 mod conv;
 mod embedding_critic;
+mod kernel_gradient;
+mod kernels;
 mod network;
 mod position_head;
 mod res_block;

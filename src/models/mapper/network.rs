@@ -9,8 +9,11 @@ use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
 use super::conv::{SignalConv, SignalConvConfig};
+use super::kernel_gradient::forward_by_kernels;
+use super::kernels::KernelShape;
 use super::position_head::PositionHead;
 use super::res_block::ResBlock;
+use crate::tensor_ops::cpu::signal_conv::CHANNELS;
 
 /// Sizes of a [`Mapper`]; the default is the paper's for subject 1 (1 156 929 parameters).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,12 +138,41 @@ impl<B: Backend> Mapper<B> {
     /// - betas: `[batch, signal_len]`, z-scored within session, padded with zeros
     /// - output: `[batch, embed_dim]`, not normalised
     pub fn forward(&self, betas: Tensor<B, 2>) -> Tensor<B, 2> {
+        let by_kernels = self
+            .kernel_shape(betas.dims()[1])
+            .and_then(|shape| forward_by_kernels(shape, || self.flat_parameters(), &betas));
+        let embedding = by_kernels.unwrap_or_else(|| self.forward_portable(betas));
+        if self.sigmoid { sigmoid(embedding) } else { embedding }
+    }
+
+    /// The network without its sigmoid, in tensor operations.
+    fn forward_portable(&self, betas: Tensor<B, 2>) -> Tensor<B, 2> {
         let x: Tensor<B, 3> = betas.unsqueeze_dim(1); // [B, 1, L]
         let x = self.down.iter().fold(x, |x, layer| relu(layer.forward(x))); // [B, hidden, P]
         let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
         let x = self.lift.forward(x); // [B, E, P]
-        let embedding = self.head.forward(x); // [B, E]
-        if self.sigmoid { sigmoid(embedding) } else { embedding }
+        self.head.forward(x) // [B, E]
+    }
+
+    /// Sizes for the kernels of the CPU, if they are made for this network.
+    fn kernel_shape(&self, signal_len: usize) -> Option<KernelShape> {
+        let [down] = self.down.as_slice() else { return None };
+        let [embed_dim, channels, _] = self.lift.weight.dims();
+        let [fc, positions, _] = self.head.hidden.weight.dims();
+        let fits = down.weight.dims() == [CHANNELS, 1, 4]
+            && channels == CHANNELS
+            && positions * 2 == signal_len
+            && embed_dim.is_multiple_of(CHANNELS)
+            && fc.is_multiple_of(CHANNELS);
+        fits.then_some(KernelShape { signal_len, num_blocks: self.blocks.len(), embed_dim, fc })
+    }
+
+    /// All parameters in one vector, in the order of [`KernelShape::parameter_lens`].
+    fn flat_parameters(&self) -> Tensor<B, 1> {
+        let blocks = self.blocks.iter().flat_map(|block| [&block.conv1, &block.conv2, &block.conv3]);
+        let layers = self.down.iter().chain(blocks).chain([&self.lift, &self.head.hidden, &self.head.output]);
+        let parts = layers.flat_map(|layer| [layer.weight.val().flatten::<1>(0, 2), layer.bias.val()]);
+        Tensor::cat(parts.collect(), 0)
     }
 }
 
@@ -148,6 +180,7 @@ impl<B: Backend> Mapper<B> {
 mod tests {
     use super::*;
     use crate::tensor_ops::backend::{Base, cpu};
+    use burn::module::AutodiffModule;
 
     fn small() -> MapperConfig {
         MapperConfig { signal_len: 64, hidden: 8, fc: 8, embed_dim: 16, ..MapperConfig::default() }
@@ -161,6 +194,52 @@ mod tests {
         let config =
             MapperConfig { num_down: 2, fc: 256, embed_dim: 256, sigmoid: true, ..Default::default() };
         assert_eq!(config.init::<Base>(42, &cpu()).unwrap().num_params(), 1_156_993);
+    }
+
+    /// The kernels against tensor operations: embeddings and every gradient, at sizes that fill no tile.
+    #[test]
+    fn kernels_are_the_network() {
+        use crate::tensor_ops::backend::Diff;
+        use crate::tensor_ops::random::{keyed_rng, normal};
+        let device = cpu();
+        let config = MapperConfig {
+            signal_len: 206,
+            num_blocks: 2,
+            embed_dim: 128,
+            fc: 64,
+            ..MapperConfig::default()
+        };
+        let mapper = config.init::<Diff>(3, &device).unwrap();
+        let betas: Tensor<Diff, 2> = normal([9, 206], &mut keyed_rng(4, "betas", 0), &device);
+        let weights: Tensor<Diff, 2> = normal([9, 128], &mut keyed_rng(4, "loss", 0), &device);
+        assert!(mapper.kernel_shape(206).is_some());
+        let run = |embedding: Tensor<Diff, 2>| {
+            let gradients = (embedding.clone() * weights.clone()).sum().backward();
+            let blocks = mapper.blocks.iter().flat_map(|block| [&block.conv1, &block.conv2, &block.conv3]);
+            let layers = mapper.down.iter().chain(blocks).chain([
+                &mapper.lift,
+                &mapper.head.hidden,
+                &mapper.head.output,
+            ]);
+            let of_layers = layers.flat_map(|layer| {
+                let weight = layer.weight.val().grad(&gradients).unwrap().flatten::<1>(0, 2);
+                [weight, layer.bias.val().grad(&gradients).unwrap()]
+            });
+            let mut all = vec![embedding.inner().flatten::<1>(0, 1)];
+            all.extend(of_layers);
+            all
+        };
+        let by_kernels = run(mapper.forward(betas.clone()));
+        let portable = run(mapper.forward_portable(betas.clone()));
+        assert_eq!(by_kernels.len(), 1 + 2 * (1 + 3 * 2 + 3));
+        for (index, (ours, expected)) in by_kernels.into_iter().zip(portable).enumerate() {
+            let scale = expected.clone().abs().max().into_scalar();
+            let difference = (ours - expected).abs().max().into_scalar() / scale;
+            assert!(scale > 0.0 && difference < 2e-5, "tensor {index}: {difference} of {scale}");
+        }
+        let plain = mapper.clone().valid().forward(betas.clone().inner());
+        let difference = (plain - mapper.forward(betas).inner()).abs().max().into_scalar();
+        assert_eq!(difference, 0.0);
     }
 
     #[test]

@@ -7,9 +7,9 @@ use super::condition::{Condition, StyleCode};
 use super::config::GeneratorConfig;
 use super::noise::LayerNoise;
 use super::weight_init::WeightInit;
-use crate::tensor_ops::activation::{Activation, LEAKY_RELU};
+use crate::tensor_ops::activation::LEAKY_RELU;
 use crate::tensor_ops::bias_act::BiasAct;
-use crate::tensor_ops::modulated_conv::{modulated_conv, modulated_pointwise_conv};
+use crate::tensor_ops::modulated_conv::{AfterConv, modulated_layer, modulated_pointwise_layer};
 use crate::tensor_ops::resample_conv::Resampling;
 use crate::tensor_ops::upfirdn::FirFilter;
 
@@ -63,14 +63,14 @@ impl<B: Backend> ModulatedLayer<B> {
     ) -> Tensor<B, 4> {
         let styles = self.styles(w, condition);
         let filter = FirFilter::resampling();
-        let y = modulated_conv(x, self.weight.val(), styles, &filter, self.resampling);
-        let strength = || self.noise_strength.val().reshape([1, 1, 1, 1]);
-        let y = match noise {
-            LayerNoise::Off => y,
-            LayerNoise::Constant => y + self.noise_const.val().unsqueeze::<4>() * strength(),
-            LayerNoise::Map(map) => y + map * strength(),
+        let strength = || self.noise_strength.val();
+        let noise = match noise {
+            LayerNoise::Off => None,
+            LayerNoise::Constant => Some((self.noise_const.val().unsqueeze::<4>(), strength())),
+            LayerNoise::Map(map) => Some((map, strength())),
         };
-        self.bias_act.apply(y, Some(self.bias.val()))
+        let after = AfterConv { noise, bias: self.bias.val(), bias_act: self.bias_act };
+        modulated_layer(x, self.weight.val(), styles, &filter, self.resampling, after)
     }
 
     pub(super) fn with_duplicated_head(self) -> Self {
@@ -85,7 +85,7 @@ pub struct ToRgb<B: Backend> {
     weight: Param<Tensor<B, 4>>,
     bias: Param<Tensor<B, 1>>,
     #[module(skip)]
-    bias_act: BiasAct,
+    clamp: Option<f64>,
 }
 
 impl<B: Backend> ToRgb<B> {
@@ -94,7 +94,7 @@ impl<B: Backend> ToRgb<B> {
             style: StyleCode::init(config, inputs, &init.child("style")),
             weight: init.normal("weight", [config.image_channels, inputs, 1, 1], 1.0),
             bias: init.constant([config.image_channels], 0.0),
-            bias_act: BiasAct::new(Activation::Linear).with_clamp(config.clamp()),
+            clamp: config.clamp(),
         }
     }
 
@@ -106,10 +106,16 @@ impl<B: Backend> ToRgb<B> {
     }
 
     /// # Shapes
-    /// - x: `[batch, in, r, r]`, w: `[batch, w_dim]`, output: `[batch, image_channels, r, r]`
-    pub(super) fn forward(&self, x: Tensor<B, 4>, w: Tensor<B, 2>, condition: &Condition<B>) -> Tensor<B, 4> {
-        let y = modulated_pointwise_conv(x, self.weight.val(), self.styles(w, condition));
-        self.bias_act.apply(y, Some(self.bias.val()))
+    /// - x: `[batch, in, r, r]`, w: `[batch, w_dim]`
+    /// - output: x, and the RGB `[batch, image_channels, r, r]`
+    pub(super) fn forward(
+        &self,
+        x: Tensor<B, 4>,
+        w: Tensor<B, 2>,
+        condition: &Condition<B>,
+    ) -> (Tensor<B, 4>, Tensor<B, 4>) {
+        let styles = self.styles(w, condition);
+        modulated_pointwise_layer(x, self.weight.val(), styles, self.bias.val(), self.clamp)
     }
 
     pub(super) fn with_duplicated_head(self) -> Self {

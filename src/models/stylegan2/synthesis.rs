@@ -66,7 +66,8 @@ impl<B: Backend> SynthesisNetwork<B> {
             }
             x = block.conv1.forward(x, codes.take(), condition, noise.of_layer(layer));
             layer += 1;
-            let rgb = block.torgb.forward(x.clone(), codes.peek(), condition);
+            let rgb;
+            (x, rgb) = block.torgb.forward(x, codes.peek(), condition);
             image = Some(match image {
                 Some(image) => upsample2(image, &filter) + rgb,
                 None => rgb,
