@@ -21,6 +21,7 @@ use crate::pipelines::caption_probe::CaptionProbe;
 use crate::pipelines::stimulation::{EXCITED_BETA, Stimulation, stimulated};
 use crate::report::image_grid::contact_sheet;
 use crate::run::device::{self, DeviceChoice};
+use crate::run::precision::Precision;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::tensor_ops::backend::Base;
@@ -74,6 +75,8 @@ pub struct MicrostimSettings {
     pub seed: u64,
     /// Where to compute.
     pub device: DeviceChoice,
+    /// Number format of the networks.
+    pub precision: Precision,
     /// Folder of the runs.
     pub runs: PathBuf,
 }
@@ -120,7 +123,8 @@ pub struct MicrostimSummary {
 /// When an input is missing or does not fit, the region is unknown or empty, or the run folder cannot be written.
 pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> anyhow::Result<MicrostimSummary> {
     let config = &settings.microstim;
-    let (device, _) = device::open(settings.device)?;
+    let (device, device_name) = device::open(settings.device)?;
+    settings.precision.check(&device, &device_name)?;
     let prepared = PreparedSubject::open(&settings.prepared)?;
     let voxels = prepared.select(&config.roi)?;
     if voxels.is_empty() {
@@ -131,6 +135,7 @@ pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> anyhow:
     let networks = &settings.networks;
     let decoder =
         BrainDecoder::open(&networks.image_mapper, &networks.caption_mapper, &networks.generator, &device)?;
+    let decoder = decoder.with_precision(settings.precision);
     decoder.check_input(&settings.prepared, prepared.num_voxels())?;
     let probe = CaptionProbe::open(&settings.clip, &config.probes, &device)?;
     let chosen =

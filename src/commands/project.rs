@@ -24,6 +24,7 @@ use crate::data::subject::{Resolution, SubjectId};
 use crate::models::mapper::MapperTarget;
 use crate::run::device::DeviceChoice;
 use crate::run::error::RunError;
+use crate::run::precision::Precision;
 use crate::run::run_dir::RunDir;
 use crate::training::gan_trainer::GENERATOR_FILE;
 
@@ -69,6 +70,8 @@ pub struct ProjectConfig {
     pub seed: u64,
     /// Where to compute.
     pub device: DeviceChoice,
+    /// Number format in which `reconstruct` and `microstim` apply the networks: `f32`, or `f16` on a GPU.
+    pub precision: Precision,
     /// Where files are.
     pub paths: ProjectPaths,
     /// Which trials train, which validate.
@@ -363,6 +366,7 @@ impl Project {
             reconstruct: self.config.reconstruct.clone(),
             seed: self.config.seed,
             device: self.config.device,
+            precision: self.config.precision,
             runs: self.runs(),
         })
     }
@@ -381,6 +385,7 @@ impl Project {
             microstim: self.config.microstim.clone(),
             seed: self.config.seed,
             device: self.config.device,
+            precision: self.config.precision,
             runs: self.runs(),
         })
     }

@@ -17,6 +17,7 @@ use crate::data::split::SplitConfig;
 use crate::pipelines::brain_decoder::{BrainDecoder, ConditionSource, DrawOptions, PixelNoise};
 use crate::report::image_grid::contact_sheet;
 use crate::run::device::{self, DeviceChoice};
+use crate::run::precision::Precision;
 use crate::run::progress::Progress;
 use crate::run::run_dir::{RunDir, write_atomic};
 
@@ -88,6 +89,8 @@ pub struct ReconstructSettings {
     pub seed: u64,
     /// Where to compute.
     pub device: DeviceChoice,
+    /// Number format of the networks.
+    pub precision: Precision,
     /// Folder of the runs.
     pub runs: PathBuf,
 }
@@ -136,12 +139,14 @@ pub fn run(
     progress: &mut dyn Progress,
 ) -> anyhow::Result<ReconstructSummary> {
     let config = &settings.reconstruct;
-    let (device, _) = device::open(settings.device)?;
+    let (device, device_name) = device::open(settings.device)?;
+    settings.precision.check(&device, &device_name)?;
     let prepared = PreparedSubject::open(&settings.prepared)?;
     let stimuli = Stimuli::open(&settings.stimuli)?;
     let networks = &settings.networks;
     let decoder =
         BrainDecoder::open(&networks.image_mapper, &networks.caption_mapper, &networks.generator, &device)?;
+    let decoder = decoder.with_precision(settings.precision);
     decoder.check_input(&settings.prepared, prepared.num_voxels())?;
     let chosen = choose_trials(&prepared, &settings.split, config.trials, config.repeats, config.limit)?;
     let betas = betas_of(&prepared, &chosen)?;

@@ -11,8 +11,10 @@ use super::picture::pictures;
 use crate::models::mapper::{Mapper, MapperSnapshot};
 use crate::models::stylegan2::{Condition, Generator, GeneratorConfig, Noise, Truncation};
 use crate::run::error::RunError;
+use crate::run::precision::Precision;
 use crate::run::snapshot::{GENERATOR_KIND, MAPPER_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device};
+use crate::tensor_ops::half::{half_like, in_half, single};
 use crate::tensor_ops::random::{keyed_rng, normal};
 use crate::tensor_ops::similarity::unit_norm;
 
@@ -143,7 +145,12 @@ impl LoadedMapper {
             }
         }
         let betas = Tensor::from_data(TensorData::new(values, [trials, padded]), device);
-        unit_norm(self.mapper.forward(betas))
+        let betas = half_like(betas, &self.mapper.lift.weight.val());
+        unit_norm(single(self.mapper.forward(betas)))
+    }
+
+    fn in_half(self) -> Self {
+        Self { mapper: in_half(self.mapper), ..self }
     }
 }
 
@@ -185,6 +192,19 @@ impl BrainDecoder {
             hashes,
             device: device.clone(),
         })
+    }
+
+    /// The same networks in another number format. The caller has checked the device for it.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        match precision {
+            Precision::Single => self,
+            Precision::Half => Self {
+                image_mapper: self.image_mapper.in_half(),
+                caption_mapper: self.caption_mapper.in_half(),
+                generator: self.generator.in_half(),
+                ..self
+            },
+        }
     }
 
     /// Refuses betas that the mappers were not trained for.

@@ -6,6 +6,7 @@ pub mod device;
 pub mod error;
 pub mod event_log;
 pub mod interrupt;
+pub mod precision;
 pub mod progress;
 pub mod run_dir;
 pub mod snapshot;

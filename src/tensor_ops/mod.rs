@@ -5,6 +5,7 @@ pub mod backend;
 pub mod bias_act;
 pub mod bilinear;
 pub mod cpu;
+pub mod half;
 pub mod modulated_conv;
 pub mod pixel_range;
 pub mod random;

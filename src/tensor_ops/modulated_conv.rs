@@ -12,6 +12,7 @@ use super::cpu::host_values::{kernels_apply, tensor, values};
 use super::cpu::modulation::{Finish, NoiseValues, demodulation};
 use super::cpu::upsampling_conv::modulated_upsampling_conv3;
 use super::cpu::winograd::{ConvShape, is_supported, modulated_conv3};
+use super::half::{half_like, is_half, scaled_for_half};
 use super::resample_conv::{KernelOrientation, Resampling, resample_conv};
 use super::upfirdn::FirFilter;
 
@@ -38,7 +39,10 @@ pub fn modulated_conv<B: Backend>(
         Resampling::Up2 => KernelOrientation::Convolution,
         Resampling::Keep | Resampling::Down2 => KernelOrientation::Correlation,
     };
-    let demodulation = demodulate(weight.clone(), styles.clone());
+    let (weight, styles) = if is_half(&x) { scaled_for_half(weight, styles) } else { (weight, styles) };
+    // In single precision: squares of half the smallest style would vanish in half.
+    let demodulation = half_like(demodulate(weight.clone(), styles.clone()), &x);
+    let (weight, styles) = (half_like(weight, &x), half_like(styles, &x));
     let x = x * styles.reshape([batch, channels, 1, 1]);
     let y = resample_conv(x, weight, filter, resampling, orientation);
     y * demodulation.reshape([batch, out, 1, 1])
@@ -72,10 +76,11 @@ pub fn modulated_layer<B: Backend>(
     }
     let y = modulated_conv(x, weight, styles, filter, resampling);
     let y = match after.noise {
-        Some((maps, strength)) => y + maps * strength.reshape([1, 1, 1, 1]),
+        Some((maps, strength)) => half_like(maps * strength.reshape([1, 1, 1, 1]), &y) + y,
         None => y,
     };
-    after.bias_act.apply(y, Some(after.bias))
+    let bias = half_like(after.bias, &y);
+    after.bias_act.apply(y, Some(bias))
 }
 
 /// A layer that the kernels of the CPU can take.
@@ -158,7 +163,7 @@ pub fn modulated_pointwise_conv<B: Backend>(
 ) -> Tensor<B, 4> {
     let [batch, channels, height, width] = x.dims();
     let out = weight.dims()[0];
-    let kernels = modulated_kernels(weight, styles);
+    let kernels = half_like(modulated_kernels(weight, styles), &x);
     kernels.matmul(x.reshape([batch, channels, height * width])).reshape([batch, out, height, width])
 }
 
@@ -183,6 +188,7 @@ pub fn modulated_pointwise_layer<B: Backend>(
 ) -> (Tensor<B, 4>, Tensor<B, 4>) {
     if !kernels_apply(&x) {
         let y = modulated_pointwise_conv(x.clone(), weight, styles);
+        let bias = half_like(bias, &y);
         return (x, BiasAct::new(Activation::Linear).with_clamp(clamp).apply(y, Some(bias)));
     }
     let ([batch, channels, height, width], device) = (x.dims(), x.device());

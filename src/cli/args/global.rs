@@ -29,6 +29,9 @@ pub struct GlobalArgs {
     /// Where to compute: auto, cpu, cuda or cuda:N
     #[arg(long, global = true)]
     pub device: Option<String>,
+    /// Number format of inference: f32, or f16 on a GPU
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub precision: Option<String>,
     /// Decides everything that chance decides
     #[arg(long, global = true)]
     pub seed: Option<u32>,
@@ -53,6 +56,7 @@ impl GlobalArgs {
         layers = path_setting(layers, "paths.work", self.work.as_ref())?;
         layers = setting(layers, "subject", self.subject.map(i64::from).as_ref())?;
         layers = setting(layers, "device", self.device.as_ref())?;
+        layers = setting(layers, "precision", self.precision.as_ref())?;
         setting(layers, "seed", self.seed.map(i64::from).as_ref())
     }
 }

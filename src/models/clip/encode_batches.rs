@@ -50,3 +50,44 @@ pub fn encode_texts<B: Backend>(
     }
     embeddings
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::clip::ClipConfig;
+    use crate::tensor_ops::backend::{Base, cpu};
+    use crate::tensor_ops::half::in_half;
+
+    #[test]
+    fn half_precision_embeds_alike() {
+        let config = ClipConfig {
+            image_size: 16,
+            patch_size: 8,
+            embed_dim: 8,
+            vision_width: 16,
+            vision_layers: 2,
+            vision_heads: 2,
+            text_width: 16,
+            text_layers: 2,
+            text_heads: 2,
+            ..ClipConfig::default()
+        };
+        let clip = config.init::<Base>(3, &cpu()).unwrap();
+        let half = in_half(clip.clone());
+        let pixels: Vec<f32> = (0..2 * 3 * 16 * 16).map(|i| ((i * 37) % 101) as f32 / 50.0 - 1.0).collect();
+        let rows = [vec![49406, 320, 1125, 49407], vec![49406, 539, 49407]];
+        let mut ignore = |_, _| {};
+        let embed = |clip: &Clip<Base>, ignore: &mut dyn FnMut(u64, u64)| {
+            let mut all = encode_images(clip, &pixels, 16, 2, &cpu(), ignore);
+            all.extend(encode_texts(clip, &rows, 2, &cpu(), ignore));
+            all
+        };
+        let (expected, actual) = (embed(&clip, &mut ignore), embed(&half, &mut ignore));
+        let scale = expected.iter().fold(0.0_f32, |scale, value| scale.max(value.abs()));
+        assert_eq!(expected.len(), 4 * 8);
+        for (a, e) in actual.iter().zip(&expected) {
+            assert!((a - e).abs() < 1e-2 * scale, "{a} {e}");
+        }
+        assert_ne!(actual, expected);
+    }
+}

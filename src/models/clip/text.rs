@@ -6,6 +6,7 @@ use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 
 use super::attention_block::AttentionBlock;
 use super::config::ClipConfig;
+use crate::tensor_ops::half::half_like;
 
 /// Token and position embeddings, blocks with a causal mask, final norm, projection without bias.
 #[derive(Module, Debug)]
@@ -51,7 +52,7 @@ impl<B: Backend> TextTransformer<B> {
         let [context_length, _] = self.positional_embedding.dims();
         assert!(length <= context_length, "a text has at most {context_length} tokens, found {length}");
         let positions = self.positional_embedding.val().narrow(0, 0, length);
-        let mask = causal_mask(length, &tokens.device());
+        let mask = half_like(causal_mask(length, &tokens.device()), &positions);
         let embedded = self.token_embedding.forward(tokens) + positions.unsqueeze();
         let hidden =
             self.blocks.iter().fold(embedded, |hidden, block| block.forward(hidden, Some(mask.clone())));
@@ -64,6 +65,7 @@ impl<B: Backend> TextTransformer<B> {
         let readout = first_largest(tokens.clone());
         let hidden = self.hidden(tokens);
         let [batch, _, width] = hidden.dims();
+        let readout = half_like(readout, &hidden);
         (hidden * readout.unsqueeze_dim(2)).sum_dim(1).reshape([batch, width])
     }
 

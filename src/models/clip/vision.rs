@@ -6,6 +6,7 @@ use burn::tensor::{Tensor, backend::Backend};
 
 use super::attention_block::{AttentionBlock, per_token};
 use super::config::ClipConfig;
+use crate::tensor_ops::half::half_like;
 
 /// Patches in row-major order behind a class token, positions added, `ln_pre`, blocks, `ln_post` on the class
 /// token, projection without bias.
@@ -68,7 +69,7 @@ impl<B: Backend> VisionTransformer<B> {
             self.image_size
         );
         let grid = self.image_size / self.patch_size;
-        let patches = pixels
+        let patches = half_like(pixels, &self.class_embedding.val())
             .reshape([batch, 3, grid, self.patch_size, grid, self.patch_size])
             .permute([0, 2, 4, 1, 3, 5]) // [batch, row, column, channel, y, x]
             .reshape([batch, grid * grid, 3 * self.patch_size.pow(2)]);

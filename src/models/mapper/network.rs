@@ -196,6 +196,19 @@ mod tests {
         assert_eq!(config.init::<Base>(42, &cpu()).unwrap().num_params(), 1_156_993);
     }
 
+    #[test]
+    fn half_precision_predicts_alike() {
+        use crate::tensor_ops::half::{half_like, in_half, single};
+        let mapper = small().init::<Base>(5, &cpu()).unwrap();
+        let betas = Tensor::<Base, 2>::ones([2, 64], &cpu());
+        let expected = mapper.forward(betas.clone());
+        let half = in_half(mapper);
+        let actual = single(half.forward(half_like(betas, &half.lift.weight.val())));
+        let scale = expected.clone().abs().max().into_scalar();
+        let worst = (actual - expected).abs().max().into_scalar();
+        assert!(worst > 0.0 && worst < 1e-2 * scale, "{worst} of {scale}");
+    }
+
     /// The kernels against tensor operations: embeddings and every gradient, at sizes that fill no tile.
     #[test]
     fn kernels_are_the_network() {

@@ -1,13 +1,14 @@
 //! ws → image: a constant input, blocks by resolution, and a skip path that sums their RGB (generator.md 3 and 4).
 
 use burn::module::{Module, Param};
-use burn::tensor::{Tensor, backend::Backend};
+use burn::tensor::{FloatDType, Tensor, backend::Backend};
 
 use super::condition::Condition;
 use super::config::GeneratorConfig;
 use super::modulated_layer::{ModulatedLayer, ToRgb};
 use super::noise::Noise;
 use super::weight_init::WeightInit;
+use crate::tensor_ops::half::single;
 use crate::tensor_ops::resample_conv::Resampling;
 use crate::tensor_ops::upfirdn::{FirFilter, upsample2};
 
@@ -24,7 +25,13 @@ pub struct SynthesisBlock<B: Backend> {
 pub struct SynthesisNetwork<B: Backend> {
     constant: Param<Tensor<B, 3>>,
     blocks: Vec<SynthesisBlock<B>>,
+    /// From this resolution on, features are in half precision.
+    #[module(skip)]
+    half_from: Option<usize>,
 }
+
+/// The highest resolutions that half precision is for (generator.md 6).
+const HALF_RESOLUTIONS: usize = 4;
 
 impl<B: Backend> SynthesisNetwork<B> {
     pub(super) fn init(config: &GeneratorConfig, init: &WeightInit<B>) -> Self {
@@ -45,7 +52,7 @@ impl<B: Backend> SynthesisNetwork<B> {
                 SynthesisBlock { conv0, conv1, torgb }
             })
             .collect();
-        Self { constant: init.normal("constant", [config.channels(4), 4, 4], 1.0), blocks }
+        Self { constant: init.normal("constant", [config.channels(4), 4, 4], 1.0), blocks, half_from: None }
     }
 
     /// The image of a batch of style codes.
@@ -59,7 +66,10 @@ impl<B: Backend> SynthesisNetwork<B> {
         let mut layer = 0;
         let mut x = self.constant.val().unsqueeze::<4>().repeat_dim(0, batch); // [B, C, 4, 4]
         let mut image: Option<Tensor<B, 4>> = None;
-        for block in &self.blocks {
+        for (index, block) in self.blocks.iter().enumerate() {
+            if self.half_from.is_some_and(|resolution| 4 << index >= resolution) {
+                x = x.cast(FloatDType::F16);
+            }
             if let Some(conv0) = &block.conv0 {
                 x = conv0.forward(x, codes.take(), condition, noise.of_layer(layer));
                 layer += 1;
@@ -68,6 +78,8 @@ impl<B: Backend> SynthesisNetwork<B> {
             layer += 1;
             let rgb;
             (x, rgb) = block.torgb.forward(x, codes.peek(), condition);
+            // The image adds up in single precision.
+            let rgb = single(rgb);
             image = Some(match image {
                 Some(image) => upsample2(image, &filter) + rgb,
                 None => rgb,
@@ -89,6 +101,12 @@ impl<B: Backend> SynthesisNetwork<B> {
             styles.push(block.torgb.styles(codes.peek(), condition));
         }
         styles
+    }
+
+    /// For inference: the four highest resolutions in half precision, none below 8.
+    pub(super) fn in_half(self) -> Self {
+        let resolution = 2 << self.blocks.len();
+        Self { half_from: Some((resolution >> (HALF_RESOLUTIONS - 1)).max(8)), ..self }
     }
 
     pub(super) fn with_duplicated_head(self) -> Self {
