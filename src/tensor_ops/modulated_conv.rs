@@ -204,7 +204,9 @@ pub fn modulated_pointwise_layer<B: Backend>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor_ops::backend::{Base, cpu};
+    use crate::tensor_ops::activation::LEAKY_RELU;
+    use crate::tensor_ops::backend::{Base, Diff, cpu};
+    use crate::tensor_ops::random::{keyed_rng, normal};
     use burn::tensor::TensorData;
 
     #[test]
@@ -234,5 +236,58 @@ mod tests {
                 assert!((actual - expected).abs() < 1e-5, "{y:?}");
             }
         }
+    }
+
+    /// With gradients on, the same call takes the portable way.
+    #[test]
+    fn kernels_are_the_portable_layer() {
+        let device = cpu();
+        let filter = FirFilter::resampling();
+        let bias_act = BiasAct::new(LEAKY_RELU).with_clamp(Some(2.0));
+        for (resampling, [height, width]) in [
+            (Resampling::Keep, [4, 4]),
+            (Resampling::Keep, [6, 256]),
+            (Resampling::Keep, [64, 64]),
+            (Resampling::Up2, [3, 5]),
+            (Resampling::Up2, [16, 16]),
+        ] {
+            let (batch, channels, out) = (2, 5, 7);
+            let side = if resampling == Resampling::Up2 { 2 } else { 1 };
+            let mut rng = keyed_rng(1, "layer", 0);
+            let x = normal::<Diff, 4>([batch, channels, height, width], &mut rng, &device);
+            let weight = normal::<Diff, 4>([out, channels, 3, 3], &mut rng, &device);
+            let styles = normal::<Diff, 2>([batch, channels], &mut rng, &device);
+            let maps = normal::<Diff, 4>([batch, 1, side * height, side * width], &mut rng, &device);
+            let strength = Tensor::<Diff, 1>::from_floats([0.3], &device);
+            let bias = normal::<Diff, 1>([out], &mut rng, &device);
+            let noise = Some((maps.clone(), strength.clone()));
+            let after = AfterConv { noise, bias: bias.clone(), bias_act };
+            let expected =
+                modulated_layer(x.clone(), weight.clone(), styles.clone(), &filter, resampling, after);
+            let noise = Some((maps.inner(), strength.inner()));
+            let after = AfterConv { noise, bias: bias.inner(), bias_act };
+            let (x, weight, styles) = (x.inner(), weight.inner(), styles.inner());
+            assert!(KernelPlan::of(&x, &weight, &filter, resampling, &after).is_some());
+            let actual = modulated_layer(x, weight, styles, &filter, resampling, after);
+            let difference = (actual - expected.inner()).abs().max().into_scalar();
+            assert!(difference < 2e-6, "{resampling:?} {height}x{width}: {difference}");
+        }
+    }
+
+    #[test]
+    fn rgb_by_kernels_is_the_portable_layer() {
+        let device = cpu();
+        let mut rng = keyed_rng(2, "rgb", 0);
+        let x = normal::<Diff, 4>([2, 6, 33, 40], &mut rng, &device);
+        let weight = normal::<Diff, 4>([3, 6, 1, 1], &mut rng, &device);
+        let styles = normal::<Diff, 2>([2, 6], &mut rng, &device);
+        let bias = normal::<Diff, 1>([3], &mut rng, &device);
+        let run = |x, weight, styles, bias| modulated_pointwise_layer(x, weight, styles, bias, Some(1.5));
+        let (kept, actual) =
+            run(x.clone().inner(), weight.clone().inner(), styles.clone().inner(), bias.clone().inner());
+        assert_eq!(kept.into_data(), x.clone().inner().into_data());
+        let (_, expected) = modulated_pointwise_layer(x, weight, styles, bias, Some(1.5));
+        let difference = (actual - expected.inner()).abs().max().into_scalar();
+        assert!(difference < 2e-6, "{difference}");
     }
 }

@@ -153,3 +153,42 @@ impl<B: Backend> AttentionBlock<B> {
         per_token(&self.attention_out, joined)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor_ops::backend::{Base, Diff, cpu};
+    use crate::tensor_ops::random::{keyed_rng, normal};
+
+    /// With gradients on, the same call takes the portable way.
+    #[test]
+    fn kernels_are_the_portable_block() {
+        let device = cpu();
+        let (batch, tokens, width, heads) = (3, 70, 36, 3);
+        let mut rng = keyed_rng(1, "block", 0);
+        let mut linear = |inputs: usize, outputs: usize| {
+            let mut layer = LinearConfig::new(inputs, outputs).init::<Diff>(&device);
+            let weight = normal([inputs, outputs], &mut rng, &device).div_scalar((inputs as f64).sqrt());
+            layer.weight = burn::module::Param::from_tensor(weight);
+            layer.bias = Some(burn::module::Param::from_tensor(normal([outputs], &mut rng, &device)));
+            layer
+        };
+        let block = AttentionBlock {
+            query_key_value: linear(width, 3 * width),
+            attention_out: linear(width, width),
+            perceptron_in: linear(width, 4 * width),
+            perceptron_out: linear(4 * width, width),
+            ..AttentionBlock::zeros(width, heads, &device)
+        };
+        let x = normal::<Diff, 3>([batch, tokens, width], &mut rng, &device);
+        let causal = Tensor::<Diff, 2>::full([tokens, tokens], f32::NEG_INFINITY, &device).triu(1);
+        let plain: AttentionBlock<Base> = burn::module::AutodiffModule::valid(&block);
+        for mask in [None, Some(causal)] {
+            let expected = block.forward(x.clone(), mask.clone()).inner();
+            let actual = plain.forward(x.clone().inner(), mask.map(Tensor::inner));
+            let difference = (actual - expected.clone()).abs().max() / expected.abs().max();
+            let difference = difference.into_scalar();
+            assert!(difference < 2e-6, "{difference}");
+        }
+    }
+}

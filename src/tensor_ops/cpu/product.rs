@@ -64,3 +64,29 @@ pub fn product(
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_that_fill_no_tile() {
+        for [m, depth, n] in [[1, 1, 1], [7, 3, 65], [97, 5, 64], [200, 20, 130]] {
+            let values = |count: usize, step: usize| -> Vec<f32> {
+                (0..count).map(|i| ((i * step) % 13) as f32 - 6.0).collect()
+            };
+            let (a, b) = (values(m * depth, 5), values(depth * n, 7));
+            let columns = ColumnPanels::pack(Matrix::row_major(&b, n), depth, n);
+            let mut out = vec![0.5; m * n];
+            product(Matrix::row_major(&a, depth), &columns, &mut out, |row, column, sums, out| {
+                for (index, (out, sum)) in out.iter_mut().zip(sums).enumerate() {
+                    *out += sum + (row * n + column + index) as f32;
+                }
+            });
+            for (at, actual) in out.iter().enumerate() {
+                let sum: f32 = (0..depth).map(|k| a[at / n * depth + k] * b[k * n + at % n]).sum();
+                assert_eq!(*actual, sum + at as f32 + 0.5, "{m} {depth} {n}: {at}");
+            }
+        }
+    }
+}
