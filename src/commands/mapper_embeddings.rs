@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use super::train_mapper::TrainMapperSettings;
 use crate::data::coco::vetted_captions::VettedCaptions;
@@ -15,16 +15,22 @@ use crate::pipelines::stimulus_embeddings::{embed_sentences, embed_stimuli};
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
 
-/// Embeddings and how they belong to trials.
+/// Embeddings and the network that made them.
 pub(super) struct RawTargets {
+    /// Embeddings.
+    pub rows: TargetRows,
+    /// The network.
+    pub clip: ClipSnapshot,
+}
+
+/// Embeddings and how they belong to trials.
+pub(super) struct TargetRows {
     /// `[rows, embed_dim]`
     pub embeddings: Array2<f32>,
     /// Rows of each image: one, or one per caption.
     pub rows_of_image: Vec<Range<usize>>,
     /// Image of each trial, as an index into `rows_of_image`.
     pub image_of_trial: Vec<usize>,
-    /// SHA-256 of the CLIP snapshot.
-    pub clip_sha256: String,
 }
 
 /// One embedding per image.
@@ -38,7 +44,7 @@ pub(super) fn image_embeddings(
     let (images, image_of_trial) = images(subject);
     let embeddings = embed_stimuli(&clip, &settings.stimuli, &images, &settings.cache, device, progress)?;
     let rows_of_image = (0..images.len()).map(|image| image..image + 1).collect();
-    Ok(RawTargets { embeddings, rows_of_image, image_of_trial, clip_sha256: clip.sha256 })
+    Ok(RawTargets { rows: TargetRows { embeddings, rows_of_image, image_of_trial }, clip })
 }
 
 /// One embedding per vetted caption.
@@ -58,7 +64,19 @@ pub(super) fn caption_embeddings(
     }
     let clip = ClipSnapshot::open(&settings.clip, device)?;
     let embeddings = embed_sentences(&clip, &captions, LongText::Error, &settings.cache, device, progress)?;
-    Ok(RawTargets { embeddings, rows_of_image, image_of_trial, clip_sha256: clip.sha256 })
+    Ok(RawTargets { rows: TargetRows { embeddings, rows_of_image, image_of_trial }, clip })
+}
+
+impl TargetRows {
+    /// Gives each of `trials` a row of its own, `rows[i]` to `trials[i]`.
+    pub fn replace(&mut self, trials: &[usize], rows: &Array2<f32>) -> anyhow::Result<()> {
+        for (row, trial) in trials.iter().enumerate() {
+            let position = self.embeddings.nrows() + row;
+            self.image_of_trial[*trial] = self.rows_of_image.len();
+            self.rows_of_image.push(position..position + 1);
+        }
+        Ok(self.embeddings.append(Axis(0), rows.view())?)
+    }
 }
 
 /// The distinct images of a subject, ascending, and which of them each trial showed.

@@ -13,14 +13,17 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::mapper_embeddings::{RawTargets, caption_embeddings, image_embeddings};
+use super::mapper_embeddings::{TargetRows, caption_embeddings, image_embeddings};
 use crate::data::error::DataError;
+use crate::data::image::augment::AugmentConfig;
 use crate::data::padding::{padded_len, padding_left};
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
+use crate::data::trial::NsdId;
 use crate::metrics::retrieval::RetrievalSummary;
 use crate::models::mapper::{MapperConfig, MapperSnapshot, MapperTarget};
+use crate::pipelines::augmented_stimuli::AugmentedStimuli;
 use crate::run::device::{DeviceChoice, open};
 use crate::run::interrupt;
 use crate::run::progress::Progress;
@@ -32,6 +35,7 @@ use crate::training::epoch_trainer::{BEST_FILE, EpochRun, train};
 use crate::training::mapper_config::MapperTrainConfig;
 use crate::training::mapper_targets::{CaptionChoice, EmbeddingTargets};
 use crate::training::mapper_task::MapperTask;
+use crate::training::target_queue::{TargetBatch, TargetQueue};
 use crate::training::{EpochTrainError, PhaseReport};
 
 /// Rows of betas read at a time.
@@ -75,6 +79,8 @@ impl Default for MapperSizes {
 pub struct TrainMapperConfig {
     /// Which caption of an image a caption mapper aims at.
     pub caption_choice: CaptionChoice,
+    /// Augmentation of the images that an image mapper aims at.
+    pub augment: AugmentConfig,
     /// Clamp θ of the embeddings; 0: none. Paper's code: 1.5.
     pub clamp: f32,
     /// Scaling after the clamp; the paper's is unit norm.
@@ -89,6 +95,7 @@ impl Default for TrainMapperConfig {
     fn default() -> Self {
         Self {
             caption_choice: CaptionChoice::Random,
+            augment: AugmentConfig::default(),
             clamp: DEFAULT_THRESHOLD,
             scaling: TargetScaling::UnitNorm,
             network: MapperSizes::default(),
@@ -167,10 +174,33 @@ pub fn run(
         return Err(DataError::empty(what, "lower `train_fraction`").into());
     }
     let config = &settings.mapper;
-    let RawTargets { embeddings, rows_of_image, image_of_trial, clip_sha256 } = match settings.target {
+    config.augment.validate()?;
+    let raw = match settings.target {
         MapperTarget::Image => image_embeddings(settings, &subject, &device, progress)?,
         MapperTarget::Caption => caption_embeddings(settings, &subject, &device, progress)?,
     };
+    let is_augmented = settings.target == MapperTarget::Image && config.augment.probability > 0.0;
+    let clip_sha256 = raw.clip.sha256.clone();
+    let augmented = match is_augmented {
+        true => {
+            let (clip, seed) = (raw.clip, config.train.seed);
+            Some(AugmentedStimuli::open(
+                &settings.stimuli,
+                clip,
+                config.augment.clone(),
+                seed,
+                device.clone(),
+            )?)
+        }
+        false => None,
+    };
+    let views = Views { images: subject.trials().iter().map(|trial| trial.nsd_id).collect() };
+    let mut rows = raw.rows;
+    if let Some(augmented) = augmented.as_ref().filter(|_| config.augment.validation) {
+        let embeddings = augmented.embed("augment validation", &views.of(0, &split.validation))?;
+        rows.replace(&split.validation, &embeddings)?;
+    }
+    let TargetRows { embeddings, rows_of_image, image_of_trial } = rows;
     let choice = match settings.target {
         MapperTarget::Image => CaptionChoice::First,
         MapperTarget::Caption => config.caption_choice,
@@ -200,6 +230,7 @@ pub fn run(
     let task = MapperTask {
         betas: &betas,
         targets: &targets,
+        fresh_targets: None,
         train: &split.train,
         validation: &split.validation,
         image_ids: &image_ids,
@@ -207,27 +238,35 @@ pub fn run(
         device: &device,
     };
     let config_json = serde_json::to_value(&snapshot_config)?;
-    let outcome = train(
-        &task,
-        network,
-        &config.train.plan(),
-        &mut EpochRun {
-            dir: &dir,
-            kind: MAPPER_KIND,
-            snapshot_config: &config_json,
-            identity: json!({
-                "mapper": config,
-                "data": snapshot_config,
-                "num_trials": subject.num_trials(),
-                "betas": settings.betas,
-                "split": settings.split,
-            }),
-            resume: settings.resume.as_deref(),
-            progress: &mut *progress,
-            should_stop: &interrupt::requested,
-            device: &device,
-        },
-    )
+    let mut run = EpochRun {
+        dir: &dir,
+        kind: MAPPER_KIND,
+        snapshot_config: &config_json,
+        identity: json!({
+            "mapper": config,
+            "data": snapshot_config,
+            "num_trials": subject.num_trials(),
+            "betas": settings.betas,
+            "split": settings.split,
+        }),
+        resume: settings.resume.as_deref(),
+        progress: &mut *progress,
+        should_stop: &interrupt::requested,
+        device: &device,
+    };
+    let plan = config.train.plan();
+    let outcome = match augmented {
+        Some(augmented) => std::thread::scope(|scope| {
+            let make = move |batch: &TargetBatch| {
+                let mut embeddings = augmented.embed("augment", &views.of(batch.epoch, &batch.trials))?;
+                scale.apply(&mut embeddings);
+                Ok(embeddings)
+            };
+            let queue = TargetQueue::start(scope, make)?;
+            train(&task.with_fresh_targets(&queue), network, &plan, &mut run)
+        }),
+        None => train(&task, network, &plan, &mut run),
+    }
     .map_err(cause)?;
     let summary = TrainMapperSummary {
         run_dir: dir.path().to_path_buf(),
@@ -244,11 +283,25 @@ pub fn run(
     Ok(summary)
 }
 
+/// The images of all trials; in every epoch each is augmented in another way.
+struct Views {
+    images: Vec<NsdId>,
+}
+
+impl Views {
+    /// What trials show in an epoch, with the positions that key how it is augmented.
+    fn of(&self, epoch: usize, trials: &[usize]) -> Vec<(NsdId, u64)> {
+        let position = |trial: usize| epoch as u64 * self.images.len() as u64 + trial as u64;
+        trials.iter().map(|trial| (self.images[*trial], position(*trial))).collect()
+    }
+}
+
 /// The cause itself where the trainer only passes it on, so that a caller can see of what kind it is.
 fn cause(error: EpochTrainError) -> anyhow::Error {
     match error {
         EpochTrainError::Interrupted(interrupted) => interrupted.into(),
         EpochTrainError::Run(error) => error.into(),
+        EpochTrainError::Data(error) => error.into(),
         other => other.into(),
     }
 }

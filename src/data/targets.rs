@@ -1,5 +1,6 @@
 //! What the mappers learn to predict: CLIP embeddings, clamped and scaled (mapper §2.4).
 
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 /// Clamp of the paper's code.
@@ -31,6 +32,18 @@ pub struct TargetScale {
     pub clamp: f32,
     /// What follows the clamp.
     pub scaling: TargetScaling,
+}
+
+impl TargetScale {
+    /// Clamps and scales every row.
+    pub fn apply(&self, rows: &mut Array2<f32>) {
+        for mut row in rows.rows_mut() {
+            // An array of its own is in rows.
+            if let Some(row) = row.as_slice_mut() {
+                clamp_and_scale(row, self.clamp, self.scaling);
+            }
+        }
+    }
 }
 
 /// Clamps every component to `[−threshold, threshold]`, then scales.

@@ -1,5 +1,6 @@
 //! Compositions that several commands share.
 
+pub mod augmented_stimuli;
 pub mod brain_decoder;
 pub mod caption_probe;
 pub mod caption_screen;

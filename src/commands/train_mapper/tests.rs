@@ -127,6 +127,7 @@ fn settings(root: &Path) -> TrainMapperSettings {
     mapper.train.phase1 = phase(MapperLoss::MseCos, 30, 16);
     mapper.train.phase2 = phase(MapperLoss::MseCosContrastive, 40, 32);
     mapper.train.optimiser.learning_rate = 1e-2;
+    mapper.augment.probability = 0.0;
     TrainMapperSettings {
         target: MapperTarget::Image,
         prepared: root.join("subj02.h5"),
@@ -208,4 +209,36 @@ fn captions_of_every_image_are_needed_and_resume_finds_its_folder() {
     assert!(error.downcast_ref::<RunError>().is_some() && error.to_string().contains("none.safetensors"));
     let runs = std::fs::read_dir(&settings.runs).unwrap().count();
     assert_eq!(runs, 1, "a run that cannot start leaves no folder");
+}
+
+#[test]
+fn augmented_targets_differ_from_plain_ones_and_repeat_with_the_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    let mut settings = settings(folder.path());
+    settings.split.train_fraction = 0.1;
+    (settings.mapper.train.phase1.epochs, settings.mapper.train.phase2.epochs) = (1, 0);
+    let plain = run(&settings, &mut Silent).unwrap();
+    settings.mapper.augment.probability = 1.0;
+    settings.mapper.augment.blur_probability = 0.0;
+    let augmented = run(&settings, &mut Silent).unwrap();
+    assert_ne!(augmented.phases[0].last_train_loss, plain.phases[0].last_train_loss);
+    settings.mapper.augment.validation = true;
+    let validated = run(&settings, &mut Silent).unwrap();
+    assert_eq!(validated.phases[0].last_train_loss, augmented.phases[0].last_train_loss);
+    assert_ne!(validated.phases[0].last_validation_loss, augmented.phases[0].last_validation_loss);
+    let bytes = |summary: &TrainMapperSummary| {
+        let snapshot = std::fs::read(summary.run_dir.join("last.safetensors")).unwrap();
+        safetensors::SafeTensors::deserialize(&snapshot)
+            .unwrap()
+            .tensor("lift.weight")
+            .unwrap()
+            .data()
+            .to_vec()
+    };
+    assert!(bytes(&validated) == bytes(&augmented) && bytes(&augmented) != bytes(&plain));
+
+    settings.mapper.augment.hue = 2.0;
+    let error = run(&settings, &mut Silent).unwrap_err();
+    assert_eq!(error.to_string(), "augment.hue is 2, expected 0 to 0.5");
 }
