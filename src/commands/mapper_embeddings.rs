@@ -1,4 +1,4 @@
-//! Raw CLIP embeddings that a mapper aims at, for every image that a subject saw.
+//! What a mapper aims at, before clamp and scaling, for every image that a subject saw.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,6 +11,7 @@ use crate::data::prepared::PreparedSubject;
 use crate::data::trial::NsdId;
 use crate::models::clip::tokenizer::LongText;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
+use crate::pipelines::resnet_vectors::{ResnetSnapshot, stimulus_vectors};
 use crate::pipelines::stimulus_embeddings::{embed_sentences, embed_stimuli};
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
@@ -40,11 +41,27 @@ pub(super) fn image_embeddings(
     device: &Device,
     progress: &mut dyn Progress,
 ) -> anyhow::Result<RawTargets> {
-    let clip = ClipSnapshot::open(&settings.clip, device)?;
+    let clip = ClipSnapshot::open(&settings.target_network, device)?;
     let (images, image_of_trial) = images(subject);
     let embeddings = embed_stimuli(&clip, &settings.stimuli, &images, &settings.cache, device, progress)?;
     let rows_of_image = (0..images.len()).map(|image| image..image + 1).collect();
     Ok(RawTargets { rows: TargetRows { embeddings, rows_of_image, image_of_trial }, clip })
+}
+
+/// One ResNet vector per image, and the network's identity.
+pub(super) fn resnet_vectors(
+    settings: &TrainMapperSettings,
+    subject: &PreparedSubject,
+    device: &Device,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<(TargetRows, String)> {
+    let resnet = ResnetSnapshot::open(&settings.target_network, device)?;
+    let (images, image_of_trial) = images(subject);
+    let TrainMapperSettings { stimuli, cache, mapper, .. } = settings;
+    let vector = mapper.resnet.vector;
+    let embeddings = stimulus_vectors(&resnet, vector, stimuli, &images, cache, device, progress)?;
+    let rows_of_image = (0..images.len()).map(|image| image..image + 1).collect();
+    Ok((TargetRows { embeddings, rows_of_image, image_of_trial }, resnet.sha256))
 }
 
 /// One embedding per vetted caption.
@@ -62,7 +79,7 @@ pub(super) fn caption_embeddings(
         rows_of_image.push(captions.len()..captions.len() + of_image.len());
         captions.extend(of_image.iter().map(String::as_str));
     }
-    let clip = ClipSnapshot::open(&settings.clip, device)?;
+    let clip = ClipSnapshot::open(&settings.target_network, device)?;
     let embeddings = embed_sentences(&clip, &captions, LongText::Error, &settings.cache, device, progress)?;
     Ok(RawTargets { rows: TargetRows { embeddings, rows_of_image, image_of_trial }, clip })
 }

@@ -8,5 +8,6 @@ pub mod captioned_stimuli;
 pub mod clip_snapshot;
 pub mod feature_cache;
 pub mod picture;
+pub mod resnet_vectors;
 pub mod stimulation;
 pub mod stimulus_embeddings;
