@@ -1,6 +1,7 @@
 //! From an error to the process's exit code.
 
 use crate::data::error::DataError;
+use crate::data::image::augment::AugmentConfigError;
 use crate::models::clip::ClipConfigError;
 use crate::models::clip::tokenizer::TextTooLong;
 use crate::models::mapper::MapperConfigError;
@@ -60,6 +61,7 @@ fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
     cause.is::<UsageError>()
         || cause.is::<DataError>()
         || cause.is::<RunError>()
+        || cause.is::<AugmentConfigError>()
         || cause.is::<TextTooLong>()
         || cause.is::<MapperConfigError>()
         || cause.is::<ConfigError>()
@@ -86,7 +88,10 @@ fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
                     | GanTrainError::Run(_)
             )
         )
-        || matches!(cause.downcast_ref(), Some(EpochTrainError::Empty { .. } | EpochTrainError::Run(_)))
+        || matches!(
+            cause.downcast_ref(),
+            Some(EpochTrainError::Empty { .. } | EpochTrainError::Data(_) | EpochTrainError::Run(_))
+        )
 }
 
 #[cfg(test)]

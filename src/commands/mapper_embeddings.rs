@@ -1,9 +1,9 @@
-//! Raw CLIP embeddings that a mapper aims at, for every image that a subject saw.
+//! What a mapper aims at, before clamp and scaling, for every image that a subject saw.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use super::train_mapper::TrainMapperSettings;
 use crate::data::coco::vetted_captions::VettedCaptions;
@@ -11,20 +11,27 @@ use crate::data::prepared::PreparedSubject;
 use crate::data::trial::NsdId;
 use crate::models::clip::tokenizer::LongText;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
+use crate::pipelines::resnet_vectors::{ResnetSnapshot, stimulus_vectors};
 use crate::pipelines::stimulus_embeddings::{embed_sentences, embed_stimuli};
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
 
-/// Embeddings and how they belong to trials.
+/// Embeddings and the network that made them.
 pub(super) struct RawTargets {
+    /// Embeddings.
+    pub rows: TargetRows,
+    /// The network.
+    pub clip: ClipSnapshot,
+}
+
+/// Embeddings and how they belong to trials.
+pub(super) struct TargetRows {
     /// `[rows, embed_dim]`
     pub embeddings: Array2<f32>,
     /// Rows of each image: one, or one per caption.
     pub rows_of_image: Vec<Range<usize>>,
     /// Image of each trial, as an index into `rows_of_image`.
     pub image_of_trial: Vec<usize>,
-    /// SHA-256 of the CLIP snapshot.
-    pub clip_sha256: String,
 }
 
 /// One embedding per image.
@@ -34,11 +41,27 @@ pub(super) fn image_embeddings(
     device: &Device,
     progress: &mut dyn Progress,
 ) -> anyhow::Result<RawTargets> {
-    let clip = ClipSnapshot::open(&settings.clip, device)?;
+    let clip = ClipSnapshot::open(&settings.target_network, device)?;
     let (images, image_of_trial) = images(subject);
     let embeddings = embed_stimuli(&clip, &settings.stimuli, &images, &settings.cache, device, progress)?;
     let rows_of_image = (0..images.len()).map(|image| image..image + 1).collect();
-    Ok(RawTargets { embeddings, rows_of_image, image_of_trial, clip_sha256: clip.sha256 })
+    Ok(RawTargets { rows: TargetRows { embeddings, rows_of_image, image_of_trial }, clip })
+}
+
+/// One ResNet vector per image, and the network's identity.
+pub(super) fn resnet_vectors(
+    settings: &TrainMapperSettings,
+    subject: &PreparedSubject,
+    device: &Device,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<(TargetRows, String)> {
+    let resnet = ResnetSnapshot::open(&settings.target_network, device)?;
+    let (images, image_of_trial) = images(subject);
+    let TrainMapperSettings { stimuli, cache, mapper, .. } = settings;
+    let vector = mapper.resnet.vector;
+    let embeddings = stimulus_vectors(&resnet, vector, stimuli, &images, cache, device, progress)?;
+    let rows_of_image = (0..images.len()).map(|image| image..image + 1).collect();
+    Ok((TargetRows { embeddings, rows_of_image, image_of_trial }, resnet.sha256))
 }
 
 /// One embedding per vetted caption.
@@ -56,9 +79,21 @@ pub(super) fn caption_embeddings(
         rows_of_image.push(captions.len()..captions.len() + of_image.len());
         captions.extend(of_image.iter().map(String::as_str));
     }
-    let clip = ClipSnapshot::open(&settings.clip, device)?;
+    let clip = ClipSnapshot::open(&settings.target_network, device)?;
     let embeddings = embed_sentences(&clip, &captions, LongText::Error, &settings.cache, device, progress)?;
-    Ok(RawTargets { embeddings, rows_of_image, image_of_trial, clip_sha256: clip.sha256 })
+    Ok(RawTargets { rows: TargetRows { embeddings, rows_of_image, image_of_trial }, clip })
+}
+
+impl TargetRows {
+    /// Gives each of `trials` a row of its own, `rows[i]` to `trials[i]`.
+    pub fn replace(&mut self, trials: &[usize], rows: &Array2<f32>) -> anyhow::Result<()> {
+        for (row, trial) in trials.iter().enumerate() {
+            let position = self.embeddings.nrows() + row;
+            self.image_of_trial[*trial] = self.rows_of_image.len();
+            self.rows_of_image.push(position..position + 1);
+        }
+        Ok(self.embeddings.append(Axis(0), rows.view())?)
+    }
 }
 
 /// The distinct images of a subject, ascending, and which of them each trial showed.

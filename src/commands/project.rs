@@ -44,6 +44,9 @@ pub struct ProjectPaths {
     /// CLIP snapshot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
+    /// ResNet-50 that makes the targets of a ResNet mapper.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resnet: Option<PathBuf>,
     /// Image mapper.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_mapper: Option<PathBuf>,
@@ -185,6 +188,12 @@ impl Project {
         self.newest(configured, "pretrain-clip", BEST_FILE, "pretrain-clip` or set `--clip FILE")
     }
 
+    fn resnet(&self) -> Result<PathBuf, RunError> {
+        self.config.paths.resnet.clone().ok_or_else(|| {
+            RunError::missing("paths.resnet", "this command: import one and set it with `--resnet FILE`")
+        })
+    }
+
     fn mapper(&self, target: MapperTarget) -> Result<PathBuf, RunError> {
         let paths = &self.config.paths;
         let (configured, kind, command) = match target {
@@ -194,6 +203,7 @@ impl Project {
             MapperTarget::Caption => {
                 (paths.caption_mapper.as_ref(), "train-mapper-caption", "train-mapper --target caption")
             }
+            MapperTarget::Resnet => (None, "train-mapper-resnet", "train-mapper --target resnet"),
         };
         self.newest(configured, kind, BEST_FILE, command)
     }
@@ -286,7 +296,7 @@ impl Project {
     /// Settings of `train-mapper`.
     ///
     /// # Errors
-    /// When the NSD root is not set or no CLIP is there.
+    /// When the NSD root is not set or the network of the targets is not there.
     pub fn train_mapper(
         &self,
         target: MapperTarget,
@@ -298,7 +308,10 @@ impl Project {
             prepared: self.prepared(),
             stimuli: NsdTree::new(self.nsd()?).stimuli(),
             captions: self.captions(),
-            clip: self.clip()?,
+            target_network: match target {
+                MapperTarget::Image | MapperTarget::Caption => self.clip()?,
+                MapperTarget::Resnet => self.resnet()?,
+            },
             cache: self.cache(),
             runs: self.runs(),
             resume,

@@ -1,4 +1,4 @@
-//! `mindreader train-mapper`: fit betas → CLIP embedding of the image seen, or of its captions.
+//! `mindreader train-mapper`: fit betas → CLIP embedding of the image seen, or of its captions, or ResNet vector of the image.
 //!
 //! Specification: mapper §1.4 to §5, §7. Writes `config.toml`, `metrics.jsonl`, `best.safetensors`, `last.safetensors`,
 //! `checkpoint.mpk` and `summary.json` into a run folder.
@@ -13,14 +13,20 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::mapper_embeddings::{RawTargets, caption_embeddings, image_embeddings};
+use super::mapper_embeddings::{
+    RawTargets, TargetRows, caption_embeddings, image_embeddings, resnet_vectors,
+};
 use crate::data::error::DataError;
+use crate::data::image::augment::AugmentConfig;
 use crate::data::padding::{padded_len, padding_left};
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
+use crate::data::trial::NsdId;
 use crate::metrics::retrieval::RetrievalSummary;
 use crate::models::mapper::{MapperConfig, MapperSnapshot, MapperTarget};
+use crate::pipelines::augmented_stimuli::AugmentedStimuli;
+use crate::pipelines::resnet_vectors::ResnetVector;
 use crate::run::device::{DeviceChoice, open};
 use crate::run::interrupt;
 use crate::run::progress::Progress;
@@ -32,6 +38,7 @@ use crate::training::epoch_trainer::{BEST_FILE, EpochRun, train};
 use crate::training::mapper_config::MapperTrainConfig;
 use crate::training::mapper_targets::{CaptionChoice, EmbeddingTargets};
 use crate::training::mapper_task::MapperTask;
+use crate::training::target_queue::{TargetBatch, TargetQueue};
 use crate::training::{EpochTrainError, PhaseReport};
 
 /// Rows of betas read at a time.
@@ -69,18 +76,56 @@ impl Default for MapperSizes {
     }
 }
 
+/// Target and constants of a ResNet mapper; everything else is as for CLIP's (mapper §6.3).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResnetMapperConfig {
+    /// Which vector of an image.
+    pub vector: ResnetVector,
+    /// Layers that halve the length.
+    pub num_down: usize,
+    /// Hidden units of the perceptron over positions.
+    pub fc: usize,
+    /// ω: weight of the cosine distance against the mean squared error.
+    pub cosine_weight: f64,
+    /// Rate of epoch 0.
+    pub learning_rate: f64,
+    /// L2 penalty.
+    pub weight_decay: f32,
+    /// Epochs of the second phase; the published run has one phase.
+    pub phase2_epochs: usize,
+}
+
+impl Default for ResnetMapperConfig {
+    fn default() -> Self {
+        Self {
+            vector: ResnetVector::ChannelAverage,
+            num_down: 2,
+            fc: 256,
+            cosine_weight: 0.8515,
+            learning_rate: 2.26e-4,
+            weight_decay: 7.47e-5,
+            phase2_epochs: 0,
+        }
+    }
+}
+
 /// Network, targets and training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainMapperConfig {
     /// Which caption of an image a caption mapper aims at.
     pub caption_choice: CaptionChoice,
+    /// Augmentation of the images that an image mapper aims at.
+    pub augment: AugmentConfig,
     /// Clamp θ of the embeddings; 0: none. Paper's code: 1.5.
     pub clamp: f32,
     /// Scaling after the clamp; the paper's is unit norm.
     pub scaling: TargetScaling,
     /// Sizes of the network.
     pub network: MapperSizes,
+    /// What is different for a ResNet mapper.
+    pub resnet: ResnetMapperConfig,
     /// Losses, phases, optimiser, seed.
     pub train: MapperTrainConfig,
 }
@@ -89,11 +134,38 @@ impl Default for TrainMapperConfig {
     fn default() -> Self {
         Self {
             caption_choice: CaptionChoice::Random,
+            augment: AugmentConfig::default(),
             clamp: DEFAULT_THRESHOLD,
             scaling: TargetScaling::UnitNorm,
             network: MapperSizes::default(),
+            resnet: ResnetMapperConfig::default(),
             train: MapperTrainConfig::default(),
         }
+    }
+}
+
+impl TrainMapperConfig {
+    /// What holds for `target`: a ResNet mapper's constants, vectors of 0..1 left as they are.
+    fn for_target(&self, target: MapperTarget) -> Self {
+        let mut config = self.clone();
+        if target == MapperTarget::Resnet {
+            let ResnetMapperConfig {
+                num_down,
+                fc,
+                cosine_weight,
+                learning_rate,
+                weight_decay,
+                phase2_epochs,
+                ..
+            } = self.resnet;
+            (config.network.num_down, config.network.fc) = (num_down, fc);
+            (config.clamp, config.scaling) = (0.0, TargetScaling::None);
+            config.train.cosine_weight = cosine_weight;
+            config.train.optimiser.learning_rate = learning_rate;
+            config.train.optimiser.weight_decay = weight_decay;
+            config.train.phase2.epochs = phase2_epochs;
+        }
+        config
     }
 }
 
@@ -108,8 +180,8 @@ pub struct TrainMapperSettings {
     pub stimuli: PathBuf,
     /// Vetted captions of `screen-captions`; read for captions only.
     pub captions: PathBuf,
-    /// CLIP snapshot.
-    pub clip: PathBuf,
+    /// Snapshot of the network that makes the targets: CLIP, or ResNet-50 for [`MapperTarget::Resnet`].
+    pub target_network: PathBuf,
     /// Folder of cached embeddings.
     pub cache: PathBuf,
     /// Folder of the runs.
@@ -166,13 +238,38 @@ pub fn run(
         let what = format!("the validation part of `{}`", settings.prepared.display());
         return Err(DataError::empty(what, "lower `train_fraction`").into());
     }
-    let config = &settings.mapper;
-    let RawTargets { embeddings, rows_of_image, image_of_trial, clip_sha256 } = match settings.target {
-        MapperTarget::Image => image_embeddings(settings, &subject, &device, progress)?,
-        MapperTarget::Caption => caption_embeddings(settings, &subject, &device, progress)?,
+    let config = &settings.mapper.for_target(settings.target);
+    config.augment.validate()?;
+    let (mut rows, clip, network_sha256) = match settings.target {
+        MapperTarget::Image => {
+            let RawTargets { rows, clip } = image_embeddings(settings, &subject, &device, progress)?;
+            let sha256 = clip.sha256.clone();
+            (rows, Some(clip), sha256)
+        }
+        MapperTarget::Caption => {
+            let RawTargets { rows, clip } = caption_embeddings(settings, &subject, &device, progress)?;
+            (rows, None, clip.sha256)
+        }
+        MapperTarget::Resnet => {
+            let (rows, sha256) = resnet_vectors(settings, &subject, &device, progress)?;
+            (rows, None, sha256)
+        }
     };
+    let augmented = match clip.filter(|_| config.augment.probability > 0.0) {
+        Some(clip) => {
+            let (augment, seed) = (config.augment.clone(), config.train.seed);
+            Some(AugmentedStimuli::open(&settings.stimuli, clip, augment, seed, device.clone())?)
+        }
+        None => None,
+    };
+    let views = Views { images: subject.trials().iter().map(|trial| trial.nsd_id).collect() };
+    if let Some(augmented) = augmented.as_ref().filter(|_| config.augment.validation) {
+        let embeddings = augmented.embed("augment validation", &views.of(0, &split.validation))?;
+        rows.replace(&split.validation, &embeddings)?;
+    }
+    let TargetRows { embeddings, rows_of_image, image_of_trial } = rows;
     let choice = match settings.target {
-        MapperTarget::Image => CaptionChoice::First,
+        MapperTarget::Image | MapperTarget::Resnet => CaptionChoice::First,
         MapperTarget::Caption => config.caption_choice,
     };
     let scale = TargetScale { clamp: config.clamp, scaling: config.scaling };
@@ -181,7 +278,8 @@ pub fn run(
     let left = padding_left(subject.num_voxels(), signal_len);
     let MapperSizes { num_down, num_blocks, hidden, fc } = config.network;
     let embed_dim = targets.embed_dim();
-    let network = MapperConfig { signal_len, num_down, num_blocks, hidden, fc, embed_dim, sigmoid: false };
+    let sigmoid = settings.target == MapperTarget::Resnet;
+    let network = MapperConfig { signal_len, num_down, num_blocks, hidden, fc, embed_dim, sigmoid };
     let snapshot_config = MapperSnapshot {
         network,
         target: settings.target,
@@ -189,7 +287,7 @@ pub fn run(
         padding_left: left,
         subject: subject.subject().to_string(),
         roi: subject.provenance().selection.join(" + "),
-        clip_sha256,
+        clip_sha256: network_sha256,
     };
     let network = snapshot_config.network.init::<Diff>(config.train.seed, &device)?;
     let num_parameters = network.num_params();
@@ -200,6 +298,7 @@ pub fn run(
     let task = MapperTask {
         betas: &betas,
         targets: &targets,
+        fresh_targets: None,
         train: &split.train,
         validation: &split.validation,
         image_ids: &image_ids,
@@ -207,27 +306,35 @@ pub fn run(
         device: &device,
     };
     let config_json = serde_json::to_value(&snapshot_config)?;
-    let outcome = train(
-        &task,
-        network,
-        &config.train.plan(),
-        &mut EpochRun {
-            dir: &dir,
-            kind: MAPPER_KIND,
-            snapshot_config: &config_json,
-            identity: json!({
-                "mapper": config,
-                "data": snapshot_config,
-                "num_trials": subject.num_trials(),
-                "betas": settings.betas,
-                "split": settings.split,
-            }),
-            resume: settings.resume.as_deref(),
-            progress: &mut *progress,
-            should_stop: &interrupt::requested,
-            device: &device,
-        },
-    )
+    let mut run = EpochRun {
+        dir: &dir,
+        kind: MAPPER_KIND,
+        snapshot_config: &config_json,
+        identity: json!({
+            "mapper": config,
+            "data": snapshot_config,
+            "num_trials": subject.num_trials(),
+            "betas": settings.betas,
+            "split": settings.split,
+        }),
+        resume: settings.resume.as_deref(),
+        progress: &mut *progress,
+        should_stop: &interrupt::requested,
+        device: &device,
+    };
+    let plan = config.train.plan();
+    let outcome = match augmented {
+        Some(augmented) => std::thread::scope(|scope| {
+            let make = move |batch: &TargetBatch| {
+                let mut embeddings = augmented.embed("augment", &views.of(batch.epoch, &batch.trials))?;
+                scale.apply(&mut embeddings);
+                Ok(embeddings)
+            };
+            let queue = TargetQueue::start(scope, make)?;
+            train(&task.with_fresh_targets(&queue), network, &plan, &mut run)
+        }),
+        None => train(&task, network, &plan, &mut run),
+    }
     .map_err(cause)?;
     let summary = TrainMapperSummary {
         run_dir: dir.path().to_path_buf(),
@@ -244,11 +351,25 @@ pub fn run(
     Ok(summary)
 }
 
+/// The images of all trials; in every epoch each is augmented in another way.
+struct Views {
+    images: Vec<NsdId>,
+}
+
+impl Views {
+    /// What trials show in an epoch, with the positions that key how it is augmented.
+    fn of(&self, epoch: usize, trials: &[usize]) -> Vec<(NsdId, u64)> {
+        let position = |trial: usize| epoch as u64 * self.images.len() as u64 + trial as u64;
+        trials.iter().map(|trial| (self.images[*trial], position(*trial))).collect()
+    }
+}
+
 /// The cause itself where the trainer only passes it on, so that a caller can see of what kind it is.
 fn cause(error: EpochTrainError) -> anyhow::Error {
     match error {
         EpochTrainError::Interrupted(interrupted) => interrupted.into(),
         EpochTrainError::Run(error) => error.into(),
+        EpochTrainError::Data(error) => error.into(),
         other => other.into(),
     }
 }

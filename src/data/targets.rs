@@ -1,5 +1,6 @@
 //! What the mappers learn to predict: CLIP embeddings, clamped and scaled (mapper §2.4).
 
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 /// Clamp of the paper's code.
@@ -20,6 +21,8 @@ pub enum TargetScaling {
     UnitNorm,
     /// Mean 0 and deviation 1, by NSD's constants for a clamp of 1.5 and for none, else by the vector's own.
     Standardise,
+    /// Left as it is.
+    None,
     /// Mapped to 0..1: from `[−θ, θ]`, or from the range that NSD showed without a clamp.
     ZeroToOne,
 }
@@ -33,6 +36,18 @@ pub struct TargetScale {
     pub scaling: TargetScaling,
 }
 
+impl TargetScale {
+    /// Clamps and scales every row.
+    pub fn apply(&self, rows: &mut Array2<f32>) {
+        for mut row in rows.rows_mut() {
+            // An array of its own is in rows.
+            if let Some(row) = row.as_slice_mut() {
+                clamp_and_scale(row, self.clamp, self.scaling);
+            }
+        }
+    }
+}
+
 /// Clamps every component to `[−threshold, threshold]`, then scales.
 ///
 /// A threshold of 0 or less switches the clamp off. Vectors without length or spread stay as they are.
@@ -42,6 +57,7 @@ pub fn clamp_and_scale(row: &mut [f32], threshold: f32, scaling: TargetScaling) 
         row.iter_mut().for_each(|value| *value = value.clamp(-threshold, threshold));
     }
     let (offset, divisor) = match scaling {
+        TargetScaling::None => return,
         TargetScaling::UnitNorm => return clamp_and_unit(row, 0.0),
         TargetScaling::Standardise => match is_clamped {
             true if threshold == DEFAULT_THRESHOLD => CLAMPED_MOMENTS,
@@ -103,6 +119,8 @@ mod tests {
             row
         };
         assert_eq!(scaled(1.0, TargetScaling::ZeroToOne), [1.0, 0.0]);
+        assert_eq!(scaled(2.0, TargetScaling::None), [2.0, -1.0]);
+        assert_eq!(scaled(0.0, TargetScaling::None), [3.0, -1.0]);
         // Another clamp than the paper's: the vector's own mean 0.5 and deviation 1.5.
         assert_eq!(scaled(2.0, TargetScaling::Standardise), [1.0, -1.0]);
         let [high, low] = scaled(0.0, TargetScaling::ZeroToOne);

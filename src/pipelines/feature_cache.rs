@@ -76,10 +76,10 @@ pub fn file_identity(path: &Path) -> Result<String, DataError> {
 }
 
 /// The key of a cache file.
-struct CacheKey(Sha256);
+pub(super) struct CacheKey(Sha256);
 
 impl CacheKey {
-    fn new(preprocessing: &str, parts: &[&str]) -> Self {
+    pub fn new(preprocessing: &str, parts: &[&str]) -> Self {
         let mut key = Self(Sha256::new());
         key.add(preprocessing.as_bytes());
         for part in parts {
@@ -89,13 +89,14 @@ impl CacheKey {
     }
 
     /// The length in front keeps `ab`, `c` and `a`, `bc` apart.
-    fn add(&mut self, bytes: &[u8]) {
+    pub fn add(&mut self, bytes: &[u8]) {
         self.0.update((bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);
     }
 
-    fn path(self, cache: &Path) -> PathBuf {
-        cache.join(format!("clip-{}.safetensors", hex(&self.0.finalize())))
+    /// File of the key; `network` begins its name.
+    pub fn path(self, cache: &Path, network: &str) -> PathBuf {
+        cache.join(format!("{network}-{}.safetensors", hex(&self.0.finalize())))
     }
 }
 
@@ -120,7 +121,7 @@ impl<B: Backend> ClipEncoder<'_, B> {
         for id in ids {
             key.add(&id.to_le_bytes());
         }
-        let path = key.path(cache);
+        let path = key.path(cache, "clip");
         if let Some(embeddings) = read(&path, ids.len()) {
             return Ok(embeddings);
         }
@@ -159,7 +160,7 @@ impl<B: Backend> ClipEncoder<'_, B> {
         for caption in captions {
             key.add(caption.as_bytes());
         }
-        let path = key.path(cache);
+        let path = key.path(cache, "clip");
         if let Some(embeddings) = read(&path, captions.len()) {
             return Ok(embeddings);
         }
@@ -178,7 +179,7 @@ fn shaped(values: Vec<f32>, rows: usize) -> Option<Array2<f32>> {
 }
 
 /// A whole and fitting cache file, or nothing: whatever is wrong with a cache, computing again is right.
-fn read(path: &Path, rows: usize) -> Option<Array2<f32>> {
+pub(super) fn read(path: &Path, rows: usize) -> Option<Array2<f32>> {
     let bytes = std::fs::read(path).ok()?;
     let file = safetensors::SafeTensors::deserialize(&bytes).ok()?;
     let view = file.tensor(TENSOR).ok()?;
@@ -189,7 +190,7 @@ fn read(path: &Path, rows: usize) -> Option<Array2<f32>> {
     shaped(values, rows)
 }
 
-fn store(path: &Path, values: Vec<f32>, rows: usize) -> Result<Array2<f32>, RunError> {
+pub(super) fn store(path: &Path, values: Vec<f32>, rows: usize) -> Result<Array2<f32>, RunError> {
     let unwritable = |error: &dyn std::fmt::Display| RunError::unwritable(path, error);
     let columns = values.len().checked_div(rows).unwrap_or(0);
     let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();

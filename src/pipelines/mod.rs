@@ -1,5 +1,6 @@
 //! Compositions that several commands share.
 
+pub mod augmented_stimuli;
 pub mod brain_decoder;
 pub mod caption_probe;
 pub mod caption_screen;
@@ -7,5 +8,6 @@ pub mod captioned_stimuli;
 pub mod clip_snapshot;
 pub mod feature_cache;
 pub mod picture;
+pub mod resnet_vectors;
 pub mod stimulation;
 pub mod stimulus_embeddings;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::optimiser::{AdamOf, OptimiserConfig};
+use crate::data::error::DataError;
 use crate::run::checkpoint::{load_checkpoint, save_checkpoint};
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
@@ -50,6 +51,15 @@ pub enum EpochTrainError {
         /// Why not.
         reason: String,
     },
+    /// The targets of a batch cannot be had.
+    #[error("targets of the next batch: {reason}")]
+    Targets {
+        /// Why not.
+        reason: String,
+    },
+    /// What the targets are made from cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// A file of the run.
     #[error(transparent)]
     Run(#[from] RunError),

@@ -40,15 +40,22 @@ pub trait EpochTask {
     /// Number of validation samples.
     fn num_validation(&self) -> usize;
 
+    /// Told before the steps of an epoch, or of what is left of it, which batches of positions will come, in order;
+    /// for work that can be done ahead.
+    fn announce(&self, _epoch: usize, _batches: &[&[usize]]) {}
+
     /// Loss `[1]` of the training samples at `positions` (each below `num_train`) in `phase` (from 0);
     /// `epoch` counts over all phases and keys random choices.
+    ///
+    /// # Errors
+    /// Targets that cannot be had.
     fn train_loss(
         &self,
         model: &Self::Model,
         phase: usize,
         epoch: usize,
         positions: &[usize],
-    ) -> Tensor<Diff, 1>;
+    ) -> Result<Tensor<Diff, 1>, EpochTrainError>;
 
     /// Loss `[1]` of validation samples and their predictions `[batch, width]`; no random choice may change
     /// from epoch to epoch.
@@ -203,12 +210,14 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
         let mut order: Vec<usize> = (0..self.task.num_train()).collect();
         order.shuffle(&mut keyed_rng(self.plan.seed, "shuffle", position as u64));
         let batches = order.len().div_ceil(phase.batch);
-        for batch in order.chunks(phase.batch).skip(self.state.step) {
+        let left: Vec<&[usize]> = order.chunks(phase.batch).skip(self.state.step).collect();
+        self.task.announce(position, &left);
+        for batch in left {
             if (self.run.should_stop)() {
                 self.save()?;
                 return Err(Interrupted { checkpoint: self.run.dir.join(CHECKPOINT_FILE) }.into());
             }
-            let loss = self.task.train_loss(&self.trained.model, number, position, batch);
+            let loss = self.task.train_loss(&self.trained.model, number, position, batch)?;
             let value: f32 = loss.clone().into_scalar().elem();
             self.require_finite("the training loss", value)?;
             let gradients = GradientsParams::from_grads(loss.backward(), &self.trained.model);

@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView1, Axis, s};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use crate::data::targets::{TargetScale, clamp_and_scale};
+use crate::data::targets::TargetScale;
 use crate::tensor_ops::random::keyed_rng;
 
 /// Which caption of an image a caption mapper aims at.
@@ -55,12 +55,7 @@ impl EmbeddingTargets {
                 means
             }
         };
-        for mut row in embeddings.rows_mut() {
-            // A fresh or selected array is in rows.
-            if let Some(row) = row.as_slice_mut() {
-                clamp_and_scale(row, scale.clamp, scale.scaling);
-            }
-        }
+        scale.apply(&mut embeddings);
         let of_image = |image: usize| match choice {
             CaptionChoice::Random => rows_of_image[image].clone(),
             CaptionChoice::First | CaptionChoice::Mean => image..image + 1,

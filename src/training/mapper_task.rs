@@ -13,6 +13,7 @@ use super::epoch_state::EpochTrainError;
 use super::epoch_trainer::EpochTask;
 use super::mapper_config::MapperTrainConfig;
 use super::mapper_targets::EmbeddingTargets;
+use super::target_queue::{TargetBatch, TargetQueue};
 use crate::metrics::retrieval::{RetrievalSummary, compute_retrieval};
 use crate::models::mapper::Mapper;
 use crate::tensor_ops::backend::{Base, Device, Diff};
@@ -24,11 +25,14 @@ const EVALUATION_BATCH: usize = 64;
 ///
 /// Batches are gathered on the host: next to a step's convolutions that costs nothing, and the device holds one
 /// batch instead of 1.7 GB of betas.
+#[derive(Clone, Copy)]
 pub struct MapperTask<'a> {
     /// `[trials, signal_len]`, padded.
     pub betas: &'a Array2<f32>,
     /// One entry per trial.
     pub targets: &'a EmbeddingTargets,
+    /// Targets of training that are made anew for every batch, in place of `targets`.
+    pub fresh_targets: Option<&'a TargetQueue>,
     /// Trials to train on.
     pub train: &'a [usize],
     /// Trials to validate on, ascending.
@@ -41,7 +45,12 @@ pub struct MapperTask<'a> {
     pub device: &'a Device,
 }
 
-impl MapperTask<'_> {
+impl<'a> MapperTask<'a> {
+    /// The same with targets that are made anew.
+    pub fn with_fresh_targets(self, queue: &'a TargetQueue) -> Self {
+        Self { fresh_targets: Some(queue), ..self }
+    }
+
     fn gather<'v, B: Backend>(
         &self,
         width: usize,
@@ -58,6 +67,20 @@ impl MapperTask<'_> {
 
     fn betas<B: Backend<Device = Device>>(&self, trials: &[usize]) -> Tensor<B, 2> {
         self.gather(self.betas.ncols(), trials.iter().map(|trial| self.betas.row(*trial)), self.device)
+    }
+
+    fn train_trials(&self, positions: &[usize]) -> Vec<usize> {
+        positions.iter().map(|position| self.train[*position]).collect()
+    }
+
+    fn train_target(&self, epoch: usize, trials: &[usize]) -> Result<Tensor<Diff, 2>, EpochTrainError> {
+        let width = self.targets.embed_dim();
+        if let Some(queue) = self.fresh_targets {
+            let targets = queue.take(epoch, trials)?;
+            return Ok(self.gather(width, targets.rows().into_iter(), self.device));
+        }
+        let rows = trials.iter().map(|trial| self.targets.choose(*trial, self.config.seed, "caption", epoch));
+        Ok(self.gather(width, rows, self.device))
     }
 
     /// A validation trial's caption is drawn once and stays.
@@ -109,17 +132,24 @@ impl EpochTask for MapperTask<'_> {
         self.validation.len()
     }
 
+    fn announce(&self, epoch: usize, batches: &[&[usize]]) {
+        if let Some(queue) = self.fresh_targets {
+            queue.announce(
+                batches.iter().map(|positions| TargetBatch { epoch, trials: self.train_trials(positions) }),
+            );
+        }
+    }
+
     fn train_loss(
         &self,
         model: &Mapper<Diff>,
         phase: usize,
         epoch: usize,
         positions: &[usize],
-    ) -> Tensor<Diff, 1> {
-        let trials: Vec<usize> = positions.iter().map(|position| self.train[*position]).collect();
-        let rows = trials.iter().map(|trial| self.targets.choose(*trial, self.config.seed, "caption", epoch));
-        let target = self.gather(self.targets.embed_dim(), rows, self.device);
-        self.config.loss(phase, model.forward(self.betas(&trials)), target)
+    ) -> Result<Tensor<Diff, 1>, EpochTrainError> {
+        let trials = self.train_trials(positions);
+        let target = self.train_target(epoch, &trials)?;
+        Ok(self.config.loss(phase, model.forward(self.betas(&trials)), target))
     }
 
     fn validation_loss(
@@ -194,13 +224,15 @@ mod tests {
         captions: Array2<f32>,
         choice: CaptionChoice,
         ids: Vec<u64>,
+        fresh: bool,
     }
 
     fn data() -> Data {
         let mut rng = keyed_rng(5, "test", 0);
         let mut draw = |rows, width| Array2::from_shape_fn((rows, width), |_| rng.random::<f32>() - 0.5);
         let ids = (0..TRIALS as u64).map(|trial| trial / 2).collect();
-        Data { betas: draw(TRIALS, 16), captions: draw(TRIALS, 3), choice: CaptionChoice::Random, ids }
+        let (betas, captions) = (draw(TRIALS, 16), draw(TRIALS, 3));
+        Data { betas, captions, choice: CaptionChoice::Random, ids, fresh: false }
     }
 
     /// Trains in `dir`, stopping before step `stop_at` of this call.
@@ -218,29 +250,42 @@ mod tests {
         let rows: Vec<Range<usize>> = (0..TRIALS / 2).map(|image| image * 2..image * 2 + 2).collect();
         let scale = TargetScale { clamp: DEFAULT_THRESHOLD, scaling: TargetScaling::UnitNorm };
         let targets = EmbeddingTargets::new(&data.captions, &rows, &images, data.choice, scale);
-        let task = MapperTask {
-            betas: &data.betas,
-            targets: &targets,
-            train: &trials[..TRAIN],
-            validation: &trials[TRAIN..],
-            image_ids: &data.ids,
-            config,
-            device: &device,
-        };
-        let steps = Cell::new(0);
-        let should_stop = || steps.replace(steps.get() + 1) == stop_at;
-        let snapshot_config = serde_json::to_value(network()).unwrap();
-        let mut run = EpochRun {
-            dir,
-            kind: "mapper",
-            snapshot_config: &snapshot_config,
-            identity: serde_json::to_value(config).unwrap(),
-            resume,
-            progress: &mut Silent,
-            should_stop: &should_stop,
-            device: &device,
-        };
-        train(&task, network().init(config.seed, &device).unwrap(), &config.plan(), &mut run)
+        std::thread::scope(|scope| {
+            // In place of an encoder: a vector that depends on epoch and trial.
+            let queue = data.fresh.then(|| {
+                TargetQueue::start(scope, |batch| {
+                    Ok(Array2::from_shape_fn((batch.trials.len(), 3), |(row, column)| {
+                        let key = (batch.epoch * TRIALS + batch.trials[row]) as u64;
+                        keyed_rng(9, "fresh", 3 * key + column as u64).random::<f32>() - 0.5
+                    }))
+                })
+                .unwrap()
+            });
+            let task = MapperTask {
+                betas: &data.betas,
+                targets: &targets,
+                fresh_targets: queue.as_ref(),
+                train: &trials[..TRAIN],
+                validation: &trials[TRAIN..],
+                image_ids: &data.ids,
+                config,
+                device: &device,
+            };
+            let steps = Cell::new(0);
+            let should_stop = || steps.replace(steps.get() + 1) == stop_at;
+            let snapshot_config = serde_json::to_value(network()).unwrap();
+            let mut run = EpochRun {
+                dir,
+                kind: "mapper",
+                snapshot_config: &snapshot_config,
+                identity: serde_json::to_value(config).unwrap(),
+                resume,
+                progress: &mut Silent,
+                should_stop: &should_stop,
+                device: &device,
+            };
+            train(&task, network().init(config.seed, &device).unwrap(), &config.plan(), &mut run)
+        })
     }
 
     /// The event log without the times.
@@ -261,19 +306,34 @@ mod tests {
 
     #[test]
     fn stopped_and_resumed_equals_never_stopped_bit_for_bit() {
+        stop_and_resume(&data());
+    }
+
+    #[test]
+    fn so_it_does_with_targets_made_anew_on_another_thread() {
+        let made_anew = Data { fresh: true, ..data() };
+        stop_and_resume(&made_anew);
         let root = tempfile::tempdir().unwrap();
-        let (data, config) = (data(), config());
+        let fit = |name, data: &Data| {
+            let dir = RunDir::create(root.path(), name).unwrap();
+            fit(&dir, data, &config(), None, usize::MAX).unwrap().phases[0].last_train_loss
+        };
+        assert_ne!(fit("fresh", &made_anew), fit("stored", &data()));
+    }
+
+    fn stop_and_resume(data: &Data) {
+        let root = tempfile::tempdir().unwrap();
+        let config = config();
         let whole = RunDir::create(root.path(), "whole").unwrap();
-        let outcome = fit(&whole, &data, &config, None, usize::MAX).unwrap();
+        let outcome = fit(&whole, data, &config, None, usize::MAX).unwrap();
         assert_eq!(outcome.phases.len(), 2);
         assert_eq!(events(&whole).len(), 6);
         // Inside an epoch, at its end, at the change of phase, inside the second phase.
         for stop_at in [5, 8, 12, 18] {
             let parts = RunDir::create(root.path(), "parts").unwrap();
-            let error = fit(&parts, &data, &config, None, stop_at).unwrap_err();
+            let error = fit(&parts, data, &config, None, stop_at).unwrap_err();
             assert!(matches!(error, EpochTrainError::Interrupted(_)), "{error}");
-            let resumed =
-                fit(&parts, &data, &config, Some(&parts.join(CHECKPOINT_FILE)), usize::MAX).unwrap();
+            let resumed = fit(&parts, data, &config, Some(&parts.join(CHECKPOINT_FILE)), usize::MAX).unwrap();
             assert_eq!(resumed.phases, outcome.phases, "stopped at {stop_at}");
             assert_eq!(events(&parts), events(&whole), "stopped at {stop_at}");
             for file in [BEST_FILE, LAST_FILE] {

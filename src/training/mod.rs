@@ -28,6 +28,7 @@ pub mod optimiser;
 pub mod regularizers;
 pub mod running_stats;
 pub mod schedule;
+pub mod target_queue;
 mod token_subset;
 
 pub use epoch_state::{EpochTrainError, PhaseReport};

@@ -28,7 +28,7 @@ fn python(test: &str) -> Option<PathBuf> {
 }
 
 /// Runs a script of `tests/weights` on a new folder.
-fn reference(script: &str) -> Option<tempfile::TempDir> {
+pub fn reference(script: &str) -> Option<tempfile::TempDir> {
     let python = python(script)?;
     let folder = tempfile::tempdir().unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/weights").join(script);

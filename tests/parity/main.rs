@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::single_range_in_vec_init)]
 #![recursion_limit = "256"]
 
+mod augment;
 mod clip;
 mod discriminator;
 mod foreign_weights;

@@ -42,6 +42,8 @@ pub enum Target {
     Image,
     /// CLIP embedding of its caption
     Caption,
+    /// ResNet-50 vector of the stimulus
+    Resnet,
 }
 
 impl From<Target> for MapperTarget {
@@ -49,6 +51,7 @@ impl From<Target> for MapperTarget {
         match target {
             Target::Image => Self::Image,
             Target::Caption => Self::Caption,
+            Target::Resnet => Self::Resnet,
         }
     }
 }
@@ -65,6 +68,9 @@ pub struct TrainMapperArgs {
     /// CLIP snapshot; by default that of the newest `pretrain-clip`
     #[arg(long, value_name = "FILE")]
     pub clip: Option<PathBuf>,
+    /// ResNet-50 snapshot of `import-weights`; needed for `--target resnet`
+    #[arg(long, value_name = "FILE")]
+    pub resnet: Option<PathBuf>,
     /// Control: betas are exchanged between trials, so that decoding must be at chance
     #[arg(long)]
     pub shuffle_betas: bool,
@@ -78,8 +84,9 @@ impl TrainMapperArgs {
     ///
     /// # Errors
     /// As [`Layers::value`].
-    pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
-        path_setting(layers, "paths.clip", self.clip.as_ref())
+    pub fn layers(&self, mut layers: Layers) -> Result<Layers, UsageError> {
+        layers = path_setting(layers, "paths.clip", self.clip.as_ref())?;
+        path_setting(layers, "paths.resnet", self.resnet.as_ref())
     }
 }
 

@@ -14,6 +14,7 @@ use crate::data::standardize::Standardization;
 use crate::data::subject::{Resolution, SubjectId};
 use crate::data::trial::{NsdId, Trial};
 use crate::models::clip::{Clip, ClipConfig};
+use crate::models::resnet::ResnetConfig;
 use crate::run::error::RunError;
 use crate::run::progress::Silent;
 use crate::run::snapshot::{Snapshot, save_snapshot};
@@ -127,12 +128,13 @@ fn settings(root: &Path) -> TrainMapperSettings {
     mapper.train.phase1 = phase(MapperLoss::MseCos, 30, 16);
     mapper.train.phase2 = phase(MapperLoss::MseCosContrastive, 40, 32);
     mapper.train.optimiser.learning_rate = 1e-2;
+    mapper.augment.probability = 0.0;
     TrainMapperSettings {
         target: MapperTarget::Image,
         prepared: root.join("subj02.h5"),
         stimuli: root.join("stimuli.hdf5"),
         captions: root.join("vetted.json"),
-        clip: root.join("clip.safetensors"),
+        target_network: root.join("clip.safetensors"),
         cache: root.join("cache"),
         runs: root.join("runs"),
         resume: None,
@@ -202,10 +204,72 @@ fn captions_of_every_image_are_needed_and_resume_finds_its_folder() {
     assert!(error.downcast_ref::<DataError>().is_some());
     let text = error.to_string();
     assert!(text.contains("vetted.json`: captions of image 0 is 0, expected at least one"), "{text}");
-    settings.clip = folder.path().join("none.safetensors");
+    settings.target_network = folder.path().join("none.safetensors");
     write_captions(&settings.captions);
     let error = run(&settings, &mut Silent).unwrap_err();
     assert!(error.downcast_ref::<RunError>().is_some() && error.to_string().contains("none.safetensors"));
     let runs = std::fs::read_dir(&settings.runs).unwrap().count();
     assert_eq!(runs, 1, "a run that cannot start leaves no folder");
+}
+
+#[test]
+fn augmented_targets_differ_from_plain_ones_and_repeat_with_the_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    let mut settings = settings(folder.path());
+    settings.split.train_fraction = 0.1;
+    (settings.mapper.train.phase1.epochs, settings.mapper.train.phase2.epochs) = (1, 0);
+    let plain = run(&settings, &mut Silent).unwrap();
+    settings.mapper.augment.probability = 1.0;
+    settings.mapper.augment.blur_probability = 0.0;
+    let augmented = run(&settings, &mut Silent).unwrap();
+    assert_ne!(augmented.phases[0].last_train_loss, plain.phases[0].last_train_loss);
+    settings.mapper.augment.validation = true;
+    let validated = run(&settings, &mut Silent).unwrap();
+    assert_eq!(validated.phases[0].last_train_loss, augmented.phases[0].last_train_loss);
+    assert_ne!(validated.phases[0].last_validation_loss, augmented.phases[0].last_validation_loss);
+    let bytes = |summary: &TrainMapperSummary| {
+        let snapshot = std::fs::read(summary.run_dir.join("last.safetensors")).unwrap();
+        safetensors::SafeTensors::deserialize(&snapshot)
+            .unwrap()
+            .tensor("lift.weight")
+            .unwrap()
+            .data()
+            .to_vec()
+    };
+    assert!(bytes(&validated) == bytes(&augmented) && bytes(&augmented) != bytes(&plain));
+
+    settings.mapper.augment.hue = 2.0;
+    let error = run(&settings, &mut Silent).unwrap_err();
+    assert_eq!(error.to_string(), "augment.hue is 2, expected 0 to 0.5");
+}
+
+#[test]
+fn a_resnet_mapper_predicts_vectors_of_0_to_1() {
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    let sizes = ResnetConfig { stem_width: 4, planes: [2, 4, 4, 8], blocks: [1; 4], num_classes: None };
+    let network = folder.path().join("resnet.safetensors");
+    save_snapshot(&network, "resnet", &sizes, &json!({}), &sizes.init::<Base>(3, &cpu()).unwrap()).unwrap();
+    let mut settings = settings(folder.path());
+    settings.target = MapperTarget::Resnet;
+    settings.mapper.train.phase1.epochs = 2;
+    let error = run(&settings, &mut Silent).unwrap_err().to_string();
+    assert!(error.contains("clip.safetensors") && error.contains("resnet"), "{error}");
+
+    settings.target_network = network;
+    for (vector, width) in [(ResnetVector::ChannelAverage, 32), (ResnetVector::MaxAndMean, 256)] {
+        settings.mapper.resnet.vector = vector;
+        let summary = run(&settings, &mut Silent).unwrap();
+        assert_eq!(summary.phases.len(), 1, "the published run has one phase");
+        let snapshot = Snapshot::open(&summary.snapshot, "mapper").unwrap();
+        let config: MapperSnapshot = snapshot.config().unwrap();
+        assert_eq!(config.target, MapperTarget::Resnet);
+        let MapperConfig { embed_dim, num_down, fc, hidden, sigmoid, .. } = config.network;
+        assert_eq!((embed_dim, num_down, fc, hidden, sigmoid), (width, 2, 256, 16, true));
+        let first = summary.phases[0].best_validation_loss;
+        assert!(first.is_finite() && first > 0.0);
+    }
+    let caches = std::fs::read_dir(&settings.cache).unwrap().map(|file| file.unwrap().file_name());
+    assert_eq!(caches.filter(|name| name.to_string_lossy().starts_with("resnet-")).count(), 2);
 }

@@ -1,4 +1,5 @@
-//! 8-bit images on the host: NSD's crops, resampling.
+//! Images on the host: NSD's crops, resampling, random augmentation.
 
+pub mod augment;
 pub mod crop;
 pub mod resize;

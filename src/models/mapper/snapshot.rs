@@ -13,6 +13,8 @@ pub enum MapperTarget {
     Image,
     /// CLIP embedding of its caption.
     Caption,
+    /// ResNet-50 vector of the stimulus.
+    Resnet,
 }
 
 impl std::fmt::Display for MapperTarget {
@@ -20,6 +22,7 @@ impl std::fmt::Display for MapperTarget {
         f.write_str(match self {
             Self::Image => "image",
             Self::Caption => "caption",
+            Self::Resnet => "resnet",
         })
     }
 }
@@ -39,6 +42,6 @@ pub struct MapperSnapshot {
     pub subject: String,
     /// Regions of the prepared file.
     pub roi: String,
-    /// SHA-256 of the CLIP network that made the targets.
+    /// SHA-256 of the network that made the targets: CLIP, or ResNet-50.
     pub clip_sha256: String,
 }

@@ -1,0 +1,136 @@
+//! Probabilities and ranges of the augmentation.
+
+use serde::{Deserialize, Serialize};
+
+/// What may happen to an image, in this order: crop, flip, colour jitter, grey, blur, mask.
+///
+/// Operations and ranges are the paper's (its A.1); the four probabilities that its text lost are the published code's
+/// (mapper §2.2).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AugmentConfig {
+    /// Probability that anything happens to an image; 1 in the published script. 0: cached embeddings are the targets.
+    pub probability: f64,
+    /// Are validation targets augmented too, each in one way that stays? The published code does so, in a new way every epoch;
+    /// losses of epochs that aim at different targets cannot be compared (OQ-05).
+    pub validation: bool,
+    /// Does the first resizing, 425 → 256, average over the pixels that it drops? The published code's does not (OQ-07).
+    pub antialias: bool,
+    /// Least and largest area of the crop, as a share of the image.
+    pub crop_area: [f64; 2],
+    /// Least and largest width of the crop over its height.
+    pub crop_aspect: [f64; 2],
+    /// Probability of a horizontal flip.
+    pub flip_probability: f64,
+    /// Probability of the colour jitter.
+    pub jitter_probability: f64,
+    /// The factor of brightness lies within 1 ± this.
+    pub brightness: f64,
+    /// The factor of contrast lies within 1 ± this.
+    pub contrast: f64,
+    /// The factor of saturation lies within 1 ± this.
+    pub saturation: f64,
+    /// The shift of hue lies within ± this, in turns.
+    pub hue: f64,
+    /// Probability that colours become grey.
+    pub grey_probability: f64,
+    /// Probability of the blur.
+    pub blur_probability: f64,
+    /// Least and largest deviation of the blur, in pixels of the 256 × 256 image.
+    pub blur_sigma: [f64; 2],
+    /// Edge of the black square, as a share of the image's; 0: none.
+    pub mask_side: f64,
+}
+
+impl Default for AugmentConfig {
+    fn default() -> Self {
+        Self {
+            probability: 1.0,
+            validation: false,
+            antialias: false,
+            crop_area: [0.8, 1.0],
+            crop_aspect: [3.0 / 4.0, 4.0 / 3.0],
+            flip_probability: 0.5,
+            jitter_probability: 0.4,
+            brightness: 0.4,
+            contrast: 0.4,
+            saturation: 0.2,
+            hue: 0.1,
+            grey_probability: 0.2,
+            blur_probability: 0.5,
+            blur_sigma: [0.1, 2.0],
+            mask_side: 0.3,
+        }
+    }
+}
+
+/// A setting outside its range.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("augment.{field} is {found}, expected {expected}")]
+pub struct AugmentConfigError {
+    /// Name of the setting.
+    pub field: &'static str,
+    /// What it may be.
+    pub expected: &'static str,
+    /// What it is.
+    pub found: String,
+}
+
+impl AugmentConfig {
+    /// Complains of the first setting outside its range.
+    ///
+    /// # Errors
+    /// [`AugmentConfigError`].
+    pub fn validate(&self) -> Result<(), AugmentConfigError> {
+        let share = 0.0..=1.0;
+        for (field, value) in [
+            ("probability", self.probability),
+            ("flip_probability", self.flip_probability),
+            ("jitter_probability", self.jitter_probability),
+            ("grey_probability", self.grey_probability),
+            ("blur_probability", self.blur_probability),
+            ("brightness", self.brightness),
+            ("contrast", self.contrast),
+            ("saturation", self.saturation),
+            ("mask_side", self.mask_side),
+        ] {
+            if !share.contains(&value) {
+                return Err(AugmentConfigError { field, expected: "0 to 1", found: value.to_string() });
+            }
+        }
+        if !(0.0..=0.5).contains(&self.hue) {
+            let found = self.hue.to_string();
+            return Err(AugmentConfigError { field: "hue", expected: "0 to 0.5", found });
+        }
+        for (field, [low, high], limit, expected) in [
+            ("crop_area", self.crop_area, 1.0, "[least, largest], above 0 and at most 1"),
+            ("crop_aspect", self.crop_aspect, f64::MAX, "[least, largest], above 0"),
+            ("blur_sigma", self.blur_sigma, f64::MAX, "[least, largest], above 0"),
+        ] {
+            if !(low > 0.0 && low <= high && high <= limit) {
+                return Err(AugmentConfigError { field, expected, found: format!("[{low}, {high}]") });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_outside_their_range_are_named() {
+        assert_eq!(AugmentConfig::default().validate(), Ok(()));
+        let complaint = |text: &str| {
+            let config: AugmentConfig = toml::from_str(text).unwrap();
+            config.validate().unwrap_err().to_string()
+        };
+        assert_eq!(complaint("probability = 1.5"), "augment.probability is 1.5, expected 0 to 1");
+        assert_eq!(complaint("mask_side = nan"), "augment.mask_side is NaN, expected 0 to 1");
+        assert_eq!(complaint("hue = 0.6"), "augment.hue is 0.6, expected 0 to 0.5");
+        let text = complaint("crop_area = [0.9, 0.8]");
+        assert_eq!(text, "augment.crop_area is [0.9, 0.8], expected [least, largest], above 0 and at most 1");
+        assert!(complaint("blur_sigma = [0.0, 1.0]").contains("blur_sigma is [0, 1]"));
+    }
+}
