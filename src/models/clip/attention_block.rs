@@ -178,7 +178,7 @@ mod tests {
             attention_out: linear(width, width),
             perceptron_in: linear(width, 4 * width),
             perceptron_out: linear(4 * width, width),
-            ..AttentionBlock::zeros(width, heads, &device)
+            ..AttentionBlock::zeros(width, heads, ClipActivation::QuickGelu, &device)
         };
         let x = normal::<Diff, 3>([batch, tokens, width], &mut rng, &device);
         let causal = Tensor::<Diff, 2>::full([tokens, tokens], f32::NEG_INFINITY, &device).triu(1);
