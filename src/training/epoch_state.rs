@@ -8,6 +8,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::auxiliary_critic::{AuxiliaryCritic, CriticRecord};
 use super::optimiser::{AdamOf, OptimiserConfig};
 use crate::data::error::DataError;
 use crate::run::checkpoint::{load_checkpoint, save_checkpoint};
@@ -105,10 +106,15 @@ pub(super) struct Trained<M: AutodiffModule<Diff>> {
     pub model: M,
     pub best: M,
     pub optimiser: AdamOf<M>,
+    pub critic: Option<AuxiliaryCritic>,
 }
 
-type TrainedRecord<M> =
-    (<M as Module<Diff>>::Record, <M as Module<Diff>>::Record, <AdamOf<M> as Optimizer<M, Diff>>::Record);
+type TrainedRecord<M> = (
+    <M as Module<Diff>>::Record,
+    <M as Module<Diff>>::Record,
+    <AdamOf<M> as Optimizer<M, Diff>>::Record,
+    Option<CriticRecord>,
+);
 
 /// Writes the checkpoint; weights that are not finite are refused, so that it stays usable.
 pub(super) fn save<M: AutodiffModule<Diff>>(
@@ -118,6 +124,9 @@ pub(super) fn save<M: AutodiffModule<Diff>>(
 ) -> Result<(), EpochTrainError> {
     let mut finite = Finite(true);
     trained.model.visit(&mut finite);
+    if let Some(critic) = &trained.critic {
+        critic.network().visit(&mut finite);
+    }
     if !finite.0 {
         return Err(EpochTrainError::NotFinite {
             what: "a weight",
@@ -131,19 +140,20 @@ pub(super) fn save<M: AutodiffModule<Diff>>(
         trained.model.clone().into_record(),
         trained.best.clone().into_record(),
         trained.optimiser.to_record(),
+        trained.critic.as_ref().map(AuxiliaryCritic::to_record),
     );
     Ok(save_checkpoint::<Diff, _>(path, record, state)?)
 }
 
-/// Reads a checkpoint of a run with the same settings into networks of the shape of `model`.
+/// Reads a checkpoint of a run with the same settings into networks of the shape of `model` and `critic`.
 pub(super) fn load<M: AutodiffModule<Diff>>(
     path: &Path,
-    model: M,
+    (model, critic): (M, Option<AuxiliaryCritic>),
     optimiser: &OptimiserConfig,
     identity: &Value,
     device: &Device,
 ) -> Result<(Trained<M>, EpochState), EpochTrainError> {
-    let ((record, best, moments), state) =
+    let ((record, best, moments, critic_record), state) =
         load_checkpoint::<Diff, TrainedRecord<M>, EpochState>(path, device)?;
     // Both as text read back: a number that went through JSON may differ in its last bit from one that did not.
     let parsed = |text: &str| {
@@ -156,6 +166,8 @@ pub(super) fn load<M: AutodiffModule<Diff>>(
         best: model.clone().load_record(best),
         model: model.load_record(record),
         optimiser: optimiser.init().load_record(moments),
+        // The same settings, so both are there or neither.
+        critic: critic.zip(critic_record).map(|(critic, record)| critic.load_record(record)),
     };
     Ok((trained, state))
 }

@@ -13,6 +13,7 @@ use burn::tensor::{ElementConversion, Tensor};
 use rand::seq::SliceRandom;
 use serde_json::{Value, json};
 
+use super::auxiliary_critic::AuxiliaryCritic;
 use super::epoch_state::{EpochState, EpochTrainError, PhaseReport, Trained, load, save};
 use super::optimiser::OptimiserConfig;
 use crate::run::interrupt::Interrupted;
@@ -40,18 +41,24 @@ pub trait EpochTask {
     /// Number of validation samples.
     fn num_validation(&self) -> usize;
 
+    /// A new critic to be trained in turn with the network, where the settings want one; every phase has its own.
+    fn init_critic(&self) -> Option<AuxiliaryCritic> {
+        None
+    }
+
     /// Told before the steps of an epoch, or of what is left of it, which batches of positions will come, in order;
     /// for work that can be done ahead.
     fn announce(&self, _epoch: usize, _batches: &[&[usize]]) {}
 
     /// Loss `[1]` of the training samples at `positions` (each below `num_train`) in `phase` (from 0);
-    /// `epoch` counts over all phases and keys random choices.
+    /// `epoch` counts over all phases and keys random choices. The critic's own step is part of it.
     ///
     /// # Errors
     /// Targets that cannot be had.
     fn train_loss(
         &self,
         model: &Self::Model,
+        critic: Option<&mut AuxiliaryCritic>,
         phase: usize,
         epoch: usize,
         positions: &[usize],
@@ -145,9 +152,10 @@ pub fn train<T: EpochTask>(
         }
     }
     let (trained, state) = match run.resume {
-        Some(path) => load(path, model, plan.optimiser, &run.identity, run.device)?,
+        Some(path) => load(path, (model, task.init_critic()), plan.optimiser, &run.identity, run.device)?,
         None => {
-            let trained = Trained { best: model.clone(), model, optimiser: plan.optimiser.init() };
+            let (best, optimiser) = (model.clone(), plan.optimiser.init());
+            let trained = Trained { model, best, optimiser, critic: task.init_critic() };
             (trained, EpochState { identity: run.identity.to_string(), ..EpochState::default() })
         }
     };
@@ -178,6 +186,7 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
         if begins && !self.state.phases.is_empty() {
             self.trained.model = self.trained.best.clone();
             self.trained.optimiser = self.plan.optimiser.init();
+            self.trained.critic = self.task.init_critic();
         }
         let steps = phase.epochs * self.task.num_train().div_ceil(phase.batch);
         self.run.progress.start(&format!("phase {}", self.state.phase + 1), steps as u64);
@@ -210,6 +219,9 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
         let mut order: Vec<usize> = (0..self.task.num_train()).collect();
         order.shuffle(&mut keyed_rng(self.plan.seed, "shuffle", position as u64));
         let batches = order.len().div_ceil(phase.batch);
+        if let Some(critic) = &mut self.trained.critic {
+            critic.set_learning_rate(rate);
+        }
         let left: Vec<&[usize]> = order.chunks(phase.batch).skip(self.state.step).collect();
         self.task.announce(position, &left);
         for batch in left {
@@ -217,7 +229,8 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
                 self.save()?;
                 return Err(Interrupted { checkpoint: self.run.dir.join(CHECKPOINT_FILE) }.into());
             }
-            let loss = self.task.train_loss(&self.trained.model, number, position, batch)?;
+            let Trained { model, critic, .. } = &mut self.trained;
+            let loss = self.task.train_loss(model, critic.as_mut(), number, position, batch)?;
             let value: f32 = loss.clone().into_scalar().elem();
             self.require_finite("the training loss", value)?;
             let gradients = GradientsParams::from_grads(loss.backward(), &self.trained.model);

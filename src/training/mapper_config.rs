@@ -5,6 +5,7 @@
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
+use super::auxiliary_critic::CriticConfig;
 use super::epoch_trainer::{EpochPhase, EpochPlan};
 use super::optimiser::OptimiserConfig;
 use crate::losses::contrastive::{ContrastiveConfig, contrastive_loss, squared_error_cosine_and_contrastive};
@@ -62,6 +63,8 @@ pub struct MapperTrainConfig {
     pub contrastive_weight: f64,
     /// τ and λ of InfoNCE.
     pub contrastive: ContrastiveConfig,
+    /// Auxiliary critic; off by default.
+    pub critic: CriticConfig,
     /// Retrieval counts on the validation trials after every epoch.
     pub retrieval: RetrievalConfig,
 }
@@ -77,6 +80,7 @@ impl Default for MapperTrainConfig {
             cosine_weight: 0.6,
             contrastive_weight: 0.5,
             contrastive: ContrastiveConfig::default(),
+            critic: CriticConfig::default(),
             retrieval: RetrievalConfig::default(),
         }
     }

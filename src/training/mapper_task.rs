@@ -9,6 +9,7 @@ use burn::tensor::{Tensor, TensorData};
 use ndarray::{Array2, ArrayView1};
 use serde_json::Value;
 
+use super::auxiliary_critic::AuxiliaryCritic;
 use super::epoch_state::EpochTrainError;
 use super::epoch_trainer::EpochTask;
 use super::mapper_config::MapperTrainConfig;
@@ -132,6 +133,11 @@ impl EpochTask for MapperTask<'_> {
         self.validation.len()
     }
 
+    fn init_critic(&self) -> Option<AuxiliaryCritic> {
+        let MapperTrainConfig { critic, seed, .. } = self.config;
+        AuxiliaryCritic::new(critic, self.targets.embed_dim(), *seed, self.device)
+    }
+
     fn announce(&self, epoch: usize, batches: &[&[usize]]) {
         if let Some(queue) = self.fresh_targets {
             queue.announce(
@@ -143,13 +149,23 @@ impl EpochTask for MapperTask<'_> {
     fn train_loss(
         &self,
         model: &Mapper<Diff>,
+        critic: Option<&mut AuxiliaryCritic>,
         phase: usize,
         epoch: usize,
         positions: &[usize],
     ) -> Result<Tensor<Diff, 1>, EpochTrainError> {
         let trials = self.train_trials(positions);
         let target = self.train_target(epoch, &trials)?;
-        Ok(self.config.loss(phase, model.forward(self.betas(&trials)), target))
+        let predicted = model.forward(self.betas(&trials));
+        let adversarial = critic.map(|critic| {
+            critic.step(target.clone(), predicted.clone());
+            critic.loss(predicted.clone())
+        });
+        let loss = self.config.loss(phase, predicted, target);
+        Ok(match adversarial {
+            Some(adversarial) => loss + adversarial,
+            None => loss,
+        })
     }
 
     fn validation_loss(
@@ -306,13 +322,26 @@ mod tests {
 
     #[test]
     fn stopped_and_resumed_equals_never_stopped_bit_for_bit() {
-        stop_and_resume(&data());
+        stop_and_resume(&data(), config());
+    }
+
+    #[test]
+    fn so_it_does_with_a_critic() {
+        let mut with_critic = config();
+        with_critic.critic.weight = 1.0;
+        stop_and_resume(&data(), with_critic.clone());
+        let root = tempfile::tempdir().unwrap();
+        let fit = |name, config: &MapperTrainConfig| {
+            let dir = RunDir::create(root.path(), name).unwrap();
+            fit(&dir, &data(), config, None, usize::MAX).unwrap().phases[0].last_validation_loss
+        };
+        assert_ne!(fit("critic", &with_critic), fit("alone", &config()));
     }
 
     #[test]
     fn so_it_does_with_targets_made_anew_on_another_thread() {
         let made_anew = Data { fresh: true, ..data() };
-        stop_and_resume(&made_anew);
+        stop_and_resume(&made_anew, config());
         let root = tempfile::tempdir().unwrap();
         let fit = |name, data: &Data| {
             let dir = RunDir::create(root.path(), name).unwrap();
@@ -321,9 +350,8 @@ mod tests {
         assert_ne!(fit("fresh", &made_anew), fit("stored", &data()));
     }
 
-    fn stop_and_resume(data: &Data) {
+    fn stop_and_resume(data: &Data, config: MapperTrainConfig) {
         let root = tempfile::tempdir().unwrap();
-        let config = config();
         let whole = RunDir::create(root.path(), "whole").unwrap();
         let outcome = fit(&whole, data, &config, None, usize::MAX).unwrap();
         assert_eq!(outcome.phases.len(), 2);

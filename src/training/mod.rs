@@ -1,5 +1,6 @@
 //! Loops, phases, regularisers and checkpoints. Losses know no optimiser, the loop knows no loss.
 
+pub mod auxiliary_critic;
 pub mod captioned_images;
 pub mod clip_batch;
 pub mod clip_config;
