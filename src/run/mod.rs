@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod clock;
+mod crc32c;
 pub mod device;
 pub mod error;
 pub mod event_log;
@@ -9,3 +10,5 @@ pub mod interrupt;
 pub mod progress;
 pub mod run_dir;
 pub mod snapshot;
+pub mod tensorboard;
+pub mod training_log;

@@ -24,4 +24,5 @@ mod retrieval;
 mod sg2_ops;
 mod stylegan2_weights;
 mod tangent;
+mod tensorboard;
 mod tokenizer;
