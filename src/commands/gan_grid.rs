@@ -47,11 +47,13 @@ impl SampleSheet {
             .collect();
         let name = format!("samples/{:08}.png", tick.images_seen);
         let mut png = Cursor::new(Vec::new());
-        contact_sheet(&rows, GAP)
+        let sheet = contact_sheet(&rows, GAP);
+        sheet
             .write_to(&mut png, image::ImageFormat::Png)
             .map_err(|error| RunError::unwritable(run.join(&name), error))?;
-        run.write_atomic(&name, &png.into_inner())?;
-        Ok(())
+        let png = png.into_inner();
+        run.write_atomic(&name, &png)?;
+        tick.log.image(tick.images_seen, "samples", &png, [sheet.width(), sheet.height()])
     }
 
     fn draw(&self, generator: &Generator<Base>, device: &Device) -> Vec<RgbImage> {

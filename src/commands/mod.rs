@@ -8,6 +8,7 @@ mod gan_grid;
 mod gan_images;
 pub mod import_weights;
 mod mapper_embeddings;
+mod mapper_plots;
 pub mod microstim;
 pub mod phantom;
 pub mod prepare;

@@ -1,7 +1,7 @@
 //! `mindreader train-mapper`: fit betas → CLIP embedding of the image seen, or of its captions, or ResNet vector of the image.
 //!
 //! Specification: mapper §1.4 to §5, §7. Writes `config.toml`, `metrics.jsonl`, `best.safetensors`, `last.safetensors`,
-//! `checkpoint.mpk` and `summary.json` into a run folder.
+//! `checkpoint.mpk`, `plots/` and `summary.json` into a run folder.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -16,6 +16,7 @@ use serde_json::json;
 use super::mapper_embeddings::{
     RawTargets, TargetRows, caption_embeddings, image_embeddings, resnet_vectors,
 };
+use super::mapper_plots;
 use crate::data::error::DataError;
 use crate::data::image::augment::AugmentConfig;
 use crate::data::padding::{padded_len, padding_left};
@@ -336,6 +337,10 @@ pub fn run(
         None => train(&task, network, &plan, &mut run),
     }
     .map_err(cause)?;
+    let best = outcome.best.valid();
+    let shown = mapper_plots::shown_trials(&split.validation);
+    let (predicted, target) = task.predicted_and_true(&best, &shown).map_err(cause)?;
+    mapper_plots::write(&dir, &shown, &predicted, &target)?;
     let summary = TrainMapperSummary {
         run_dir: dir.path().to_path_buf(),
         snapshot: dir.join(BEST_FILE),
@@ -344,7 +349,7 @@ pub fn run(
         num_validation_trials: split.validation.len(),
         num_parameters,
         phases: outcome.phases,
-        retrieval: task.evaluate(&outcome.best.valid()).map_err(cause)?,
+        retrieval: task.evaluate(&best).map_err(cause)?,
         seconds: started.elapsed().as_secs_f64(),
     };
     dir.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;

@@ -1,7 +1,7 @@
-//! Curves as SVG that takes its colours from the page. The plotting library stays behind this file.
+//! Curves and point clouds as SVG, inside a page (taking its colours) or alone. The plotting library stays behind this file.
 
 use kuva::backend::svg::SvgBackend;
-use kuva::plot::{LegendPosition, LinePlot};
+use kuva::plot::{LegendPosition, LinePlot, ScatterPlot};
 use kuva::render::layout::Layout;
 use kuva::render::plots::Plot;
 use kuva::render::render::render_multiple;
@@ -11,6 +11,25 @@ use kuva::render::theme::Theme;
 const COLORS: [&str; 6] = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9"];
 const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 300.0;
+
+/// What a chart is drawn on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Paper {
+    /// The page's, with the colour of its text.
+    Page,
+    /// Its own, white.
+    White,
+}
+
+/// How the points of a series are drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Marks {
+    /// Joined from left to right.
+    #[default]
+    Line,
+    /// Each by itself.
+    Dots,
+}
 
 /// A chart of one or more curves over one axis.
 #[derive(Debug, Clone, Default)]
@@ -32,38 +51,76 @@ pub struct Series {
     pub name: String,
     /// Points from left to right; points that are not finite are left out.
     pub points: Vec<(f64, f64)>,
+    /// How they are drawn.
+    pub marks: Marks,
 }
 
 impl Series {
     /// A named curve.
     pub fn new(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
-        Self { name: name.into(), points }
+        Self { name: name.into(), points, marks: Marks::Line }
+    }
+
+    /// A named cloud of points.
+    pub fn dots(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
+        Self { name: name.into(), points, marks: Marks::Dots }
+    }
+
+    fn plot(&self, color: &str) -> Option<Plot> {
+        let points: Vec<(f64, f64)> =
+            self.points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
+        if points.is_empty() {
+            return None;
+        }
+        Some(match self.marks {
+            Marks::Line => Plot::Line(
+                LinePlot::new()
+                    .with_color(color)
+                    .with_stroke_width(2.0)
+                    .with_data(points)
+                    .with_legend(self.name.as_str()),
+            ),
+            Marks::Dots => Plot::Scatter(
+                ScatterPlot::new()
+                    .with_color(color)
+                    .with_size(1.5)
+                    .with_data(points)
+                    .with_legend(self.name.as_str()),
+            ),
+        })
     }
 }
 
 impl LineChart {
     /// The chart as an `<svg>` element; a note instead when there is no point to draw.
     pub fn to_svg(&self) -> String {
+        self.draw(Paper::Page).map_or_else(|| "<p>No points to draw.</p>".into(), |svg| scalable(&svg))
+    }
+
+    /// The chart as a file of its own, black on white; nothing when there is no point to draw.
+    pub fn to_svg_file(&self) -> Option<String> {
+        self.draw(Paper::White)
+    }
+
+    fn draw(&self, paper: Paper) -> Option<String> {
         let plots: Vec<Plot> = self
             .series
             .iter()
             .zip(COLORS.iter().cycle())
-            .filter_map(|(series, color)| {
-                let points: Vec<(f64, f64)> =
-                    series.points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
-                let line = LinePlot::new().with_color(*color).with_stroke_width(2.0);
-                (!points.is_empty())
-                    .then(|| Plot::Line(line.with_data(points).with_legend(series.name.as_str())))
-            })
+            .filter_map(|(series, color)| series.plot(color))
             .collect();
         if plots.is_empty() {
-            return "<p>No points to draw.</p>".into();
+            return None;
         }
+        let (background, ink) = match paper {
+            Paper::Page => ("none", "currentColor"),
+            Paper::White => ("white", "black"),
+        };
         let theme = Theme {
-            background: "none".into(),
-            axis_color: "currentColor".into(),
-            tick_color: "currentColor".into(),
-            text_color: "currentColor".into(),
+            background: background.into(),
+            axis_color: ink.into(),
+            tick_color: ink.into(),
+            text_color: ink.into(),
             grid_color: "#8883".into(),
             legend_bg: "none".into(),
             legend_border: "none".into(),
@@ -78,8 +135,7 @@ impl LineChart {
             .with_y_label(self.y_label.as_str())
             .with_legend_position(LegendPosition::OutsideBottomColumns)
             .with_legend_box(false);
-        let svg = SvgBackend::new().render_scene(&render_multiple(plots, layout));
-        scalable(&svg)
+        Some(SvgBackend::new().render_scene(&render_multiple(plots, layout)))
     }
 }
 
@@ -115,9 +171,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_its_own_has_size_paper_ink_and_every_dot() {
+        let cloud = Series::dots("trial 7", vec![(0.1, 0.2), (0.3, 0.4), (0.5, f64::INFINITY), (0.2, 0.1)]);
+        let chart = LineChart { series: vec![cloud], ..LineChart::default() };
+        let svg = chart.to_svg_file().unwrap();
+        assert!(svg.contains(" width=\"460") && svg.contains("xmlns=") && !svg.contains("currentColor"));
+        // One circle a point; the legend has one of its own.
+        assert_eq!(svg.matches("<circle").count(), 3 + 1);
+    }
+
+    #[test]
     fn a_chart_without_finite_points_says_so() {
         let chart =
             LineChart { series: vec![Series::new("nan", vec![(0.0, f64::NAN)])], ..LineChart::default() };
         assert!(chart.to_svg().contains("No points"));
+        assert_eq!(chart.to_svg_file(), None);
     }
 }

@@ -6,5 +6,5 @@ pub mod number_format;
 pub mod page;
 
 pub use image_grid::{Cell, ImageGrid};
-pub use line_chart::{LineChart, Series};
+pub use line_chart::{LineChart, Marks, Series};
 pub use page::{Block, Page, Section, Table};

@@ -7,9 +7,14 @@ const SECONDS_PER_DAY: u64 = 86_400;
 /// The time, to the second; `SOURCE_DATE_EPOCH` (seconds since 1970) wins over the clock, so that a file can be
 /// made again bit for bit.
 pub fn now_utc() -> String {
-    let fixed = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.trim().parse().ok());
-    let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
-    rfc3339(fixed.unwrap_or_else(clock))
+    rfc3339(unix_seconds() as u64)
+}
+
+/// The time in seconds since 1970; `SOURCE_DATE_EPOCH` wins here too.
+pub fn unix_seconds() -> f64 {
+    let fixed = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.trim().parse::<u64>().ok());
+    let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |elapsed| elapsed.as_secs_f64());
+    fixed.map_or_else(clock, |seconds| seconds as f64)
 }
 
 /// Seconds since 1970 as `2026-01-31T12:00:00Z`.

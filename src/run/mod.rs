@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod clock;
+mod crc32c;
 pub mod device;
 pub mod error;
 pub mod event_log;
@@ -10,3 +11,5 @@ pub mod precision;
 pub mod progress;
 pub mod run_dir;
 pub mod snapshot;
+pub mod tensorboard;
+pub mod training_log;

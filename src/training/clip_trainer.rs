@@ -21,6 +21,7 @@ use crate::run::interrupt::Interrupted;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{CLIP_KIND, save_snapshot};
+use crate::run::training_log::TrainingLog;
 use crate::tensor_ops::backend::Device;
 
 /// The snapshot of the lowest held-out loss.
@@ -147,6 +148,7 @@ impl ClipTraining<'_> {
             // Lines behind the checkpoint will be written again.
             self.run.events().retain(|event| event["step"].as_u64().is_none_or(|step| step <= state.step))?;
         }
+        let log = TrainingLog::start(self.run, if resume.is_some() { state.step + 1 } else { 0 })?;
         let mut train_loss = f64::NAN;
         progress.start("training CLIP", total);
         while state.step < total {
@@ -165,7 +167,7 @@ impl ClipTraining<'_> {
             if state.step.is_multiple_of(steps_per_epoch) {
                 let sum: f64 = state.epoch_losses.drain(..).map(f64::from).sum();
                 train_loss = sum / steps_per_epoch as f64;
-                self.end_epoch(&trainer, &mut state, steps_per_epoch, train_loss, &held_out)?;
+                self.end_epoch(&trainer, &mut state, steps_per_epoch, train_loss, &held_out, &log)?;
             }
         }
         let best = state.best.ok_or_else(|| self.nothing_evaluated(resume))?;
@@ -216,6 +218,7 @@ impl ClipTraining<'_> {
         steps_per_epoch: u64,
         train_loss: f64,
         held_out: &HeldOutPairs,
+        log: &TrainingLog,
     ) -> Result<(), ClipTrainError> {
         let epoch = state.step / steps_per_epoch;
         let is_last = epoch == self.config.epochs as u64;
@@ -227,7 +230,7 @@ impl ClipTraining<'_> {
         let event = json!({
             "step": state.step, "epoch": epoch, "train_loss": train_loss, "held_out": &evaluation,
         });
-        self.run.events().append(&event)?;
+        log.append(state.step, &event)?;
         if state.best.as_ref().is_none_or(|best| evaluation.loss < best.loss) {
             let provenance = json!({
                 "trained_on": self.provenance, "training": self.config, "epoch": epoch, "held_out": &evaluation,

@@ -20,6 +20,7 @@ use crate::run::interrupt::Interrupted;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::run::snapshot::save_snapshot;
+use crate::run::training_log::TrainingLog;
 use crate::tensor_ops::backend::{Base, Device, Diff};
 use crate::tensor_ops::random::keyed_rng;
 
@@ -159,7 +160,8 @@ pub fn train<T: EpochTask>(
             (trained, EpochState { identity: run.identity.to_string(), ..EpochState::default() })
         }
     };
-    let mut trainer = Trainer { task, plan, run, trained, state };
+    let log = TrainingLog::start(run.dir, position(plan, state.phase, state.epoch) as u64)?;
+    let mut trainer = Trainer { task, plan, run, log, trained, state };
     trainer.forget_later_events()?;
     // From here on there always is a checkpoint with finite weights.
     trainer.save()?;
@@ -174,6 +176,7 @@ struct Trainer<'r, 'a, T: EpochTask> {
     task: &'r T,
     plan: &'r EpochPlan<'r>,
     run: &'r mut EpochRun<'a>,
+    log: TrainingLog,
     trained: Trained<T::Model>,
     state: EpochState,
 }
@@ -215,7 +218,7 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
             self.trained.optimiser = self.plan.optimiser.init();
         }
         let rate = self.plan.optimiser.decay.learning_rate(self.plan.optimiser.learning_rate, epoch);
-        let position = self.plan.phases[..number].iter().map(|phase| phase.epochs).sum::<usize>() + epoch;
+        let position = position(self.plan, number, epoch);
         let mut order: Vec<usize> = (0..self.task.num_train()).collect();
         order.shuffle(&mut keyed_rng(self.plan.seed, "shuffle", position as u64));
         let batches = order.len().div_ceil(phase.batch);
@@ -297,7 +300,7 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
             self.trained.best = self.trained.model.clone();
             self.snapshot(BEST_FILE, &self.trained.best)?;
         }
-        self.run.dir.events().append(&json!({
+        let event = json!({
             "event": "epoch",
             "phase": number + 1,
             "epoch": epoch,
@@ -307,7 +310,8 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
             "is_best": is_best,
             "validation": metrics,
             "seconds": started.elapsed().as_secs_f64(),
-        }))?;
+        });
+        self.log.append(position(self.plan, number, epoch) as u64, &event)?;
         Ok(())
     }
 
@@ -351,6 +355,11 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
         })?;
         Ok(())
     }
+}
+
+/// Number of an epoch over all phases.
+fn position(plan: &EpochPlan, phase: usize, epoch: usize) -> usize {
+    plan.phases.iter().take(phase).map(|phase| phase.epochs).sum::<usize>() + epoch
 }
 
 /// Plain mean over batches; a smaller last batch weighs as much as the others, as in the reference.

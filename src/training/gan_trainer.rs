@@ -20,6 +20,7 @@ use crate::run::interrupt::Interrupted;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{DISCRIMINATOR_KIND, GENERATOR_KIND, save_snapshot};
+use crate::run::training_log::TrainingLog;
 use crate::tensor_ops::backend::{Base, Device, Diff};
 
 /// The averaged generator.
@@ -83,6 +84,8 @@ pub struct Tick<'a> {
     pub tick: u64,
     /// Means since the last report.
     pub stats: &'a Map<String, Value>,
+    /// Where a picture of this report goes beside the run's numbers.
+    pub log: &'a TrainingLog,
 }
 
 /// What a run reads and where it writes.
@@ -141,14 +144,18 @@ impl GanTraining<'_> {
         let mut state = self.first_state()?;
         let mut counters = self.fresh_counters();
         let mut stats = Map::new();
+        let log;
         if let Some(path) = resume {
             counters = state.resume(path, &counters, self.device)?;
             counters.config = self.config.clone();
             let seen = counters.images_seen;
             // Lines behind the checkpoint will be written again.
             self.run.events().retain(|event| event["images_seen"].as_u64().is_none_or(|n| n <= seen))?;
+            log = TrainingLog::start(self.run, seen + 1)?;
         } else {
-            on_tick(&Tick { generator_ema: &state.generator_ema, images_seen: 0, tick: 0, stats: &stats })?;
+            log = TrainingLog::start(self.run, 0)?;
+            let generator_ema = &state.generator_ema;
+            on_tick(&Tick { generator_ema, images_seen: 0, tick: 0, stats: &stats, log: &log })?;
         }
         let num_samples = self.data.len() * if self.config.mirror_images { 2 } else { 1 };
         let mut order = SampleOrder::new(self.config.seed, num_samples);
@@ -162,7 +169,7 @@ impl GanTraining<'_> {
             progress.advance(counters.images_seen.min(total), &brief(&counters.running));
             let is_last = counters.images_seen >= total;
             if is_last || self.is_tick_over(&counters) {
-                stats = self.report(&mut state, &mut counters, on_tick)?;
+                stats = self.report(&mut state, &mut counters, &log, on_tick)?;
                 if is_last || counters.ticks.is_multiple_of(self.config.checkpoint_ticks) {
                     self.save(&state, &counters)?;
                 }
@@ -220,6 +227,7 @@ impl GanTraining<'_> {
         &self,
         state: &mut GanState,
         counters: &mut Counters,
+        log: &TrainingLog,
         on_tick: &mut dyn FnMut(&Tick<'_>) -> Result<(), RunError>,
     ) -> Result<Map<String, Value>, GanTrainError> {
         counters.ticks += 1;
@@ -229,12 +237,13 @@ impl GanTraining<'_> {
         event.insert("step".into(), json!(counters.step));
         event.insert("images_seen".into(), json!(counters.images_seen));
         event.extend(stats.clone());
-        self.run.events().append(&Value::Object(event))?;
+        log.append(counters.images_seen, &Value::Object(event))?;
         on_tick(&Tick {
             generator_ema: &state.generator_ema,
             images_seen: counters.images_seen,
             tick: counters.ticks,
             stats: &stats,
+            log,
         })?;
         Ok(stats)
     }

@@ -89,6 +89,28 @@ impl<'a> MapperTask<'a> {
         self.targets.choose(trial, self.config.seed, "validation caption", 0)
     }
 
+    /// Predicted and true embeddings of validation trials, both `[trials, embed_dim]`.
+    ///
+    /// # Errors
+    /// [`EpochTrainError::Metrics`].
+    pub fn predicted_and_true(
+        &self,
+        model: &Mapper<Base>,
+        trials: &[usize],
+    ) -> Result<(Array2<f32>, Array2<f32>), EpochTrainError> {
+        let metrics = |reason: String| EpochTrainError::Metrics { reason };
+        let shape = (trials.len(), self.targets.embed_dim());
+        let predicted = model.forward(self.betas(trials)).into_data().convert::<f32>();
+        let predicted = predicted.into_vec::<f32>().map_err(|error| metrics(format!("{error:?}")))?;
+        let predicted =
+            Array2::from_shape_vec(shape, predicted).map_err(|error| metrics(error.to_string()))?;
+        let mut target = Array2::zeros(shape);
+        for (mut row, trial) in target.rows_mut().into_iter().zip(trials) {
+            row.assign(&self.validation_target(*trial));
+        }
+        Ok((predicted, target))
+    }
+
     /// Retrieval counts of a network on the validation trials.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use crate::foreign_weights::fill;
 use crate::golden::{Golden, assert_close, values};
 
 /// Python with torch, or nothing after saying so.
-fn python(test: &str) -> Option<PathBuf> {
+pub fn python(test: &str) -> Option<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/python-env");
     let found = Command::new("bash").arg(script).args(["--torch", "--existing"]).output().unwrap();
     if found.status.success() {

@@ -25,4 +25,5 @@ mod retrieval;
 mod sg2_ops;
 mod stylegan2_weights;
 mod tangent;
+mod tensorboard;
 mod tokenizer;

@@ -26,26 +26,16 @@ pub(super) fn section(settings: &ReportSettings) -> anyhow::Result<Section> {
     }
     for (name, run) in &settings.mapper_runs {
         let events = numbered(events(run)?);
-        section = section
-            .with(chart(
-                &format!("{name}: loss"),
-                "epoch (both phases)",
-                "loss",
-                vec![
-                    series("training", &events, "/number", "/train_loss"),
-                    series("validation", &events, "/number", "/validation_loss"),
-                ],
-            ))
-            .with(chart(
-                &format!("{name}: retrieval"),
-                "epoch (both phases)",
-                "images found",
-                vec![
-                    series("forward", &events, "/number", "/validation/retrieval/forward/first_batch"),
-                    series("backward", &events, "/number", "/validation/retrieval/backward/first_batch"),
-                    series("chance", &events, "/number", "/validation/retrieval/chance_first_batch"),
-                ],
-            ));
+        section = section.with(Block::Chart(losses(&format!("{name}: loss"), &events))).with(chart(
+            &format!("{name}: retrieval"),
+            "epoch (both phases)",
+            "images found",
+            vec![
+                series("forward", &events, "/number", "/validation/retrieval/forward/first_batch"),
+                series("backward", &events, "/number", "/validation/retrieval/backward/first_batch"),
+                series("chance", &events, "/number", "/validation/retrieval/chance_first_batch"),
+            ],
+        ));
     }
     for (name, run) in &settings.gan_runs {
         let events = events(run)?;
@@ -59,6 +49,23 @@ pub(super) fn section(settings: &ReportSettings) -> anyhow::Result<Section> {
         ));
     }
     Ok(section)
+}
+
+/// Training and validation loss of a mapper's run.
+pub(in crate::commands) fn mapper_losses(title: &str, run: &Path) -> Result<LineChart, RunError> {
+    Ok(losses(title, &numbered(events(run)?)))
+}
+
+fn losses(title: &str, events: &[Value]) -> LineChart {
+    LineChart {
+        title: title.into(),
+        x_label: "epoch (both phases)".into(),
+        y_label: "loss".into(),
+        series: vec![
+            series("training", events, "/number", "/train_loss"),
+            series("validation", events, "/number", "/validation_loss"),
+        ],
+    }
 }
 
 fn events(run: &Path) -> Result<Vec<Value>, RunError> {

@@ -6,6 +6,8 @@ mod curves;
 mod numbers;
 mod pictures;
 
+pub(super) use curves::mapper_losses;
+
 use std::path::PathBuf;
 
 use serde::Serialize;

@@ -168,6 +168,10 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
     for file in ["config.toml", "metrics.jsonl", "last.safetensors", "summary.json", CHECKPOINT_FILE] {
         assert!(summary.run_dir.join(file).is_file(), "{file}");
     }
+    for plot in ["losses", "predicted-true", "components"] {
+        let svg = std::fs::read_to_string(summary.run_dir.join(format!("plots/{plot}.svg"))).unwrap();
+        assert!(svg.contains("<svg") && svg.len() > 2000, "{plot}");
+    }
     let snapshot = Snapshot::open(&summary.snapshot, "mapper").unwrap();
     let config: MapperSnapshot = snapshot.config().unwrap();
     assert_eq!((config.network.signal_len, config.padding_left, config.num_voxels), (64, 12, 40));
