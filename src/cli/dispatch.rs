@@ -1,13 +1,16 @@
 //! From arguments to a command's summary.
 
+use std::collections::BTreeMap;
+
 use clap::Parser;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::args::{Cli, Command};
+use super::args::{Cli, Command, Subjects};
 use super::exit_code::{ExitCode, of_error};
 use super::layers::Layers;
 use super::render::{self, Terminal, Verbosity};
+use super::usage_error::UsageError;
 use crate::commands::project::{Project, ProjectConfig, SEED_KEYS, SUBJECT_KEYS};
 use crate::commands::train_mapper::BetasControl;
 use crate::commands::{
@@ -40,6 +43,9 @@ pub fn main() -> std::process::ExitCode {
 
 /// The project of the arguments: flags over `--set` over the file over defaults.
 fn project(cli: &Cli) -> anyhow::Result<Project> {
+    if cli.global.subject == Some(Subjects::All) && !matches!(cli.command, Command::TrainMapper(_)) {
+        return Err(UsageError::new("`--subject all`: only `train-mapper` goes through all subjects").into());
+    }
     let mut layers = Layers::default();
     if let Command::Demo(_) = &cli.command {
         layers = layers.text::<ProjectConfig>("the demo's configuration", demo::CONFIGURATION)?;
@@ -91,8 +97,24 @@ fn run(cli: Cli) -> anyhow::Result<Value> {
         Command::ScreenCaptions(_) => value(screen_captions::run(&project.screen_captions()?, progress)),
         Command::TrainMapper(args) => {
             let betas = if args.shuffle_betas { BetasControl::Shuffled } else { BetasControl::Measured };
-            let settings = project.train_mapper(args.target.into(), betas, args.resume)?;
-            value(train_mapper::run(&settings, progress))
+            let mut fit = |project: &Project| {
+                let mut settings = project.train_mapper(args.target.into(), betas, args.resume.clone())?;
+                settings.init_from.clone_from(&args.init_from);
+                train_mapper::run(&settings, &mut *progress)
+            };
+            if cli.global.subject != Some(Subjects::All) {
+                return value(fit(&project));
+            }
+            if args.resume.is_some() {
+                return Err(
+                    UsageError::new("`--resume` continues the run of one subject, not of `all`").into()
+                );
+            }
+            let mut summaries = BTreeMap::new();
+            for project in project.of_prepared_subjects()? {
+                summaries.insert(project.config.subject.to_string(), fit(&project)?);
+            }
+            value(Ok(summaries))
         }
         Command::PretrainGan(args) => value(pretrain_gan::run(&project.pretrain_gan(args.resume)?, progress)),
         Command::FinetuneGan(args) => value(finetune_gan::run(&project.finetune_gan(args.resume)?, progress)),

@@ -260,6 +260,23 @@ impl Project {
         })
     }
 
+    /// This project for every subject that is prepared, in their order.
+    ///
+    /// # Errors
+    /// [`RunError::Missing`] when none is.
+    pub fn of_prepared_subjects(&self) -> Result<Vec<Self>, RunError> {
+        let of = |subject| Self::new(ProjectConfig { subject, ..self.config.clone() });
+        let found: Vec<Self> =
+            SubjectId::all().map(of).filter(|project| project.prepared().is_file()).collect();
+        if found.is_empty() {
+            return Err(RunError::missing(
+                self.prepared(),
+                "`--subject all`; run `mindreader prepare` first",
+            ));
+        }
+        Ok(found)
+    }
+
     /// Settings of `pretrain-clip`.
     ///
     /// # Errors
@@ -315,6 +332,7 @@ impl Project {
             cache: self.cache(),
             runs: self.runs(),
             resume,
+            init_from: None,
             device: self.config.device,
             betas,
             split: self.config.split.clone(),

@@ -4,7 +4,7 @@
 //! `checkpoint.mpk`, `plots/` and `summary.json` into a run folder.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use burn::module::{AutodiffModule, Module};
@@ -25,15 +25,16 @@ use crate::data::split::SplitConfig;
 use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
 use crate::data::trial::NsdId;
 use crate::metrics::retrieval::RetrievalSummary;
-use crate::models::mapper::{MapperConfig, MapperSnapshot, MapperTarget};
+use crate::models::mapper::{Mapper, MapperConfig, MapperSnapshot, MapperTarget};
 use crate::pipelines::augmented_stimuli::AugmentedStimuli;
 use crate::pipelines::resnet_vectors::ResnetVector;
 use crate::run::device::{DeviceChoice, open};
+use crate::run::error::RunError;
 use crate::run::interrupt;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
-use crate::run::snapshot::MAPPER_KIND;
-use crate::tensor_ops::backend::Diff;
+use crate::run::snapshot::{MAPPER_KIND, Snapshot};
+use crate::tensor_ops::backend::{Device, Diff};
 use crate::tensor_ops::random::keyed_rng;
 use crate::training::epoch_trainer::{BEST_FILE, EpochRun, train};
 use crate::training::mapper_config::MapperTrainConfig;
@@ -190,6 +191,9 @@ pub struct TrainMapperSettings {
     /// Checkpoint to continue from, in its own folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resume: Option<PathBuf>,
+    /// Mapper to start from, in place of random weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_from: Option<PathBuf>,
     /// Where to compute.
     pub device: DeviceChoice,
     /// Control experiment.
@@ -290,7 +294,10 @@ pub fn run(
         roi: subject.provenance().selection.join(" + "),
         clip_sha256: network_sha256,
     };
-    let network = snapshot_config.network.init::<Diff>(config.train.seed, &device)?;
+    let network = match &settings.init_from {
+        Some(path) => open_mapper(path, &snapshot_config.network, &device)?,
+        None => snapshot_config.network.init::<Diff>(config.train.seed, &device)?,
+    };
     let num_parameters = network.num_params();
     let betas = padded_betas(&subject, signal_len, left, &row_order(settings, &subject))?;
 
@@ -354,6 +361,17 @@ pub fn run(
     };
     dir.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
+}
+
+/// The weights of a mapper of exactly these sizes.
+fn open_mapper(path: &Path, sizes: &MapperConfig, device: &Device) -> anyhow::Result<Mapper<Diff>> {
+    let snapshot = Snapshot::open(path, MAPPER_KIND)?;
+    let found = snapshot.config::<MapperSnapshot>()?.network;
+    if found != *sizes {
+        let expected = format!("that of this run, {}", serde_json::to_string(sizes)?);
+        return Err(RunError::invalid(path, "network", expected, serde_json::to_string(&found)?).into());
+    }
+    Ok(snapshot.load_into(sizes.init::<Diff>(0, device)?)?)
 }
 
 /// The images of all trials; in every epoch each is augmented in another way.

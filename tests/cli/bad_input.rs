@@ -102,6 +102,9 @@ fn commands_say_which_command_must_come_first() {
     for (arguments, needle) in [
         (&["screen-captions"][..], "pretrain-clip"),
         (&["train-mapper", "--target", "image"], "pretrain-clip"),
+        (&["train-mapper", "--target", "image", "--subject", "all"], "mindreader prepare"),
+        (&["train-mapper", "--target", "resnet"], "--resnet FILE"),
+        (&["reconstruct", "--subject", "all"], "only `train-mapper`"),
         (&["finetune-gan"], "pretrain-gan"),
         (&["reconstruct"], "train-mapper --target image"),
         (&["microstim", "--roi", "floc-faces"], "train-mapper --target image"),

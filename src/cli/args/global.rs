@@ -1,12 +1,33 @@
 //! Flags that every subcommand takes.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
 
 use super::{path_setting, setting};
 use crate::cli::layers::Layers;
 use crate::cli::usage_error::UsageError;
+
+/// One subject or all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subjects {
+    /// The number of one.
+    One(u32),
+    /// Every prepared one.
+    All,
+}
+
+impl FromStr for Subjects {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Self::All),
+            number => number.parse().map(Self::One).map_err(|_| "expected 1 to 8, or `all`".into()),
+        }
+    }
+}
 
 /// Flags that every subcommand takes.
 #[derive(Debug, Args)]
@@ -23,9 +44,9 @@ pub struct GlobalArgs {
     /// Folder for prepared subjects, runs and caches
     #[arg(long, global = true, value_name = "DIR")]
     pub work: Option<PathBuf>,
-    /// NSD subject, 1 to 8
+    /// NSD subject, 1 to 8; for `train-mapper` also `all`: every prepared one, one after the other
     #[arg(long, global = true, value_name = "N")]
-    pub subject: Option<u32>,
+    pub subject: Option<Subjects>,
     /// Where to compute: auto, cpu, cuda or cuda:N
     #[arg(long, global = true)]
     pub device: Option<String>,
@@ -54,7 +75,9 @@ impl GlobalArgs {
         }
         layers = path_setting(layers, "paths.nsd", self.nsd.as_ref())?;
         layers = path_setting(layers, "paths.work", self.work.as_ref())?;
-        layers = setting(layers, "subject", self.subject.map(i64::from).as_ref())?;
+        if let Some(Subjects::One(subject)) = self.subject {
+            layers = layers.value("subject", i64::from(subject))?;
+        }
         layers = setting(layers, "device", self.device.as_ref())?;
         layers = setting(layers, "precision", self.precision.as_ref())?;
         setting(layers, "seed", self.seed.map(i64::from).as_ref())

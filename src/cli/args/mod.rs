@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 
 pub use data::{PhantomArgs, PrepareArgs};
 pub use decoding::{DemoArgs, MicrostimArgs, ReconstructArgs};
-pub use global::GlobalArgs;
+pub use global::{GlobalArgs, Subjects};
 pub use training::{FinetuneGanArgs, PretrainArgs, ScreenCaptionsArgs, TrainMapperArgs};
 pub use weights::{ImportWeightsArgs, WeightsArgs};
 

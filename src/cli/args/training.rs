@@ -71,6 +71,9 @@ pub struct TrainMapperArgs {
     /// ResNet-50 snapshot of `import-weights`; needed for `--target resnet`
     #[arg(long, value_name = "FILE")]
     pub resnet: Option<PathBuf>,
+    /// Mapper of the same sizes to start from, in place of random weights
+    #[arg(long, value_name = "SNAPSHOT", conflicts_with = "resume")]
+    pub init_from: Option<PathBuf>,
     /// Control: betas are exchanged between trials, so that decoding must be at chance
     #[arg(long)]
     pub shuffle_betas: bool,

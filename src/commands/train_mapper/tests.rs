@@ -15,9 +15,8 @@ use crate::data::subject::{Resolution, SubjectId};
 use crate::data::trial::{NsdId, Trial};
 use crate::models::clip::{Clip, ClipConfig};
 use crate::models::resnet::ResnetConfig;
-use crate::run::error::RunError;
 use crate::run::progress::Silent;
-use crate::run::snapshot::{Snapshot, save_snapshot};
+use crate::run::snapshot::save_snapshot;
 use crate::tensor_ops::backend::{Base, cpu};
 use crate::training::epoch_trainer::CHECKPOINT_FILE;
 use crate::training::mapper_config::{MapperLoss, MapperPhase};
@@ -138,6 +137,7 @@ fn settings(root: &Path) -> TrainMapperSettings {
         cache: root.join("cache"),
         runs: root.join("runs"),
         resume: None,
+        init_from: None,
         device: DeviceChoice::Cpu,
         betas: BetasControl::Measured,
         split: SplitConfig { train_fraction: 0.7, ..SplitConfig::default() },
@@ -276,4 +276,31 @@ fn a_resnet_mapper_predicts_vectors_of_0_to_1() {
     }
     let caches = std::fs::read_dir(&settings.cache).unwrap().map(|file| file.unwrap().file_name());
     assert_eq!(caches.filter(|name| name.to_string_lossy().starts_with("resnet-")).count(), 2);
+}
+
+#[test]
+fn a_run_starts_from_another_ones_weights_if_sizes_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    let mut settings = settings(folder.path());
+    settings.mapper.train.phase2.epochs = 0;
+    let fit = |settings: &TrainMapperSettings| run(settings, &mut Silent).unwrap();
+    let first = fit(&settings);
+    settings.mapper.train.phase1.epochs = 1;
+    settings.mapper.train.optimiser.learning_rate = 1e-4;
+    let fresh = fit(&settings).phases[0].last_validation_loss;
+    settings.init_from = Some(first.snapshot.clone());
+    let warm = fit(&settings);
+    let best = first.phases[0].best_validation_loss;
+    let loss = warm.phases[0].last_validation_loss;
+    assert!((loss - best).abs() < 0.1 * (fresh - best), "{fresh}, {best}, then {loss}");
+    let weights = |path: &Path| {
+        let bytes = std::fs::read(path).unwrap();
+        safetensors::SafeTensors::deserialize(&bytes).unwrap().tensor("lift.weight").unwrap().data().to_vec()
+    };
+    assert!(weights(&warm.snapshot) != weights(&first.snapshot), "loaded weights learn");
+
+    settings.mapper.network.hidden = 8;
+    let error = run(&settings, &mut Silent).unwrap_err().to_string();
+    assert!(error.contains("best.safetensors`: network") && error.contains("\"hidden\":8"), "{error}");
 }
