@@ -35,7 +35,7 @@ pub struct GlobalArgs {
     /// Configuration file; flags and `--set` win over it
     #[arg(long, global = true, value_name = "FILE.toml")]
     pub config: Option<PathBuf>,
-    /// Set one configuration key, for example `mapper.train.phase1.epochs=5`
+    /// Set one configuration key, for example `train_mapper.train.phase1.epochs=5`
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Root of the NSD tree (or of a phantom)
