@@ -156,7 +156,7 @@ impl Phases {
             for (parity, filtered) in filtered.iter_mut().enumerate() {
                 let stuffed = |row: usize| {
                     // `row` counts from stuffed row −1: odd rows come first.
-                    let plane = if row % 2 == 0 { &self.odd_rows } else { &self.even_rows };
+                    let plane = if row.is_multiple_of(2) { &self.odd_rows } else { &self.even_rows };
                     &plane[parity][row / 2 * line..][..line]
                 };
                 let rows = [stuffed(y), stuffed(y + 1), stuffed(y + 2), stuffed(y + 3)];
