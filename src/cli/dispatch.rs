@@ -11,8 +11,9 @@ use super::render::{self, Terminal, Verbosity};
 use crate::commands::project::{Project, ProjectConfig, SEED_KEYS, SUBJECT_KEYS};
 use crate::commands::train_mapper::BetasControl;
 use crate::commands::{
-    demo, doctor, finetune_gan, import_weights, microstim, phantom, prepare, prepare::ExistingOutput,
-    pretrain_clip, pretrain_gan, reconstruct, screen_captions, train_mapper, weights,
+    demo, doctor, evaluate, finetune_gan, import_weights, microstim, phantom, prepare,
+    prepare::ExistingOutput, pretrain_clip, pretrain_gan, reconstruct, screen_captions, train_mapper,
+    weights,
 };
 use crate::run::interrupt;
 
@@ -93,6 +94,14 @@ fn run(cli: Cli) -> anyhow::Result<Value> {
             let betas = if args.shuffle_betas { BetasControl::Shuffled } else { BetasControl::Measured };
             let settings = project.train_mapper(args.target.into(), betas, args.resume)?;
             value(train_mapper::run(&settings, progress))
+        }
+        Command::Evaluate(args) => {
+            let summary = evaluate::run(&project.evaluate(args.mappers)?, progress)?;
+            if cli.global.json {
+                return value(Ok(summary));
+            }
+            render::to_stdout(&summary.table());
+            Ok(Value::Null)
         }
         Command::PretrainGan(args) => value(pretrain_gan::run(&project.pretrain_gan(args.resume)?, progress)),
         Command::FinetuneGan(args) => value(finetune_gan::run(&project.finetune_gan(args.resume)?, progress)),

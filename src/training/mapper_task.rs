@@ -60,9 +60,8 @@ impl MapperTask<'_> {
         self.gather(self.betas.ncols(), trials.iter().map(|trial| self.betas.row(*trial)), self.device)
     }
 
-    /// A validation trial's caption is drawn once and stays.
     fn validation_target(&self, trial: usize) -> ArrayView1<'_, f32> {
-        self.targets.choose(trial, self.config.seed, "validation caption", 0)
+        self.targets.validation(trial, self.config.seed)
     }
 
     /// Predicted and true embeddings of validation trials, both `[trials, embed_dim]`.

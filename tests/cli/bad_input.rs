@@ -102,6 +102,7 @@ fn commands_say_which_command_must_come_first() {
     for (arguments, needle) in [
         (&["screen-captions"][..], "pretrain-clip"),
         (&["train-mapper", "--target", "image"], "pretrain-clip"),
+        (&["evaluate"], "train-mapper --target image"),
         (&["finetune-gan"], "pretrain-gan"),
         (&["reconstruct"], "train-mapper --target image"),
         (&["microstim", "--roi", "floc-faces"], "train-mapper --target image"),
