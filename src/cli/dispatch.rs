@@ -14,8 +14,9 @@ use super::usage_error::UsageError;
 use crate::commands::project::{Project, ProjectConfig, SEED_KEYS, SUBJECT_KEYS};
 use crate::commands::train_mapper::BetasControl;
 use crate::commands::{
-    demo, doctor, finetune_gan, import_weights, microstim, phantom, prepare, prepare::ExistingOutput,
-    pretrain_clip, pretrain_gan, reconstruct, screen_captions, train_mapper, weights,
+    demo, doctor, evaluate, finetune_gan, import_weights, microstim, phantom, prepare,
+    prepare::ExistingOutput, pretrain_clip, pretrain_gan, reconstruct, screen_captions, train_mapper,
+    weights,
 };
 use crate::run::interrupt;
 
@@ -115,6 +116,14 @@ fn run(cli: Cli) -> anyhow::Result<Value> {
                 summaries.insert(project.config.subject.to_string(), fit(&project)?);
             }
             value(Ok(summaries))
+        }
+        Command::Evaluate(args) => {
+            let summary = evaluate::run(&project.evaluate(args.mappers)?, progress)?;
+            if cli.global.json {
+                return value(Ok(summary));
+            }
+            render::to_stdout(&summary.table());
+            Ok(Value::Null)
         }
         Command::PretrainGan(args) => value(pretrain_gan::run(&project.pretrain_gan(args.resume)?, progress)),
         Command::FinetuneGan(args) => value(finetune_gan::run(&project.finetune_gan(args.resume)?, progress)),

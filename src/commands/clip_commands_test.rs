@@ -125,6 +125,7 @@ fn screen_settings(root: &Path, clip: &Path) -> ScreenCaptionsSettings {
         cache: root.join("cache"),
         output: root.join("captions.json"),
         probabilities: root.join("captions-probabilities.json"),
+        report: root.join("captions-screening.json"),
         device: DeviceChoice::Cpu,
     }
 }
@@ -153,6 +154,10 @@ fn a_clip_is_trained_and_screens_the_captions_of_every_image() {
     assert_eq!((kept.len(), judged.len()), (NUM_IMAGES, NUM_IMAGES));
     assert_eq!(kept.values().map(Vec::len).sum::<usize>(), summary.num_kept);
     assert_eq!(summary.images_by_kept.values().sum::<usize>(), NUM_IMAGES);
+    assert!((0.0..=1.0).contains(&summary.share_of_one_to_three));
+    let report: screen_captions::ScreenCaptionsSummary = read(&settings.report);
+    assert_eq!((report.num_kept, &report.images_by_kept), (summary.num_kept, &summary.images_by_kept));
+    assert_eq!(report.examples.len(), summary.examples.len());
     for (image, captions) in &judged {
         let best = captions.iter().map(|caption| caption.probability).fold(0.0, f64::max);
         assert!((captions.iter().map(|caption| caption.probability).sum::<f64>() - 1.0).abs() < 1e-9);

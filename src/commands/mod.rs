@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod doctor;
+pub mod evaluate;
 pub mod finetune_gan;
 mod gan_conditions;
 mod gan_grid;

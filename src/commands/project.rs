@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::doctor::DoctorSettings;
+use super::evaluate::EvaluateSettings;
 use super::finetune_gan::{FinetuneGanConfig, FinetuneGanSettings};
 use super::microstim::{MicrostimConfig, MicrostimSettings};
 use super::phantom::PhantomSettings;
@@ -306,6 +307,7 @@ impl Project {
             cache: self.cache(),
             output: self.captions(),
             probabilities: self.caption_probabilities(),
+            report: self.work().join("captions").join(format!("{}-screening.json", self.config.subject)),
             device: self.config.device,
         })
     }
@@ -338,6 +340,19 @@ impl Project {
             split: self.config.split.clone(),
             mapper: self.config.train_mapper.clone(),
         })
+    }
+
+    /// Settings of `evaluate`; without `mappers` the newest image and caption mappers.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or a network is missing.
+    pub fn evaluate(&self, mut mappers: Vec<PathBuf>) -> Result<EvaluateSettings, RunError> {
+        if mappers.is_empty() {
+            mappers = vec![self.mapper(MapperTarget::Image)?, self.mapper(MapperTarget::Caption)?];
+        }
+        // Which of the two spaces is read from each mapper's snapshot.
+        let data = self.train_mapper(MapperTarget::Image, BetasControl::Measured, None)?;
+        Ok(EvaluateSettings { mappers, resnet: self.config.paths.resnet.clone(), data })
     }
 
     /// Settings of `pretrain-gan`.

@@ -1,7 +1,7 @@
 //! `mindreader screen-captions`: captions → those that CLIP finds fitting (mapper §2.3).
 //!
 //! Writes two JSON objects by NSD image (0-based): the kept captions, and beside them every caption with its
-//! probability.
+//! probability. A third, small file is the summary: how many captions survive, and examples.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use super::gan_grid::evenly_spread;
 use crate::data::prepared::PreparedSubject;
-
 use crate::models::clip::tokenizer::LongText;
 use crate::pipelines::caption_screen::{ScreenConfig, screen_captions};
 use crate::pipelines::captioned_stimuli::{CaptionedStimuli, distinct_images};
@@ -19,6 +19,9 @@ use crate::pipelines::stimulus_embeddings::{embed_sentences, embed_stimuli};
 use crate::run::device::{self, DeviceChoice};
 use crate::run::progress::Progress;
 use crate::run::run_dir::write_atomic;
+
+/// Images shown as examples.
+const NUM_EXAMPLES: usize = 5;
 
 /// Which captions are kept.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,6 +50,8 @@ pub struct ScreenCaptionsSettings {
     pub output: PathBuf,
     /// Every caption with its probability: `{"<nsd id>": [{"caption", "probability", "kept"}, …], …}`.
     pub probabilities: PathBuf,
+    /// The summary.
+    pub report: PathBuf,
     /// Where to compute.
     pub device: DeviceChoice,
 }
@@ -62,6 +67,15 @@ pub struct JudgedCaption {
     pub kept: bool,
 }
 
+/// The captions of an image that lost some.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScreenedExample {
+    /// NSD image, 0-based.
+    pub image: u32,
+    /// All its captions, best first.
+    pub captions: Vec<JudgedCaption>,
+}
+
 /// What was kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScreenCaptionsSummary {
@@ -75,12 +89,18 @@ pub struct ScreenCaptionsSummary {
     pub mean_kept: f64,
     /// Images by the number of captions that they kept.
     pub images_by_kept: BTreeMap<usize, usize>,
+    /// Share of the images that kept one to three captions, as the paper reports of most.
+    pub share_of_one_to_three: f64,
+    /// Images that lost captions, evenly spread.
+    pub examples: Vec<ScreenedExample>,
     /// exp(logit scale) of the network.
     pub logit_scale: f64,
     /// The kept captions.
     pub output: PathBuf,
     /// Every caption with its probability.
     pub probabilities: PathBuf,
+    /// This summary.
+    pub report: PathBuf,
 }
 
 /// Runs the command.
@@ -127,7 +147,9 @@ pub fn run(
         judged.iter().map(|(image, captions)| (*image, kept(captions))).collect();
     write_atomic(&settings.probabilities, &serde_json::to_vec_pretty(&judged)?)?;
     write_atomic(&settings.output, &serde_json::to_vec_pretty(&kept)?)?;
-    Ok(summarise(settings, &judged, logit_scale))
+    let summary = summarise(settings, &judged, logit_scale);
+    write_atomic(&settings.report, &serde_json::to_vec_pretty(&summary)?)?;
+    Ok(summary)
 }
 
 fn kept(captions: &[JudgedCaption]) -> Vec<&str> {
@@ -143,6 +165,7 @@ fn summarise(
     for captions in judged.values() {
         *images_by_kept.entry(kept(captions).len()).or_insert(0) += 1;
     }
+    let one_to_three: usize = images_by_kept.range(1..=3).map(|(_, images)| images).sum();
     let num_kept = images_by_kept.iter().map(|(kept, images)| kept * images).sum();
     ScreenCaptionsSummary {
         num_images: judged.len(),
@@ -150,8 +173,44 @@ fn summarise(
         num_kept,
         mean_kept: num_kept as f64 / judged.len().max(1) as f64,
         images_by_kept,
+        share_of_one_to_three: one_to_three as f64 / judged.len().max(1) as f64,
+        examples: examples(judged),
         logit_scale,
         output: settings.output.clone(),
         probabilities: settings.probabilities.clone(),
+        report: settings.report.clone(),
+    }
+}
+
+/// At most [`NUM_EXAMPLES`] images that lost captions.
+fn examples(judged: &BTreeMap<u32, Vec<JudgedCaption>>) -> Vec<ScreenedExample> {
+    let losers: Vec<_> =
+        judged.iter().filter(|(_, captions)| captions.iter().any(|caption| !caption.kept)).collect();
+    evenly_spread(losers.len(), NUM_EXAMPLES)
+        .into_iter()
+        .map(|index| {
+            let (image, captions) = losers[index];
+            let mut captions = captions.clone();
+            captions.sort_by(|one, other| other.probability.total_cmp(&one.probability));
+            ScreenedExample { image: *image, captions }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_lost_captions_and_show_the_best_first() {
+        let caption = |probability, kept| JudgedCaption { caption: "a".into(), probability, kept };
+        // Even images keep all.
+        let judged: BTreeMap<u32, Vec<JudgedCaption>> =
+            (0..40).map(|image| (image, vec![caption(0.1, image % 2 == 0), caption(0.9, true)])).collect();
+        let found = examples(&judged);
+        let images: Vec<u32> = found.iter().map(|example| example.image).collect();
+        assert_eq!(images, [1, 9, 17, 25, 33]);
+        assert_eq!(found[0].captions, [caption(0.9, true), caption(0.1, false)]);
+        assert!(examples(&BTreeMap::new()).is_empty());
     }
 }

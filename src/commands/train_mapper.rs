@@ -148,7 +148,7 @@ impl Default for TrainMapperConfig {
 
 impl TrainMapperConfig {
     /// What holds for `target`: a ResNet mapper's constants, vectors of 0..1 left as they are.
-    fn for_target(&self, target: MapperTarget) -> Self {
+    pub(super) fn for_target(&self, target: MapperTarget) -> Self {
         let mut config = self.clone();
         if target == MapperTarget::Resnet {
             let ResnetMapperConfig {

@@ -2,6 +2,7 @@
 
 pub mod bootstrap;
 pub mod classification;
+pub mod combined_retrieval;
 pub mod correlation;
 pub mod feature_stats;
 pub mod frechet;

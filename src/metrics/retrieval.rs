@@ -5,6 +5,7 @@
 //! (arg-max over j) is right. Ties go to the first index.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 use serde::{Deserialize, Serialize};
@@ -119,6 +120,19 @@ pub fn compute_retrieval(
     ids: &[u64],
     config: &RetrievalConfig,
 ) -> Result<RetrievalSummary, RetrievalError> {
+    check_embeddings(predicted, target, ids)?;
+    retrieve(ids, config, &mut |rows| {
+        let rows = s![rows, ..];
+        similarity_matrix(target.slice(rows), predicted.slice(rows), config.cosine_weight)
+    })
+}
+
+/// Refuses predictions and targets that do not belong together or hold what is no number.
+pub(super) fn check_embeddings(
+    predicted: ArrayView2<f32>,
+    target: ArrayView2<f32>,
+    ids: &[u64],
+) -> Result<(), RetrievalError> {
     if predicted.dim() != target.dim() || predicted.nrows() != ids.len() {
         return Err(RetrievalError::Shape {
             predicted: predicted.shape().to_vec(),
@@ -132,15 +146,24 @@ pub fn compute_retrieval(
             return Err(RetrievalError::NotFinite { row });
         }
     }
+    Ok(())
+}
+
+/// Counts retrievals by any similarity: `similarity(rows)` is `S` of the trials `rows`, one row per target.
+pub(super) fn retrieve(
+    ids: &[u64],
+    config: &RetrievalConfig,
+    similarity: &mut dyn FnMut(Range<usize>) -> Array2<f64>,
+) -> Result<RetrievalSummary, RetrievalError> {
     let batch_size = config.batch_size.min(ids.len());
     let empty = RetrievalError::Empty { trials: ids.len(), batch_size: config.batch_size };
     let num_batches = ids.len().checked_div(batch_size).ok_or_else(|| empty.clone())?;
     let mut hits = [Vec::new(), Vec::new()];
     let mut chances = Vec::new();
     for start in (0..num_batches * batch_size).step_by(batch_size) {
-        let rows = s![start..start + batch_size, ..];
-        let ids = &ids[start..start + batch_size];
-        let similarity = similarity_matrix(target.slice(rows), predicted.slice(rows), config.cosine_weight);
+        let rows = start..start + batch_size;
+        let ids = &ids[rows.clone()];
+        let similarity = similarity(rows);
         let is_right = |i: usize, j: usize| match config.matching {
             Matching::ByImage => ids[i] == ids[j],
             Matching::ByIndex => i == j,

@@ -6,6 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 use image::RgbImage;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::picture::pictures;
 use crate::models::mapper::{Mapper, MapperSnapshot};
@@ -94,6 +95,8 @@ pub struct LoadedMapper {
     mapper: Mapper<Base>,
     /// What the snapshot says of the mapper's input and output.
     pub snapshot: MapperSnapshot,
+    /// How it was trained, or where it was imported from.
+    pub provenance: Value,
     /// SHA-256 of the snapshot.
     pub sha256: String,
 }
@@ -111,7 +114,7 @@ impl LoadedMapper {
             .init(0, device)
             .map_err(|error| RunError::invalid(path, "config", "sizes that fit together", error))?;
         let mapper = file.load_into(mapper)?;
-        Ok(Self { mapper, snapshot, sha256: file.sha256().into() })
+        Ok(Self { mapper, snapshot, provenance: file.provenance().clone(), sha256: file.sha256().into() })
     }
 
     /// Refuses betas of another number of voxels, or of another selection of them.

@@ -73,6 +73,11 @@ impl EmbeddingTargets {
         self.candidates.len()
     }
 
+    /// Target of a validation trial: drawn once, the same in every epoch.
+    pub fn validation(&self, trial: usize, seed: u64) -> ArrayView1<'_, f32> {
+        self.choose(trial, seed, "validation caption", 0)
+    }
+
     /// Target of a trial; among several the draw is keyed by (seed, purpose, epoch, trial).
     pub fn choose(&self, trial: usize, seed: u64, purpose: &str, epoch: usize) -> ArrayView1<'_, f32> {
         let rows = self.candidates[trial].clone();

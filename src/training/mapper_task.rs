@@ -84,9 +84,8 @@ impl<'a> MapperTask<'a> {
         Ok(self.gather(width, rows, self.device))
     }
 
-    /// A validation trial's caption is drawn once and stays.
     fn validation_target(&self, trial: usize) -> ArrayView1<'_, f32> {
-        self.targets.choose(trial, self.config.seed, "validation caption", 0)
+        self.targets.validation(trial, self.config.seed)
     }
 
     /// Predicted and true embeddings of validation trials, both `[trials, embed_dim]`.

@@ -105,6 +105,7 @@ fn commands_say_which_command_must_come_first() {
         (&["train-mapper", "--target", "image", "--subject", "all"], "mindreader prepare"),
         (&["train-mapper", "--target", "resnet"], "--resnet FILE"),
         (&["reconstruct", "--subject", "all"], "only `train-mapper`"),
+        (&["evaluate"], "train-mapper --target image"),
         (&["finetune-gan"], "pretrain-gan"),
         (&["reconstruct"], "train-mapper --target image"),
         (&["microstim", "--roi", "floc-faces"], "train-mapper --target image"),

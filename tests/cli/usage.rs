@@ -17,6 +17,7 @@ fn help_names_every_subcommand() {
         "pretrain-clip",
         "screen-captions",
         "train-mapper",
+        "evaluate",
         "pretrain-gan",
         "finetune-gan",
         "reconstruct",

@@ -30,6 +30,34 @@ impl NetworkArgs {
     }
 }
 
+/// Arguments of `evaluate`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: mindreader evaluate --subject 1 --mappers image.safetensors caption.safetensors"
+)]
+pub struct EvaluateArgs {
+    /// Snapshots of one to four mappers; by default the newest image and caption mappers
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub mappers: Vec<PathBuf>,
+    /// CLIP snapshot; by default that of the newest `pretrain-clip`
+    #[arg(long, value_name = "FILE")]
+    pub clip: Option<PathBuf>,
+    /// ResNet-50 snapshot, for mappers of ResNet vectors
+    #[arg(long, value_name = "FILE")]
+    pub resnet: Option<PathBuf>,
+}
+
+impl EvaluateArgs {
+    /// Adds the flags to the settings.
+    ///
+    /// # Errors
+    /// As [`Layers::value`].
+    pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
+        let layers = path_setting(layers, "paths.clip", self.clip.as_ref())?;
+        path_setting(layers, "paths.resnet", self.resnet.as_ref())
+    }
+}
+
 /// Arguments of `reconstruct`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: mindreader reconstruct --subject 1 --average --samples 4")]

@@ -9,7 +9,7 @@ mod weights;
 use clap::{Parser, Subcommand};
 
 pub use data::{PhantomArgs, PrepareArgs};
-pub use decoding::{DemoArgs, MicrostimArgs, ReconstructArgs};
+pub use decoding::{DemoArgs, EvaluateArgs, MicrostimArgs, ReconstructArgs};
 pub use global::{GlobalArgs, Subjects};
 pub use training::{FinetuneGanArgs, PretrainArgs, ScreenCaptionsArgs, TrainMapperArgs};
 pub use weights::{ImportWeightsArgs, WeightsArgs};
@@ -51,6 +51,8 @@ pub enum Command {
     ScreenCaptions(ScreenCaptionsArgs),
     /// Train a mapper from betas to CLIP's image or caption space
     TrainMapper(TrainMapperArgs),
+    /// Count what mappers retrieve on held-out trials, each alone and combined
+    Evaluate(EvaluateArgs),
     /// Train the conditional GAN on images alone
     PretrainGan(PretrainArgs),
     /// Train the conditional GAN on decoded embeddings
@@ -77,6 +79,7 @@ impl Command {
             Self::PretrainClip(_) | Self::PretrainGan(_) => Ok(layers),
             Self::ScreenCaptions(args) => args.layers(layers),
             Self::TrainMapper(args) => args.layers(layers),
+            Self::Evaluate(args) => args.layers(layers),
             Self::FinetuneGan(args) => args.layers(layers),
             Self::Reconstruct(args) => args.layers(layers),
             Self::Microstim(args) => args.layers(layers),

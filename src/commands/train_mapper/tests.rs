@@ -7,6 +7,7 @@ use ndarray::Array2;
 use rand::RngExt;
 
 use super::*;
+use crate::commands::evaluate::{self, EvaluateSettings};
 use crate::data::formats::hdf5::H5Writer;
 use crate::data::nsd::stimuli::IMAGE_SIDE;
 use crate::data::prepared::{PreparedWriter, Provenance, RoiLabels, TrialTable, VoxelTable};
@@ -176,6 +177,32 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
     let config: MapperSnapshot = snapshot.config().unwrap();
     assert_eq!((config.network.signal_len, config.padding_left, config.num_voxels), (64, 12, 40));
     assert_eq!((config.subject.as_str(), config.roi.as_str()), ("subj02", "nsdgeneral"));
+
+    // The same network, counted again from its snapshot, twice: equal numbers, and no gain from a copy of itself.
+    let evaluation = evaluate::run(
+        &EvaluateSettings {
+            mappers: vec![summary.snapshot.clone(); 2],
+            resnet: None,
+            data: settings.clone(),
+        },
+        &mut Silent,
+    )
+    .unwrap();
+    assert_eq!(evaluation.mappers[1].by_image, summary.retrieval);
+    assert!(evaluation.mappers[0].by_index.forward.first_batch <= summary.retrieval.forward.first_batch);
+    assert_eq!(evaluation.mappers[0].by_index.chance_first_batch, 1.0);
+    let subsets: Vec<&[usize]> = evaluation.combinations.iter().map(|row| &row.mappers[..]).collect();
+    assert_eq!(subsets, [&[0][..], &[1], &[0, 1]]);
+    assert_eq!(evaluation.combinations[2].combined.retrieval, evaluation.combinations[0].combined.retrieval);
+    assert!(evaluation.table().contains("0 image by image"), "{}", evaluation.table());
+    let none = EvaluateSettings { mappers: Vec::new(), resnet: None, data: settings.clone() };
+    let error = evaluate::run(&none, &mut Silent).unwrap_err().to_string();
+    assert!(error.contains("number of mappers: found 0, expected 1 to 4"), "{error}");
+    let mut leaky =
+        EvaluateSettings { mappers: vec![summary.snapshot.clone()], resnet: None, data: settings.clone() };
+    leaky.data.split.train_fraction = 0.5;
+    let error = evaluate::run(&leaky, &mut Silent).unwrap_err().to_string();
+    assert!(error.contains("settings.split"), "{error}");
 
     let control = TrainMapperSettings { betas: BetasControl::Shuffled, ..settings };
     let shuffled = run(&control, &mut Silent).unwrap();
