@@ -33,6 +33,7 @@ pub struct Terminal {
     bar: Option<ProgressBar>,
     started: Instant,
     last_line: Instant,
+    first: Option<(Instant, u64)>,
 }
 
 impl Terminal {
@@ -47,10 +48,11 @@ impl Terminal {
             bar: None,
             started: now,
             last_line: now,
+            first: None,
         }
     }
 
-    fn line(&self, text: &str) {
+    fn print(&self, text: &str) {
         if self.verbosity == Verbosity::Normal {
             to_stderr(text);
         }
@@ -63,15 +65,16 @@ impl Progress for Terminal {
         self.total = total;
         self.started = Instant::now();
         self.last_line = self.started;
+        self.first = None;
         if self.verbosity == Verbosity::Quiet {
             return;
         }
         if !self.is_terminal {
-            return self.line(&format!("{what} ..."));
+            return self.print(&format!("{what} ..."));
         }
         let template = match total {
             0 => "{spinner} {prefix}  {wide_msg} {elapsed}",
-            _ => "{prefix} [{bar:28}] {pos}/{len}  {wide_msg} {elapsed}, {eta} left",
+            _ => "{prefix} [{bar:28}] {pos}/{len}  {wide_msg} {per_sec}, {elapsed}, {eta} left",
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = if total == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(total) };
@@ -87,10 +90,17 @@ impl Progress for Terminal {
             if !message.is_empty() {
                 bar.set_message(message.to_string());
             }
-        } else if self.last_line.elapsed() >= LINE_INTERVAL {
+            return;
+        }
+        // A resumed task begins with work done elsewhere.
+        let (begun, already) = *self.first.get_or_insert((Instant::now(), done));
+        if self.last_line.elapsed() >= LINE_INTERVAL {
             self.last_line = Instant::now();
             let of_total = if self.total > 0 { format!("/{}", self.total) } else { String::new() };
-            self.line(&format!("{}: {done}{of_total} {message}", self.what));
+            let pace = pace(done - already.min(done), self.total.saturating_sub(done), begun.elapsed());
+            let parts = [format!("{}: {done}{of_total}", self.what), message.into(), pace];
+            let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+            self.print(&parts.join(", "));
         }
     }
 
@@ -100,11 +110,34 @@ impl Progress for Terminal {
         }
         let seconds = self.started.elapsed().as_secs_f64();
         let result = if message.is_empty() { "done" } else { message };
-        self.line(&format!("{}: {result} ({seconds:.1} s)", self.what));
+        self.print(&format!("{}: {result} ({seconds:.1} s)", self.what));
+    }
+
+    fn line(&mut self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => self.print(text),
+        }
     }
 
     fn note(&mut self, text: &str) {
-        self.line(&format!("\n{text}"));
+        self.print(&format!("\n{text}"));
+    }
+}
+
+/// `3.1/s, 42 seconds left`; work that is slower than one a second in seconds.
+fn pace(done: u64, left: u64, elapsed: Duration) -> String {
+    if done == 0 {
+        return String::new();
+    }
+    let each = elapsed.as_secs_f64() / done as f64;
+    let speed =
+        if each < 1.0 { format!("{:.1}/s", 1.0 / each.max(1e-9)) } else { format!("{each:.1} s each") };
+    match left {
+        0 => speed,
+        _ => {
+            format!("{speed}, {} left", indicatif::HumanDuration(Duration::from_secs_f64(each * left as f64)))
+        }
     }
 }
 

@@ -8,6 +8,8 @@ pub trait Progress {
     fn advance(&mut self, done: u64, message: &str);
     /// The task ended; `message` says with what result.
     fn finish(&mut self, message: &str);
+    /// A result inside the task under way, worth keeping on the screen.
+    fn line(&mut self, _text: &str) {}
     /// A sentence between tasks: what comes next, and why.
     fn note(&mut self, _text: &str) {}
 }

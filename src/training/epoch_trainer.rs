@@ -312,6 +312,7 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
             "seconds": started.elapsed().as_secs_f64(),
         });
         self.log.append(position(self.plan, number, epoch) as u64, &event)?;
+        self.run.progress.line(&epoch_line(&event));
         Ok(())
     }
 
@@ -355,6 +356,30 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
         })?;
         Ok(())
     }
+}
+
+/// An epoch's row of the event log in words.
+fn epoch_line(event: &Value) -> String {
+    let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+    let mut line = format!(
+        "phase {} epoch {}: training loss {:.5}, validation loss {:.5}{}",
+        event["phase"],
+        event["epoch"],
+        number(&event["train_loss"]),
+        number(&event["validation_loss"]),
+        if event["is_best"] == true { " (best)" } else { "" },
+    );
+    if let Some(retrieval) = event["validation"].get("retrieval") {
+        let [forward, backward] =
+            ["forward", "backward"].map(|way| number(&retrieval[way]["over_batches"]["mean"]));
+        line.push_str(&format!(
+            ", retrieval {forward:.1} and {backward:.1} of {} (chance {:.1})",
+            retrieval["batch_size"],
+            number(&retrieval["chance_over_batches"])
+        ));
+    }
+    line.push_str(&format!(", {:.1} s", number(&event["seconds"])));
+    line
 }
 
 /// Number of an epoch over all phases.
