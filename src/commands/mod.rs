@@ -18,6 +18,7 @@ pub mod pretrain_gan;
 pub mod project;
 pub mod reconstruct;
 pub mod report;
+pub mod score;
 pub mod screen_captions;
 pub mod train_mapper;
 pub mod trial_choice;

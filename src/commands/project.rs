@@ -16,6 +16,7 @@ use super::prepare::{ExistingOutput, PrepareConfig, PrepareSettings};
 use super::pretrain_clip::{PretrainClipConfig, PretrainClipSettings};
 use super::pretrain_gan::{PretrainGanConfig, PretrainGanSettings};
 use super::reconstruct::{DecoderPaths, ReconstructConfig, ReconstructSettings};
+use super::score::ScoreSettings;
 use super::screen_captions::{ScreenCaptionsConfig, ScreenCaptionsSettings};
 use super::train_mapper::{BetasControl, TrainMapperConfig, TrainMapperSettings};
 use crate::data::nsd::tree::NsdTree;
@@ -309,6 +310,18 @@ impl Project {
             probabilities: self.caption_probabilities(),
             report: self.work().join("captions").join(format!("{}-screening.json", self.config.subject)),
             device: self.config.device,
+        })
+    }
+
+    /// Settings of `score`.
+    ///
+    /// # Errors
+    /// When the NSD root is not set.
+    pub fn score(&self) -> Result<ScoreSettings, RunError> {
+        Ok(ScoreSettings {
+            nsd: self.nsd()?,
+            prepared: self.prepared(),
+            probabilities: self.caption_probabilities(),
         })
     }
 

@@ -61,6 +61,8 @@ pub enum Command {
     Reconstruct(ReconstructArgs),
     /// Drive or silence a region and see what changes in the image
     Microstim(MicrostimArgs),
+    /// Compare what was estimated on a phantom with its truth: noise ceilings, screened captions
+    Score,
     /// Print every setting with its value, as TOML that `--config` accepts
     Config,
 }
@@ -73,7 +75,9 @@ impl Command {
     pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
         match self {
             Self::Demo(args) => args.layers(layers),
-            Self::Doctor | Self::Config | Self::ImportWeights(_) | Self::Weights(_) => Ok(layers),
+            Self::Doctor | Self::Config | Self::Score | Self::ImportWeights(_) | Self::Weights(_) => {
+                Ok(layers)
+            }
             Self::Phantom(args) => args.layers(layers),
             Self::Prepare(args) => args.layers(layers),
             Self::PretrainClip(_) | Self::PretrainGan(_) => Ok(layers),

@@ -1,9 +1,11 @@
 //! What a phantom is made from; everything else follows from the seed.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::scenes::things::Thing;
 use crate::data::error::DataError;
 use crate::data::subject::{Resolution, SubjectId};
 
@@ -64,6 +66,11 @@ pub struct PhantomConfig {
     pub signal: f64,
     /// Share by which the second (and again the third) presentation of an image drives a voxel less, 0..1.
     pub repetition_suppression: f64,
+    /// COCO names of things that scenes show only in the last 15 % of the images, by first appearance: the paper's
+    /// validation images. Decoders then meet them untrained.
+    pub novel_categories: Vec<String>,
+    /// Share of the images that are, in pairs, two views of one scene, 0..1. Pairs are drawn without regard to any split.
+    pub near_duplicates: f64,
     /// Formats of the betas.
     pub beta_files: BetaFiles,
     /// Decides everything that chance decides.
@@ -81,11 +88,16 @@ impl Default for PhantomConfig {
             photograph_fraction: 0.5,
             signal: 1.0,
             repetition_suppression: 0.0,
+            novel_categories: Vec::new(),
+            near_duplicates: 0.0,
             beta_files: BetaFiles::default(),
             seed: 0,
         }
     }
 }
+
+/// More could forbid everything that a place has.
+const MOST_NOVEL: usize = 4;
 
 /// Sessions of each subject that were withheld until August 2023.
 const WITHHELD_SESSIONS: usize = 3;
@@ -139,10 +151,20 @@ impl PhantomConfig {
         for (name, share) in [
             ("photograph_fraction", self.photograph_fraction),
             ("repetition_suppression", self.repetition_suppression),
+            ("near_duplicates", self.near_duplicates),
         ] {
             if !(0.0..=1.0).contains(&share) {
                 return wrong(name, "a share from 0 to 1".to_string(), share.to_string());
             }
+        }
+        let known: BTreeSet<&str> = Thing::ALL.iter().map(|thing| thing.category().1).collect();
+        if let Some(name) = self.novel_categories.iter().find(|name| !known.contains(name.as_str())) {
+            let known: Vec<&str> = known.into_iter().collect();
+            return wrong("novel_categories", known.join(", "), name.clone());
+        }
+        if self.novel_categories.len() > MOST_NOVEL {
+            let expected = format!("at most {MOST_NOVEL}, so that every place has other things to show");
+            return wrong("novel_categories", expected, format!("{} names", self.novel_categories.len()));
         }
         if self.source != StimulusSource::Scenes && self.photographs.is_none() {
             return wrong(
@@ -169,6 +191,11 @@ mod tests {
             (PhantomConfig { sessions: Some(0), ..Default::default() }, "sessions is 0"),
             (PhantomConfig { signal: -1.0, ..Default::default() }, "signal is -1"),
             (PhantomConfig { signal: f64::NAN, ..Default::default() }, "signal is NaN"),
+            (PhantomConfig { near_duplicates: -0.1, ..Default::default() }, "near_duplicates is -0.1"),
+            (
+                PhantomConfig { novel_categories: vec!["unicorn".into()], ..Default::default() },
+                "novel_categories is unicorn, expected airplane, apple",
+            ),
             (PhantomConfig { photograph_fraction: 1.5, ..Default::default() }, "photograph_fraction is 1.5"),
             (PhantomConfig { source: StimulusSource::Both, ..Default::default() }, "photographs is not set"),
         ];

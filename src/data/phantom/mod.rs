@@ -27,6 +27,7 @@ pub mod image_features;
 pub mod noise_field;
 pub mod photographs;
 pub mod responses;
+pub mod scene_plan;
 pub mod scenes;
 pub mod semantic_features;
 pub mod stimuli;

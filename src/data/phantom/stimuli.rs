@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::config::{PhantomConfig, StimulusSource};
 use super::photographs::{Photograph, SquareCrop, read_album};
+use super::scene_plan::{SceneChoice, choose_scenes};
 use super::scenes::Scene;
 use super::scenes::annotation::{CropShares, SceneInstance, SceneStuff};
 use crate::data::error::DataError;
@@ -45,6 +46,8 @@ pub struct Stimulus {
     pub crop: [f64; 4],
     /// Where it comes from.
     pub origin: Origin,
+    /// The scene, where it is one.
+    pub scene: SceneChoice,
 }
 
 /// All images of a phantom.
@@ -74,7 +77,7 @@ pub fn crop_of_scene(scene: &Scene) -> [f64; 4] {
 }
 
 impl StimulusSet {
-    /// Decides what each of the images (distinct, any order) is.
+    /// Decides what each of the images is, given in the order in which the subject first sees them.
     ///
     /// # Errors
     /// Whatever is wrong with the folder of photographs.
@@ -92,6 +95,7 @@ impl StimulusSet {
             _ => Vec::new(),
         };
         let (from_album, scenes) = order.split_at(if album.is_empty() { 0 } else { num_photographs });
+        let choices = choose_scenes(config, images, &scenes.iter().copied().collect());
         let mut stimuli = Vec::with_capacity(order.len());
         for (index, photograph) in album.iter().enumerate() {
             // Every photograph in turn, so that all are used about equally often.
@@ -103,16 +107,19 @@ impl StimulusSet {
                 coco_split: photograph.split.clone(),
                 crop: fractions(photograph.size, crop),
                 origin: Origin::Photograph { index, crop },
+                scene: SceneChoice::own(nsd_id),
             }));
         }
         stimuli.extend(scenes.iter().map(|&nsd_id| {
-            let scene = Scene::draw(config.seed, u64::from(nsd_id.0));
+            let choice = choices.get(&nsd_id).copied().unwrap_or(SceneChoice::own(nsd_id));
+            let scene = choice.draw(config.seed, nsd_id);
             Stimulus {
                 nsd_id,
                 coco_id: scene_coco_id(nsd_id),
                 coco_split: scene_split(nsd_id).to_string(),
                 crop: crop_of_scene(&scene),
                 origin: Origin::Scene,
+                scene: choice,
             }
         }));
         stimuli.sort_by_key(|stimulus| stimulus.nsd_id);
@@ -131,7 +138,18 @@ impl StimulusSet {
 
     /// The scene of a stimulus that is one.
     pub fn scene(&self, stimulus: &Stimulus) -> Scene {
-        Scene::draw(self.seed, u64::from(stimulus.nsd_id.0))
+        stimulus.scene.draw(self.seed, stimulus.nsd_id)
+    }
+
+    /// Whether a scene shows a thing of one of the COCO categories.
+    pub fn shows_any(&self, stimulus: &Stimulus, categories: &[String]) -> bool {
+        stimulus.origin == Origin::Scene
+            && !categories.is_empty()
+            && self
+                .scene(stimulus)
+                .placed
+                .iter()
+                .any(|placed| categories.iter().any(|name| name == placed.thing.category().1))
     }
 
     /// Renders every image once, `measure`s it on all cores, and hands picture and measure to `keep` in an order

@@ -1,6 +1,6 @@
 //! The whole phantom: what is decided before the first file is written, and the order in which files follow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::anatomy::Anatomy;
@@ -66,9 +66,9 @@ impl Phantom {
         config.validate()?;
         let plan = ExperimentPlan::draw(config);
         let trials = plan.trials(config.subject, config.num_sessions());
-        let mut images: Vec<NsdId> = trials.iter().map(|trial| trial.nsd_id).collect();
-        images.sort_unstable();
-        images.dedup();
+        let mut seen = BTreeSet::new();
+        let images: Vec<NsdId> =
+            trials.iter().map(|trial| trial.nsd_id).filter(|image| seen.insert(*image)).collect();
         let stimuli = StimulusSet::plan(config, &images)?;
         let anatomy = Anatomy::grow(config);
         let tuned = draw_tuning(config, &anatomy);
@@ -122,7 +122,9 @@ impl Phantom {
         let ncsnr = maps.write_maps(&tree, config, &self.trials, &mut |done, total| {
             tick(Stage::NoiseCeiling, done, total);
         })?;
-        truth::write_truth(&pending.path().join("truth.h5"), &self.tuned, &self.stimuli, &features, &grades)?;
+        let path = pending.path().join("truth.h5");
+        let novel = &config.novel_categories;
+        truth::write_truth(&path, &self.tuned, &self.stimuli, &features, &grades, novel)?;
         let counts = self.counts(simulator.voxels(), &ncsnr);
         pending.commit(&Marker::new(self.config.clone()))?;
         Ok(counts)

@@ -107,6 +107,7 @@ fn unseen(seed: u64, nsd_id: NsdId) -> Stimulus {
         coco_split: scene_split(nsd_id).to_string(),
         crop: crop_of_scene(&Scene::draw(seed, u64::from(nsd_id.0))),
         origin: super::super::stimuli::Origin::Scene,
+        scene: super::super::scene_plan::SceneChoice::own(nsd_id),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Writers: each turns one part of a phantom into files of NSD's layout.
+//! Writers: each turns one part of a phantom into files of NSD's layout; and the truth read back.
 
 pub mod annotations;
 pub mod behaviour;
@@ -7,4 +7,5 @@ pub mod marker;
 pub mod sessions;
 pub mod stimuli;
 pub mod truth;
+pub mod truth_reader;
 pub mod volumes;

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use super::super::image_features::FeatureTable;
+use super::super::scenes::captions::CaptionQuality;
 use super::super::semantic_features::{NUM_SEMANTIC, names};
 use super::super::stimuli::{Origin, StimulusSet};
 use super::super::tuning::{TunedVoxel, VoxelKind};
@@ -24,6 +25,7 @@ pub fn write_truth(
     stimuli: &StimulusSet,
     features: &FeatureTable,
     grades: &[CaptionGrade],
+    novel_categories: &[String],
 ) -> Result<(), DataError> {
     let writer = H5Writer::create(path)?;
     for group in ["voxels", "images", "captions"] {
@@ -70,6 +72,18 @@ pub fn write_truth(
     let photographs: Vec<u8> =
         stimuli.stimuli.iter().map(|stimulus| u8::from(stimulus.origin != Origin::Scene)).collect();
     writer.write("images/is_photograph", &[images], &photographs)?;
+    let twins: Vec<i64> = stimuli
+        .stimuli
+        .iter()
+        .map(|stimulus| stimulus.scene.twin.map_or(-1, |twin| i64::from(twin.0)))
+        .collect();
+    writer.write("images/twin_of", &[images], &twins)?;
+    let novel: Vec<u8> = stimuli
+        .stimuli
+        .iter()
+        .map(|stimulus| u8::from(stimuli.shows_any(stimulus, novel_categories)))
+        .collect();
+    writer.write("images/is_novel", &[images], &novel)?;
     let values: Vec<f32> = (0..images).flat_map(|image| features.semantic(image).to_vec()).collect();
     writer
         .write("images/semantic", &[images, NUM_SEMANTIC], &values)?
@@ -82,6 +96,6 @@ pub fn write_truth(
     let qualities: Vec<u8> = grades.iter().map(|grade| grade.quality.code()).collect();
     writer
         .write("captions/quality", &[grades.len()], &qualities)?
-        .text_attribute("names", "generic\npartial\nspecific")?;
+        .text_attribute("names", &CaptionQuality::ALL.map(CaptionQuality::name).join("\n"))?;
     writer.finish()
 }

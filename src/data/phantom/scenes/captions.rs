@@ -1,7 +1,8 @@
-//! Five captions a scene, from one that says everything to one that says hardly anything.
+//! Five captions a scene, from one that says everything to one that is about another scene.
 
 use rand::{RngExt, rngs::ChaCha12Rng};
 
+use super::super::scene_plan::NOT_AN_IMAGE;
 use super::composition::{Placed, Relation, Scene};
 use super::places::Place;
 use super::things::Thing;
@@ -10,6 +11,8 @@ use crate::tensor_ops::random::keyed_rng;
 /// How much of the scene a caption tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CaptionQuality {
+    /// Nothing: it is about another place with other things.
+    Wrong,
     /// Hardly anything.
     Generic,
     /// One thing, or the place.
@@ -19,9 +22,22 @@ pub enum CaptionQuality {
 }
 
 impl CaptionQuality {
-    /// Number in `truth.h5`: 0 generic, 1 partial, 2 specific.
+    /// All grades, by their number in `truth.h5`.
+    pub const ALL: [Self; 4] = [Self::Wrong, Self::Generic, Self::Partial, Self::Specific];
+
+    /// Number in `truth.h5`.
     pub fn code(self) -> u8 {
         self as u8
+    }
+
+    /// Name in files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong",
+            Self::Generic => "generic",
+            Self::Partial => "partial",
+            Self::Specific => "specific",
+        }
     }
 }
 
@@ -47,26 +63,48 @@ impl Scene {
             format!("{whole} {setting}."),
             format!("{} {} {another}.", pick(&["There is", "We see", "A photo of"], &mut rng), lower(&whole)),
         ];
-        let mut partial = vec![
-            format!("{} {}.", phrase(first, Detail::Colour), pick(posture(first.thing), &mut rng)),
-            format!("{} {setting}.", phrase(first, Detail::Name)),
-        ];
-        if let Some(second) = self.placed.get(1) {
-            partial[0] =
-                format!("{} and {}.", phrase(first, Detail::Name), lower(&phrase(second, Detail::Name)));
-        }
+        let partial = match self.placed.get(1) {
+            Some(second) => {
+                format!("{} and {}.", phrase(first, Detail::Name), lower(&phrase(second, Detail::Name)))
+            }
+            None if rng.random_bool(0.5) => format!("{} {setting}.", phrase(first, Detail::Name)),
+            None => format!("{} {}.", phrase(first, Detail::Colour), pick(posture(first.thing), &mut rng)),
+        };
         let generic = if place.is_outdoor() {
             ["A photo taken outside.", "An outdoor scene in daylight.", "A view of the outdoors."]
         } else {
             ["A photo taken inside.", "An indoor scene in a house.", "A view of a room."]
         };
-        let graded = |text: String, quality| SceneCaption { text, quality };
+        let wrong = self.scene_without_likeness(seed, image);
+        let wrong = format!(
+            "{} {}.",
+            wrong.things_in_relation(&mut rng),
+            self::setting(wrong.backdrop.place, &mut rng)
+        );
         let [complete, reworded] = specific;
-        let mut captions =
-            vec![graded(complete, CaptionQuality::Specific), graded(reworded, CaptionQuality::Specific)];
-        captions.extend(partial.into_iter().map(|text| graded(text, CaptionQuality::Partial)));
-        captions.push(graded(pick(&generic, &mut rng).to_string(), CaptionQuality::Generic));
-        captions
+        [
+            (complete, CaptionQuality::Specific),
+            (reworded, CaptionQuality::Specific),
+            (partial, CaptionQuality::Partial),
+            (pick(&generic, &mut rng).to_string(), CaptionQuality::Generic),
+            (wrong, CaptionQuality::Wrong),
+        ]
+        .map(|(text, quality)| SceneCaption { text, quality })
+        .to_vec()
+    }
+
+    /// A scene in another place, none of whose things is here.
+    fn scene_without_likeness(&self, seed: u64, image: u64) -> Self {
+        let category = |placed: &Placed| placed.thing.category().0;
+        let here: Vec<u32> = self.placed.iter().map(category).collect();
+        // Numbers beyond those of images; about half of all scenes fit.
+        (1_u64..1000)
+            .map(|attempt| Self::draw(seed, image + attempt * NOT_AN_IMAGE))
+            .find(|other| {
+                other.backdrop.place != self.backdrop.place
+                    && other.placed.iter().all(|placed| !here.contains(&category(placed)))
+            })
+            .unwrap_or_else(|| self.clone())
     }
 
     fn things_in_relation(&self, rng: &mut ChaCha12Rng) -> String {
@@ -165,10 +203,13 @@ mod tests {
             let captions = scene.captions(7, index);
             assert_eq!(captions.len(), 5);
             assert_eq!(captions[0].quality, CaptionQuality::Specific);
-            assert_eq!(captions[4].quality, CaptionQuality::Generic);
+            let grades: Vec<u8> = captions.iter().map(|caption| caption.quality.code()).collect();
+            assert_eq!(grades, [3, 3, 2, 1, 0]);
+            assert_ne!(captions[4].text, captions[0].text);
             for placed in &scene.placed {
                 let noun = placed.thing.category().1.rsplit(' ').next().unwrap();
                 assert!(captions[0].text.contains(noun), "`{}` lacks {noun}", captions[0].text);
+                assert!(!captions[4].text.contains(noun), "`{}` has {noun}", captions[4].text);
             }
             for caption in &captions {
                 assert!(

@@ -1,0 +1,258 @@
+//! `mindreader score`: what a pipeline estimated on a phantom beside what its author knows.
+//!
+//! The only command that reads `truth.h5`. It scores NSD's noise ceiling and the caption screening.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::screen_captions::JudgedCaption;
+use crate::data::error::DataError;
+use crate::data::nsd::noise_ceiling::{noise_ceiling_percent, read_ncsnr};
+use crate::data::nsd::stim_info::StimInfo;
+use crate::data::nsd::tree::NsdTree;
+use crate::data::phantom::Marker;
+use crate::data::phantom::files::truth_reader::PhantomTruth;
+use crate::data::phantom::scenes::captions::CaptionQuality;
+use crate::data::prepared::PreparedSubject;
+use crate::data::trial::NsdId;
+use crate::metrics::correlation::pearson;
+use crate::run::progress::Progress;
+
+/// Name of the truth in the root of a phantom.
+const TRUTH: &str = "truth.h5";
+/// Trials that are averaged where a noise ceiling is meant; every image of NSD has three.
+const REPETITIONS: usize = 3;
+/// Kind of the voxels that the truth does not list.
+const UNRESPONSIVE: &str = "unresponsive";
+
+/// Everything that a run needs.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScoreSettings {
+    /// Root of the phantom.
+    pub nsd: PathBuf,
+    /// Prepared subject.
+    pub prepared: PathBuf,
+    /// Every caption with its probability; without the file, screening is not scored.
+    pub probabilities: PathBuf,
+}
+
+/// Estimated against true noise ceilings, in percent of explainable variance of means of three trials.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CeilingScore {
+    /// Voxels compared.
+    pub num_voxels: usize,
+    /// Median of the truth.
+    pub median_true: f64,
+    /// Median of the estimate.
+    pub median_estimated: f64,
+    /// Pearson's r over voxels; none where one side is constant.
+    pub correlation: Option<f64>,
+    /// Mean of estimate − truth.
+    pub bias: f64,
+    /// Root of the mean squared difference.
+    pub rms_error: f64,
+}
+
+/// What the screening did to the captions of one grade.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GradeScore {
+    /// Captions of the grade.
+    pub num_captions: usize,
+    /// Those kept.
+    pub num_kept: usize,
+    /// Recall: kept captions of the grade over captions of the grade.
+    pub recall: f64,
+    /// Precision: kept captions of the grade over all kept captions.
+    pub precision: f64,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ScoreSummary {
+    /// Strength of the phantom's signal; NSD's is 1.
+    pub signal: f64,
+    /// All prepared voxels.
+    pub noise_ceiling: CeilingScore,
+    /// The same by the kind of the voxel.
+    pub noise_ceiling_by_kind: BTreeMap<String, CeilingScore>,
+    /// Captions by grade, when they were screened.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub captions: BTreeMap<String, GradeScore>,
+    /// Prepared images whose best caption, by the screening, is a specific one, as a share.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub best_caption_is_specific: Option<f64>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A folder that is no phantom, or files that are missing or do not fit each other.
+pub fn run(settings: &ScoreSettings, progress: &mut dyn Progress) -> anyhow::Result<ScoreSummary> {
+    progress.start("comparing with the truth", 0);
+    let marker = Marker::read(&settings.nsd)?;
+    let truth = PhantomTruth::read(&settings.nsd.join(TRUTH))?;
+    let prepared = PreparedSubject::open(&settings.prepared)?;
+    let tree = NsdTree::new(&settings.nsd);
+    let by_kind = ceilings(&tree, &prepared, &truth)?;
+    let all: Vec<(f64, f64)> = by_kind.values().flatten().copied().collect();
+    let (mut captions, mut best) = (BTreeMap::new(), None);
+    if settings.probabilities.is_file() {
+        let judged = read_judged(&settings.probabilities)?;
+        let grades = grades_of(&tree, &settings.probabilities, &judged, &truth)?;
+        (captions, best) = score_captions(&judged, &grades);
+    }
+    progress.finish("");
+    Ok(ScoreSummary {
+        signal: marker.config.signal,
+        noise_ceiling: score_ceilings(&all),
+        noise_ceiling_by_kind: by_kind
+            .iter()
+            .map(|(kind, pairs)| ((*kind).to_string(), score_ceilings(pairs)))
+            .collect(),
+        captions,
+        best_caption_is_specific: best,
+    })
+}
+
+/// True and estimated ceilings of the prepared voxels, by kind.
+fn ceilings(
+    tree: &NsdTree,
+    prepared: &PreparedSubject,
+    truth: &PhantomTruth,
+) -> Result<BTreeMap<&'static str, Vec<(f64, f64)>>, DataError> {
+    let provenance = prepared.provenance();
+    let path = tree.ncsnr(provenance.subject, provenance.resolution, &provenance.betas_version);
+    let estimated = read_ncsnr(&path, provenance.grid, prepared.flat_index())?;
+    let mut by_kind: BTreeMap<&'static str, Vec<(f64, f64)>> = BTreeMap::new();
+    for (voxel, estimated) in prepared.flat_index().iter().zip(estimated) {
+        let (kind, ncsnr) =
+            truth.voxels.get(voxel).map_or((UNRESPONSIVE, 0.0), |voxel| (voxel.kind, voxel.ncsnr));
+        let percent = |ncsnr| noise_ceiling_percent(ncsnr, REPETITIONS);
+        // NaN where no image was shown three times: nothing to compare.
+        if estimated.is_finite() {
+            by_kind.entry(kind).or_default().push((percent(ncsnr), percent(f64::from(estimated))));
+        }
+    }
+    if by_kind.is_empty() {
+        return Err(DataError::empty(path.display().to_string(), "expected a ratio of some prepared voxel"));
+    }
+    Ok(by_kind)
+}
+
+fn score_ceilings(pairs: &[(f64, f64)]) -> CeilingScore {
+    let (truth, estimated): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
+    let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / pairs.len().max(1) as f64;
+    let bias = mean(&mut pairs.iter().map(|(truth, estimated)| estimated - truth));
+    let square = mean(&mut pairs.iter().map(|(truth, estimated)| (estimated - truth).powi(2)));
+    CeilingScore {
+        num_voxels: pairs.len(),
+        correlation: pearson(&truth, &estimated),
+        median_true: median(truth),
+        median_estimated: median(estimated),
+        bias,
+        rms_error: square.sqrt(),
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+type Judged = BTreeMap<u32, Vec<JudgedCaption>>;
+
+fn read_judged(path: &Path) -> Result<Judged, DataError> {
+    let text = std::fs::read(path)
+        .map_err(|error| DataError::from_io(path, "the probabilities of captions", &error))?;
+    serde_json::from_slice(&text).map_err(|error| DataError::unreadable(path, error))
+}
+
+/// The grades of each image's captions; images of photographs have none.
+fn grades_of(
+    tree: &NsdTree,
+    path: &Path,
+    judged: &Judged,
+    truth: &PhantomTruth,
+) -> Result<BTreeMap<u32, Vec<CaptionQuality>>, DataError> {
+    let info = StimInfo::read(&tree.stim_info())?;
+    let mut grades = BTreeMap::new();
+    for (image, captions) in judged {
+        let photograph = info.row(NsdId(*image))?.coco_id;
+        let Some(of_image) = truth.captions.get(&photograph.0) else { continue };
+        if of_image.len() != captions.len() {
+            let field = format!("number of captions of image {image}");
+            return Err(DataError::invalid(path, field, of_image.len(), captions.len()));
+        }
+        grades.insert(*image, of_image.clone());
+    }
+    Ok(grades)
+}
+
+fn score_captions(
+    judged: &Judged,
+    grades: &BTreeMap<u32, Vec<CaptionQuality>>,
+) -> (BTreeMap<String, GradeScore>, Option<f64>) {
+    let mut counts: BTreeMap<CaptionQuality, (usize, usize)> = BTreeMap::new();
+    let mut best_is_specific = 0;
+    for (image, grades) in grades {
+        let captions = judged.get(image).map_or(&[][..], Vec::as_slice);
+        for (caption, grade) in captions.iter().zip(grades) {
+            let (all, kept) = counts.entry(*grade).or_default();
+            *all += 1;
+            *kept += usize::from(caption.kept);
+        }
+        let best =
+            captions.iter().zip(grades).max_by(|(a, _), (b, _)| a.probability.total_cmp(&b.probability));
+        best_is_specific += usize::from(best.is_some_and(|(_, grade)| *grade == CaptionQuality::Specific));
+    }
+    let kept: usize = counts.values().map(|(_, kept)| kept).sum();
+    let share = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
+    let scores = counts
+        .into_iter()
+        .map(|(grade, (num_captions, num_kept))| {
+            let score = GradeScore {
+                num_captions,
+                num_kept,
+                recall: share(num_kept, num_captions),
+                precision: share(num_kept, kept),
+            };
+            (grade.name().to_string(), score)
+        })
+        .collect();
+    (scores, (!grades.is_empty()).then(|| share(best_is_specific, grades.len())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use CaptionQuality::{Specific, Wrong};
+
+    #[test]
+    fn ceilings_by_hand() {
+        let score = score_ceilings(&[(10.0, 12.0), (20.0, 21.0), (30.0, 33.0)]);
+        assert_eq!((score.num_voxels, score.median_true, score.median_estimated), (3, 20.0, 21.0));
+        assert!((score.bias - 2.0).abs() < 1e-12);
+        assert!((score.rms_error - (14.0_f64 / 3.0).sqrt()).abs() < 1e-12);
+        assert!(score.correlation.unwrap() > 0.99);
+    }
+
+    #[test]
+    fn grades_by_hand() {
+        let caption = |probability, kept| JudgedCaption { caption: "a".into(), probability, kept };
+        let judged: Judged = [
+            (4, vec![caption(0.9, true), caption(0.1, false)]),
+            (7, vec![caption(0.4, true), caption(0.6, true)]),
+            // A photograph: no grade known.
+            (9, vec![caption(1.0, true)]),
+        ]
+        .into();
+        let grades = [(4, vec![Specific, Wrong]), (7, vec![Specific, Wrong])].into();
+        let (scores, best) = score_captions(&judged, &grades);
+        let of = |recall, precision, num_kept| GradeScore { num_captions: 2, num_kept, recall, precision };
+        assert_eq!(scores["specific"], of(1.0, 2.0 / 3.0, 2));
+        assert_eq!(scores["wrong"], of(0.5, 1.0 / 3.0, 1));
+        assert_eq!(best, Some(0.5));
+    }
+}

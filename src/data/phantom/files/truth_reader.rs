@@ -1,0 +1,87 @@
+//! `truth.h5` read back, by what scores a pipeline. A decoder has no business here.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use hdf5_metno::H5Type;
+
+use super::super::scenes::captions::CaptionQuality;
+use super::super::tuning::VoxelKind;
+use crate::data::error::DataError;
+use crate::data::formats::hdf5::{H5Dataset, H5File};
+
+const NEEDED_FOR: &str = "the truth of the phantom";
+
+/// A voxel that responds to images.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrueVoxel {
+    /// Name of its kind: one of [`VoxelKind::NAMES`].
+    pub kind: &'static str,
+    /// Signal-to-noise ratio.
+    pub ncsnr: f64,
+}
+
+/// What a phantom's author knows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PhantomTruth {
+    /// Responsive voxels by their index in the volume, x fastest; all others respond to nothing.
+    pub voxels: BTreeMap<usize, TrueVoxel>,
+    /// Grades of generated captions by COCO picture, in the order of their annotations.
+    pub captions: BTreeMap<u64, Vec<CaptionQuality>>,
+}
+
+impl PhantomTruth {
+    /// Reads `truth.h5`.
+    ///
+    /// # Errors
+    /// [`DataError::Missing`], [`DataError::Unreadable`], and [`DataError::Invalid`] naming the dataset.
+    pub fn read(path: &Path) -> Result<Self, DataError> {
+        let file = H5File::open(path, NEEDED_FOR)?;
+        let flat_index: Vec<i64> = file.dataset("voxels/flat_index")?.read_all()?;
+        let count = flat_index.len();
+        let kinds = coded(&file.dataset("voxels/kind")?, count, &VoxelKind::NAMES)?;
+        let ratios: Vec<f32> = sized(&file.dataset("voxels/ncsnr")?, count)?;
+        let mut voxels = BTreeMap::new();
+        for ((index, kind), ncsnr) in flat_index.into_iter().zip(kinds).zip(ratios) {
+            let index = usize::try_from(index)
+                .map_err(|_| DataError::invalid(path, "voxels/flat_index", "indices of 0 or more", index))?;
+            if !(ncsnr >= 0.0 && ncsnr.is_finite()) {
+                return Err(DataError::invalid(path, "voxels/ncsnr", "ratios of 0 or more", ncsnr));
+            }
+            voxels.insert(index, TrueVoxel { kind, ncsnr: f64::from(ncsnr) });
+        }
+        let annotations: Vec<u64> = file.dataset("captions/annotation_id")?.read_all()?;
+        let count = annotations.len();
+        let pictures: Vec<u64> = sized(&file.dataset("captions/coco_id")?, count)?;
+        let grades = coded(&file.dataset("captions/quality")?, count, &CaptionQuality::ALL)?;
+        let mut rows: Vec<(u64, u64, CaptionQuality)> = pictures
+            .into_iter()
+            .zip(annotations)
+            .zip(grades)
+            .map(|((picture, annotation), grade)| (picture, annotation, grade))
+            .collect();
+        rows.sort_by_key(|(picture, annotation, _)| (*picture, *annotation));
+        let mut captions: BTreeMap<u64, Vec<CaptionQuality>> = BTreeMap::new();
+        for (picture, _, grade) in rows {
+            captions.entry(picture).or_default().push(grade);
+        }
+        Ok(Self { voxels, captions })
+    }
+}
+
+fn sized<T: H5Type>(dataset: &H5Dataset, count: usize) -> Result<Vec<T>, DataError> {
+    dataset.require_shape(&[count])?;
+    dataset.read_all()
+}
+
+/// Numbers that stand for the members of a list.
+fn coded<T: Copy>(dataset: &H5Dataset, count: usize, names: &[T]) -> Result<Vec<T>, DataError> {
+    let codes: Vec<u8> = sized(dataset, count)?;
+    codes
+        .into_iter()
+        .map(|code| {
+            let name = names.get(usize::from(code)).copied();
+            name.ok_or_else(|| dataset.invalid("codes", format!("0 to {}", names.len() - 1), code))
+        })
+        .collect()
+}
