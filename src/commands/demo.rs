@@ -10,7 +10,8 @@ use super::project::Project;
 use super::report::{self, ReportSettings};
 use super::train_mapper::{self, BetasControl};
 use super::{
-    finetune_gan, microstim, phantom, prepare, pretrain_clip, pretrain_gan, reconstruct, screen_captions,
+    finetune_gan, microstim, phantom, prepare, pretrain_clip, pretrain_gan, reconstruct, score,
+    screen_captions,
 };
 use crate::data::phantom::StimulusSource;
 use crate::metrics::retrieval::RetrievalSummary;
@@ -24,10 +25,13 @@ use crate::run::progress::Progress;
 pub const CONFIGURATION: &str = include_str!("../../configs/demo.toml");
 
 /// Regions that the demo drives or silences.
-const STIMULATIONS: [(&str, Stimulation); 3] = [
+const STIMULATIONS: [(&str, Stimulation); 6] = [
     ("floc-faces", Stimulation::Excite),
+    ("floc-bodies", Stimulation::Excite),
     ("floc-places", Stimulation::Excite),
+    ("floc-words", Stimulation::Excite),
     ("streams:early", Stimulation::Silence),
+    ("streams:ventral + streams:lateral + streams:parietal", Stimulation::Silence),
 ];
 
 /// A project whose files go below one folder.
@@ -104,6 +108,9 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
         microstim_runs.push(microstim::run(&stimulation, progress)?.run);
     }
 
+    progress.note("What the phantom's author knows, beside what was estimated from its files.");
+    let score = score::run(&project.score()?, progress)?;
+
     let out = settings.out.join("report.html");
     let elapsed = started.elapsed();
     report::run(
@@ -137,6 +144,7 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
             ],
             reconstruct_run: Some(reconstructed.run),
             microstim_runs,
+            score: Some(score),
             commands: vec![format!("mindreader demo --out {}", settings.out.display())],
             configuration: toml::to_string(&project.config)?,
             out: out.clone(),

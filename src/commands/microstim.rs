@@ -30,7 +30,8 @@ use crate::tensor_ops::backend::Base;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MicrostimConfig {
-    /// Region: a file (`floc-faces`), a label (`FFA-1`, `V1`), one hemisphere (`lh.floc-faces`), or `streams:early`.
+    /// Region: a file (`floc-faces`), a label (`FFA-1`, `V1`), one hemisphere (`lh.floc-faces`), or `streams:early`;
+    /// several joined by `+`.
     pub roi: String,
     /// Drive or silence.
     pub action: Stimulation,

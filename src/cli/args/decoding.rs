@@ -108,7 +108,7 @@ pub struct MicrostimArgs {
     /// Snapshots to decode with.
     #[command(flatten)]
     pub networks: NetworkArgs,
-    /// Region: a file (floc-faces), a label (FFA-1, V1), a hemisphere (lh.floc-faces), or file:label
+    /// Region: a file (floc-faces), a label (FFA-1, V1), a hemisphere (lh.floc-faces), or file:label; several joined by +
     #[arg(long)]
     pub roi: Option<String>,
     /// Set the region's betas to 0 instead of driving them

@@ -5,6 +5,7 @@
 mod curves;
 mod numbers;
 mod pictures;
+mod truth;
 
 pub(super) use curves::mapper_losses;
 
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::score::ScoreSummary;
 use crate::report::{Block, Page, Section};
 use crate::run::progress::Progress;
 use crate::run::run_dir::write_atomic;
@@ -39,6 +41,8 @@ pub struct ReportSettings {
     pub reconstruct_run: Option<PathBuf>,
     /// Runs of `microstim`.
     pub microstim_runs: Vec<PathBuf>,
+    /// Estimates beside the truth of a phantom.
+    pub score: Option<ScoreSummary>,
     /// The commands that lead here, one per line.
     pub commands: Vec<String>,
     /// The resolved configuration as TOML.
@@ -76,6 +80,9 @@ pub fn run(settings: &ReportSettings, progress: &mut dyn Progress) -> anyhow::Re
     }
     if !settings.microstim_runs.is_empty() {
         sections.push(pictures::microstimulation(&settings.microstim_runs)?);
+    }
+    if let Some(score) = &settings.score {
+        sections.push(truth::section(score));
     }
     sections.push(curves::section(settings)?);
     if let Some(captions) = &settings.captions {

@@ -1,6 +1,6 @@
 //! Reading, with every table checked against the size of the betas.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use hdf5_metno::H5Type;
@@ -156,12 +156,20 @@ impl PreparedSubject {
         self.voxels.rois.get(name)
     }
 
-    /// Columns of the voxels that a pattern names: `floc-faces`, `FFA-1`, `V1`, `lh.floc-faces`, `streams:early`
-    /// (see `data::nsd::roi_pattern`).
+    /// Columns, ascending, of the voxels that a pattern names: `floc-faces`, `FFA-1`, `V1`, `lh.floc-faces`,
+    /// `streams:early` (see `data::nsd::roi_pattern`), or several joined by `+`.
     ///
     /// # Errors
     /// [`DataError::Unknown`] listing the known names; [`DataError::Empty`] when this subject has no such voxel.
     pub fn select(&self, pattern: &str) -> Result<Vec<usize>, DataError> {
+        let mut columns = BTreeSet::new();
+        for part in pattern.split('+') {
+            columns.extend(self.select_one(part.trim())?);
+        }
+        Ok(columns.into_iter().collect())
+    }
+
+    fn select_one(&self, pattern: &str) -> Result<Vec<usize>, DataError> {
         let tables: RoiTables =
             self.voxels.rois.iter().map(|(name, roi)| (name.clone(), roi.names.clone())).collect();
         let selection = RoiSelection::resolve(pattern, &tables)?;

@@ -84,6 +84,7 @@ fn patterns_select_columns() {
     let subject = PreparedSubject::open(&path).unwrap();
     assert_eq!(subject.select("floc-faces").unwrap(), [1, 2, 3]);
     assert_eq!(subject.select("FFA").unwrap(), [2, 3]);
+    assert_eq!(subject.select("FFA + lh.floc-faces").unwrap(), [1, 2, 3]);
     assert_eq!(subject.select("lh.floc-faces").unwrap(), [1]);
     let error = subject.select("FFA-2").unwrap_err().to_string();
     assert!(error.starts_with("the ROI `FFA-2` of subj03 is empty"), "{error}");
