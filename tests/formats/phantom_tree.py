@@ -1,7 +1,9 @@
 """Reads a tiny phantom with the packages of the field and compares it with what the writer meant to write."""
 import ast, csv, glob, json, os, sys
+import contextlib, io
 import h5py, nibabel, numpy as np, scipy.io
 from PIL import Image
+from pycocotools.coco import COCO
 
 root, intent = sys.argv[1], json.load(open(sys.argv[2]))
 subject = f"subj{intent['subject']:02d}"
@@ -177,6 +179,17 @@ for split in ("train2017", "val2017"):
 assert not ids["train2017"] & ids["val2017"]
 for image in used:
     assert int(rows[image][column["cocoId"]]) in ids[rows[image][column["cocoSplit"]]]
+
+# COCO's own tools read the same files.
+for kind, tolerance in (("instances", 0.05), ("stuff", 0.0)):
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(path("nsddata_stimuli/stimuli/nsd/annotations", f"{kind}_train2017.json"))
+    annotations = coco.loadAnns(coco.getAnnIds(imgIds=sorted(coco.getImgIds())[:20]))
+    assert len(annotations) >= 20
+    for annotation in annotations:
+        area = float(coco.annToMask(annotation).sum())
+        # Polygons have an area of their own; a pixel belongs to them or not.
+        assert abs(area - annotation["area"]) <= tolerance * annotation["area"] + (30 if tolerance else 0), (kind, area, annotation["area"])
 
 # The truth, for those who check.
 with h5py.File(path("truth.h5")) as file:
