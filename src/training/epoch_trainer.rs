@@ -51,6 +51,11 @@ pub trait EpochTask {
     /// for work that can be done ahead.
     fn announce(&self, _epoch: usize, _batches: &[&[usize]]) {}
 
+    /// Seconds that training spent waiting for such work since this was last asked; none where nothing is done ahead.
+    fn take_waited_seconds(&self) -> Option<f64> {
+        None
+    }
+
     /// Loss `[1]` of the training samples at `positions` (each below `num_train`) in `phase` (from 0);
     /// `epoch` counts over all phases and keys random choices. The critic's own step is part of it.
     ///
@@ -300,7 +305,7 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
             self.trained.best = self.trained.model.clone();
             self.snapshot(BEST_FILE, &self.trained.best)?;
         }
-        let event = json!({
+        let mut event = json!({
             "event": "epoch",
             "phase": number + 1,
             "epoch": epoch,
@@ -311,6 +316,9 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
             "validation": metrics,
             "seconds": started.elapsed().as_secs_f64(),
         });
+        if let Some(waited) = self.task.take_waited_seconds() {
+            event["target_wait_seconds"] = waited.into();
+        }
         self.log.append(position(self.plan, number, epoch) as u64, &event)?;
         self.run.progress.line(&epoch_line(&event));
         Ok(())

@@ -167,6 +167,10 @@ impl EpochTask for MapperTask<'_> {
         }
     }
 
+    fn take_waited_seconds(&self) -> Option<f64> {
+        self.fresh_targets.map(|queue| queue.take_waited().as_secs_f64())
+    }
+
     fn train_loss(
         &self,
         model: &Mapper<Diff>,
@@ -329,7 +333,9 @@ mod tests {
     fn events(dir: &RunDir) -> Vec<Value> {
         let mut events = dir.events().read().unwrap();
         for event in &mut events {
-            assert!(event.as_object_mut().unwrap().remove("seconds").is_some());
+            let event = event.as_object_mut().unwrap();
+            assert!(event.remove("seconds").is_some());
+            event.remove("target_wait_seconds");
         }
         events
     }

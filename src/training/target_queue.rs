@@ -3,8 +3,10 @@
 //! A target is a function of (epoch, trial), and batches come in the order they were announced in: how fast either thread is
 //! changes nothing. The other thread must not record gradients.
 
+use std::cell::Cell;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{Builder, Scope};
+use std::time::{Duration, Instant};
 
 use ndarray::Array2;
 
@@ -30,6 +32,7 @@ type Made = (TargetBatch, Result<Array2<f32>, DataError>);
 pub struct TargetQueue {
     wanted: Sender<TargetBatch>,
     made: Receiver<Made>,
+    waited: Cell<Duration>,
 }
 
 impl TargetQueue {
@@ -57,7 +60,7 @@ impl TargetQueue {
             .name("targets".into())
             .spawn_scoped(scope, work)
             .map_err(|error| EpochTrainError::Targets { reason: error.to_string() })?;
-        Ok(Self { wanted, made })
+        Ok(Self { wanted, made, waited: Cell::default() })
     }
 
     /// Orders the targets of batches to come.
@@ -68,14 +71,21 @@ impl TargetQueue {
         }
     }
 
+    /// For how long training has waited for targets since this was last asked.
+    pub fn take_waited(&self) -> Duration {
+        self.waited.take()
+    }
+
     /// Targets `[trials, embed_dim]` of the batch that was announced next; waits for them.
     ///
     /// # Errors
     /// What making them failed with; [`EpochTrainError::Targets`] for a batch that was not announced next.
     pub fn take(&self, epoch: usize, trials: &[usize]) -> Result<Array2<f32>, EpochTrainError> {
+        let asked = Instant::now();
         let (batch, targets) = self.made.recv().map_err(|_| EpochTrainError::Targets {
             reason: "the thread that makes them has ended".into(),
         })?;
+        self.waited.set(self.waited.get() + asked.elapsed());
         if batch.epoch != epoch || batch.trials != trials {
             let reason = format!("those of epoch {} came, epoch {epoch} was expected", batch.epoch);
             return Err(EpochTrainError::Targets { reason });
