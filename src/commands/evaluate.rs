@@ -1,34 +1,42 @@
-//! `mindreader evaluate`: retrieval by each mapper and by combinations of them on the validation trials (mapper §7).
+//! `mindreader evaluate`: retrieval by each mapper, by ridge regression, and by combinations of mappers on the validation
+//! trials (mapper §7). Writes `config.toml` and `evaluation.json` into a run folder.
 
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array2, s};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::mapper_embeddings::{
-    RawTargets, TargetRows, caption_embeddings, image_embeddings, resnet_vectors,
-};
+use super::decoded_pairs::{Decoded, TargetForms, by_mapper, by_ridge};
 use super::train_mapper::TrainMapperSettings;
 use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
-use crate::data::targets::TargetScale;
-use crate::metrics::bootstrap::Interval;
+use crate::metrics::bootstrap::{Interval, mean_interval};
 use crate::metrics::combined_retrieval::{CombinedRetrieval, DecodedPair, combine, halves_by_image};
 use crate::metrics::retrieval::{
-    Matching, RetrievalConfig, RetrievalCount, RetrievalSummary, compute_retrieval,
+    Matching, RetrievalConfig, RetrievalCount, RetrievalHits, RetrievalSummary, compute_hits,
+    compute_retrieval,
 };
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::LoadedMapper;
 use crate::run::device::open;
 use crate::run::error::RunError;
 use crate::run::progress::Progress;
-use crate::tensor_ops::backend::Device;
-use crate::training::mapper_targets::{CaptionChoice, EmbeddingTargets};
+use crate::run::run_dir::RunDir;
+use crate::training::ridge::RidgeConfig;
 
-/// Trials per forward pass.
-const BATCH: usize = 64;
 /// More mappers would make a grid search of hours.
 const MOST_MAPPERS: usize = 4;
+/// Fewer images cannot be halved.
+const FEWEST_IMAGES: usize = 2;
+
+/// Settings of the section `[evaluate]`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvaluateConfig {
+    /// Whether ridge regression is fitted to each mapper's targets, as the linear baseline.
+    pub ridge: bool,
+    /// How its penalty is chosen.
+    pub ridge_fit: RidgeConfig,
+}
 
 /// Everything that a run needs.
 #[derive(Clone, Debug, Serialize)]
@@ -36,26 +44,39 @@ pub struct EvaluateSettings {
     /// Snapshots of the mappers.
     pub mappers: Vec<PathBuf>,
     /// ResNet-50 of the targets of ResNet mappers.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub resnet: Option<PathBuf>,
+    /// The baseline.
+    pub evaluate: EvaluateConfig,
     /// Subject, stimuli, captions, CLIP, split and, where a snapshot does not say it, the form of the targets.
     pub data: TrainMapperSettings,
 }
 
-/// One mapper on all validation trials.
-#[derive(Clone, Debug, Serialize)]
-pub struct MapperRow {
-    /// Its snapshot.
-    pub mapper: PathBuf,
+/// One decoder on all validation trials.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DecoderRow {
+    /// `image mapper`, `ridge, image`, …
+    pub name: String,
+    /// Its snapshot; none for ridge regression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mapper: Option<PathBuf>,
+    /// Penalty of ridge regression, as a multiple of the mean squared length of a trial's centred betas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub penalty: Option<f64>,
     /// What it predicts.
     pub target: MapperTarget,
+    /// Cosine of prediction and target, mean over trials.
+    pub cosine: Interval,
     /// Right is another presentation of the same image, too (the paper's count).
     pub by_image: RetrievalSummary,
     /// Right is the same trial only.
     pub by_index: RetrievalSummary,
+    /// Which trials were found, by image.
+    pub hits: RetrievalHits,
 }
 
 /// One or several mappers on the half of the validation images that did not choose the weights.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CombinationRow {
     /// Positions of the mappers in the list.
     pub mappers: Vec<usize>,
@@ -65,39 +86,51 @@ pub struct CombinationRow {
 }
 
 /// What was found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EvaluateSummary {
+    /// The run's folder.
+    pub run: PathBuf,
     /// Validation trials.
     pub num_trials: usize,
     /// Trials whose images chose the weights of the combinations.
     pub num_search_trials: usize,
+    /// NSD image of every validation trial, in the order of the hits.
+    pub images: Vec<u32>,
     /// Each mapper alone, with chance levels and intervals.
-    pub mappers: Vec<MapperRow>,
+    pub mappers: Vec<DecoderRow>,
+    /// Ridge regression to the same targets.
+    pub ridge: Vec<DecoderRow>,
     /// Every subset of the mappers on the same trials; those of one are the comparison.
     pub combinations: Vec<CombinationRow>,
 }
 
 impl EvaluateSummary {
-    /// The counts as text: a line per mapper, then a line per combination.
+    /// The counts as text: a line per decoder, then a line per combination.
     pub fn table(&self) -> String {
-        let mut lines = vec![format!("{:<32} {:>26} {:>26} {:>8}", "", "forward", "backward", "chance")];
-        let mut line = |name: String, found: &RetrievalSummary| {
+        let mut lines =
+            vec![format!("{:<32} {:>26} {:>26} {:>8} {:>8}", "", "forward", "backward", "chance", "cosine")];
+        let mut line = |name: &str, found: &RetrievalSummary, cosine: Option<f64>| {
             let count = |count: &RetrievalCount| {
                 let Interval { mean, low, high } = count.over_batches;
                 format!("{} / {mean:.1} [{low:.1}, {high:.1}]", count.first_batch)
             };
             let (forward, backward) = (count(&found.forward), count(&found.backward));
-            lines.push(format!("{name:<32} {forward:>26} {backward:>26} {:>8.1}", found.chance_over_batches));
+            let chance = found.chance_over_batches;
+            let cosine = cosine.map_or(String::new(), |cosine| format!("{cosine:.3}"));
+            lines.push(format!("{name:<32} {forward:>26} {backward:>26} {chance:>8.1} {cosine:>8}"));
         };
         for (number, row) in self.mappers.iter().enumerate() {
-            line(format!("{number} {} by image", row.target), &row.by_image);
-            line(format!("{number} {} by index", row.target), &row.by_index);
+            line(&format!("{number} {}", row.name), &row.by_image, Some(row.cosine.mean));
+            line("  by index", &row.by_index, None);
+        }
+        for row in &self.ridge {
+            line(&row.name, &row.by_image, Some(row.cosine.mean));
         }
         for row in &self.combinations {
             let parts = row.mappers.iter().zip(&row.combined.weights);
             let parts: Vec<String> =
                 parts.map(|(mapper, weight)| format!("{weight:.1} x {mapper}")).collect();
-            line(format!("held out: {}", parts.join(" + ")), &row.combined.retrieval);
+            line(&format!("held out: {}", parts.join(" + ")), &row.combined.retrieval, None);
         }
         let [all, rest] = [
             self.mappers.first().map(|row| &row.by_image),
@@ -125,95 +158,98 @@ pub fn run(settings: &EvaluateSettings, progress: &mut dyn Progress) -> anyhow::
     }
     let (device, _) = open(settings.data.device)?;
     let subject = PreparedSubject::open(&settings.data.prepared)?;
-    let validation = settings.data.split.split(&subject)?.validation;
-    if validation.is_empty() {
-        let what = format!("the validation part of `{}`", settings.data.prepared.display());
-        return Err(DataError::empty(what, "lower `train_fraction`").into());
+    let split = settings.data.split.split(&subject)?;
+    let images: Vec<u32> = split.validation.iter().map(|trial| subject.trials()[*trial].nsd_id.0).collect();
+    let ids: Vec<u64> = images.iter().map(|image| u64::from(*image)).collect();
+    let num_images = ids.iter().collect::<std::collections::BTreeSet<_>>().len();
+    if num_images < FEWEST_IMAGES {
+        let expected = format!("at least {FEWEST_IMAGES}; lower `split.train_fraction`");
+        let field = "number of validation images";
+        return Err(DataError::invalid(&settings.data.prepared, field, expected, num_images).into());
     }
-    let ids: Vec<u64> = validation.iter().map(|trial| u64::from(subject.trials()[*trial].nsd_id.0)).collect();
-    let by_image =
-        RetrievalConfig { matching: Matching::ByImage, ..settings.data.mapper.train.retrieval.clone() };
-    let by_index = RetrievalConfig { matching: Matching::ByIndex, ..by_image.clone() };
-
-    let (mut rows, mut pairs) = (Vec::new(), Vec::new());
+    let mut forms: Vec<TargetForms> = Vec::new();
+    let (mut rows, mut ridge, mut pairs) = (Vec::new(), Vec::new(), Vec::new());
+    let counts = Counts::new(&ids, &settings.data.mapper.train.retrieval);
     for path in &settings.mappers {
         let mapper = LoadedMapper::open(path, &device)?;
-        let target = mapper.snapshot.target;
-        let pair = decode(settings, path, &mapper, &subject, &validation, &device, progress)?;
-        let count = |config| compute_retrieval(pair.predicted.view(), pair.target.view(), &ids, config);
-        rows.push(MapperRow {
-            mapper: path.clone(),
-            target,
-            by_image: count(&by_image)?,
-            by_index: count(&by_index)?,
-        });
-        pairs.push(pair);
+        mapper.check_input(subject.path(), subject.num_voxels())?;
+        let data = settings.of_mapper(path, &mapper)?;
+        let targets = match forms.iter().position(|known| known.is_of(&data)) {
+            Some(place) => &forms[place],
+            None => {
+                forms.push(TargetForms::load(&data, &subject, &device, progress)?);
+                let targets = &forms[forms.len() - 1];
+                if settings.evaluate.ridge {
+                    let name = format!("ridge, {}", data.target);
+                    let decoded =
+                        by_ridge(targets, &subject, &split, &settings.evaluate.ridge_fit, progress)?;
+                    ridge.push(counts.row(name, None, data.target, &decoded)?);
+                }
+                targets
+            }
+        };
+        targets.require(path, &mapper)?;
+        let decoded = by_mapper(targets, &mapper, &subject, &split.validation, &device)?;
+        let name = format!("{} mapper", data.target);
+        rows.push(counts.row(name, Some(path.clone()), data.target, &decoded)?);
+        pairs.push(decoded.pair);
     }
     let mut combinations = Vec::new();
     for subset in 1_usize..1 << count {
         let mappers: Vec<usize> = (0..count).filter(|mapper| subset >> mapper & 1 == 1).collect();
         let parts: Vec<&DecodedPair> = mappers.iter().map(|mapper| &pairs[*mapper]).collect();
-        combinations.push(CombinationRow { combined: combine(&parts, &ids, &by_image)?, mappers });
+        combinations.push(CombinationRow { combined: combine(&parts, &ids, &counts.by_image)?, mappers });
     }
     combinations.sort_by_key(|row| row.mappers.len());
-    let num_search_trials = halves_by_image(&ids)[0].len();
-    Ok(EvaluateSummary { num_trials: validation.len(), num_search_trials, mappers: rows, combinations })
+    let dir = RunDir::create(&settings.data.runs, &format!("evaluate-{}", subject.subject()))?;
+    dir.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
+    let summary = EvaluateSummary {
+        run: dir.path().to_path_buf(),
+        num_trials: split.validation.len(),
+        num_search_trials: halves_by_image(&ids)[0].len(),
+        images,
+        mappers: rows,
+        ridge,
+        combinations,
+    };
+    dir.write_atomic("evaluation.json", &serde_json::to_vec_pretty(&summary)?)?;
+    Ok(summary)
 }
 
-/// Predictions of a mapper for `trials` and its targets, in the form that it was trained for.
-fn decode(
-    settings: &EvaluateSettings,
-    path: &Path,
-    mapper: &LoadedMapper,
-    subject: &PreparedSubject,
-    trials: &[usize],
-    device: &Device,
-    progress: &mut dyn Progress,
-) -> anyhow::Result<DecodedPair> {
-    mapper.check_input(subject.path(), subject.num_voxels())?;
-    let target = mapper.snapshot.target;
-    let data = settings.of_mapper(path, mapper)?;
-    let (rows, network_sha256) = match target {
-        MapperTarget::Image => {
-            let RawTargets { rows, clip } = image_embeddings(&data, subject, device, progress)?;
-            (rows, clip.sha256)
-        }
-        MapperTarget::Caption => {
-            let RawTargets { rows, clip } = caption_embeddings(&data, subject, device, progress)?;
-            (rows, clip.sha256)
-        }
-        MapperTarget::Resnet => resnet_vectors(&data, subject, device, progress)?,
-    };
-    if network_sha256 != mapper.snapshot.clip_sha256 {
-        let expected = format!("{}, the network of the mapper's targets", mapper.snapshot.clip_sha256);
-        return Err(RunError::invalid(&data.target_network, "sha256", expected, network_sha256).into());
+/// Protocols of the counts, and the images of the validation trials.
+struct Counts<'a> {
+    ids: &'a [u64],
+    by_image: RetrievalConfig,
+    by_index: RetrievalConfig,
+}
+
+impl<'a> Counts<'a> {
+    fn new(ids: &'a [u64], config: &RetrievalConfig) -> Self {
+        let of = |matching| RetrievalConfig { matching, ..config.clone() };
+        Self { ids, by_image: of(Matching::ByImage), by_index: of(Matching::ByIndex) }
     }
-    let config = &data.mapper;
-    let choice = match target {
-        MapperTarget::Image | MapperTarget::Resnet => CaptionChoice::First,
-        MapperTarget::Caption => config.caption_choice,
-    };
-    let scale = TargetScale { clamp: config.clamp, scaling: config.scaling };
-    let TargetRows { embeddings, rows_of_image, image_of_trial } = rows;
-    let targets = EmbeddingTargets::new(&embeddings, &rows_of_image, &image_of_trial, choice, scale);
-    let width = mapper.snapshot.network.embed_dim;
-    if targets.embed_dim() != width {
-        let expected = format!("{} as its target has", targets.embed_dim());
-        return Err(RunError::invalid(path, "embed_dim", expected, width).into());
+
+    fn row(
+        &self,
+        name: String,
+        mapper: Option<PathBuf>,
+        target: MapperTarget,
+        decoded: &Decoded,
+    ) -> anyhow::Result<DecoderRow> {
+        let (predicted, truth) = (decoded.pair.predicted.view(), decoded.pair.target.view());
+        let cosines = decoded.pair.cosines();
+        let cosine = mean_interval(&cosines, self.ids, &self.by_image.bootstrap);
+        Ok(DecoderRow {
+            name,
+            mapper,
+            penalty: decoded.penalty,
+            target,
+            cosine: cosine.ok_or_else(|| anyhow::anyhow!("no validation trial"))?,
+            by_image: compute_retrieval(predicted, truth, self.ids, &self.by_image)?,
+            by_index: compute_retrieval(predicted, truth, self.ids, &self.by_index)?,
+            hits: compute_hits(predicted, truth, self.ids, &self.by_image)?,
+        })
     }
-    let shape = (trials.len(), width);
-    let (mut predicted, mut target) = (Array2::zeros(shape), Array2::zeros(shape));
-    for (batch, trials) in trials.chunks(BATCH).enumerate() {
-        let embedded = mapper.embed(&subject.betas_of(trials)?, device).into_data();
-        let embedded =
-            Array2::from_shape_vec((trials.len(), width), embedded.iter::<f32>().collect::<Vec<_>>())?;
-        let first = batch * BATCH;
-        predicted.slice_mut(s![first..first + trials.len(), ..]).assign(&embedded);
-    }
-    for (mut row, trial) in target.rows_mut().into_iter().zip(trials) {
-        row.assign(&targets.validation(*trial, config.train.seed));
-    }
-    Ok(DecodedPair { predicted, target })
 }
 
 impl EvaluateSettings {

@@ -10,6 +10,7 @@ use crate::data::coco::vetted_captions::VettedCaptions;
 use crate::data::prepared::PreparedSubject;
 use crate::data::trial::NsdId;
 use crate::models::clip::tokenizer::LongText;
+use crate::models::mapper::MapperTarget;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::resnet_vectors::{ResnetSnapshot, stimulus_vectors};
 use crate::pipelines::stimulus_embeddings::{embed_sentences, embed_stimuli};
@@ -32,6 +33,26 @@ pub(super) struct TargetRows {
     pub rows_of_image: Vec<Range<usize>>,
     /// Image of each trial, as an index into `rows_of_image`.
     pub image_of_trial: Vec<usize>,
+}
+
+/// Whatever the mapper of `settings` aims at, before clamp and scaling, and the SHA-256 of the network that made it.
+pub(super) fn raw_targets(
+    settings: &TrainMapperSettings,
+    subject: &PreparedSubject,
+    device: &Device,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<(TargetRows, String)> {
+    match settings.target {
+        MapperTarget::Image => {
+            let RawTargets { rows, clip } = image_embeddings(settings, subject, device, progress)?;
+            Ok((rows, clip.sha256))
+        }
+        MapperTarget::Caption => {
+            let RawTargets { rows, clip } = caption_embeddings(settings, subject, device, progress)?;
+            Ok((rows, clip.sha256))
+        }
+        MapperTarget::Resnet => resnet_vectors(settings, subject, device, progress),
+    }
 }
 
 /// One embedding per image.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::doctor::DoctorSettings;
-use super::evaluate::EvaluateSettings;
+use super::evaluate::{EvaluateConfig, EvaluateSettings};
 use super::finetune_gan::{FinetuneGanConfig, FinetuneGanSettings};
 use super::microstim::{MicrostimConfig, MicrostimSettings};
 use super::phantom::PhantomSettings;
@@ -91,6 +91,8 @@ pub struct ProjectConfig {
     pub screen_captions: ScreenCaptionsConfig,
     /// Stage one.
     pub train_mapper: TrainMapperConfig,
+    /// Retrieval counts and the linear baseline.
+    pub evaluate: EvaluateConfig,
     /// The conditional GAN without brains.
     pub pretrain_gan: PretrainGanConfig,
     /// Stage two.
@@ -365,7 +367,8 @@ impl Project {
         }
         // Which of the two spaces is read from each mapper's snapshot.
         let data = self.train_mapper(MapperTarget::Image, BetasControl::Measured, None)?;
-        Ok(EvaluateSettings { mappers, resnet: self.config.paths.resnet.clone(), data })
+        let resnet = self.config.paths.resnet.clone();
+        Ok(EvaluateSettings { mappers, resnet, evaluate: self.config.evaluate.clone(), data })
     }
 
     /// Settings of `pretrain-gan`.

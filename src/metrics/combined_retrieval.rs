@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2};
-use serde::Serialize;
+use ndarray::{Array2, ArrayView1, ArrayView2};
+use serde::{Deserialize, Serialize};
 
 use super::bootstrap::BootstrapConfig;
 use super::retrieval::{
@@ -24,6 +24,19 @@ pub struct DecodedPair {
 }
 
 impl DecodedPair {
+    /// Cosine of prediction and target, per trial; 0 for a vector without length.
+    pub fn cosines(&self) -> Vec<f64> {
+        let dot = |a: ArrayView1<f32>, b: ArrayView1<f32>| -> f64 {
+            a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+        };
+        let rows = self.predicted.rows().into_iter().zip(self.target.rows());
+        rows.map(|(a, b)| {
+            let length = (dot(a, a) * dot(b, b)).sqrt();
+            if length > 0.0 { dot(a, b) / length } else { 0.0 }
+        })
+        .collect()
+    }
+
     /// The pair of some trials.
     pub fn select(&self, trials: &[usize]) -> Self {
         let of = |rows: &Array2<f32>| rows.select(ndarray::Axis(0), trials);
@@ -32,7 +45,7 @@ impl DecodedPair {
 }
 
 /// Retrieval of a combination.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CombinedRetrieval {
     /// One weight per decoder, summing to 1.
     pub weights: Vec<f64>,

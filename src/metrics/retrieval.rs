@@ -52,6 +52,15 @@ impl Default for RetrievalConfig {
     }
 }
 
+/// Which trials were found, one entry per trial of the whole batches, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetrievalHits {
+    /// The prediction's best target is right.
+    pub forward: Vec<bool>,
+    /// The target's best prediction is right.
+    pub backward: Vec<bool>,
+}
+
 /// Why nothing can be counted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RetrievalError {
@@ -127,6 +136,24 @@ pub fn compute_retrieval(
     })
 }
 
+/// Which trials [`compute_retrieval`] counts.
+///
+/// # Errors
+/// As [`compute_retrieval`].
+pub fn compute_hits(
+    predicted: ArrayView2<f32>,
+    target: ArrayView2<f32>,
+    ids: &[u64],
+    config: &RetrievalConfig,
+) -> Result<RetrievalHits, RetrievalError> {
+    check_embeddings(predicted, target, ids)?;
+    let found = find(ids, config, &mut |rows| {
+        let rows = s![rows, ..];
+        similarity_matrix(target.slice(rows), predicted.slice(rows), config.cosine_weight)
+    })?;
+    Ok(found.hits)
+}
+
 /// Refuses predictions and targets that do not belong together or hold what is no number.
 pub(super) fn check_embeddings(
     predicted: ArrayView2<f32>,
@@ -155,10 +182,47 @@ pub(super) fn retrieve(
     config: &RetrievalConfig,
     similarity: &mut dyn FnMut(Range<usize>) -> Array2<f64>,
 ) -> Result<RetrievalSummary, RetrievalError> {
+    let Found { batch_size, chances, hits } = find(ids, config, similarity)?;
+    let count = |hits: &[bool]| -> Option<RetrievalCount> {
+        // A hit is worth N, so that the mean over trials is a count per batch.
+        let worth = |hit: &bool| f64::from(u8::from(*hit)) * batch_size as f64;
+        let values: Vec<f64> = hits.iter().map(worth).collect();
+        Some(RetrievalCount {
+            first_batch: hits[..batch_size].iter().filter(|hit| **hit).count(),
+            over_batches: mean_interval(&values, &ids[..values.len()], &config.bootstrap)?,
+        })
+    };
+    let (forward, backward) =
+        count(&hits.forward).zip(count(&hits.backward)).ok_or_else(|| empty(ids, config))?;
+    Ok(RetrievalSummary {
+        batch_size,
+        num_batches: chances.len(),
+        forward,
+        backward,
+        chance_first_batch: chances[0],
+        chance_over_batches: chances.iter().sum::<f64>() / chances.len() as f64,
+    })
+}
+
+fn empty(ids: &[u64], config: &RetrievalConfig) -> RetrievalError {
+    RetrievalError::Empty { trials: ids.len(), batch_size: config.batch_size }
+}
+
+/// Hits and chance counts of whole batches, at least one.
+struct Found {
+    batch_size: usize,
+    chances: Vec<f64>,
+    hits: RetrievalHits,
+}
+
+fn find(
+    ids: &[u64],
+    config: &RetrievalConfig,
+    similarity: &mut dyn FnMut(Range<usize>) -> Array2<f64>,
+) -> Result<Found, RetrievalError> {
     let batch_size = config.batch_size.min(ids.len());
-    let empty = RetrievalError::Empty { trials: ids.len(), batch_size: config.batch_size };
-    let num_batches = ids.len().checked_div(batch_size).ok_or_else(|| empty.clone())?;
-    let mut hits = [Vec::new(), Vec::new()];
+    let num_batches = ids.len().checked_div(batch_size).ok_or_else(|| empty(ids, config))?;
+    let mut hits = RetrievalHits::default();
     let mut chances = Vec::new();
     for start in (0..num_batches * batch_size).step_by(batch_size) {
         let rows = start..start + batch_size;
@@ -169,29 +233,12 @@ pub(super) fn retrieve(
             Matching::ByIndex => i == j,
         };
         for j in 0..batch_size {
-            hits[0].push(is_right(arg_max(similarity.column(j).iter()), j));
-            hits[1].push(is_right(arg_max(similarity.row(j).iter()), j));
+            hits.forward.push(is_right(arg_max(similarity.column(j).iter()), j));
+            hits.backward.push(is_right(arg_max(similarity.row(j).iter()), j));
         }
         chances.push(chance_count(ids, config.matching));
     }
-    let count = |hits: &[bool]| -> Option<RetrievalCount> {
-        // A hit is worth N, so that the mean over trials is a count per batch.
-        let worth = |hit: &bool| f64::from(u8::from(*hit)) * batch_size as f64;
-        let values: Vec<f64> = hits.iter().map(worth).collect();
-        Some(RetrievalCount {
-            first_batch: hits[..batch_size].iter().filter(|hit| **hit).count(),
-            over_batches: mean_interval(&values, &ids[..values.len()], &config.bootstrap)?,
-        })
-    };
-    let (forward, backward) = count(&hits[0]).zip(count(&hits[1])).ok_or(empty)?;
-    Ok(RetrievalSummary {
-        batch_size,
-        num_batches,
-        forward,
-        backward,
-        chance_first_batch: chances[0],
-        chance_over_batches: chances.iter().sum::<f64>() / num_batches as f64,
-    })
+    Ok(Found { batch_size, chances, hits })
 }
 
 /// `S[i, j]`: row = target, column = prediction; `cosine_weight` is κ.

@@ -27,6 +27,7 @@ pub mod mapper_targets;
 pub mod mapper_task;
 pub mod optimiser;
 pub mod regularizers;
+pub mod ridge;
 pub mod running_stats;
 pub mod schedule;
 pub mod target_queue;

@@ -45,6 +45,9 @@ pub struct EvaluateArgs {
     /// ResNet-50 snapshot, for mappers of ResNet vectors
     #[arg(long, value_name = "FILE")]
     pub resnet: Option<PathBuf>,
+    /// Fit ridge regression to the same targets, as the linear baseline
+    #[arg(long)]
+    pub ridge: bool,
 }
 
 impl EvaluateArgs {
@@ -54,7 +57,8 @@ impl EvaluateArgs {
     /// As [`Layers::value`].
     pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
         let layers = path_setting(layers, "paths.clip", self.clip.as_ref())?;
-        path_setting(layers, "paths.resnet", self.resnet.as_ref())
+        let layers = path_setting(layers, "paths.resnet", self.resnet.as_ref())?;
+        if self.ridge { layers.value("evaluate.ridge", true) } else { Ok(layers) }
     }
 }
 

@@ -7,7 +7,7 @@ use ndarray::Array2;
 use rand::RngExt;
 
 use super::*;
-use crate::commands::evaluate::{self, EvaluateSettings};
+use crate::commands::evaluate::{self, EvaluateConfig, EvaluateSettings};
 use crate::data::formats::hdf5::H5Writer;
 use crate::data::nsd::stimuli::IMAGE_SIDE;
 use crate::data::prepared::{PreparedWriter, Provenance, RoiLabels, TrialTable, VoxelTable};
@@ -183,6 +183,7 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
         &EvaluateSettings {
             mappers: vec![summary.snapshot.clone(); 2],
             resnet: None,
+            evaluate: EvaluateConfig { ridge: true, ..EvaluateConfig::default() },
             data: settings.clone(),
         },
         &mut Silent,
@@ -194,19 +195,39 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
     let subsets: Vec<&[usize]> = evaluation.combinations.iter().map(|row| &row.mappers[..]).collect();
     assert_eq!(subsets, [&[0][..], &[1], &[0, 1]]);
     assert_eq!(evaluation.combinations[2].combined.retrieval, evaluation.combinations[0].combined.retrieval);
-    assert!(evaluation.table().contains("0 image by image"), "{}", evaluation.table());
-    let none = EvaluateSettings { mappers: Vec::new(), resnet: None, data: settings.clone() };
+    assert!(evaluation.table().contains("0 image mapper"), "{}", evaluation.table());
+    // One baseline for one kind of target. This brain is linear.
+    let [ridge] = &evaluation.ridge[..] else { panic!("{:?}", evaluation.ridge) };
+    assert!(ridge.by_image.forward.first_batch > 3 * ridge.by_image.chance_first_batch as usize, "{ridge:?}");
+    assert!(ridge.penalty.is_some() && ridge.cosine.mean > 0.5, "{ridge:?}");
+    assert_eq!(
+        ridge.hits.forward.iter().filter(|hit| **hit).count(),
+        ridge.by_image.forward.first_batch,
+        "one batch"
+    );
+    assert_eq!(evaluation.images.len(), evaluation.num_trials);
+    assert!(evaluation.run.join("evaluation.json").is_file() && evaluation.run.join("config.toml").is_file());
+    let none = EvaluateSettings {
+        mappers: Vec::new(),
+        resnet: None,
+        evaluate: EvaluateConfig::default(),
+        data: settings.clone(),
+    };
     let error = evaluate::run(&none, &mut Silent).unwrap_err().to_string();
     assert!(error.contains("number of mappers: found 0, expected 1 to 4"), "{error}");
-    let mut leaky =
-        EvaluateSettings { mappers: vec![summary.snapshot.clone()], resnet: None, data: settings.clone() };
+    let mut leaky = EvaluateSettings {
+        mappers: vec![summary.snapshot.clone()],
+        resnet: None,
+        evaluate: EvaluateConfig::default(),
+        data: settings.clone(),
+    };
     leaky.data.split.train_fraction = 0.5;
     let error = evaluate::run(&leaky, &mut Silent).unwrap_err().to_string();
     assert!(error.contains("settings.split"), "{error}");
 
     let control = TrainMapperSettings { betas: BetasControl::Shuffled, ..settings };
     let shuffled = run(&control, &mut Silent).unwrap();
-    assert!(shuffled.run_dir.ends_with("00001-train-mapper-image-subj02-shuffled"));
+    assert!(shuffled.run_dir.ends_with("00002-train-mapper-image-subj02-shuffled"));
     for count in [shuffled.retrieval.forward, shuffled.retrieval.backward] {
         assert!(count.over_batches.low <= 2.0, "{shuffled:?}");
     }
