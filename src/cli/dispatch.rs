@@ -14,7 +14,7 @@ use super::usage_error::UsageError;
 use crate::commands::project::{Project, ProjectConfig, SEED_KEYS, SUBJECT_KEYS};
 use crate::commands::train_mapper::BetasControl;
 use crate::commands::{
-    demo, doctor, evaluate, finetune_gan, import_weights, microstim, phantom, prepare,
+    ablate, demo, doctor, evaluate, finetune_gan, import_weights, microstim, phantom, prepare,
     prepare::ExistingOutput, pretrain_clip, pretrain_gan, reconstruct, score, screen_captions, train_mapper,
     weights,
 };
@@ -124,6 +124,19 @@ fn run(cli: Cli) -> anyhow::Result<Value> {
                 return value(Ok(summary));
             }
             render::to_stdout(&summary.table());
+            Ok(Value::Null)
+        }
+        Command::Ablate(args) => {
+            let (path, text) = args.rows()?;
+            let settings = project.ablate(path, text, args.only)?;
+            if args.list {
+                return value(ablate::list(&settings));
+            }
+            let table = ablate::run(&settings, progress)?;
+            if cli.global.json {
+                return value(Ok(table));
+            }
+            render::to_stdout(&table.text());
             Ok(Value::Null)
         }
         Command::PretrainGan(args) => value(pretrain_gan::run(&project.pretrain_gan(args.resume)?, progress)),

@@ -1,5 +1,6 @@
 //! One job per file: typed settings in, a summary out. No clap, no printing, no device choice.
 
+pub mod ablate;
 mod decoded_pairs;
 pub mod demo;
 pub mod doctor;

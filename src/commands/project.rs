@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::ablate::AblateSettings;
 use super::doctor::DoctorSettings;
 use super::evaluate::{EvaluateConfig, EvaluateSettings};
 use super::finetune_gan::{FinetuneGanConfig, FinetuneGanSettings};
@@ -369,6 +370,27 @@ impl Project {
         let data = self.train_mapper(MapperTarget::Image, BetasControl::Measured, None)?;
         let resnet = self.config.paths.resnet.clone();
         Ok(EvaluateSettings { mappers, resnet, evaluate: self.config.evaluate.clone(), data })
+    }
+
+    /// Settings of `ablate` for a file of rows and its content.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or no CLIP is there.
+    pub fn ablate(
+        &self,
+        rows_path: PathBuf,
+        rows_text: String,
+        only: Vec<String>,
+    ) -> Result<AblateSettings, RunError> {
+        Ok(AblateSettings {
+            rows_path,
+            rows_text,
+            only,
+            data: self.train_mapper(MapperTarget::Image, BetasControl::Measured, None)?,
+            resnet: self.config.paths.resnet.clone(),
+            evaluate: self.config.evaluate.clone(),
+            ablations: self.work().join("ablations"),
+        })
     }
 
     /// Settings of `pretrain-gan`.

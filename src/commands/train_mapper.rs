@@ -205,7 +205,7 @@ pub struct TrainMapperSettings {
 }
 
 /// What `train-mapper` found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TrainMapperSummary {
     /// The run's folder.
     pub run_dir: PathBuf,
@@ -443,4 +443,4 @@ fn padded_betas(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 pub use data::{PhantomArgs, PrepareArgs};
 pub use decoding::{DemoArgs, EvaluateArgs, MicrostimArgs, ReconstructArgs};
 pub use global::{GlobalArgs, Subjects};
-pub use training::{FinetuneGanArgs, PretrainArgs, ScreenCaptionsArgs, TrainMapperArgs};
+pub use training::{AblateArgs, FinetuneGanArgs, PretrainArgs, ScreenCaptionsArgs, TrainMapperArgs};
 pub use weights::{ImportWeightsArgs, WeightsArgs};
 
 use super::layers::Layers;
@@ -53,6 +53,8 @@ pub enum Command {
     TrainMapper(TrainMapperArgs),
     /// Count what mappers retrieve on held-out trials, each alone and combined
     Evaluate(EvaluateArgs),
+    /// Fill a table of the paper: train the mappers of its rows, those that are done already are read
+    Ablate(AblateArgs),
     /// Train the conditional GAN on images alone
     PretrainGan(PretrainArgs),
     /// Train the conditional GAN on decoded embeddings
@@ -84,6 +86,7 @@ impl Command {
             Self::ScreenCaptions(args) => args.layers(layers),
             Self::TrainMapper(args) => args.layers(layers),
             Self::Evaluate(args) => args.layers(layers),
+            Self::Ablate(args) => args.layers(layers),
             Self::FinetuneGan(args) => args.layers(layers),
             Self::Reconstruct(args) => args.layers(layers),
             Self::Microstim(args) => args.layers(layers),

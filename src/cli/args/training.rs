@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use super::path_setting;
 use crate::cli::layers::Layers;
 use crate::cli::usage_error::UsageError;
+use crate::commands::ablate::TABLES;
 use crate::models::mapper::MapperTarget;
 
 /// Arguments of `pretrain-clip` and `pretrain-gan`.
@@ -90,6 +91,71 @@ impl TrainMapperArgs {
     pub fn layers(&self, mut layers: Layers) -> Result<Layers, UsageError> {
         layers = path_setting(layers, "paths.clip", self.clip.as_ref())?;
         path_setting(layers, "paths.resnet", self.resnet.as_ref())
+    }
+}
+
+/// A table of the paper.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum PaperTable {
+    /// Clamp, augmentation, captions, losses
+    #[value(name = "3")]
+    Three,
+    /// Combined mappers
+    #[value(name = "4")]
+    Four,
+}
+
+/// Arguments of `ablate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: mindreader ablate --subject 1 --table 3 --config configs/paper/subj01.toml")]
+pub struct AblateArgs {
+    /// Table of the paper
+    #[arg(long, value_enum, required_unless_present = "rows", conflicts_with = "rows")]
+    pub table: Option<PaperTable>,
+    /// Rows of one's own, written as those in configs/ablations
+    #[arg(long, value_name = "FILE")]
+    pub rows: Option<PathBuf>,
+    /// Only the row of this label; may be given several times
+    #[arg(long, value_name = "LABEL")]
+    pub only: Vec<String>,
+    /// Say what is done and what is to do, train nothing
+    #[arg(long)]
+    pub list: bool,
+    /// CLIP snapshot; by default that of the newest `pretrain-clip`
+    #[arg(long, value_name = "FILE")]
+    pub clip: Option<PathBuf>,
+    /// ResNet-50 snapshot, for the rows of ResNet mappers
+    #[arg(long, value_name = "FILE")]
+    pub resnet: Option<PathBuf>,
+}
+
+impl AblateArgs {
+    /// Adds the flags to the settings.
+    ///
+    /// # Errors
+    /// As [`Layers::value`].
+    pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
+        let layers = path_setting(layers, "paths.clip", self.clip.as_ref())?;
+        path_setting(layers, "paths.resnet", self.resnet.as_ref())
+    }
+
+    /// The file of rows and its content.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn rows(&self) -> Result<(PathBuf, String), UsageError> {
+        if let Some(path) = &self.rows {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| UsageError::new(format!("rows `{}`: {error}", path.display())))?;
+            return Ok((path.clone(), text));
+        }
+        let number = match self.table {
+            Some(PaperTable::Four) => "4",
+            Some(PaperTable::Three) | None => "3",
+        };
+        let known = TABLES.iter().find(|(table, _, _)| *table == number);
+        let (_, file, text) = known.ok_or_else(|| UsageError::new(format!("no table {number}")))?;
+        Ok((PathBuf::from(file), (*text).to_string()))
     }
 }
 

@@ -119,7 +119,7 @@ fn write_captions(path: &Path) {
     std::fs::write(path, serde_json::to_vec(&captions).unwrap()).unwrap();
 }
 
-fn settings(root: &Path) -> TrainMapperSettings {
+pub(in crate::commands) fn settings(root: &Path) -> TrainMapperSettings {
     let phase = |loss, epochs, batch| MapperPhase { loss, epochs, batch };
     let mut mapper = TrainMapperConfig {
         network: MapperSizes { hidden: 16, fc: 16, num_blocks: 1, ..MapperSizes::default() },
@@ -146,7 +146,7 @@ fn settings(root: &Path) -> TrainMapperSettings {
     }
 }
 
-fn write_all(root: &Path) {
+pub(in crate::commands) fn write_all(root: &Path) {
     write_stimuli(&root.join("stimuli.hdf5"));
     write_prepared(&root.join("subj02.h5"));
     write_clip(&root.join("clip.safetensors"));

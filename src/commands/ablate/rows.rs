@@ -1,0 +1,234 @@
+//! The rows of an ablation: which trainings it needs, how each differs from the configuration, what the paper found.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::commands::train_mapper::TrainMapperConfig;
+use crate::models::mapper::MapperTarget;
+use crate::run::error::RunError;
+
+/// Numbers of the paper's table; a missing one is missing there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PaperNumbers {
+    /// Predictions whose image was found, of 300.
+    pub forward: Option<f64>,
+    /// Images whose prediction was found, of 300.
+    pub backward: Option<f64>,
+    /// Fréchet distance of the generator that was finetuned on this mapper.
+    pub fid: Option<f64>,
+}
+
+/// A mapper to train.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingSpec {
+    /// What rows call it.
+    pub name: String,
+    /// What it predicts.
+    pub target: MapperTarget,
+    /// Training whose best weights it starts from.
+    #[serde(default)]
+    pub init_from: Option<String>,
+    /// Keys of `[train_mapper]` that differ from the configuration.
+    #[serde(default)]
+    pub settings: Table,
+}
+
+/// A line of the table: one of `training`, `ridge` and `combine`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowSpec {
+    /// What is compared.
+    pub label: String,
+    /// The mapper whose retrieval it shows.
+    #[serde(default)]
+    pub training: Option<String>,
+    /// The mapper whose targets ridge regression is fitted to.
+    #[serde(default)]
+    pub ridge: Option<String>,
+    /// The mappers whose similarities are added up.
+    #[serde(default)]
+    pub combine: Vec<String>,
+    /// The paper's numbers.
+    #[serde(default)]
+    pub paper: PaperNumbers,
+}
+
+/// What a row shows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RowContent<'a> {
+    /// One mapper.
+    Training(&'a TrainingSpec),
+    /// The linear baseline of a mapper.
+    Ridge(&'a TrainingSpec),
+    /// Several mappers; at least two.
+    Combination(&'a [String]),
+}
+
+/// A file of rows.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AblationRows {
+    /// Heading of the table.
+    pub title: String,
+    /// The mappers, each after the one that it starts from.
+    #[serde(rename = "training")]
+    pub trainings: Vec<TrainingSpec>,
+    /// The lines.
+    #[serde(rename = "row")]
+    pub rows: Vec<RowSpec>,
+}
+
+impl AblationRows {
+    /// Parses and checks a file of rows; `name` stands in errors.
+    ///
+    /// # Errors
+    /// [`RunError::Invalid`] naming the key, training or row that is wrong.
+    pub fn parse(name: &Path, text: &str) -> Result<Self, RunError> {
+        let rows: Self = toml::from_str(text).map_err(|error| {
+            RunError::invalid(name, "rows", "trainings and rows", error.to_string().trim_end().to_string())
+        })?;
+        for (place, spec) in rows.trainings.iter().enumerate() {
+            let earlier = &rows.trainings[..place];
+            if earlier.iter().any(|other| other.name == spec.name) {
+                return Err(RunError::invalid(name, "training", "different names", &spec.name));
+            }
+            if let Some(from) = &spec.init_from
+                && !earlier.iter().any(|other| other.name == *from)
+            {
+                let field = format!("init_from of training `{}`", spec.name);
+                return Err(RunError::invalid(name, field, "an earlier training", from));
+            }
+        }
+        for row in &rows.rows {
+            rows.content(name, row)?;
+        }
+        Ok(rows)
+    }
+
+    /// What a row shows.
+    ///
+    /// # Errors
+    /// [`RunError::Invalid`] naming the row.
+    pub fn content<'a>(&'a self, name: &Path, row: &'a RowSpec) -> Result<RowContent<'a>, RunError> {
+        let wrong = |expected: &str, found: &str| {
+            RunError::invalid(name, format!("row `{}`", row.label), expected, found)
+        };
+        let of =
+            |training: &str| self.training(training).ok_or_else(|| wrong("the name of a training", training));
+        match (&row.training, &row.ridge, row.combine.as_slice()) {
+            (Some(training), None, []) => Ok(RowContent::Training(of(training)?)),
+            (None, Some(training), []) => Ok(RowContent::Ridge(of(training)?)),
+            (None, None, several @ [_, _, ..]) => {
+                for training in several {
+                    of(training)?;
+                }
+                Ok(RowContent::Combination(several))
+            }
+            _ => Err(wrong("one of `training`, `ridge`, and `combine` with two or more", "another choice")),
+        }
+    }
+
+    /// The training of a name.
+    pub fn training(&self, name: &str) -> Option<&TrainingSpec> {
+        self.trainings.iter().find(|spec| spec.name == name)
+    }
+}
+
+impl TrainingSpec {
+    /// The configuration with this training's settings over it.
+    ///
+    /// # Errors
+    /// [`RunError::Invalid`] naming the training, with the key that is unknown or the value that does not fit.
+    pub fn resolve(&self, rows: &Path, base: &TrainMapperConfig) -> Result<TrainMapperConfig, RunError> {
+        let wrong = |reason: String| {
+            let field = format!("settings of training `{}`", self.name);
+            RunError::invalid(rows, field, "keys of `[train_mapper]`", reason.trim_end().to_string())
+        };
+        let mut table = Table::try_from(base).map_err(|error| wrong(error.to_string()))?;
+        overlay(&mut table, &self.settings);
+        table.try_into().map_err(|error: toml::de::Error| wrong(error.to_string()))
+    }
+}
+
+fn overlay(below: &mut Table, above: &Table) {
+    for (key, value) in above {
+        match (below.get_mut(key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => overlay(below, above),
+            _ => {
+                below.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROWS: &str = r#"
+        title = "t"
+        [[training]]
+        name = "a"
+        target = "image"
+        settings = { clamp = 0.0, train = { phase2 = { epochs = 0 } } }
+        [[training]]
+        name = "b"
+        target = "image"
+        init_from = "a"
+        [[row]]
+        label = "clamp off"
+        training = "a"
+        paper = { forward = 13 }
+        [[row]]
+        label = "both"
+        combine = ["a", "b"]
+    "#;
+
+    fn parse(text: &str) -> Result<AblationRows, String> {
+        AblationRows::parse(Path::new("rows.toml"), text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn settings_are_laid_over_the_configuration() {
+        let rows = parse(ROWS).unwrap();
+        let mut base = TrainMapperConfig::default();
+        base.train.phase1.epochs = 7;
+        let config = rows.trainings[0].resolve(Path::new("rows.toml"), &base).unwrap();
+        assert_eq!((config.clamp, config.train.phase1.epochs, config.train.phase2.epochs), (0.0, 7, 0));
+        assert_eq!(config.train.phase2.batch, base.train.phase2.batch);
+        assert_eq!(rows.trainings[1].resolve(Path::new("rows.toml"), &base).unwrap(), base);
+        assert_eq!(rows.rows[0].paper.forward, Some(13.0));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (from, to, needle) in [
+            ("training = \"a\"", "training = \"c\"", "row `clamp off`"),
+            ("init_from = \"a\"", "init_from = \"b\"", "init_from of training `b`"),
+            ("combine = [\"a\", \"b\"]", "combine = [\"a\"]", "row `both`"),
+            ("name = \"b\"", "name = \"a\"", "different names"),
+            ("label = \"both\"", "lable = \"both\"", "lable"),
+        ] {
+            let error = parse(&ROWS.replace(from, to)).unwrap_err();
+            assert!(error.contains(needle), "{error}");
+        }
+        let rows = parse(&ROWS.replace("clamp = 0.0", "clmap = 0.0")).unwrap();
+        let error = rows.trainings[0].resolve(Path::new("rows.toml"), &TrainMapperConfig::default());
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("training `a`") && error.contains("clmap"), "{error}");
+    }
+
+    #[test]
+    fn the_rows_that_come_with_the_program_fit_its_settings() {
+        for (name, text) in super::super::TABLES.map(|(_, file, text)| (file, text)) {
+            let rows = AblationRows::parse(Path::new(name), text).unwrap();
+            for spec in &rows.trainings {
+                spec.resolve(Path::new(name), &TrainMapperConfig::default()).unwrap();
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+use std::path::Path;
+
+use super::*;
+use crate::commands::train_mapper::tests::{settings as data, write_all};
+use crate::run::error::RunError;
+use crate::run::interrupt::Interrupted;
+use crate::run::progress::Silent;
+use crate::training::epoch_trainer::CHECKPOINT_FILE;
+
+const ROWS: &str = r#"
+title = "A table"
+[[training]]
+name = "first"
+target = "image"
+settings = { train = { phase1 = { epochs = 6 }, phase2 = { epochs = 0 } } }
+[[training]]
+name = "finetuned"
+target = "image"
+init_from = "first"
+settings = { train = { phase1 = { epochs = 0 }, phase2 = { epochs = 2 } } }
+[[training]]
+name = "caption"
+target = "caption"
+settings = { train = { phase1 = { epochs = 2 }, phase2 = { epochs = 0 } } }
+[[training]]
+name = "resnet"
+target = "resnet"
+[[row]]
+label = "MSE + cos"
+training = "first"
+paper = { forward = 21, backward = 49 }
+[[row]]
+label = "three terms"
+training = "finetuned"
+[[row]]
+label = "linear"
+ridge = "first"
+[[row]]
+label = "image + caption"
+combine = ["finetuned", "caption"]
+[[row]]
+label = "low level"
+training = "resnet"
+"#;
+
+fn settings(root: &Path, only: &[&str]) -> AblateSettings {
+    AblateSettings {
+        rows_path: "rows/mine.toml".into(),
+        rows_text: ROWS.into(),
+        only: only.iter().map(ToString::to_string).collect(),
+        data: data(root),
+        resnet: None,
+        evaluate: EvaluateConfig::default(),
+        ablations: root.join("ablations"),
+    }
+}
+
+fn states(settings: &AblateSettings) -> Vec<String> {
+    list(settings).unwrap().into_iter().map(|training| training.state).collect()
+}
+
+/// Times of change of all finished runs.
+fn finished(root: &Path) -> Vec<(PathBuf, std::time::SystemTime)> {
+    let mut found = Vec::new();
+    for folder in std::fs::read_dir(root.join("ablations")).unwrap().flatten() {
+        for run in std::fs::read_dir(folder.path()).unwrap().flatten() {
+            let summary = run.path().join("summary.json");
+            if let Ok(metadata) = summary.metadata() {
+                found.push((summary, metadata.modified().unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn rows_are_trained_once_and_the_table_stands_beside_the_papers() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write_all(root);
+    let all = settings(root, &[]);
+    let needs_resnet = "left out: needs a ResNet-50, `--resnet FILE`";
+    assert_eq!(states(&all), ["to do", "to do", "to do", needs_resnet]);
+
+    // One row and what it starts from.
+    let table = run(&settings(root, &["three terms"]), &mut Silent).unwrap();
+    assert_eq!(table.rows.len(), 1);
+    assert_eq!(states(&all), ["done", "done", "to do", needs_resnet]);
+    let before = finished(root);
+    assert_eq!(before.len(), 2);
+
+    let table = run(&all, &mut Silent).unwrap();
+    let after = finished(root);
+    assert_eq!(after.len(), 3);
+    assert!(before.iter().all(|run| after.contains(run)), "what was done is read");
+    let found = |row: usize| table.rows[row].retrieval.unwrap();
+    // The linear brain: ridge regression finds most of its images.
+    assert!(found(2).forward.first_batch > found(0).chance_first_batch as usize * 3);
+    assert_eq!(table.rows[3].weights.len(), 2);
+    assert_eq!(table.rows[4].left_out.as_deref(), Some(needs_resnet));
+    let markdown = std::fs::read_to_string(table.folder.join("table.md")).unwrap();
+    assert!(markdown.contains("| MSE + cos |") && markdown.contains("| 49 |"), "{markdown}");
+    assert!(table.folder.ends_with("ablations/mine") && table.folder.join("table.json").is_file());
+    let again = run(&all, &mut Silent).unwrap();
+    assert_eq!(again.text(), table.text());
+    assert_eq!(finished(root), after);
+
+    // Another setting is another training, of the row and of what starts from it.
+    let mut other = all;
+    other.data.mapper.clamp = 1.0;
+    assert_eq!(states(&other), ["to do", "to do", "to do", needs_resnet]);
+}
+
+#[test]
+fn an_interrupted_row_goes_on_from_its_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write_all(root);
+    let undisturbed = run(&settings(root, &["MSE + cos"]), &mut Silent).unwrap();
+    let training = &list(&settings(root, &[])).unwrap()[0];
+    let runs = training.folder.clone().unwrap();
+    let run_folder = runs.join("00000-train-mapper-image-subj02");
+    let best = std::fs::read(run_folder.join("best.safetensors")).unwrap();
+    std::fs::remove_file(run_folder.join("summary.json")).unwrap();
+    assert!(run_folder.join(CHECKPOINT_FILE).is_file());
+    assert_eq!(states(&settings(root, &[]))[0], "interrupted");
+    let resumed = run(&settings(root, &["MSE + cos"]), &mut Silent).unwrap();
+    assert_eq!(resumed.text(), undisturbed.text());
+    assert_eq!(std::fs::read(run_folder.join("best.safetensors")).unwrap(), best);
+    assert!(!runs.join("00001-train-mapper-image-subj02").exists());
+}
+
+#[test]
+fn unknown_rows_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    let error = run(&settings(folder.path(), &["MSE"]), &mut Silent).unwrap_err();
+    assert!(error.downcast_ref::<RunError>().is_some() && error.downcast_ref::<Interrupted>().is_none());
+    assert!(error.to_string().contains("MSE + cos, three terms"), "{error}");
+    assert!(!folder.path().join("ablations").exists());
+}
