@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
-use burn::optim::Optimizer;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::auxiliary_critic::{AuxiliaryCritic, CriticRecord};
-use super::optimiser::{AdamOf, OptimiserConfig};
+use super::companions::{Companions, CompanionsRecord};
+use super::optimiser::{EpochOptimiser, OptimiserRecord};
 use crate::data::error::DataError;
 use crate::run::checkpoint::{load_checkpoint, save_checkpoint};
 use crate::run::error::RunError;
@@ -105,16 +104,12 @@ pub(super) struct EpochState {
 pub(super) struct Trained<M: AutodiffModule<Diff>> {
     pub model: M,
     pub best: M,
-    pub optimiser: AdamOf<M>,
-    pub critic: Option<AuxiliaryCritic>,
+    pub optimiser: EpochOptimiser<M>,
+    pub companions: Companions,
 }
 
-type TrainedRecord<M> = (
-    <M as Module<Diff>>::Record,
-    <M as Module<Diff>>::Record,
-    <AdamOf<M> as Optimizer<M, Diff>>::Record,
-    Option<CriticRecord>,
-);
+type TrainedRecord<M> =
+    (<M as Module<Diff>>::Record, <M as Module<Diff>>::Record, OptimiserRecord<M>, CompanionsRecord);
 
 /// Writes the checkpoint; weights that are not finite are refused, so that it stays usable.
 pub(super) fn save<M: AutodiffModule<Diff>>(
@@ -124,8 +119,11 @@ pub(super) fn save<M: AutodiffModule<Diff>>(
 ) -> Result<(), EpochTrainError> {
     let mut finite = Finite(true);
     trained.model.visit(&mut finite);
-    if let Some(critic) = &trained.critic {
+    if let Some(critic) = &trained.companions.critic {
         critic.network().visit(&mut finite);
+    }
+    if let Some(expander) = &trained.companions.expander {
+        expander.network().visit(&mut finite);
     }
     if !finite.0 {
         return Err(EpochTrainError::NotFinite {
@@ -140,20 +138,21 @@ pub(super) fn save<M: AutodiffModule<Diff>>(
         trained.model.clone().into_record(),
         trained.best.clone().into_record(),
         trained.optimiser.to_record(),
-        trained.critic.as_ref().map(AuxiliaryCritic::to_record),
+        trained.companions.to_record(),
     );
     Ok(save_checkpoint::<Diff, _>(path, record, state)?)
 }
 
-/// Reads a checkpoint of a run with the same settings into networks of the shape of `model` and `critic`.
+/// Reads a checkpoint of a run with the same settings into a network of the shape of `model`; `of_phase` gives the new
+/// optimiser and companions of a phase.
 pub(super) fn load<M: AutodiffModule<Diff>>(
     path: &Path,
-    (model, critic): (M, Option<AuxiliaryCritic>),
-    optimiser: &OptimiserConfig,
+    model: M,
+    of_phase: impl FnOnce(usize) -> (EpochOptimiser<M>, Companions),
     identity: &Value,
     device: &Device,
 ) -> Result<(Trained<M>, EpochState), EpochTrainError> {
-    let ((record, best, moments, critic_record), state) =
+    let ((record, best, moments, companions_record), state) =
         load_checkpoint::<Diff, TrainedRecord<M>, EpochState>(path, device)?;
     // Both as text read back: a number that went through JSON may differ in its last bit from one that did not.
     let parsed = |text: &str| {
@@ -162,12 +161,12 @@ pub(super) fn load<M: AutodiffModule<Diff>>(
     };
     let (now, then) = (parsed(&identity.to_string())?, parsed(&state.identity)?);
     refuse_other_settings(path, "settings", &now, &then)?;
+    let (optimiser, companions) = of_phase(state.phase);
     let trained = Trained {
         best: model.clone().load_record(best),
         model: model.load_record(record),
-        optimiser: optimiser.init().load_record(moments),
-        // The same settings, so both are there or neither.
-        critic: critic.zip(critic_record).map(|(critic, record)| critic.load_record(record)),
+        optimiser: optimiser.load_record(moments),
+        companions: companions.load_record(companions_record),
     };
     Ok((trained, state))
 }

@@ -8,14 +8,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use burn::module::AutodiffModule;
-use burn::optim::{GradientsParams, Optimizer};
+use burn::optim::GradientsParams;
 use burn::tensor::{ElementConversion, Tensor};
 use rand::seq::SliceRandom;
 use serde_json::{Value, json};
 
-use super::auxiliary_critic::AuxiliaryCritic;
+use super::companions::Companions;
 use super::epoch_state::{EpochState, EpochTrainError, PhaseReport, Trained, load, save};
-use super::optimiser::OptimiserConfig;
+use super::optimiser::{OptimiserConfig, StepPosition};
 use crate::run::interrupt::Interrupted;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
@@ -42,9 +42,9 @@ pub trait EpochTask {
     /// Number of validation samples.
     fn num_validation(&self) -> usize;
 
-    /// A new critic to be trained in turn with the network, where the settings want one; every phase has its own.
-    fn init_critic(&self) -> Option<AuxiliaryCritic> {
-        None
+    /// New networks that `phase` (from 0) trains beside the one it is for.
+    fn init_companions(&self, _phase: usize) -> Companions {
+        Companions::default()
     }
 
     /// Told before the steps of an epoch, or of what is left of it, which batches of positions will come, in order;
@@ -57,14 +57,15 @@ pub trait EpochTask {
     }
 
     /// Loss `[1]` of the training samples at `positions` (each below `num_train`) in `phase` (from 0);
-    /// `epoch` counts over all phases and keys random choices. The critic's own step is part of it.
+    /// `epoch` counts over all phases and keys random choices. The step of a critic is part of it, that of an expander
+    /// follows with the network's.
     ///
     /// # Errors
     /// Targets that cannot be had.
     fn train_loss(
         &self,
         model: &Self::Model,
-        critic: Option<&mut AuxiliaryCritic>,
+        companions: &mut Companions,
         phase: usize,
         epoch: usize,
         positions: &[usize],
@@ -75,6 +76,7 @@ pub trait EpochTask {
     fn validation_loss(
         &self,
         model: &<Self::Model as AutodiffModule<Diff>>::InnerModule,
+        companions: &Companions,
         phase: usize,
         positions: std::ops::Range<usize>,
     ) -> (Tensor<Base, 1>, Tensor<Base, 2>);
@@ -86,22 +88,22 @@ pub trait EpochTask {
     fn validation_metrics(&self, predicted: Vec<Tensor<Base, 2>>) -> Result<Value, EpochTrainError>;
 }
 
-/// Length and batch size of a phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EpochPhase {
+/// Length, batch size and optimiser of a phase.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpochPhase<'a> {
     /// Epochs at most.
     pub epochs: usize,
     /// Samples per step; the last batch of an epoch may be smaller.
     pub batch: usize,
+    /// Its schedule starts anew in every phase.
+    pub optimiser: &'a OptimiserConfig,
 }
 
 /// How long and how fast.
 #[derive(Clone, Debug)]
 pub struct EpochPlan<'a> {
     /// Phases in order; those of 0 epochs are passed over.
-    pub phases: Vec<EpochPhase>,
-    /// Optimiser of every phase, its schedule starting anew in each.
-    pub optimiser: &'a OptimiserConfig,
+    pub phases: Vec<EpochPhase<'a>>,
     /// A phase ends after so many epochs without a lower validation loss; `None`: never early.
     pub patience_epochs: Option<usize>,
     /// Seed of the order of samples.
@@ -157,11 +159,17 @@ pub fn train<T: EpochTask>(
             return Err(EpochTrainError::Empty { what });
         }
     }
+    let of_phase = |phase: usize| {
+        // A finished run stands behind its last phase.
+        let phase = phase.min(plan.phases.len() - 1);
+        (plan.phases[phase].optimiser.init(), task.init_companions(phase))
+    };
     let (trained, state) = match run.resume {
-        Some(path) => load(path, (model, task.init_critic()), plan.optimiser, &run.identity, run.device)?,
+        Some(path) => load(path, model, of_phase, &run.identity, run.device)?,
         None => {
-            let (best, optimiser) = (model.clone(), plan.optimiser.init());
-            let trained = Trained { model, best, optimiser, critic: task.init_critic() };
+            let best = model.clone();
+            let (optimiser, companions) = of_phase(0);
+            let trained = Trained { model, best, optimiser, companions };
             (trained, EpochState { identity: run.identity.to_string(), ..EpochState::default() })
         }
     };
@@ -191,10 +199,12 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
     fn phase(&mut self) -> Result<(), EpochTrainError> {
         let phase = self.plan.phases[self.state.phase];
         let begins = self.state.epoch == 0 && self.state.step == 0;
-        if begins && !self.state.phases.is_empty() {
-            self.trained.model = self.trained.best.clone();
-            self.trained.optimiser = self.plan.optimiser.init();
-            self.trained.critic = self.task.init_critic();
+        if begins {
+            if !self.state.phases.is_empty() {
+                self.trained.model = self.trained.best.clone();
+            }
+            self.trained.optimiser = phase.optimiser.init();
+            self.trained.companions = self.task.init_companions(self.state.phase);
         }
         let steps = phase.epochs * self.task.num_train().div_ceil(phase.batch);
         self.run.progress.start(&format!("phase {}", self.state.phase + 1), steps as u64);
@@ -216,20 +226,26 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
         Ok(())
     }
 
-    fn epoch(&mut self, phase: EpochPhase) -> Result<(), EpochTrainError> {
+    fn epoch(&mut self, phase: EpochPhase<'_>) -> Result<(), EpochTrainError> {
         let started = Instant::now();
         let (number, epoch) = (self.state.phase, self.state.epoch);
-        if self.state.step == 0 && self.plan.optimiser.decay.resets_optimiser(epoch) {
-            self.trained.optimiser = self.plan.optimiser.init();
+        if self.state.step == 0 && phase.optimiser.resets(epoch) {
+            self.trained.optimiser = phase.optimiser.init();
         }
-        let rate = self.plan.optimiser.decay.learning_rate(self.plan.optimiser.learning_rate, epoch);
         let position = position(self.plan, number, epoch);
         let mut order: Vec<usize> = (0..self.task.num_train()).collect();
         order.shuffle(&mut keyed_rng(self.plan.seed, "shuffle", position as u64));
         let batches = order.len().div_ceil(phase.batch);
-        if let Some(critic) = &mut self.trained.critic {
-            critic.set_learning_rate(rate);
-        }
+        let rate_of = |step: usize| {
+            let epochs = phase.epochs;
+            phase.optimiser.rate(StepPosition {
+                epoch,
+                step,
+                steps_per_epoch: batches,
+                epochs,
+                batch: phase.batch,
+            })
+        };
         let left: Vec<&[usize]> = order.chunks(phase.batch).skip(self.state.step).collect();
         self.task.announce(position, &left);
         for batch in left {
@@ -237,20 +253,28 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
                 self.save()?;
                 return Err(Interrupted { checkpoint: self.run.dir.join(CHECKPOINT_FILE) }.into());
             }
-            let Trained { model, critic, .. } = &mut self.trained;
-            let loss = self.task.train_loss(model, critic.as_mut(), number, position, batch)?;
+            let rate = rate_of(self.state.step);
+            let Trained { model, companions, .. } = &mut self.trained;
+            if let Some(critic) = &mut companions.critic {
+                critic.set_learning_rate(rate);
+            }
+            let loss = self.task.train_loss(model, companions, number, position, batch)?;
             let value: f32 = loss.clone().into_scalar().elem();
             self.require_finite("the training loss", value)?;
-            let gradients = GradientsParams::from_grads(loss.backward(), &self.trained.model);
-            let Trained { model, optimiser, .. } = &mut self.trained;
-            *model = optimiser.step(rate, model.clone(), gradients);
+            let mut gradients = loss.backward();
+            let Trained { model, optimiser, companions, .. } = &mut self.trained;
+            let own = GradientsParams::from_module(&mut gradients, model);
+            *model = optimiser.step(rate, model.clone(), own);
+            if let Some(expander) = &mut companions.expander {
+                expander.step(rate, &mut gradients);
+            }
             self.state.losses.push(value);
             self.state.step += 1;
             let done = (epoch * batches + self.state.step) as u64;
             self.run.progress.advance(done, &format!("epoch {epoch}, loss {value:.4}"));
         }
         let train_loss = mean(&self.state.losses);
-        self.validate(phase, rate, train_loss, started)?;
+        self.validate(phase, rate_of(self.state.step.saturating_sub(1)), train_loss, started)?;
         self.state.epoch += 1;
         self.state.step = 0;
         self.state.losses.clear();
@@ -260,7 +284,7 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
     /// Validation, best snapshot and the epoch's row of the event log.
     fn validate(
         &mut self,
-        phase: EpochPhase,
+        phase: EpochPhase<'_>,
         rate: f64,
         train_loss: f32,
         started: Instant,
@@ -271,7 +295,8 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
         let count = self.task.num_validation();
         for start in (0..count).step_by(phase.batch) {
             let positions = start..(start + phase.batch).min(count);
-            let (loss, prediction) = self.task.validation_loss(&network, number, positions);
+            let (loss, prediction) =
+                self.task.validation_loss(&network, &self.trained.companions, number, positions);
             losses.push(loss.into_scalar().elem::<f32>());
             predicted.push(prediction);
         }

@@ -10,7 +10,9 @@ use super::epoch_trainer::{EpochPhase, EpochPlan};
 use super::optimiser::OptimiserConfig;
 use crate::losses::contrastive::{ContrastiveConfig, contrastive_loss, squared_error_cosine_and_contrastive};
 use crate::losses::regression::{cosine_distance, mean_squared_error, smooth_l1, squared_error_and_cosine};
+use crate::losses::vicreg::{VicregConfig, vicreg};
 use crate::metrics::retrieval::RetrievalConfig;
+use crate::models::mapper::ExpanderConfig;
 
 /// Loss of a phase; weights are in [`MapperTrainConfig`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,9 @@ pub enum MapperLoss {
     MseCosContrastive,
     /// Smooth absolute error; offered by the reference, not used in the paper.
     SmoothL1,
+    /// VICReg between expanded prediction and expanded target; the expander is trained along. The validation loss uses the
+    /// stored statistics of its batch norms.
+    Vicreg,
 }
 
 /// One phase of a mapper's training.
@@ -40,6 +45,9 @@ pub struct MapperPhase {
     pub epochs: usize,
     /// Trials per step.
     pub batch: usize,
+    /// Optimiser of this phase, where it is not the common one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimiser: Option<OptimiserConfig>,
 }
 
 /// Training of a mapper; the default is the paper's.
@@ -52,7 +60,7 @@ pub struct MapperTrainConfig {
     pub phase1: MapperPhase,
     /// Second phase, from the best weights of the first.
     pub phase2: MapperPhase,
-    /// Adam and its schedule.
+    /// Optimiser and schedule of phases that have no other.
     pub optimiser: OptimiserConfig,
     /// A phase ends after so many epochs without a lower validation loss; none: it runs its full length.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,6 +71,10 @@ pub struct MapperTrainConfig {
     pub contrastive_weight: f64,
     /// τ and λ of InfoNCE.
     pub contrastive: ContrastiveConfig,
+    /// Weights of the VICReg loss (25, 25, 1).
+    pub vicreg: VicregConfig,
+    /// Width of its expander (2048).
+    pub expander_width: usize,
     /// Auxiliary critic; off by default.
     pub critic: CriticConfig,
     /// Retrieval counts on the validation trials after every epoch.
@@ -73,13 +85,20 @@ impl Default for MapperTrainConfig {
     fn default() -> Self {
         Self {
             seed: 42,
-            phase1: MapperPhase { loss: MapperLoss::MseCos, epochs: 40, batch: 32 },
-            phase2: MapperPhase { loss: MapperLoss::MseCosContrastive, epochs: 40, batch: 128 },
+            phase1: MapperPhase { loss: MapperLoss::MseCos, epochs: 40, batch: 32, optimiser: None },
+            phase2: MapperPhase {
+                loss: MapperLoss::MseCosContrastive,
+                epochs: 40,
+                batch: 128,
+                optimiser: None,
+            },
             optimiser: OptimiserConfig::default(),
             patience_epochs: None,
             cosine_weight: 0.6,
             contrastive_weight: 0.5,
             contrastive: ContrastiveConfig::default(),
+            vicreg: VicregConfig::default(),
+            expander_width: ExpanderConfig::default().width,
             critic: CriticConfig::default(),
             retrieval: RetrievalConfig::default(),
         }
@@ -89,16 +108,33 @@ impl Default for MapperTrainConfig {
 impl MapperTrainConfig {
     /// The trainer's plan.
     pub fn plan(&self) -> EpochPlan<'_> {
-        let phase = |phase: &MapperPhase| EpochPhase { epochs: phase.epochs, batch: phase.batch };
         EpochPlan {
-            phases: vec![phase(&self.phase1), phase(&self.phase2)],
-            optimiser: &self.optimiser,
+            phases: (0..2).map(|number| self.phase(number)).collect(),
             patience_epochs: self.patience_epochs,
             seed: self.seed,
         }
     }
 
-    /// Loss `[1]` of `phase` (0 or 1).
+    fn settings_of(&self, phase: usize) -> &MapperPhase {
+        if phase == 0 { &self.phase1 } else { &self.phase2 }
+    }
+
+    /// Length, batch and optimiser of `phase` (0 or 1).
+    pub fn phase(&self, phase: usize) -> EpochPhase<'_> {
+        let MapperPhase { epochs, batch, optimiser, .. } = self.settings_of(phase);
+        EpochPhase {
+            epochs: *epochs,
+            batch: *batch,
+            optimiser: optimiser.as_ref().unwrap_or(&self.optimiser),
+        }
+    }
+
+    /// What `phase` (0 or 1) minimises.
+    pub fn loss_kind(&self, phase: usize) -> MapperLoss {
+        self.settings_of(phase).loss
+    }
+
+    /// Loss `[1]` of `phase` (0 or 1); VICReg's expects expanded embeddings.
     ///
     /// # Shapes
     /// - predicted, target: `[batch, embed_dim]`
@@ -108,8 +144,8 @@ impl MapperTrainConfig {
         predicted: Tensor<B, 2>,
         target: Tensor<B, 2>,
     ) -> Tensor<B, 1> {
-        let kind = if phase == 0 { self.phase1.loss } else { self.phase2.loss };
-        match kind {
+        match self.loss_kind(phase) {
+            MapperLoss::Vicreg => vicreg(predicted, target, &self.vicreg),
             MapperLoss::Mse => mean_squared_error(predicted, target),
             MapperLoss::Cos => cosine_distance(predicted, target),
             MapperLoss::SmoothL1 => smooth_l1(predicted, target),

@@ -10,13 +10,15 @@ use ndarray::{Array2, ArrayView1};
 use serde_json::Value;
 
 use super::auxiliary_critic::AuxiliaryCritic;
+use super::companions::Companions;
 use super::epoch_state::EpochTrainError;
 use super::epoch_trainer::EpochTask;
-use super::mapper_config::MapperTrainConfig;
+use super::joint_expander::JointExpander;
+use super::mapper_config::{MapperLoss, MapperTrainConfig};
 use super::mapper_targets::EmbeddingTargets;
 use super::target_queue::{TargetBatch, TargetQueue};
 use crate::metrics::retrieval::{RetrievalSummary, compute_retrieval};
-use crate::models::mapper::Mapper;
+use crate::models::mapper::{ExpanderConfig, Mapper};
 use crate::tensor_ops::backend::{Base, Device, Diff};
 
 /// Trials per forward pass where no loss is formed.
@@ -154,9 +156,14 @@ impl EpochTask for MapperTask<'_> {
         self.validation.len()
     }
 
-    fn init_critic(&self) -> Option<AuxiliaryCritic> {
-        let MapperTrainConfig { critic, seed, .. } = self.config;
-        AuxiliaryCritic::new(critic, self.targets.embed_dim(), *seed, self.device)
+    fn init_companions(&self, phase: usize) -> Companions {
+        let MapperTrainConfig { critic, seed, vicreg, expander_width, .. } = self.config;
+        let embed_dim = self.targets.embed_dim();
+        let expander = (self.config.loss_kind(phase) == MapperLoss::Vicreg).then(|| {
+            let sizes = ExpanderConfig { embed_dim, width: *expander_width };
+            JointExpander::new(&sizes, vicreg, self.config.phase(phase).optimiser, *seed, self.device)
+        });
+        Companions { critic: AuxiliaryCritic::new(critic, embed_dim, *seed, self.device), expander }
     }
 
     fn announce(&self, epoch: usize, batches: &[&[usize]]) {
@@ -174,7 +181,7 @@ impl EpochTask for MapperTask<'_> {
     fn train_loss(
         &self,
         model: &Mapper<Diff>,
-        critic: Option<&mut AuxiliaryCritic>,
+        companions: &mut Companions,
         phase: usize,
         epoch: usize,
         positions: &[usize],
@@ -182,11 +189,14 @@ impl EpochTask for MapperTask<'_> {
         let trials = self.train_trials(positions);
         let target = self.train_target(epoch, &trials)?;
         let predicted = model.forward(self.betas(&trials));
-        let adversarial = critic.map(|critic| {
+        let adversarial = companions.critic.as_mut().map(|critic| {
             critic.step(target.clone(), predicted.clone());
             critic.loss(predicted.clone())
         });
-        let loss = self.config.loss(phase, predicted, target);
+        let loss = match &mut companions.expander {
+            Some(expander) => expander.loss(predicted, target),
+            None => self.config.loss(phase, predicted, target),
+        };
         Ok(match adversarial {
             Some(adversarial) => loss + adversarial,
             None => loss,
@@ -196,6 +206,7 @@ impl EpochTask for MapperTask<'_> {
     fn validation_loss(
         &self,
         model: &Mapper<Base>,
+        companions: &Companions,
         phase: usize,
         positions: Range<usize>,
     ) -> (Tensor<Base, 1>, Tensor<Base, 2>) {
@@ -203,7 +214,11 @@ impl EpochTask for MapperTask<'_> {
         let rows = trials.iter().map(|trial| self.validation_target(*trial));
         let target = self.gather(self.targets.embed_dim(), rows, self.device);
         let predicted = model.forward(self.betas(trials));
-        (self.config.loss(phase, predicted.clone(), target), predicted)
+        let loss = match &companions.expander {
+            Some(expander) => expander.validation_loss(predicted.clone(), target),
+            None => self.config.loss(phase, predicted.clone(), target),
+        };
+        (loss, predicted)
     }
 
     fn validation_metrics(&self, predicted: Vec<Tensor<Base, 2>>) -> Result<Value, EpochTrainError> {
@@ -225,8 +240,10 @@ mod tests {
     use crate::training::epoch_trainer::{
         BEST_FILE, CHECKPOINT_FILE, EpochOutcome, EpochRun, LAST_FILE, train,
     };
-    use crate::training::mapper_config::{MapperLoss, MapperPhase};
+    use crate::training::lars::LarsConfig;
+    use crate::training::mapper_config::MapperPhase;
     use crate::training::mapper_targets::CaptionChoice;
+    use crate::training::optimiser::{Algorithm, OptimiserConfig};
     use crate::training::schedule::StepDecay;
     use rand::RngExt;
     use std::cell::Cell;
@@ -250,8 +267,8 @@ mod tests {
     /// 3 + 3 epochs of 4 steps, with a decay (and a new optimiser) inside each phase.
     fn config() -> MapperTrainConfig {
         let mut config = MapperTrainConfig {
-            phase1: MapperPhase { loss: MapperLoss::MseCos, epochs: 3, batch: 5 },
-            phase2: MapperPhase { loss: MapperLoss::MseCosContrastive, epochs: 3, batch: 5 },
+            phase1: MapperPhase { loss: MapperLoss::MseCos, epochs: 3, batch: 5, optimiser: None },
+            phase2: MapperPhase { loss: MapperLoss::MseCosContrastive, epochs: 3, batch: 5, optimiser: None },
             ..MapperTrainConfig::default()
         };
         config.optimiser.learning_rate = 1e-2;
@@ -363,6 +380,19 @@ mod tests {
             fit(&dir, &data(), config, None, usize::MAX).unwrap().phases[0].last_validation_loss
         };
         assert_ne!(fit("critic", &with_critic), fit("alone", &config()));
+    }
+
+    #[test]
+    fn so_it_does_with_vicreg_and_its_expander_under_either_optimiser() {
+        for algorithm in [Algorithm::Adam, Algorithm::Lars] {
+            let mut vicreg = config();
+            vicreg.expander_width = 6;
+            vicreg.phase2.loss = MapperLoss::Vicreg;
+            let lars = LarsConfig { warmup_epochs: 1, ..LarsConfig::default() };
+            let own = OptimiserConfig { algorithm, learning_rate: 3e-3, lars, ..OptimiserConfig::default() };
+            vicreg.phase2.optimiser = Some(own);
+            stop_and_resume(&data(), vicreg);
+        }
     }
 
     #[test]

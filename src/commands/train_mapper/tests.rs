@@ -120,7 +120,7 @@ fn write_captions(path: &Path) {
 }
 
 pub(in crate::commands) fn settings(root: &Path) -> TrainMapperSettings {
-    let phase = |loss, epochs, batch| MapperPhase { loss, epochs, batch };
+    let phase = |loss, epochs, batch| MapperPhase { loss, epochs, batch, optimiser: None };
     let mut mapper = TrainMapperConfig {
         network: MapperSizes { hidden: 16, fc: 16, num_blocks: 1, ..MapperSizes::default() },
         ..TrainMapperConfig::default()

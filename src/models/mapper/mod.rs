@@ -2,6 +2,7 @@
 
 mod conv;
 mod embedding_critic;
+mod expander;
 mod kernel_gradient;
 mod kernels;
 mod network;
@@ -11,6 +12,7 @@ mod snapshot;
 
 pub use conv::{SignalConv, SignalConvConfig};
 pub use embedding_critic::{CriticLayer, EmbeddingCritic, EmbeddingCriticConfig};
+pub use expander::{Expander, ExpanderConfig, ExpanderLayer};
 pub use network::{Mapper, MapperConfig, MapperConfigError};
 pub use position_head::PositionHead;
 pub use res_block::ResBlock;

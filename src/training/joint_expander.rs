@@ -1,0 +1,118 @@
+//! An expander trained with the mapper by the VICReg loss (mapper §6.2, OQ-15). It is not kept with the mapper.
+
+use burn::module::{AutodiffModule, Module};
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+use burn::tensor::backend::AutodiffBackend;
+
+use super::optimiser::{EpochOptimiser, OptimiserConfig, OptimiserRecord};
+use crate::losses::vicreg::{VicregConfig, vicreg};
+use crate::models::batch_norm::BatchObserver;
+use crate::models::mapper::{Expander, ExpanderConfig};
+use crate::tensor_ops::backend::{Base, Device, Diff};
+
+type Network = Expander<Diff>;
+
+/// Weights and moments in a checkpoint.
+pub(super) type ExpanderRecord = (<Network as Module<Diff>>::Record, OptimiserRecord<Network>);
+
+/// The expander with its optimiser.
+#[derive(Clone)]
+pub struct JointExpander {
+    network: Network,
+    optimiser: EpochOptimiser<Network>,
+    loss: VicregConfig,
+}
+
+impl JointExpander {
+    /// A new expander with the optimiser of its phase.
+    pub fn new(
+        sizes: &ExpanderConfig,
+        loss: &VicregConfig,
+        optimiser: &OptimiserConfig,
+        seed: u64,
+        device: &Device,
+    ) -> Self {
+        Self { network: sizes.init(seed, device), optimiser: optimiser.init(), loss: loss.clone() }
+    }
+
+    /// The loss `[1]` of a batch; batch norms use it and note what they saw.
+    ///
+    /// # Shapes
+    /// - predicted, target: `[batch, embed_dim]`
+    pub fn loss(&mut self, predicted: Tensor<Diff, 2>, target: Tensor<Diff, 2>) -> Tensor<Diff, 1> {
+        let mut observer = BatchObserver::default();
+        let predicted = self.network.forward_training(predicted, &mut observer);
+        let target = self.network.forward_training(target, &mut observer);
+        // Only stored statistics change; the weights stay those of the graph.
+        self.network = observer.apply(self.network.clone());
+        vicreg(predicted, target, &self.loss)
+    }
+
+    /// The loss `[1]` with the stored statistics of the batch norms.
+    ///
+    /// # Shapes
+    /// As [`Self::loss`].
+    pub fn validation_loss(&self, predicted: Tensor<Base, 2>, target: Tensor<Base, 2>) -> Tensor<Base, 1> {
+        let network = self.network.valid();
+        vicreg(network.forward(predicted), network.forward(target), &self.loss)
+    }
+
+    /// One step, by the gradients of the loss that the mapper steps by.
+    pub(super) fn step(&mut self, rate: f64, gradients: &mut <Diff as AutodiffBackend>::Gradients) {
+        let own = GradientsParams::from_module(gradients, &self.network);
+        self.network = self.optimiser.step(rate, self.network.clone(), own);
+    }
+
+    /// The network, for inspection.
+    pub(super) fn network(&self) -> &Network {
+        &self.network
+    }
+
+    pub(super) fn to_record(&self) -> ExpanderRecord {
+        (self.network.clone().into_record(), self.optimiser.to_record())
+    }
+
+    pub(super) fn load_record(self, (network, moments): ExpanderRecord) -> Self {
+        Self {
+            network: self.network.load_record(network),
+            optimiser: self.optimiser.load_record(moments),
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor_ops::backend::cpu;
+    use crate::tensor_ops::random::{keyed_rng, normal};
+    use crate::training::lars::LarsConfig;
+    use crate::training::optimiser::Algorithm;
+
+    #[test]
+    fn steps_lower_the_loss_and_its_gradient_reaches_the_prediction() {
+        let device = cpu();
+        let lars = LarsConfig { warmup_epochs: 0, ..LarsConfig::default() };
+        for (algorithm, rate) in [(Algorithm::Adam, 3e-3), (Algorithm::Lars, 3.0)] {
+            let optimiser = OptimiserConfig { algorithm, lars: lars.clone(), ..OptimiserConfig::default() };
+            let sizes = ExpanderConfig { embed_dim: 4, width: 8 };
+            let mut expander = JointExpander::new(&sizes, &VicregConfig::default(), &optimiser, 1, &device);
+            let draw = |position| normal::<Diff, 2>([32, 4], &mut keyed_rng(3, "batch", position), &device);
+            let target = draw(0);
+            let predicted = (target.clone() + draw(1).mul_scalar(0.5)).require_grad();
+            let mut losses = Vec::new();
+            for _ in 0..80 {
+                let loss = expander.loss(predicted.clone(), target.clone());
+                losses.push(loss.clone().into_scalar());
+                let mut gradients = loss.backward();
+                assert!(predicted.grad(&gradients).unwrap().abs().sum().into_scalar() > 0.0);
+                expander.step(rate, &mut gradients);
+            }
+            assert!(losses[79] < 0.8 * losses[0], "{algorithm:?}: {losses:?}");
+            // Stored statistics are those of predictions and targets together: near, not equal.
+            let later = expander.validation_loss(predicted.inner(), target.inner()).into_scalar();
+            assert!(later < losses[0], "{later} and {losses:?}");
+        }
+    }
+}
