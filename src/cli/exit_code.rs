@@ -90,7 +90,12 @@ fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
         )
         || matches!(
             cause.downcast_ref(),
-            Some(EpochTrainError::Empty { .. } | EpochTrainError::Data(_) | EpochTrainError::Run(_))
+            Some(
+                EpochTrainError::Empty { .. }
+                    | EpochTrainError::Batch { .. }
+                    | EpochTrainError::Data(_)
+                    | EpochTrainError::Run(_)
+            )
         )
 }
 

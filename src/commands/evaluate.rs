@@ -172,7 +172,7 @@ pub fn run(settings: &EvaluateSettings, progress: &mut dyn Progress) -> anyhow::
     let counts = Counts::new(&ids, &settings.data.mapper.train.retrieval);
     for path in &settings.mappers {
         let mapper = LoadedMapper::open(path, &device)?;
-        mapper.check_input(subject.path(), subject.num_voxels())?;
+        mapper.check_input(&subject)?;
         let data = settings.of_mapper(path, &mapper)?;
         let targets = match forms.iter().position(|known| known.is_of(&data)) {
             Some(place) => &forms[place],

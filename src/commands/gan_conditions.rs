@@ -58,7 +58,7 @@ impl<'a> DecodingMappers<'a> {
         let image = LoadedMapper::open(image_mapper, device)?;
         let caption = LoadedMapper::open(caption_mapper, device)?;
         for mapper in [&image, &caption] {
-            mapper.check_input(prepared.path(), prepared.num_voxels())?;
+            mapper.check_input(prepared)?;
         }
         Ok(Self { image, caption, device, paths: [image_mapper, caption_mapper] })
     }

@@ -137,7 +137,7 @@ pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> anyhow:
     let decoder =
         BrainDecoder::open(&networks.image_mapper, &networks.caption_mapper, &networks.generator, &device)?;
     let decoder = decoder.with_precision(settings.precision);
-    decoder.check_input(&settings.prepared, prepared.num_voxels())?;
+    decoder.check_input(&prepared)?;
     let probe = CaptionProbe::open(&settings.clip, &config.probes, &device)?;
     let chosen =
         choose_trials(&prepared, &settings.split, TrialChoice::Validation, Repeats::Average, config.limit)?;

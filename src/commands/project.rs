@@ -340,6 +340,7 @@ impl Project {
     ) -> Result<TrainMapperSettings, RunError> {
         Ok(TrainMapperSettings {
             target,
+            subject: self.config.subject,
             prepared: self.prepared(),
             stimuli: NsdTree::new(self.nsd()?).stimuli(),
             captions: self.captions(),

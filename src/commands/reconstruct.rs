@@ -147,7 +147,7 @@ pub fn run(
     let decoder =
         BrainDecoder::open(&networks.image_mapper, &networks.caption_mapper, &networks.generator, &device)?;
     let decoder = decoder.with_precision(settings.precision);
-    decoder.check_input(&settings.prepared, prepared.num_voxels())?;
+    decoder.check_input(&prepared)?;
     let chosen = choose_trials(&prepared, &settings.split, config.trials, config.repeats, config.limit)?;
     let betas = betas_of(&prepared, &chosen)?;
 

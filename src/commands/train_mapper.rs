@@ -22,6 +22,7 @@ use crate::data::image::augment::AugmentConfig;
 use crate::data::padding::{padded_len, padding_left};
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
+use crate::data::subject::SubjectId;
 use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
 use crate::data::trial::NsdId;
 use crate::metrics::retrieval::RetrievalSummary;
@@ -176,6 +177,8 @@ impl TrainMapperConfig {
 pub struct TrainMapperSettings {
     /// What to predict.
     pub target: MapperTarget,
+    /// Whose betas.
+    pub subject: SubjectId,
     /// Prepared subject.
     pub prepared: PathBuf,
     /// `nsd_stimuli.hdf5`; read for images only.
@@ -238,6 +241,10 @@ pub fn run(
     let started = Instant::now();
     let (device, _) = open(settings.device)?;
     let subject = PreparedSubject::open(&settings.prepared)?;
+    if subject.subject() != settings.subject {
+        let expected = format!("{} as configured", settings.subject);
+        return Err(DataError::invalid(subject.path(), "subject", expected, subject.subject()).into());
+    }
     let split = settings.split.split(&subject)?;
     if split.validation.is_empty() {
         let what = format!("the validation part of `{}`", settings.prepared.display());

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::picture::pictures;
+use crate::data::prepared::PreparedSubject;
 use crate::models::mapper::{Mapper, MapperSnapshot};
 use crate::models::stylegan2::{Condition, Generator, GeneratorConfig, Noise, Truncation};
 use crate::run::error::RunError;
@@ -117,20 +118,23 @@ impl LoadedMapper {
         Ok(Self { mapper, snapshot, provenance: file.provenance().clone(), sha256: file.sha256().into() })
     }
 
-    /// Refuses betas of another number of voxels, or of another selection of them.
+    /// Refuses betas of another subject, or of another selection of voxels.
     ///
     /// # Errors
-    /// [`RunError::Invalid`] that names `prepared`.
-    pub fn check_input(&self, prepared: &Path, num_voxels: usize) -> Result<(), RunError> {
-        if num_voxels == self.snapshot.num_voxels {
-            return Ok(());
+    /// [`RunError::Invalid`] that names the prepared file.
+    pub fn check_input(&self, prepared: &PreparedSubject) -> Result<(), RunError> {
+        let MapperSnapshot { subject, num_voxels, .. } = &self.snapshot;
+        let wrong = |field, expected: String, found: String| {
+            let expected = format!("{expected} as the mapper was trained on");
+            Err(RunError::invalid(prepared.path(), field, expected, found))
+        };
+        if prepared.subject().to_string() != *subject {
+            return wrong("subject", subject.clone(), prepared.subject().to_string());
         }
-        Err(RunError::invalid(
-            prepared,
-            "number of voxels",
-            format!("{} as the mapper was trained on", self.snapshot.num_voxels),
-            num_voxels,
-        ))
+        if prepared.num_voxels() != *num_voxels {
+            return wrong("number of voxels", num_voxels.to_string(), prepared.num_voxels().to_string());
+        }
+        Ok(())
     }
 
     /// One embedding per trial, of unit norm.
@@ -214,9 +218,9 @@ impl BrainDecoder {
     ///
     /// # Errors
     /// [`RunError::Invalid`] that names `prepared`.
-    pub fn check_input(&self, prepared: &Path, num_voxels: usize) -> Result<(), RunError> {
-        self.image_mapper.check_input(prepared, num_voxels)?;
-        self.caption_mapper.check_input(prepared, num_voxels)
+    pub fn check_input(&self, prepared: &PreparedSubject) -> Result<(), RunError> {
+        self.image_mapper.check_input(prepared)?;
+        self.caption_mapper.check_input(prepared)
     }
 
     /// Hashes of the snapshots.

@@ -5,7 +5,7 @@
 //! stopped and resumed gives, on one device, bit for bit the losses of one that was not.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::module::AutodiffModule;
 use burn::optim::GradientsParams;
@@ -106,6 +106,8 @@ pub struct EpochPlan<'a> {
     pub phases: Vec<EpochPhase<'a>>,
     /// A phase ends after so many epochs without a lower validation loss; `None`: never early.
     pub patience_epochs: Option<usize>,
+    /// Time between checkpoints inside an epoch; zero: at the ends of epochs only.
+    pub checkpoint_every: Duration,
     /// Seed of the order of samples.
     pub seed: u64,
 }
@@ -159,6 +161,12 @@ pub fn train<T: EpochTask>(
             return Err(EpochTrainError::Empty { what });
         }
     }
+    for (number, phase) in plan.phases.iter().enumerate().filter(|(_, phase)| phase.epochs > 0) {
+        if phase.batch > task.num_train() {
+            let (phase, batch, samples) = (number + 1, phase.batch, task.num_train());
+            return Err(EpochTrainError::Batch { phase, batch, samples });
+        }
+    }
     let of_phase = |phase: usize| {
         // A finished run stands behind its last phase.
         let phase = phase.min(plan.phases.len() - 1);
@@ -174,7 +182,7 @@ pub fn train<T: EpochTask>(
         }
     };
     let log = TrainingLog::start(run.dir, position(plan, state.phase, state.epoch) as u64)?;
-    let mut trainer = Trainer { task, plan, run, log, trained, state };
+    let mut trainer = Trainer { task, plan, run, log, trained, state, saved: Instant::now() };
     trainer.forget_later_events()?;
     // From here on there always is a checkpoint with finite weights.
     trainer.save()?;
@@ -192,6 +200,7 @@ struct Trainer<'r, 'a, T: EpochTask> {
     log: TrainingLog,
     trained: Trained<T::Model>,
     state: EpochState,
+    saved: Instant,
 }
 
 impl<T: EpochTask> Trainer<'_, '_, T> {
@@ -272,6 +281,9 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
             self.state.step += 1;
             let done = (epoch * batches + self.state.step) as u64;
             self.run.progress.advance(done, &format!("epoch {epoch}, loss {value:.4}"));
+            if !self.plan.checkpoint_every.is_zero() && self.saved.elapsed() >= self.plan.checkpoint_every {
+                self.save()?;
+            }
         }
         let train_loss = mean(&self.state.losses);
         self.validate(phase, rate_of(self.state.step.saturating_sub(1)), train_loss, started)?;
@@ -370,8 +382,10 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
         })
     }
 
-    fn save(&self) -> Result<(), EpochTrainError> {
-        save(&self.run.dir.join(CHECKPOINT_FILE), &self.trained, &self.state)
+    fn save(&mut self) -> Result<(), EpochTrainError> {
+        save(&self.run.dir.join(CHECKPOINT_FILE), &self.trained, &self.state)?;
+        self.saved = Instant::now();
+        Ok(())
     }
 
     fn snapshot(&self, file: &str, model: &T::Model) -> Result<(), EpochTrainError> {

@@ -2,6 +2,8 @@
 //!
 //! Specification: mapper §4, §5; the default is the paper's recipe.
 
+use std::time::Duration;
+
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +67,8 @@ pub struct MapperTrainConfig {
     /// A phase ends after so many epochs without a lower validation loss; none: it runs its full length.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience_epochs: Option<usize>,
+    /// Minutes between checkpoints inside an epoch, so that a killed run loses no more; 0: at the ends of epochs only.
+    pub checkpoint_every_minutes: f64,
     /// ω: weight of the cosine distance against the mean squared error.
     pub cosine_weight: f64,
     /// p: weight of InfoNCE against the other two.
@@ -94,6 +98,7 @@ impl Default for MapperTrainConfig {
             },
             optimiser: OptimiserConfig::default(),
             patience_epochs: None,
+            checkpoint_every_minutes: 10.0,
             cosine_weight: 0.6,
             contrastive_weight: 0.5,
             contrastive: ContrastiveConfig::default(),
@@ -111,6 +116,9 @@ impl MapperTrainConfig {
         EpochPlan {
             phases: (0..2).map(|number| self.phase(number)).collect(),
             patience_epochs: self.patience_epochs,
+            // Beyond what a duration holds, as never.
+            checkpoint_every: Duration::try_from_secs_f64(60.0 * self.checkpoint_every_minutes)
+                .unwrap_or_default(),
             seed: self.seed,
         }
     }

@@ -5,5 +5,6 @@
 mod bad_input;
 mod fetch_weights;
 mod interrupt;
+mod kill;
 mod phantom;
 mod usage;

@@ -131,6 +131,7 @@ pub(in crate::commands) fn settings(root: &Path) -> TrainMapperSettings {
     mapper.augment.probability = 0.0;
     TrainMapperSettings {
         target: MapperTarget::Image,
+        subject: SubjectId::new(2).unwrap(),
         prepared: root.join("subj02.h5"),
         stimuli: root.join("stimuli.hdf5"),
         captions: root.join("vetted.json"),

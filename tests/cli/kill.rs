@@ -1,0 +1,202 @@
+//! A training that is killed again and again, or whose disk fills up, ends where an undisturbed one ends.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rand::{RngExt, SeedableRng, rngs::ChaCha12Rng};
+
+use crate::phantom::{TINY, mindreader, phantom, stderr};
+
+/// Enough steps to be killed 20 times, a checkpoint every few of them.
+const LONG: [&str; 6] = [
+    "--set",
+    "train_mapper.train.phase1.epochs=24",
+    "--set",
+    "train_mapper.train.phase2.epochs=12",
+    "--set",
+    "train_mapper.train.checkpoint_every_minutes=0.001",
+];
+
+/// A work folder with everything that a mapper needs; prints why and returns nothing where that cannot be had.
+fn ready(root: &Path) -> PathBuf {
+    let work = root.join("work");
+    for command in ["prepare", "pretrain-clip", "screen-captions"] {
+        let output = mindreader()
+            .args([command, "--config", TINY, "--nsd"])
+            .arg(phantom())
+            .arg("--work")
+            .arg(&work)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    work
+}
+
+fn train(work: &Path, target: &str, resume: Option<&Path>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mindreader"));
+    command
+        .args(["train-mapper", "--device", "cpu", "--quiet", "--target", target, "--config", TINY, "--nsd"])
+        .arg(phantom())
+        .arg("--work")
+        .arg(work)
+        .args(LONG)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    if let Some(checkpoint) = resume {
+        command.arg("--resume").arg(checkpoint);
+    }
+    command
+}
+
+/// Folders of the mapper's runs, oldest first.
+fn runs(work: &Path, target: &str) -> Vec<PathBuf> {
+    let name = format!("train-mapper-{target}-subj01");
+    let entries = fs::read_dir(work.join("runs")).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.file_name().unwrap().to_string_lossy().ends_with(&name))
+        .collect();
+    found.sort();
+    found
+}
+
+fn finish(mut command: Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+/// Rows of the metrics without the times.
+fn metrics(run: &Path) -> Vec<serde_json::Value> {
+    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let rows = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    rows.map(|mut row: serde_json::Value| {
+        row.as_object_mut().unwrap().remove("seconds").unwrap();
+        row
+    })
+    .collect()
+}
+
+fn assert_equal_runs(run: &Path, undisturbed: &Path) {
+    for file in ["best.safetensors", "last.safetensors"] {
+        assert!(fs::read(run.join(file)).unwrap() == fs::read(undisturbed.join(file)).unwrap(), "{file}");
+    }
+    assert_eq!(metrics(run), metrics(undisturbed));
+    let strays: Vec<String> = fs::read_dir(run)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with('.') || name.contains("tmp"))
+        .collect();
+    assert!(strays.is_empty(), "{strays:?}");
+}
+
+/// Kills the training `times` times, each time resumed from its checkpoint or, without one, begun anew.
+fn kill_and_resume(work: &Path, target: &str, times: usize, longest: Duration) {
+    finish(train(work, target, None));
+    let undisturbed = runs(work, target).pop().unwrap();
+    let mut rng = ChaCha12Rng::seed_from_u64(7);
+    let mut kills = 0;
+    let checkpoint = || {
+        let run = runs(work, target).pop().unwrap();
+        Some(run.join("checkpoint.mpk")).filter(|path| run != undisturbed && path.is_file())
+    };
+    while kills < times {
+        let mut child = train(work, target, checkpoint().as_deref()).spawn().unwrap();
+        std::thread::sleep(longest.mul_f64(rng.random_range(0.02..1.0)));
+        if child.try_wait().unwrap().is_some() {
+            // It was done before its turn: one more from the start.
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", stderr(&output));
+            assert_equal_runs(&runs(work, target).pop().unwrap(), &undisturbed);
+            fs::remove_dir_all(runs(work, target).pop().unwrap()).unwrap();
+            continue;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+    }
+    finish(train(work, target, checkpoint().as_deref()));
+    assert_equal_runs(&runs(work, target).pop().unwrap(), &undisturbed);
+}
+
+#[test]
+fn killed_at_20_random_moments_a_training_ends_as_if_it_had_not_been() {
+    let root = tempfile::tempdir().unwrap();
+    let work = ready(root.path());
+    kill_and_resume(&work, "image", 20, Duration::from_millis(1500));
+    kill_and_resume(&work, "caption", 5, Duration::from_millis(1500));
+}
+
+/// A small file system of its own; gone with the value.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &Path) -> Option<Self> {
+        fs::create_dir_all(at).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"])
+            .arg(at)
+            .stderr(Stdio::null())
+            .status();
+        mounted.is_ok_and(|status| status.success()).then(|| Self(at.to_path_buf()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+/// Waits until the run has logged an epoch.
+fn wait_for_an_epoch(child: &mut Child, work: &Path) {
+    let started = Instant::now();
+    while !runs(work, "image").iter().any(|run| run.join("metrics.jsonl").is_file()) {
+        assert!(child.try_wait().unwrap().is_none(), "training ended before its disk was full");
+        assert!(started.elapsed() < Duration::from_secs(120), "training did not start");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error_that_loses_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let work = ready(root.path());
+    finish(train(&work, "image", None));
+    let undisturbed = runs(&work, "image").pop().unwrap();
+
+    let small = root.path().join("small");
+    fs::create_dir_all(&small).unwrap();
+    for folder in ["prepared", "captions", "cache"] {
+        fs::rename(work.join(folder), small.join(folder)).unwrap();
+    }
+    let Some(disk) = SmallDisk::mount(&small.join("runs")) else {
+        println!("skipped: a full disk needs the right to mount one");
+        return;
+    };
+    let clip = fs::read_dir(work.join("runs")).unwrap().flatten().map(|run| run.path());
+    let clip = clip.filter(|run| run.to_string_lossy().contains("pretrain-clip")).max().unwrap();
+    let with_clip = |mut command: Command| {
+        command.arg("--clip").arg(clip.join("best.safetensors"));
+        command
+    };
+    let mut child = with_clip(train(&small, "image", None)).spawn().unwrap();
+    wait_for_an_epoch(&mut child, &small);
+    // As if someone else had taken what was left.
+    let filler = disk.0.join("filler");
+    let mut file = fs::File::create(&filler).unwrap();
+    while std::io::Write::write_all(&mut file, &[0; 4096]).is_ok() {}
+    let output = child.wait_with_output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.starts_with("error: ") && text.contains("cannot be written"), "{text}");
+    assert!(text.contains("No space left") && !text.contains("panicked"), "{text}");
+
+    drop(file);
+    fs::remove_file(&filler).unwrap();
+    let run = runs(&small, "image").pop().unwrap();
+    finish(with_clip(train(&small, "image", Some(&run.join("checkpoint.mpk")))));
+    assert_equal_runs(&run, &undisturbed);
+}
