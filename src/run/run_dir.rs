@@ -34,14 +34,17 @@ impl RunDir {
         }
     }
 
-    /// Opens the folder that holds `checkpoint`, to continue in it.
+    /// Opens the folder that holds `checkpoint`, to continue in it. What a killed write left there is removed.
     ///
     /// # Errors
     /// [`RunError::Missing`] when the folder is not there.
     pub fn of_checkpoint(checkpoint: &Path) -> Result<Self, RunError> {
         let folder = checkpoint.parent().filter(|folder| folder.is_dir());
         match folder {
-            Some(folder) => Ok(Self { path: folder.to_path_buf() }),
+            Some(folder) => {
+                remove_leftovers(folder);
+                Ok(Self { path: folder.to_path_buf() })
+            }
             None => Err(RunError::missing(checkpoint, "`--resume`")),
         }
     }
@@ -96,6 +99,21 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
     file.commit().map_err(unwritable)
 }
 
+/// Removes temporary files of [`write_atomic`]: `.NAME.XXXXXX`, six letters or digits.
+fn remove_leftovers(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_leftover = name
+            .strip_prefix('.')
+            .and_then(|rest| rest.rsplit_once('.'))
+            .is_some_and(|(_, tail)| tail.len() == 6 && tail.chars().all(|c| c.is_ascii_alphanumeric()));
+        if is_leftover {
+            // One that cannot be removed is in nobody's way.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Folders named `NNNNN-…` with their numbers.
 fn numbered(runs: &Path) -> Vec<(u32, PathBuf)> {
     let Ok(entries) = fs::read_dir(runs) else { return Vec::new() };
@@ -126,6 +144,21 @@ mod tests {
         let newest = RunDir::newest(root.path(), "train-mapper-image-subj01", "best.safetensors");
         assert_eq!(newest, Some(second.join("best.safetensors")));
         assert_eq!(RunDir::newest(root.path(), "train-mapper", "best.safetensors"), None);
+    }
+
+    #[test]
+    fn what_a_killed_write_left_goes_when_the_run_goes_on() {
+        let root = tempfile::tempdir().unwrap();
+        for name in [".checkpoint.mpk.7kOoK8", "checkpoint.mpk", ".hidden", ".notes.txt"] {
+            fs::write(root.path().join(name), b"x").unwrap();
+        }
+        RunDir::of_checkpoint(&root.path().join("checkpoint.mpk")).unwrap();
+        let mut left: Vec<String> = fs::read_dir(root.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        left.sort();
+        assert_eq!(left, [".hidden", ".notes.txt", "checkpoint.mpk"]);
     }
 
     #[test]
