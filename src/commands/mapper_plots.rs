@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use super::gan_grid::evenly_spread;
-use super::report::mapper_losses;
+use super::report::mapper_curves;
 use crate::report::{LineChart, Series};
 use crate::run::error::RunError;
 use crate::run::run_dir::RunDir;
@@ -16,7 +16,7 @@ pub(super) fn shown_trials(validation: &[usize]) -> Vec<usize> {
     evenly_spread(validation.len(), NUM_TRIALS).into_iter().map(|index| validation[index]).collect()
 }
 
-/// Writes the losses and the embeddings of `trials` (the paper's figure 9).
+/// Writes the losses of each phase, retrieval, and the embeddings of `trials` (the paper's figure 9).
 ///
 /// # Shapes
 /// - predicted, target: `[trials, embed_dim]`
@@ -29,11 +29,9 @@ pub(super) fn write(
     predicted: &Array2<f32>,
     target: &Array2<f32>,
 ) -> Result<(), RunError> {
-    let plots = [
-        ("losses", mapper_losses("Losses", dir.path())?),
-        ("predicted-true", scatter(trials, predicted, target)),
-        ("components", components(trials, predicted, target)),
-    ];
+    let mut plots = mapper_curves(dir.path())?;
+    plots.push(("predicted-true".into(), scatter(trials, predicted, target)));
+    plots.push(("components".into(), components(trials, predicted, target)));
     for (name, chart) in plots {
         if let Some(svg) = chart.to_svg_file() {
             dir.write_atomic(&format!("plots/{name}.svg"), svg.as_bytes())?;

@@ -1,5 +1,6 @@
 //! Training curves from `metrics.jsonl`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
@@ -26,16 +27,10 @@ pub(super) fn section(settings: &ReportSettings) -> anyhow::Result<Section> {
     }
     for (name, run) in &settings.mapper_runs {
         let events = numbered(events(run)?);
-        section = section.with(Block::Chart(losses(&format!("{name}: loss"), &events))).with(chart(
-            &format!("{name}: retrieval"),
-            "epoch (both phases)",
-            "images found",
-            vec![
-                series("forward", &events, "/number", "/validation/retrieval/forward/first_batch"),
-                series("backward", &events, "/number", "/validation/retrieval/backward/first_batch"),
-                series("chance", &events, "/number", "/validation/retrieval/chance_first_batch"),
-            ],
-        ));
+        for chart in losses(&format!("{name}: loss"), &events) {
+            section = section.with(Block::Chart(chart));
+        }
+        section = section.with(Block::Chart(retrieval(&format!("{name}: retrieval"), &events)));
     }
     for (name, run) in &settings.gan_runs {
         let events = events(run)?;
@@ -51,19 +46,44 @@ pub(super) fn section(settings: &ReportSettings) -> anyhow::Result<Section> {
     Ok(section)
 }
 
-/// Training and validation loss of a mapper's run.
-pub(in crate::commands) fn mapper_losses(title: &str, run: &Path) -> Result<LineChart, RunError> {
-    Ok(losses(title, &numbered(events(run)?)))
+/// Charts of a mapper's run with their names: losses of each phase, retrieval.
+pub(in crate::commands) fn mapper_curves(run: &Path) -> Result<Vec<(String, LineChart)>, RunError> {
+    let events = numbered(events(run)?);
+    let losses = losses("Losses", &events).into_iter().zip(1..);
+    let mut charts: Vec<(String, LineChart)> =
+        losses.map(|(chart, phase)| (format!("losses-phase{phase}"), chart)).collect();
+    charts.push(("retrieval".into(), retrieval("Retrieval", &events)));
+    Ok(charts)
 }
 
-fn losses(title: &str, events: &[Value]) -> LineChart {
+/// A chart per phase: their losses are different functions.
+fn losses(title: &str, events: &[Value]) -> Vec<LineChart> {
+    let phases: BTreeSet<u64> = events.iter().filter_map(|event| event["phase"].as_u64()).collect();
+    let several = phases.len() > 1;
+    let of_phase = |phase| {
+        let events: Vec<Value> = events.iter().filter(|event| event["phase"] == phase).cloned().collect();
+        LineChart {
+            title: if several { format!("{title}, phase {phase}") } else { title.into() },
+            x_label: "epoch (both phases)".into(),
+            y_label: "loss".into(),
+            series: vec![
+                series("training", &events, "/number", "/train_loss"),
+                series("validation", &events, "/number", "/validation_loss"),
+            ],
+        }
+    };
+    phases.into_iter().map(of_phase).collect()
+}
+
+fn retrieval(title: &str, events: &[Value]) -> LineChart {
     LineChart {
         title: title.into(),
         x_label: "epoch (both phases)".into(),
-        y_label: "loss".into(),
+        y_label: "images found".into(),
         series: vec![
-            series("training", events, "/number", "/train_loss"),
-            series("validation", events, "/number", "/validation_loss"),
+            series("forward", events, "/number", "/validation/retrieval/forward/over_batches/mean"),
+            series("backward", events, "/number", "/validation/retrieval/backward/over_batches/mean"),
+            series("chance", events, "/number", "/validation/retrieval/chance_over_batches"),
         ],
     }
 }
@@ -101,6 +121,16 @@ fn chart(title: &str, x_label: &str, y_label: &str, series: Vec<Series>) -> Bloc
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn phases_have_charts_of_their_own() {
+        let event =
+            |phase: u64, loss: f64| json!({"phase": phase, "train_loss": loss, "validation_loss": loss});
+        let charts = losses("Losses", &numbered(vec![event(1, 0.5), event(1, 0.4), event(2, 2.0)]));
+        assert_eq!(charts.len(), 2);
+        assert_eq!(charts[1].title, "Losses, phase 2");
+        assert_eq!(charts[1].series[0].points, [(3.0, 2.0)]);
+    }
 
     #[test]
     fn events_without_the_number_are_left_out() {

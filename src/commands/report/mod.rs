@@ -7,7 +7,7 @@ mod numbers;
 mod pictures;
 mod truth;
 
-pub(super) use curves::mapper_losses;
+pub(super) use curves::mapper_curves;
 
 use std::path::PathBuf;
 

@@ -170,7 +170,7 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
     for file in ["config.toml", "metrics.jsonl", "last.safetensors", "summary.json", CHECKPOINT_FILE] {
         assert!(summary.run_dir.join(file).is_file(), "{file}");
     }
-    for plot in ["losses", "predicted-true", "components"] {
+    for plot in ["losses-phase1", "losses-phase2", "retrieval", "predicted-true", "components"] {
         let svg = std::fs::read_to_string(summary.run_dir.join(format!("plots/{plot}.svg"))).unwrap();
         assert!(svg.contains("<svg") && svg.len() > 2000, "{plot}");
     }
