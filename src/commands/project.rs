@@ -27,6 +27,7 @@ use crate::run::device::DeviceChoice;
 use crate::run::error::RunError;
 use crate::run::precision::Precision;
 use crate::run::run_dir::RunDir;
+use crate::training::gan_config::GanTrainConfig;
 use crate::training::gan_trainer::GENERATOR_FILE;
 
 /// Snapshot of a run that chooses its best weights.
@@ -45,7 +46,7 @@ pub struct ProjectPaths {
     /// CLIP snapshot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
-    /// ResNet-50 that makes the targets of a ResNet mapper.
+    /// ResNet-50 that makes the targets of a ResNet mapper and the vectors of the generator's low-level term.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resnet: Option<PathBuf>,
     /// Image mapper.
@@ -193,6 +194,11 @@ impl Project {
         self.config.paths.resnet.clone().ok_or_else(|| {
             RunError::missing("paths.resnet", "this command: import one and set it with `--resnet FILE`")
         })
+    }
+
+    /// The ResNet-50 of the generator's low-level term, if that has a weight.
+    fn low_level_resnet(&self, train: &GanTrainConfig) -> Result<Option<PathBuf>, RunError> {
+        train.loss.needs_resnet().then(|| self.resnet()).transpose()
     }
 
     fn mapper(&self, target: MapperTarget) -> Result<PathBuf, RunError> {
@@ -364,6 +370,7 @@ impl Project {
             nsd: self.nsd()?,
             prepared: self.prepared(),
             clip: self.clip()?,
+            resnet: self.low_level_resnet(&self.config.pretrain_gan.train)?,
             captions: self.captions(),
             split: self.config.split.clone(),
             pretrain_gan: self.config.pretrain_gan.clone(),
@@ -387,6 +394,7 @@ impl Project {
             nsd: self.nsd()?,
             prepared: self.prepared(),
             clip: self.clip()?,
+            resnet: self.low_level_resnet(&self.config.finetune_gan.train)?,
             image_mapper: self.mapper(MapperTarget::Image)?,
             caption_mapper: self.mapper(MapperTarget::Caption)?,
             gan: gan.parent().map(Path::to_path_buf).unwrap_or_default(),

@@ -22,6 +22,7 @@ mod gan_step;
 pub mod gan_trainer;
 pub mod gradient_norm;
 pub mod image_view;
+pub mod low_level;
 pub mod mapper_config;
 pub mod mapper_targets;
 pub mod mapper_task;
