@@ -3,6 +3,7 @@
 pub mod demo;
 pub mod doctor;
 pub mod evaluate;
+pub mod evaluate_images;
 pub mod finetune_gan;
 mod gan_conditions;
 mod gan_grid;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::doctor::DoctorSettings;
 use super::evaluate::EvaluateSettings;
+use super::evaluate_images::{EvaluateImagesConfig, EvaluateImagesSettings, FeatureSource};
 use super::finetune_gan::{FinetuneGanConfig, FinetuneGanSettings};
 use super::microstim::{MicrostimConfig, MicrostimSettings};
 use super::phantom::PhantomSettings;
@@ -32,6 +33,8 @@ use crate::training::gan_trainer::GENERATOR_FILE;
 
 /// Snapshot of a run that chooses its best weights.
 const BEST_FILE: &str = "best.safetensors";
+/// List of a run's pictures.
+const MANIFEST_FILE: &str = "manifest.json";
 
 /// Where files are. Unset paths are the newest finished runs of the subject.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -49,6 +52,9 @@ pub struct ProjectPaths {
     /// ResNet-50 that makes the targets of a ResNet mapper and the vectors of the generator's low-level term.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resnet: Option<PathBuf>,
+    /// The FID's Inception; without it `evaluate-images` measures in CLIP's features.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inception: Option<PathBuf>,
     /// Image mapper.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_mapper: Option<PathBuf>,
@@ -97,6 +103,8 @@ pub struct ProjectConfig {
     pub finetune_gan: FinetuneGanConfig,
     /// Betas to images.
     pub reconstruct: ReconstructConfig,
+    /// Metrics of reconstructed images.
+    pub evaluate_images: EvaluateImagesConfig,
     /// A region driven or silenced.
     pub microstim: MicrostimConfig,
 }
@@ -108,6 +116,7 @@ pub const SEED_KEYS: &[&str] = &[
     "train_mapper.train.seed",
     "pretrain_gan.train.seed",
     "finetune_gan.train.seed",
+    "evaluate_images.identification.seed",
 ];
 
 /// Keys that take the top-level `subject` unless they are set.
@@ -421,6 +430,32 @@ impl Project {
             seed: self.config.seed,
             device: self.config.device,
             precision: self.config.precision,
+            runs: self.runs(),
+        })
+    }
+
+    /// Settings of `evaluate-images`; without `run` that of the newest `reconstruct`.
+    ///
+    /// # Errors
+    /// When there is no run, or neither an Inception nor a CLIP.
+    pub fn evaluate_images(&self, run: Option<PathBuf>) -> Result<EvaluateImagesSettings, RunError> {
+        let evaluated = match run {
+            Some(run) => run,
+            None => {
+                let manifest = self.newest(None, "reconstruct", MANIFEST_FILE, "reconstruct")?;
+                manifest.parent().map(Path::to_path_buf).unwrap_or_default()
+            }
+        };
+        let features = match &self.config.paths.inception {
+            Some(path) => FeatureSource::Inception(path.clone()),
+            None => FeatureSource::Clip(self.clip()?),
+        };
+        Ok(EvaluateImagesSettings {
+            evaluated,
+            features,
+            evaluate_images: self.config.evaluate_images.clone(),
+            cache: self.cache(),
+            device: self.config.device,
             runs: self.runs(),
         })
     }

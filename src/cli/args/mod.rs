@@ -9,7 +9,7 @@ mod weights;
 use clap::{Parser, Subcommand};
 
 pub use data::{PhantomArgs, PrepareArgs};
-pub use decoding::{DemoArgs, EvaluateArgs, MicrostimArgs, ReconstructArgs};
+pub use decoding::{DemoArgs, EvaluateArgs, EvaluateImagesArgs, MicrostimArgs, ReconstructArgs};
 pub use global::{GlobalArgs, Subjects};
 pub use training::{FinetuneGanArgs, PretrainArgs, ScreenCaptionsArgs, TrainMapperArgs};
 pub use weights::{ImportWeightsArgs, WeightsArgs};
@@ -59,6 +59,8 @@ pub enum Command {
     FinetuneGan(FinetuneGanArgs),
     /// Decode betas into images
     Reconstruct(ReconstructArgs),
+    /// Measure reconstructed images: Fréchet distance and n-way identification
+    EvaluateImages(EvaluateImagesArgs),
     /// Drive or silence a region and see what changes in the image
     Microstim(MicrostimArgs),
     /// Print every setting with its value, as TOML that `--config` accepts
@@ -82,6 +84,7 @@ impl Command {
             Self::Evaluate(args) => args.layers(layers),
             Self::FinetuneGan(args) => args.layers(layers),
             Self::Reconstruct(args) => args.layers(layers),
+            Self::EvaluateImages(args) => args.layers(layers),
             Self::Microstim(args) => args.layers(layers),
         }
     }
