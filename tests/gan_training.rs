@@ -6,6 +6,7 @@ use std::cell::Cell;
 
 use burn::tensor::Tensor;
 use mindreader::models::clip::ClipConfig;
+use mindreader::models::resnet::ResnetConfig;
 use mindreader::models::stylegan2::{
     ConditionHeads, DiscriminatorConfig, Generator, GeneratorConfig, HeadNormalisation, ProjectionTerm,
 };
@@ -20,6 +21,7 @@ use mindreader::training::gan_trainer::{
     CHECKPOINT_FILE, GanTrainError, GanTrainSummary, GanTraining, StartingPoint,
 };
 use mindreader::training::image_view::{FrozenClip, ImageEncoder};
+use mindreader::training::low_level::FrozenResnet;
 use ndarray::Array2;
 use rand::RngExt;
 use serde_json::json;
@@ -33,6 +35,7 @@ struct Setup {
     config: GanTrainConfig,
     data: GanDataset,
     encoder: Option<FrozenClip>,
+    resnet: Option<FrozenResnet>,
     start: StartingPoint,
     device: Device,
     root: TempDir,
@@ -70,6 +73,12 @@ fn encoder() -> FrozenClip {
         ..ClipConfig::default()
     };
     FrozenClip::new(config.init::<Base>(5, &cpu()).unwrap(), 16, EMBED_DIM)
+}
+
+fn resnet() -> FrozenResnet {
+    let config =
+        ResnetConfig { stem_width: 4, planes: [2, 3, 4, 5], blocks: [1, 1, 1, 1], num_classes: None };
+    FrozenResnet::new(config.init(7, &cpu()).unwrap())
 }
 
 impl Setup {
@@ -110,6 +119,7 @@ impl Setup {
             config,
             data: dataset(10),
             encoder: None,
+            resnet: None,
             start: StartingPoint::Scratch,
             device: cpu(),
             root: tempfile::tempdir().unwrap(),
@@ -132,6 +142,7 @@ impl Setup {
             config: &self.config,
             data: &self.data,
             encoder: self.encoder.as_ref().map(|encoder| encoder as &dyn ImageEncoder),
+            resnet: self.resnet.as_ref(),
             start: &self.start,
             run: &run,
             provenance: &provenance,
@@ -158,6 +169,8 @@ fn a_stopped_and_resumed_run_equals_one_that_was_never_stopped() {
     let mut setup = Setup::new(ConditionHeads::TwoByMaximum);
     setup.encoder = Some(encoder());
     setup.config.loss.clip_condition_weight = 10.0;
+    setup.resnet = Some(resnet());
+    setup.config.loss.low_level_weight = 10.0;
     let (whole, whole_run) = setup.run(None).unwrap();
     let (resumed, resumed_run) = setup.run(Some(3)).unwrap();
     assert_eq!((whole.steps, whole.images_seen), (6, 24));
@@ -252,6 +265,10 @@ fn what_does_not_fit_is_refused_by_name() {
     assert!(setup.error().contains("CLIP snapshot"));
 
     let mut setup = Setup::new(ConditionHeads::One);
+    setup.config.loss.low_level_weight = 10.0;
+    assert!(setup.error().contains("ResNet-50 snapshot"));
+
+    let mut setup = Setup::new(ConditionHeads::One);
     setup.generator.condition_dim = 5;
     assert!(setup.error().contains("`generator.condition_dim`"));
 
@@ -273,6 +290,7 @@ fn a_checkpoint_of_other_settings_is_refused() {
         config: &other.config,
         data: &other.data,
         encoder: None,
+        resnet: None,
         start: &other.start,
         run: &folder,
         provenance: &json!({}),

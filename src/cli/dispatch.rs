@@ -14,9 +14,9 @@ use super::usage_error::UsageError;
 use crate::commands::project::{Project, ProjectConfig, SEED_KEYS, SUBJECT_KEYS};
 use crate::commands::train_mapper::BetasControl;
 use crate::commands::{
-    ablate, demo, doctor, evaluate, finetune_gan, import_weights, microstim, phantom, prepare,
-    prepare::ExistingOutput, pretrain_clip, pretrain_gan, reconstruct, score, screen_captions, train_mapper,
-    weights,
+    ablate, demo, doctor, evaluate, evaluate_images, finetune_gan, import_weights, microstim, phantom,
+    prepare, prepare::ExistingOutput, pretrain_clip, pretrain_gan, reconstruct, score, screen_captions,
+    train_mapper, weights,
 };
 use crate::run::interrupt;
 
@@ -142,6 +142,14 @@ fn run(cli: Cli) -> anyhow::Result<Value> {
         Command::PretrainGan(args) => value(pretrain_gan::run(&project.pretrain_gan(args.resume)?, progress)),
         Command::FinetuneGan(args) => value(finetune_gan::run(&project.finetune_gan(args.resume)?, progress)),
         Command::Reconstruct(_) => value(reconstruct::run(&project.reconstruct()?, progress)),
+        Command::EvaluateImages(args) => {
+            let summary = evaluate_images::run(&project.evaluate_images(args.run)?, progress)?;
+            if cli.global.json {
+                return value(Ok(summary));
+            }
+            render::to_stdout(&summary.table());
+            Ok(Value::Null)
+        }
         Command::Microstim(_) => value(microstim::run(&project.microstim()?, progress)),
     }
 }

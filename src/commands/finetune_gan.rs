@@ -12,7 +12,7 @@ use serde_json::json;
 pub use super::gan_conditions::DecodedCondition;
 use super::gan_conditions::DecodingMappers;
 use super::gan_grid::{NUM_SAMPLES, SampleSheet, evenly_spread};
-use super::gan_images::{gan_picture, image_set};
+use super::gan_images::{gan_picture, image_set, low_level_resnet};
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
@@ -53,6 +53,9 @@ pub struct FinetuneGanSettings {
     pub prepared: PathBuf,
     /// CLIP snapshot.
     pub clip: PathBuf,
+    /// ResNet-50 snapshot; read for the low-level term only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resnet: Option<PathBuf>,
     /// Image mapper.
     pub image_mapper: PathBuf,
     /// Caption mapper.
@@ -134,6 +137,7 @@ pub fn run(
     let shown: Vec<usize> =
         evenly_spread(candidates.len(), NUM_SAMPLES).into_iter().map(|index| candidates[index]).collect();
     let sheet = sample_sheet(settings, &gan, &mappers, &prepared, &shown, &stimuli, progress)?;
+    let resnet = low_level_resnet(settings.resnet.as_deref(), &config.train, &device)?;
     let provenance = json!({
         "subject": prepared.subject().to_string(),
         "split": settings.split,
@@ -143,6 +147,7 @@ pub fn run(
         "image_mapper_sha256": mappers.image.sha256,
         "caption_mapper_sha256": mappers.caption.sha256,
         "clip_sha256": clip.sha256,
+        "resnet_sha256": resnet.as_ref().map(|(_, sha256)| sha256),
     });
     let encoder = FrozenClip::new(clip.clip, clip.config.image_size, clip.config.embed_dim);
     let training = GanTraining {
@@ -151,6 +156,7 @@ pub fn run(
         config: &config.train,
         data: &data,
         encoder: Some(&encoder),
+        resnet: resnet.as_ref().map(|(resnet, _)| resnet),
         start: &gan.start,
         run: &run,
         provenance: &provenance,

@@ -10,10 +10,14 @@ use crate::data::nsd::stimuli::Stimuli;
 use crate::data::targets::{DEFAULT_THRESHOLD, clamp_and_unit};
 use crate::data::trial::NsdId;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
+use crate::pipelines::resnet_vectors::ResnetSnapshot;
 use crate::pipelines::stimulus_embeddings::embed_stimuli;
+use crate::run::error::RunError;
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
+use crate::training::gan_config::GanTrainConfig;
 use crate::training::gan_dataset::ImageSet;
+use crate::training::low_level::FrozenResnet;
 
 /// The whole image at the GAN's resolution: antialiased bicubic (OQ-29).
 pub(super) fn gan_picture(image: &RgbImage, resolution: usize) -> RgbImage {
@@ -58,4 +62,18 @@ pub(super) fn clamped_units(mut embeddings: Array2<f32>) -> Array2<f32> {
         row.iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
     }
     embeddings
+}
+
+/// The network of the low-level term with the hash of its weights, where the term has a weight and a network is set.
+///
+/// # Errors
+/// [`RunError`] for a snapshot that is missing or of another kind.
+pub(super) fn low_level_resnet(
+    path: Option<&Path>,
+    config: &GanTrainConfig,
+    device: &Device,
+) -> Result<Option<(FrozenResnet, String)>, RunError> {
+    let Some(path) = path.filter(|_| config.loss.needs_resnet()) else { return Ok(None) };
+    let ResnetSnapshot { network, sha256 } = ResnetSnapshot::open(path, device)?;
+    Ok(Some((FrozenResnet::new(network), sha256)))
 }

@@ -5,6 +5,7 @@ mod decoded_pairs;
 pub mod demo;
 pub mod doctor;
 pub mod evaluate;
+pub mod evaluate_images;
 pub mod finetune_gan;
 mod gan_conditions;
 mod gan_grid;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::gan_grid::{NUM_SAMPLES, SampleSheet, evenly_spread};
-use super::gan_images::{clamped_units, image_set};
+use super::gan_images::{clamped_units, image_set, low_level_resnet};
 use crate::data::coco::vetted_captions::VettedCaptions;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
@@ -64,6 +64,9 @@ pub struct PretrainGanSettings {
     pub prepared: PathBuf,
     /// CLIP snapshot.
     pub clip: PathBuf,
+    /// ResNet-50 snapshot; read for the low-level term only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resnet: Option<PathBuf>,
     /// Vetted captions of `screen-captions`; read for two heads only.
     pub captions: PathBuf,
     /// Which trials belong to training and validation.
@@ -151,12 +154,14 @@ pub fn run(
         z_dim: generator.z_dim,
         seed: config.train.seed,
     };
+    let resnet = low_level_resnet(settings.resnet.as_deref(), &config.train, &device)?;
     let provenance = json!({
         "subject": prepared.subject().to_string(),
         "split": settings.split,
         "images": data.num_images(),
         "samples": data.len(),
         "clip_sha256": clip.sha256,
+        "resnet_sha256": resnet.as_ref().map(|(_, sha256)| sha256),
     });
     let encoder = FrozenClip::new(clip.clip, clip.config.image_size, clip.config.embed_dim);
     let training = GanTraining {
@@ -165,6 +170,7 @@ pub fn run(
         config: &config.train,
         data: &data,
         encoder: Some(&encoder),
+        resnet: resnet.as_ref().map(|(resnet, _)| resnet),
         start: &StartingPoint::Scratch,
         run: &run,
         provenance: &provenance,

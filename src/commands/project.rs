@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::ablate::AblateSettings;
 use super::doctor::DoctorSettings;
 use super::evaluate::{EvaluateConfig, EvaluateSettings};
+use super::evaluate_images::{EvaluateImagesConfig, EvaluateImagesSettings, FeatureSource};
 use super::finetune_gan::{FinetuneGanConfig, FinetuneGanSettings};
 use super::microstim::{MicrostimConfig, MicrostimSettings};
 use super::phantom::PhantomSettings;
@@ -29,10 +30,13 @@ use crate::run::device::DeviceChoice;
 use crate::run::error::RunError;
 use crate::run::precision::Precision;
 use crate::run::run_dir::RunDir;
+use crate::training::gan_config::GanTrainConfig;
 use crate::training::gan_trainer::GENERATOR_FILE;
 
 /// Snapshot of a run that chooses its best weights.
 const BEST_FILE: &str = "best.safetensors";
+/// List of a run's pictures.
+const MANIFEST_FILE: &str = "manifest.json";
 
 /// Where files are. Unset paths are the newest finished runs of the subject.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,9 +51,12 @@ pub struct ProjectPaths {
     /// CLIP snapshot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
-    /// ResNet-50 that makes the targets of a ResNet mapper.
+    /// ResNet-50 that makes the targets of a ResNet mapper and the vectors of the generator's low-level term.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resnet: Option<PathBuf>,
+    /// The FID's Inception; without it `evaluate-images` measures in CLIP's features.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inception: Option<PathBuf>,
     /// Image mapper.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_mapper: Option<PathBuf>,
@@ -100,6 +107,8 @@ pub struct ProjectConfig {
     pub finetune_gan: FinetuneGanConfig,
     /// Betas to images.
     pub reconstruct: ReconstructConfig,
+    /// Metrics of reconstructed images.
+    pub evaluate_images: EvaluateImagesConfig,
     /// A region driven or silenced.
     pub microstim: MicrostimConfig,
 }
@@ -111,6 +120,7 @@ pub const SEED_KEYS: &[&str] = &[
     "train_mapper.train.seed",
     "pretrain_gan.train.seed",
     "finetune_gan.train.seed",
+    "evaluate_images.identification.seed",
 ];
 
 /// Keys that take the top-level `subject` unless they are set.
@@ -197,6 +207,11 @@ impl Project {
         self.config.paths.resnet.clone().ok_or_else(|| {
             RunError::missing("paths.resnet", "this command: import one and set it with `--resnet FILE`")
         })
+    }
+
+    /// The ResNet-50 of the generator's low-level term, if that has a weight.
+    fn low_level_resnet(&self, train: &GanTrainConfig) -> Result<Option<PathBuf>, RunError> {
+        train.loss.needs_resnet().then(|| self.resnet()).transpose()
     }
 
     fn mapper(&self, target: MapperTarget) -> Result<PathBuf, RunError> {
@@ -403,6 +418,7 @@ impl Project {
             nsd: self.nsd()?,
             prepared: self.prepared(),
             clip: self.clip()?,
+            resnet: self.low_level_resnet(&self.config.pretrain_gan.train)?,
             captions: self.captions(),
             split: self.config.split.clone(),
             pretrain_gan: self.config.pretrain_gan.clone(),
@@ -426,6 +442,7 @@ impl Project {
             nsd: self.nsd()?,
             prepared: self.prepared(),
             clip: self.clip()?,
+            resnet: self.low_level_resnet(&self.config.finetune_gan.train)?,
             image_mapper: self.mapper(MapperTarget::Image)?,
             caption_mapper: self.mapper(MapperTarget::Caption)?,
             gan: gan.parent().map(Path::to_path_buf).unwrap_or_default(),
@@ -452,6 +469,32 @@ impl Project {
             seed: self.config.seed,
             device: self.config.device,
             precision: self.config.precision,
+            runs: self.runs(),
+        })
+    }
+
+    /// Settings of `evaluate-images`; without `run` that of the newest `reconstruct`.
+    ///
+    /// # Errors
+    /// When there is no run, or neither an Inception nor a CLIP.
+    pub fn evaluate_images(&self, run: Option<PathBuf>) -> Result<EvaluateImagesSettings, RunError> {
+        let evaluated = match run {
+            Some(run) => run,
+            None => {
+                let manifest = self.newest(None, "reconstruct", MANIFEST_FILE, "reconstruct")?;
+                manifest.parent().map(Path::to_path_buf).unwrap_or_default()
+            }
+        };
+        let features = match &self.config.paths.inception {
+            Some(path) => FeatureSource::Inception(path.clone()),
+            None => FeatureSource::Clip(self.clip()?),
+        };
+        Ok(EvaluateImagesSettings {
+            evaluated,
+            features,
+            evaluate_images: self.config.evaluate_images.clone(),
+            cache: self.cache(),
+            device: self.config.device,
             runs: self.runs(),
         })
     }

@@ -8,6 +8,7 @@ pub mod captioned_stimuli;
 pub mod clip_snapshot;
 pub mod feature_cache;
 pub mod picture;
+pub mod picture_features;
 pub mod resnet_vectors;
 pub mod stimulation;
 pub mod stimulus_embeddings;

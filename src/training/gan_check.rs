@@ -36,6 +36,10 @@ impl GanTraining<'_> {
                 );
             }
         }
+        if config.loss.needs_resnet() && self.resnet.is_none() {
+            let expected = "0, or a ResNet-50 snapshot beside it".to_string();
+            return mismatch("loss.low_level_weight", expected, config.loss.low_level_weight.to_string());
+        }
         if config.loss.needs_clip() {
             let Some(encoder) = self.encoder else {
                 let expected = "0, or a CLIP snapshot beside it".to_string();

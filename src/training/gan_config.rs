@@ -189,6 +189,7 @@ impl GanTrainConfig {
             ("loss.clip_image_weight", self.loss.clip_image_weight),
             ("loss.semantic_condition_weight", self.loss.semantic_condition_weight),
             ("loss.semantic_image_weight", self.loss.semantic_image_weight),
+            ("loss.low_level_weight", self.loss.low_level_weight),
         ] {
             if !(value >= 0.0 && value.is_finite()) {
                 return Err(GanConfigError::new(field, "zero or a positive number", value));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::losses::adversarial::{loss_of_calling_fake, loss_of_calling_real};
 use crate::losses::contrastive::{ContrastiveConfig, contrast};
+use crate::models::resnet::low_level::LowLevelConfig;
 use crate::models::stylegan2::{Condition, DiscriminatorOutput};
 
 /// Weights of the contrastive terms; 0 leaves a term out.
@@ -24,6 +25,10 @@ pub struct GanLossConfig {
     pub semantic_condition_weight: f64,
     /// Semantic embeddings of the generated image against those of the real one (`iid`, 0); halved with two heads.
     pub semantic_image_weight: f64,
+    /// Low-level ResNet vectors of the real images against those of the generated ones (`ires`; published 10, and off).
+    pub low_level_weight: f64,
+    /// How those vectors are made.
+    pub low_level: LowLevelConfig,
 }
 
 impl Default for GanLossConfig {
@@ -34,11 +39,18 @@ impl Default for GanLossConfig {
             clip_image_weight: 0.0,
             semantic_condition_weight: 10.0,
             semantic_image_weight: 0.0,
+            low_level_weight: 0.0,
+            low_level: LowLevelConfig::default(),
         }
     }
 }
 
 impl GanLossConfig {
+    /// Whether images must be seen by a ResNet.
+    pub fn needs_resnet(&self) -> bool {
+        self.low_level_weight > 0.0
+    }
+
     /// Whether generated images must be seen by CLIP.
     pub fn needs_clip(&self) -> bool {
         self.clip_condition_weight > 0.0 || self.clip_image_weight > 0.0
@@ -74,6 +86,10 @@ pub struct GeneratorView<'a, B: Backend> {
     pub real_clip_embedding: Option<Tensor<B, 2>>,
     /// Semantic embeddings of the real images, without gradient.
     pub real_semantic_embeddings: Vec<Tensor<B, 2>>,
+    /// Low-level vectors of the generated images: `[batch, positions]`.
+    pub low_level: Option<Tensor<B, 2>>,
+    /// Low-level vectors of the real images, without gradient: `[batch, positions]`.
+    pub real_low_level: Option<Tensor<B, 2>>,
 }
 
 /// Loss of the generator: `[batch, 1]`.
@@ -88,6 +104,11 @@ pub fn generator_loss<B: Backend>(view: &GeneratorView<'_, B>, config: &GanLossC
             .and_then(|pair| config.term(config.clip_image_weight, std::iter::once(pair))),
         config.term(config.semantic_condition_weight, embeddings.iter().zip(heads)),
         config.term(config.semantic_image_weight, view.real_semantic_embeddings.iter().zip(embeddings)),
+        // The real images come first, as in the term above.
+        view.real_low_level
+            .as_ref()
+            .zip(view.low_level.as_ref())
+            .and_then(|pair| config.term(config.low_level_weight, std::iter::once(pair))),
     ];
     terms.into_iter().flatten().fold(loss, |loss, term| loss + term.unsqueeze())
 }
@@ -158,11 +179,14 @@ mod tests {
                 clip_embedding: Some(a()),
                 real_clip_embedding: Some(b()),
                 real_semantic_embeddings: fake.semantic_embeddings.iter().map(|_| a()).collect(),
+                low_level: Some(b()),
+                real_low_level: Some(a()),
             };
             for config in [
                 only(|config| config.clip_condition_weight = 3.0),
                 only(|config| config.clip_image_weight = 3.0),
                 only(|config| config.semantic_condition_weight = 3.0),
+                only(|config| config.low_level_weight = 3.0),
             ] {
                 assert!((mean(generator_loss(&view, &config)) - expected).abs() < 1e-5, "{config:?}");
             }

@@ -13,6 +13,7 @@ use super::gan_config::{GanTrainConfig, LatentSource};
 use super::gan_dataset::GanBatch;
 use super::gan_loss::{GeneratorView, discriminator_fake_loss, discriminator_real_loss, generator_loss};
 use super::image_view::{ImageEncoder, random_view};
+use super::low_level::FrozenResnet;
 use super::regularizers::path_length::{path_length_penalty, path_lengths};
 use super::regularizers::r1::r1_penalty;
 use crate::models::stylegan2::{Condition, Discriminator, Generator, GeneratorConfig, Noise};
@@ -103,6 +104,8 @@ pub struct PhaseContext<'a> {
     pub discriminator: &'a Discriminator<Diff>,
     /// CLIP; absent when no term needs it.
     pub encoder: Option<&'a dyn ImageEncoder>,
+    /// ResNet of the low-level term; absent when its weight is 0.
+    pub resnet: Option<&'a FrozenResnet>,
     /// The running mean of path lengths.
     pub path_length_mean: f64,
     /// Where to compute.
@@ -188,6 +191,15 @@ impl PhaseContext<'_> {
         let judge = self.discriminator.clone().no_grad();
         let fake = judge.forward(pixels.clone(), &tracked);
         let loss_config = &self.config.loss;
+        let (low_level, real_low_level) = self
+            .resnet
+            .filter(|_| loss_config.needs_resnet())
+            .map(|resnet| {
+                let of_real = resnet.of_real(batch.pixels_pm1.clone(), &loss_config.low_level);
+                let of_generated = resnet.of_generated(pixels.clone(), &loss_config.low_level);
+                (of_generated, Tensor::from_inner(of_real))
+            })
+            .unzip();
         let clip_embedding = self.encoder.filter(|_| loss_config.needs_clip()).map(|encoder| {
             let mut rng = draws.stream("crop");
             encoder.encode(random_view(pixels, encoder.image_size(), &self.config.crop, &mut rng))
@@ -204,6 +216,8 @@ impl PhaseContext<'_> {
             clip_embedding,
             real_clip_embedding: Some(Tensor::from_inner(batch.image_embedding.clone())),
             real_semantic_embeddings,
+            low_level,
+            real_low_level,
         };
         let loss = generator_loss(&view, loss_config).mean();
         let mut stats =

@@ -56,6 +56,7 @@ impl GanTraining<'_> {
                 generator: &state.generator.network,
                 discriminator: &state.discriminator.network,
                 encoder: self.encoder,
+                resnet: self.resnet,
                 path_length_mean: f64::from(counters.path_length_mean),
                 device: self.device,
             };

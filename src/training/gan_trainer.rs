@@ -13,6 +13,7 @@ use super::gan_config::{GanConfigError, GanTrainConfig};
 use super::gan_dataset::{GanDataset, GanDatasetError, SampleOrder};
 use super::gan_state::{Counters, GanState};
 use super::image_view::ImageEncoder;
+use super::low_level::FrozenResnet;
 use super::running_stats::RunningStats;
 use crate::models::stylegan2::{ConfigError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
 use crate::run::error::RunError;
@@ -100,6 +101,8 @@ pub struct GanTraining<'a> {
     pub data: &'a GanDataset,
     /// CLIP's image tower; may be absent when no loss term needs it.
     pub encoder: Option<&'a dyn ImageEncoder>,
+    /// ResNet of the low-level term; may be absent when its weight is 0.
+    pub resnet: Option<&'a FrozenResnet>,
     /// Weights to start from.
     pub start: &'a StartingPoint,
     /// The run's folder.

@@ -25,6 +25,7 @@ pub mod gradient_norm;
 pub mod image_view;
 pub mod joint_expander;
 pub mod lars;
+pub mod low_level;
 pub mod mapper_config;
 pub mod mapper_targets;
 pub mod mapper_task;

@@ -108,6 +108,7 @@ fn commands_say_which_command_must_come_first() {
         (&["evaluate"], "train-mapper --target image"),
         (&["finetune-gan"], "pretrain-gan"),
         (&["reconstruct"], "train-mapper --target image"),
+        (&["evaluate-images"], "mindreader reconstruct"),
         (&["microstim", "--roi", "floc-faces"], "train-mapper --target image"),
     ] {
         let output = mindreader()

@@ -21,6 +21,7 @@ fn help_names_every_subcommand() {
         "pretrain-gan",
         "finetune-gan",
         "reconstruct",
+        "evaluate-images",
         "microstim",
     ] {
         assert!(text.contains(command), "{command}");

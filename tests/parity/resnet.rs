@@ -6,11 +6,12 @@
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
 use mindreader::models::resnet::low_level::{
-    CHANNEL_AVERAGE_SCALE, Maxima, centred_unit_vector, channel_average_01, low_level_vector, max_and_mean,
-    preprocess, vector_01,
+    CHANNEL_AVERAGE_SCALE, LowLevelConfig, Maxima, centred_unit_vector, channel_average_01, low_level_vector,
+    max_and_mean, preprocess, vector_01,
 };
 use mindreader::models::resnet::{Resnet, ResnetConfig, Stage};
 use mindreader::tensor_ops::backend::{Base, Diff, cpu};
+use mindreader::training::low_level::FrozenResnet;
 use mindreader::weights::resnet50::{config_from_shapes, foreign_name, reason_unused};
 
 use crate::foreign_weights::fill;
@@ -91,8 +92,15 @@ fn low_level_vectors_of_generated_images_match() {
     let vector = low_level_vector(&network, images.clone(), Stage::Two, Maxima::WholeBatch);
     compare("run_res", values(vector.clone()));
     compare("run_res_scaled", values(centred_unit_vector(vector, Stage::Two)));
-    let vector = low_level_vector(&network, images, Stage::Two, Maxima::PerImage);
+    let vector = low_level_vector(&network, images.clone(), Stage::Two, Maxima::PerImage);
     compare("per_image_reading", values(vector));
+    // As the generator's loss asks for it.
+    let resnet = FrozenResnet::new(network);
+    compare("run_res", values(resnet.of_real(images.clone(), &LowLevelConfig::default())));
+    let tracked = Tensor::<Diff, 4>::from_inner(images.clone());
+    compare("run_res", values(resnet.of_generated(tracked, &LowLevelConfig::default())));
+    let per_image = LowLevelConfig { maxima: Maxima::PerImage, ..Default::default() };
+    compare("per_image_reading", values(resnet.of_real(images, &per_image)));
 }
 
 #[test]

@@ -11,7 +11,8 @@ use mindreader::commands::project::{Project, ProjectConfig};
 use mindreader::commands::report::{self, ReportSettings};
 use mindreader::commands::train_mapper::{self, BetasControl};
 use mindreader::commands::{
-    finetune_gan, microstim, phantom, prepare, pretrain_clip, pretrain_gan, reconstruct, screen_captions,
+    evaluate_images, finetune_gan, microstim, phantom, prepare, pretrain_clip, pretrain_gan, reconstruct,
+    screen_captions,
 };
 use mindreader::data::prepared::PreparedSubject;
 use mindreader::models::mapper::MapperTarget;
@@ -77,6 +78,12 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
 
     let reconstructed = reconstruct::run(&project.reconstruct().unwrap(), quiet).unwrap();
     assert_eq!(reconstructed.num_images, 4);
+    let evaluated = evaluate_images::run(&project.evaluate_images(None).unwrap(), quiet).unwrap();
+    assert_eq!(evaluated.evaluated, reconstructed.run);
+    assert!(evaluated.frechet.name.contains("not a FID"), "the features are the small CLIP's");
+    let train = evaluated.frechet.train.unwrap();
+    assert_eq!((train.num_real, train.num_other), (image.num_train_trials, 4));
+    assert!(train.value > 0.0 && evaluated.frechet.train_floor.unwrap().value > 0.0);
     let manifest: serde_json::Value =
         serde_json::from_slice(&std::fs::read(&reconstructed.manifest).unwrap()).unwrap();
     for entry in manifest["images"].as_array().unwrap() {

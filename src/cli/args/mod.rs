@@ -9,7 +9,7 @@ mod weights;
 use clap::{Parser, Subcommand};
 
 pub use data::{PhantomArgs, PrepareArgs};
-pub use decoding::{DemoArgs, EvaluateArgs, MicrostimArgs, ReconstructArgs};
+pub use decoding::{DemoArgs, EvaluateArgs, EvaluateImagesArgs, MicrostimArgs, ReconstructArgs};
 pub use global::{GlobalArgs, Subjects};
 pub use training::{AblateArgs, FinetuneGanArgs, PretrainArgs, ScreenCaptionsArgs, TrainMapperArgs};
 pub use weights::{ImportWeightsArgs, WeightsArgs};
@@ -61,6 +61,8 @@ pub enum Command {
     FinetuneGan(FinetuneGanArgs),
     /// Decode betas into images
     Reconstruct(ReconstructArgs),
+    /// Measure reconstructed images: Fréchet distance and n-way identification
+    EvaluateImages(EvaluateImagesArgs),
     /// Drive or silence a region and see what changes in the image
     Microstim(MicrostimArgs),
     /// Compare what was estimated on a phantom with its truth: noise ceilings, screened captions
@@ -89,6 +91,7 @@ impl Command {
             Self::Ablate(args) => args.layers(layers),
             Self::FinetuneGan(args) => args.layers(layers),
             Self::Reconstruct(args) => args.layers(layers),
+            Self::EvaluateImages(args) => args.layers(layers),
             Self::Microstim(args) => args.layers(layers),
         }
     }

@@ -171,6 +171,9 @@ pub struct FinetuneGanArgs {
     /// Run folder of the GAN to start from; by default the newest `pretrain-gan`
     #[arg(long, value_name = "DIR")]
     pub gan: Option<PathBuf>,
+    /// ResNet-50 snapshot; needed where `finetune_gan.train.loss.low_level_weight` is set
+    #[arg(long, value_name = "FILE")]
+    pub resnet: Option<PathBuf>,
     /// Continue a run from its checkpoint
     #[arg(long, value_name = "CHECKPOINT")]
     pub resume: Option<PathBuf>,
@@ -184,6 +187,7 @@ impl FinetuneGanArgs {
     pub fn layers(&self, mut layers: Layers) -> Result<Layers, UsageError> {
         layers = path_setting(layers, "paths.image_mapper", self.image_mapper.as_ref())?;
         layers = path_setting(layers, "paths.caption_mapper", self.caption_mapper.as_ref())?;
+        layers = path_setting(layers, "paths.resnet", self.resnet.as_ref())?;
         path_setting(layers, "paths.pretrained_gan", self.gan.as_ref())
     }
 }

@@ -16,6 +16,10 @@ use crate::tensor_ops::similarity::unit_norm;
 pub const INPUT_SIZE: usize = 128;
 /// What the pooled features of stage four are divided by: a little above the largest value seen (18.403).
 pub const CHANNEL_AVERAGE_SCALE: f64 = 18.5;
+/// Mean of R, G, B in [0, 1] over ImageNet.
+const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+/// Deviation of R, G, B in [0, 1] over ImageNet.
+const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 /// Keeps the vector of a map without any activation finite.
 const SMALLEST_MAXIMUM: f64 = 1e-12;
 
@@ -48,6 +52,81 @@ pub fn vector_range(stage: Stage) -> VectorRange {
         Stage::Four => 0.19,
     };
     VectorRange { min, max: 3.0 }
+}
+
+/// What a map of features becomes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PositionValue {
+    /// [`max_and_mean`]: the published loss.
+    #[default]
+    MaxAndMean,
+    /// The mean over channels: the paper's words.
+    Mean,
+}
+
+/// Statistics by which pixels are scaled (OQ-16).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PixelStatistics {
+    /// CLIP's: the published loss.
+    #[default]
+    Clip,
+    /// ImageNet's: what most ResNet-50 weights were trained with.
+    ImageNet,
+}
+
+/// Which of the published and possible readings of ρ() is meant (OQ-16, OQ-17). Defaults: the published loss.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LowLevelConfig {
+    /// Whose output is looked at.
+    pub stage: Stage,
+    /// What every position becomes.
+    pub value: PositionValue,
+    /// Over what maxima are taken; without effect on means.
+    pub maxima: Maxima,
+    /// How pixels are scaled.
+    pub statistics: PixelStatistics,
+}
+
+impl Default for LowLevelConfig {
+    fn default() -> Self {
+        Self {
+            stage: Stage::Two,
+            value: PositionValue::MaxAndMean,
+            maxima: Maxima::WholeBatch,
+            statistics: PixelStatistics::Clip,
+        }
+    }
+}
+
+impl LowLevelConfig {
+    /// ρ() in this reading.
+    ///
+    /// # Shapes
+    /// - pixels_pm1: `[batch, 3, side, side]`, −1..1
+    /// - output: `[batch, positions]`; 256 positions for stage two
+    pub fn vector<B: Backend>(&self, network: &Resnet<B>, pixels_pm1: Tensor<B, 4>) -> Tensor<B, 2> {
+        let pixels = match self.statistics {
+            PixelStatistics::Clip => preprocess(pixels_pm1),
+            PixelStatistics::ImageNet => {
+                let pixels_01 = resize(pixels_pm1, INPUT_SIZE).add_scalar(1.0).div_scalar(2.0);
+                let row = |values: [f32; 3]| {
+                    Tensor::<B, 1>::from_floats(values, &pixels_01.device()).reshape([1, 3, 1, 1])
+                };
+                (pixels_01.clone() - row(IMAGENET_MEAN)) / row(IMAGENET_STD)
+            }
+        };
+        let features = network.stage(pixels, self.stage);
+        match self.value {
+            PositionValue::MaxAndMean => max_and_mean(features, self.maxima),
+            PositionValue::Mean => {
+                let [batch, _, height, width] = features.dims();
+                features.mean_dim(1).reshape([batch, height * width])
+            }
+        }
+    }
 }
 
 /// Generated images as the network is shown them: bicubic to 128×128 without antialiasing, CLIP's statistics; not clipped.

@@ -1,0 +1,280 @@
+//! `mindreader evaluate-images`: Fréchet distance and n-way identification of reconstructed pictures (metrics.md 1 and 2).
+//!
+//! Writes `config.toml` and `evaluation.json`. Without an Inception snapshot any CLIP serves as feature network; the numbers
+//! then carry another name.
+
+mod reconstructed;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array2, Axis};
+use serde::{Deserialize, Serialize};
+
+pub use summary::{
+    Distance, EvaluateImagesSummary, FeatureNetworkSummary, FrechetSummary, IdentificationSummary,
+};
+
+use self::reconstructed::Reconstructed;
+use crate::data::image::resize::{Filter, resize_pil};
+use crate::data::nsd::stimuli::Stimuli;
+use crate::data::prepared::PreparedSubject;
+use crate::metrics::feature_stats::{CovarianceDivisor, FeatureStats, MeanCovariance};
+use crate::metrics::frechet::frechet_distance;
+use crate::metrics::identification::{IdentificationConfig, compute_identification};
+use crate::models::inception::InceptionPreprocessing;
+use crate::pipelines::captioned_stimuli::distinct_images;
+use crate::pipelines::feature_cache::file_identity;
+use crate::pipelines::picture_features::{FeatureNetwork, PictureSet, picture_features};
+use crate::run::device::{self, DeviceChoice};
+use crate::run::progress::Progress;
+use crate::run::run_dir::RunDir;
+use crate::tensor_ops::backend::Device;
+
+/// Rows added to the statistics at a time.
+const STATISTICS_ROWS: usize = 1024;
+
+/// Which decoded trials are identified (OQ-33).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IdentifiedTrials {
+    /// The first decoded trial of every image: the paper's count.
+    #[default]
+    FirstOfImage,
+    /// Every decoded trial.
+    All,
+}
+
+/// Which real pictures the generated ones are compared with (OQ-32).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RealSets {
+    /// Their own ground truth, and the stimuli of all training trials.
+    #[default]
+    TestAndTrain,
+    /// Their own ground truth only.
+    Test,
+}
+
+/// Protocol of the evaluation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvaluateImagesConfig {
+    /// Which real pictures the distance is taken to.
+    pub real: RealSets,
+    /// How pictures enter the Inception.
+    pub preprocessing: InceptionPreprocessing,
+    /// What sums of squares are divided by.
+    pub divisor: CovarianceDivisor,
+    /// Which decoded trials are identified.
+    pub trials: IdentifiedTrials,
+    /// How they are identified.
+    pub identification: IdentificationConfig,
+}
+
+/// Where the features come from.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FeatureSource {
+    /// Snapshot of the FID's Inception.
+    Inception(PathBuf),
+    /// Snapshot of a CLIP.
+    Clip(PathBuf),
+}
+
+/// Everything that a run needs.
+#[derive(Clone, Debug, Serialize)]
+pub struct EvaluateImagesSettings {
+    /// Folder of a finished `reconstruct` run.
+    pub evaluated: PathBuf,
+    /// Where the features come from.
+    pub features: FeatureSource,
+    /// Protocol.
+    pub evaluate_images: EvaluateImagesConfig,
+    /// Folder of cached features.
+    pub cache: PathBuf,
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// Folder of the runs.
+    pub runs: PathBuf,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A run, picture or snapshot that is missing or does not fit; features that are not finite.
+pub fn run(
+    settings: &EvaluateImagesSettings,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<EvaluateImagesSummary> {
+    let config = &settings.evaluate_images;
+    let (device, _) = device::open(settings.device)?;
+    let reconstructed = Reconstructed::open(&settings.evaluated)?;
+    let (network, snapshot) = match &settings.features {
+        FeatureSource::Inception(path) => {
+            (FeatureNetwork::open_inception(path, config.preprocessing, &device)?, path)
+        }
+        FeatureSource::Clip(path) => (FeatureNetwork::open_clip(path, &device)?, path),
+    };
+    let evaluation =
+        Evaluation { settings, reconstructed: &reconstructed, network: &network, device: &device };
+
+    let entries = &reconstructed.entries;
+    let files = |of: fn(&crate::commands::reconstruct::ManifestEntry) -> &String| {
+        entries.iter().map(of).cloned().collect::<Vec<String>>()
+    };
+    let generated = evaluation.of_files("generated pictures", &files(|entry| &entry.file), progress)?;
+    let truth = evaluation.of_files("ground truth", &files(|entry| &entry.ground_truth), progress)?;
+    let train = match config.real {
+        RealSets::Test => None,
+        RealSets::TestAndTrain => Some(evaluation.of_training_stimuli(progress)?),
+    };
+
+    progress.start("distances", 3);
+    let stats = |features: &Array2<f32>| statistics(features, 0..features.nrows(), config.divisor);
+    let (generated_stats, truth_stats) = (stats(&generated)?, stats(&truth)?);
+    let test = distance(&truth_stats, &generated_stats)?;
+    progress.advance(1, "");
+    let (of_train, floor) = match &train {
+        Some((features, rows)) => {
+            let train_stats = statistics(features, rows.iter().copied(), config.divisor)?;
+            progress.advance(2, "");
+            (Some(distance(&train_stats, &generated_stats)?), Some(distance(&train_stats, &truth_stats)?))
+        }
+        None => (None, None),
+    };
+    progress.finish("");
+    let ids: Vec<u64> = entries.iter().map(|entry| u64::from(entry.nsd_id)).collect();
+    let identification = identify(&generated, &truth, &ids, config)?;
+
+    let run = RunDir::create(&settings.runs, &format!("evaluate-images-{}", reconstructed.subject))?;
+    run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
+    let summary = EvaluateImagesSummary {
+        run: run.path().to_path_buf(),
+        evaluated: settings.evaluated.clone(),
+        decoded: reconstructed.settings.reconstruct.trials,
+        num_pictures: entries.len(),
+        num_images: ids.iter().collect::<BTreeSet<_>>().len(),
+        features: FeatureNetworkSummary {
+            kind: network.kind(),
+            snapshot: snapshot.clone(),
+            sha256: network.sha256().to_string(),
+            preprocessing: network.preprocessing(),
+            width: generated.ncols(),
+        },
+        frechet: FrechetSummary {
+            name: network.kind().distance_name(),
+            test,
+            train: of_train,
+            train_floor: floor,
+        },
+        identification,
+    };
+    run.write_atomic("evaluation.json", &serde_json::to_vec_pretty(&summary)?)?;
+    Ok(summary)
+}
+
+struct Evaluation<'a> {
+    settings: &'a EvaluateImagesSettings,
+    reconstructed: &'a Reconstructed,
+    network: &'a FeatureNetwork,
+    device: &'a Device,
+}
+
+impl Evaluation<'_> {
+    /// Features of pictures of the run, in the order of `files`.
+    fn of_files(
+        &self,
+        name: &str,
+        files: &[String],
+        progress: &mut dyn Progress,
+    ) -> anyhow::Result<Array2<f32>> {
+        let run = self.reconstructed;
+        let identities = files.iter().map(|file| run.identity(file)).collect::<Result<Vec<_>, _>>()?;
+        let mut load = |index: usize| Ok(run.picture(&files[index])?);
+        let set = PictureSet { name, identities: &identities, load: &mut load };
+        picture_features(self.network, set, &self.settings.cache, self.device, progress)
+    }
+
+    /// Features of the distinct training stimuli at the size of the generated pictures, and the row of every training trial.
+    fn of_training_stimuli(&self, progress: &mut dyn Progress) -> anyhow::Result<(Array2<f32>, Vec<usize>)> {
+        let run = self.reconstructed;
+        let side = run.picture(&run.entries[0].ground_truth)?.width();
+        let prepared = PreparedSubject::open(&run.settings.prepared)?;
+        let trials = run.settings.split.split(&prepared)?.train;
+        let images = distinct_images(trials.iter().map(|trial| prepared.trials()[*trial]));
+        let rows = trials
+            .iter()
+            .map(|trial| images.binary_search(&prepared.trials()[*trial].nsd_id))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| anyhow::anyhow!("an image of a training trial is not among the training images"))?;
+        let path: &Path = &run.settings.stimuli;
+        let stimuli = Stimuli::open(path)?;
+        let source = file_identity(path)?;
+        let identities: Vec<String> =
+            images.iter().map(|image| format!("{source}, image {}, side {side}", image.0)).collect();
+        let mut load =
+            |index: usize| Ok(resize_pil(&stimuli.image(images[index])?, side, side, Filter::Bicubic));
+        let set = PictureSet { name: "training stimuli", identities: &identities, load: &mut load };
+        let features = picture_features(self.network, set, &self.settings.cache, self.device, progress)?;
+        Ok((features, rows))
+    }
+}
+
+/// Statistics of one set, with the number of its rows.
+struct SetStatistics {
+    count: usize,
+    moments: MeanCovariance,
+}
+
+fn statistics(
+    features: &Array2<f32>,
+    rows: impl Iterator<Item = usize>,
+    divisor: CovarianceDivisor,
+) -> anyhow::Result<SetStatistics> {
+    let mut stats = FeatureStats::new(features.ncols());
+    let rows: Vec<usize> = rows.collect();
+    for rows in rows.chunks(STATISTICS_ROWS) {
+        stats.add(features.select(Axis(0), rows).view())?;
+    }
+    Ok(SetStatistics { count: stats.count(), moments: stats.finish(divisor)? })
+}
+
+fn distance(real: &SetStatistics, other: &SetStatistics) -> anyhow::Result<Distance> {
+    let width = real.moments.mean.nrows();
+    Ok(Distance {
+        value: frechet_distance(&real.moments, &other.moments)?,
+        num_real: real.count,
+        num_other: other.count,
+        // N rows around their mean span N − 1 directions.
+        is_rank_deficient: real.count.min(other.count) <= width,
+    })
+}
+
+fn identify(
+    generated: &Array2<f32>,
+    truth: &Array2<f32>,
+    ids: &[u64],
+    config: &EvaluateImagesConfig,
+) -> anyhow::Result<IdentificationSummary> {
+    let mut seen = BTreeSet::new();
+    let rows: Vec<usize> = (0..ids.len())
+        .filter(|row| seen.insert(ids[*row]) || config.trials == IdentifiedTrials::All)
+        .collect();
+    let ids: Vec<u64> = rows.iter().map(|row| ids[*row]).collect();
+    let num_images = seen.len();
+    let (ways, skipped_ways): (Vec<usize>, Vec<usize>) =
+        config.identification.ways.iter().partition(|ways| **ways <= num_images);
+    let protocol = IdentificationConfig { ways, ..config.identification.clone() };
+    let (generated, truth) = (generated.select(Axis(0), &rows), truth.select(Axis(0), &rows));
+    Ok(IdentificationSummary {
+        trials: config.trials,
+        num_trials: rows.len(),
+        repeats: protocol.repeats,
+        accuracies: compute_identification(generated.view(), truth.view(), &ids, &protocol)?,
+        skipped_ways,
+    })
+}

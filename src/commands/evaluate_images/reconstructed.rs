@@ -1,0 +1,93 @@
+//! A finished run of `reconstruct`: which pictures it drew, of which trials, with which settings.
+
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::commands::reconstruct::{ManifestEntry, ReconstructConfig};
+use crate::data::split::SplitConfig;
+use crate::run::error::RunError;
+use crate::run::snapshot::hex;
+
+/// The part of a run's `config.toml` that an evaluation needs.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct RunSettings {
+    /// Prepared subject.
+    pub prepared: PathBuf,
+    /// `nsd_stimuli.hdf5`.
+    pub stimuli: PathBuf,
+    /// Which trials belong to training and validation.
+    pub split: SplitConfig,
+    /// Which trials were decoded, and how.
+    pub reconstruct: ReconstructConfig,
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    subject: String,
+    images: Vec<ManifestEntry>,
+}
+
+/// A run with one picture per decoded trial: the first sample.
+pub(super) struct Reconstructed {
+    folder: PathBuf,
+    /// `subj01`, …
+    pub subject: String,
+    /// Its settings.
+    pub settings: RunSettings,
+    /// In order of the trials.
+    pub entries: Vec<ManifestEntry>,
+}
+
+impl Reconstructed {
+    /// Reads manifest and settings.
+    ///
+    /// # Errors
+    /// [`RunError`] that names the file and what is wrong with it.
+    pub fn open(folder: &Path) -> Result<Self, RunError> {
+        let path = folder.join("manifest.json");
+        let bytes =
+            RunError::read(&path, "`evaluate-images`: give the folder of a finished `reconstruct` run")?;
+        let manifest: Manifest = serde_json::from_slice(&bytes)
+            .map_err(|error| RunError::invalid(&path, "manifest", "a manifest of `reconstruct`", error))?;
+        let mut entries: Vec<ManifestEntry> =
+            manifest.images.into_iter().filter(|entry| entry.sample == 0).collect();
+        entries.sort_by(|a, b| a.trials.cmp(&b.trials));
+        if entries.is_empty() {
+            return Err(RunError::invalid(&path, "images", "at least one", "none"));
+        }
+        let path = folder.join("config.toml");
+        let bytes = RunError::read(&path, "`evaluate-images`")?;
+        let settings = std::str::from_utf8(&bytes)
+            .map_err(|error| error.to_string())
+            .and_then(|text| toml::from_str(text).map_err(|error| error.to_string()))
+            .map_err(|error| {
+                RunError::invalid(&path, "settings", "settings of `reconstruct`", error.trim_end())
+            })?;
+        Ok(Self { folder: folder.to_path_buf(), subject: manifest.subject, settings, entries })
+    }
+
+    /// Decodes a picture of the run.
+    ///
+    /// # Errors
+    /// [`RunError`] when the file is missing or is no picture.
+    pub fn picture(&self, file: &str) -> Result<RgbImage, RunError> {
+        let path = self.folder.join(file);
+        let bytes = RunError::read(&path, "`evaluate-images`: the run's manifest names it")?;
+        let picture = image::load_from_memory(&bytes)
+            .map_err(|error| RunError::invalid(&path, "picture", "a PNG", error))?;
+        Ok(picture.into_rgb8())
+    }
+
+    /// SHA-256 of the picture's file.
+    ///
+    /// # Errors
+    /// [`RunError`] when the file is missing.
+    pub fn identity(&self, file: &str) -> Result<String, RunError> {
+        let bytes =
+            RunError::read(&self.folder.join(file), "`evaluate-images`: the run's manifest names it")?;
+        Ok(hex(&Sha256::digest(&bytes)))
+    }
+}

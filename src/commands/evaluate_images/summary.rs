@@ -1,0 +1,130 @@
+//! What an evaluation of pictures found, as numbers and as text.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::IdentifiedTrials;
+use crate::commands::trial_choice::TrialChoice;
+use crate::metrics::identification::IdentificationAccuracy;
+use crate::pipelines::picture_features::FeatureKind;
+
+/// The network that made the features.
+#[derive(Clone, Debug, Serialize)]
+pub struct FeatureNetworkSummary {
+    /// What its features are; only `fid-inception` gives a FID.
+    pub kind: FeatureKind,
+    /// Its snapshot.
+    pub snapshot: PathBuf,
+    /// SHA-256 of its weights.
+    pub sha256: String,
+    /// How pictures were prepared.
+    pub preprocessing: &'static str,
+    /// Features of a picture.
+    pub width: usize,
+}
+
+/// A distance between two sets of pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Distance {
+    /// The squared Fréchet distance.
+    pub value: f64,
+    /// Real pictures, repeats counted.
+    pub num_real: usize,
+    /// Pictures on the other side.
+    pub num_other: usize,
+    /// Whether a set has too few pictures for a covariance of full rank; the distance is then biased upwards.
+    pub is_rank_deficient: bool,
+}
+
+/// Fréchet distances.
+#[derive(Clone, Debug, Serialize)]
+pub struct FrechetSummary {
+    /// What the number may be called.
+    pub name: &'static str,
+    /// Generated pictures against the ground truth of the same trials: the headline.
+    pub test: Distance,
+    /// Generated pictures against the stimuli of all training trials.
+    pub train: Option<Distance>,
+    /// The ground truth of the decoded trials against those training stimuli: what a perfect decoder would get.
+    pub train_floor: Option<Distance>,
+}
+
+/// n-way identification.
+#[derive(Clone, Debug, Serialize)]
+pub struct IdentificationSummary {
+    /// Which of the decoded trials took part.
+    pub trials: IdentifiedTrials,
+    /// How many.
+    pub num_trials: usize,
+    /// Times that everything was drawn.
+    pub repeats: usize,
+    /// Accuracy per number of ways.
+    pub accuracies: Vec<IdentificationAccuracy>,
+    /// Numbers of ways for which there are too few different images.
+    pub skipped_ways: Vec<usize>,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct EvaluateImagesSummary {
+    /// The evaluation's folder.
+    pub run: PathBuf,
+    /// The run that was evaluated.
+    pub evaluated: PathBuf,
+    /// Which trials it decoded.
+    pub decoded: TrialChoice,
+    /// Trials (or averaged images) decoded.
+    pub num_pictures: usize,
+    /// Different images among them.
+    pub num_images: usize,
+    /// The network that made the features.
+    pub features: FeatureNetworkSummary,
+    /// Distances between sets.
+    pub frechet: FrechetSummary,
+    /// Is each picture closest to its own ground truth?
+    pub identification: IdentificationSummary,
+}
+
+impl EvaluateImagesSummary {
+    /// The numbers as text.
+    pub fn table(&self) -> String {
+        let mut lines = vec![format!(
+            "{} pictures of {} images, features: {} ({} per picture)",
+            self.num_pictures,
+            self.num_images,
+            self.features.snapshot.display(),
+            self.features.width
+        )];
+        let mut line = |name: &str, distance: &Distance| {
+            let caveat =
+                if distance.is_rank_deficient { "  (singular covariance, biased upwards)" } else { "" };
+            let Distance { value, num_real, num_other, .. } = distance;
+            lines.push(format!("  {name:<34} {value:>10.3}  {num_real} / {num_other}{caveat}"));
+        };
+        line("generated vs their ground truth", &self.frechet.test);
+        if let Some(train) = &self.frechet.train {
+            line("generated vs training stimuli", train);
+        }
+        if let Some(floor) = &self.frechet.train_floor {
+            line("ground truth vs training stimuli", floor);
+        }
+        lines.insert(1, format!("{}; real / other pictures:", self.frechet.name));
+        let IdentificationSummary { num_trials, repeats, accuracies, skipped_ways, .. } =
+            &self.identification;
+        lines.push(format!("Identification of {num_trials} pictures, {repeats} repeats:"));
+        for IdentificationAccuracy { ways, mean, deviation, chance, .. } in accuracies {
+            lines.push(format!(
+                "  {:<34} {:>9.2}% ± {:.2}  chance {:.2}%",
+                format!("{ways}-way"),
+                100.0 * mean,
+                100.0 * deviation,
+                100.0 * chance
+            ));
+        }
+        for ways in skipped_ways {
+            lines.push(format!("  {ways}-way                              too few different images"));
+        }
+        lines.join("\n")
+    }
+}
