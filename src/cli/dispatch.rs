@@ -14,9 +14,9 @@ use super::usage_error::UsageError;
 use crate::commands::project::{Project, ProjectConfig, SEED_KEYS, SUBJECT_KEYS};
 use crate::commands::train_mapper::BetasControl;
 use crate::commands::{
-    ablate, demo, doctor, evaluate, evaluate_images, finetune_gan, import_weights, microstim, phantom,
-    prepare, prepare::ExistingOutput, pretrain_clip, pretrain_gan, reconstruct, score, screen_captions,
-    train_mapper, weights,
+    ablate, demo, doctor, encode, evaluate, evaluate_images, finetune_gan, import_weights, microstim,
+    phantom, prepare, prepare::ExistingOutput, pretrain_clip, pretrain_gan, reconstruct, score,
+    screen_captions, train_mapper, weights,
 };
 use crate::run::interrupt;
 
@@ -96,6 +96,7 @@ fn run(cli: Cli) -> anyhow::Result<Value> {
             value(pretrain_clip::run(&project.pretrain_clip(args.resume)?, progress))
         }
         Command::ScreenCaptions(_) => value(screen_captions::run(&project.screen_captions()?, progress)),
+        Command::Encode(_) => value(encode::run(&project.encode()?, progress)),
         Command::Score => value(score::run(&project.score()?, progress)),
         Command::TrainMapper(args) => {
             let betas = if args.shuffle_betas { BetasControl::Shuffled } else { BetasControl::Measured };

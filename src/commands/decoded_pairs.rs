@@ -95,6 +95,15 @@ impl TargetForms {
         Ok(())
     }
 
+    /// One embedding per trial that does not depend on a draw.
+    pub fn single(&self, trials: &[usize]) -> Array2<f32> {
+        let mut rows = Array2::zeros((trials.len(), self.single.embed_dim()));
+        for (mut row, trial) in rows.rows_mut().into_iter().zip(trials) {
+            row.assign(&self.single.validation(*trial, 0));
+        }
+        rows
+    }
+
     /// What validation aims at: of several captions one that was drawn once.
     fn validation(&self, trials: &[usize]) -> Array2<f32> {
         let mut rows = Array2::zeros((trials.len(), self.targets.embed_dim()));
@@ -135,10 +144,7 @@ pub(super) fn by_ridge(
 ) -> anyhow::Result<Decoded> {
     progress.start(&format!("ridge regression to {} targets", targets.data.target), 0);
     let betas = subject.betas_of(&split.train)?;
-    let mut aims = Array2::zeros((split.train.len(), targets.single.embed_dim()));
-    for (mut row, trial) in aims.rows_mut().into_iter().zip(&split.train) {
-        row.assign(&targets.single.validation(*trial, 0));
-    }
+    let aims = targets.single(&split.train);
     let groups = subject.split_groups();
     let groups: Vec<u64> = split.train.iter().map(|trial| groups[*trial]).collect();
     let tuning = split_by_first_appearance(&groups, 1.0 - config.tuning_fraction);

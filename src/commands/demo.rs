@@ -10,7 +10,7 @@ use super::project::Project;
 use super::report::{self, ReportSettings};
 use super::train_mapper::{self, BetasControl};
 use super::{
-    finetune_gan, microstim, phantom, prepare, pretrain_clip, pretrain_gan, reconstruct, score,
+    encode, finetune_gan, microstim, phantom, prepare, pretrain_clip, pretrain_gan, reconstruct, score,
     screen_captions,
 };
 use crate::data::phantom::StimulusSource;
@@ -108,6 +108,8 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
         microstim_runs.push(microstim::run(&stimulation, progress)?.run);
     }
 
+    progress.note("The way back: every voxel's betas from the image's embedding, beside its noise ceiling.");
+    let encoded = encode::run(&project.encode()?, progress)?;
     progress.note("What the phantom's author knows, beside what was estimated from its files.");
     let score = score::run(&project.score()?, progress)?;
 
@@ -144,6 +146,7 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
             ],
             reconstruct_run: Some(reconstructed.run),
             microstim_runs,
+            encode_run: Some(encoded.run),
             score: Some(score),
             commands: vec![format!("mindreader demo --out {}", settings.out.display())],
             configuration: toml::to_string(&project.config)?,

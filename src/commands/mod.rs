@@ -4,6 +4,7 @@ pub mod ablate;
 mod decoded_pairs;
 pub mod demo;
 pub mod doctor;
+pub mod encode;
 pub mod evaluate;
 pub mod evaluate_images;
 pub mod finetune_gan;

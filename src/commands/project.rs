@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ablate::AblateSettings;
 use super::doctor::DoctorSettings;
+use super::encode::{EncodeConfig, EncodeSettings};
 use super::evaluate::{EvaluateConfig, EvaluateSettings};
 use super::evaluate_images::{EvaluateImagesConfig, EvaluateImagesSettings, FeatureSource};
 use super::finetune_gan::{FinetuneGanConfig, FinetuneGanSettings};
@@ -99,6 +100,8 @@ pub struct ProjectConfig {
     pub screen_captions: ScreenCaptionsConfig,
     /// Stage one.
     pub train_mapper: TrainMapperConfig,
+    /// The linear encoding model.
+    pub encode: EncodeConfig,
     /// Retrieval counts and the linear baseline.
     pub evaluate: EvaluateConfig,
     /// The conditional GAN without brains.
@@ -386,6 +389,18 @@ impl Project {
         let data = self.train_mapper(MapperTarget::Image, BetasControl::Measured, None)?;
         let resnet = self.config.paths.resnet.clone();
         Ok(EvaluateSettings { mappers, resnet, evaluate: self.config.evaluate.clone(), data })
+    }
+
+    /// Settings of `encode`.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or no CLIP is there.
+    pub fn encode(&self) -> Result<EncodeSettings, RunError> {
+        Ok(EncodeSettings {
+            nsd: self.nsd()?,
+            encode: self.config.encode.clone(),
+            data: self.train_mapper(MapperTarget::Image, BetasControl::Measured, None)?,
+        })
     }
 
     /// Settings of `ablate` for a file of rows and its content.

@@ -55,6 +55,8 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Fill a table of the paper: train the mappers of its rows, those that are done already are read
     Ablate(AblateArgs),
+    /// Predict every voxel's betas from the image's embedding, beside its noise ceiling
+    Encode(ScreenCaptionsArgs),
     /// Train the conditional GAN on images alone
     PretrainGan(PretrainArgs),
     /// Train the conditional GAN on decoded embeddings
@@ -85,6 +87,7 @@ impl Command {
             Self::Phantom(args) => args.layers(layers),
             Self::Prepare(args) => args.layers(layers),
             Self::PretrainClip(_) | Self::PretrainGan(_) => Ok(layers),
+            Self::Encode(args) => args.layers(layers),
             Self::ScreenCaptions(args) => args.layers(layers),
             Self::TrainMapper(args) => args.layers(layers),
             Self::Evaluate(args) => args.layers(layers),

@@ -6,6 +6,7 @@ mod curves;
 mod numbers;
 mod pictures;
 mod truth;
+mod voxels;
 
 pub(super) use curves::mapper_curves;
 
@@ -41,6 +42,8 @@ pub struct ReportSettings {
     pub reconstruct_run: Option<PathBuf>,
     /// Runs of `microstim`.
     pub microstim_runs: Vec<PathBuf>,
+    /// Run of `encode`.
+    pub encode_run: Option<PathBuf>,
     /// Estimates beside the truth of a phantom.
     pub score: Option<ScoreSummary>,
     /// The commands that lead here, one per line.
@@ -80,6 +83,9 @@ pub fn run(settings: &ReportSettings, progress: &mut dyn Progress) -> anyhow::Re
     }
     if !settings.microstim_runs.is_empty() {
         sections.push(pictures::microstimulation(&settings.microstim_runs)?);
+    }
+    if let Some(run) = &settings.encode_run {
+        sections.push(voxels::section(run)?);
     }
     if let Some(score) = &settings.score {
         sections.push(truth::section(score));

@@ -119,7 +119,8 @@ pub(super) fn microstimulation(runs: &[std::path::PathBuf]) -> anyhow::Result<Se
     Ok(section)
 }
 
-fn picture(run: &Path, file: &str, note: &str) -> anyhow::Result<Cell> {
+/// A picture of a run's folder.
+pub(super) fn picture(run: &Path, file: &str, note: &str) -> anyhow::Result<Cell> {
     let path = run.join(file);
     let image = image::open(&path)
         .map_err(|error| RunError::invalid(&path, "picture", "a readable PNG", error))?
