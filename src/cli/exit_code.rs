@@ -12,6 +12,7 @@ use crate::run::interrupt::Interrupted;
 use crate::training::EpochTrainError;
 use crate::training::clip_trainer::ClipTrainError;
 use crate::training::gan_trainer::GanTrainError;
+use crate::training::mapper_config::MapperTrainConfigError;
 use crate::weights::error::ForeignError;
 use crate::weights::import_error::ImportError;
 
@@ -62,6 +63,7 @@ fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<DataError>()
         || cause.is::<RunError>()
         || cause.is::<AugmentConfigError>()
+        || cause.is::<MapperTrainConfigError>()
         || cause.is::<TextTooLong>()
         || cause.is::<MapperConfigError>()
         || cause.is::<ConfigError>()
@@ -90,12 +92,7 @@ fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
         )
         || matches!(
             cause.downcast_ref(),
-            Some(
-                EpochTrainError::Empty { .. }
-                    | EpochTrainError::Batch { .. }
-                    | EpochTrainError::Data(_)
-                    | EpochTrainError::Run(_)
-            )
+            Some(EpochTrainError::Empty { .. } | EpochTrainError::Data(_) | EpochTrainError::Run(_))
         )
 }
 

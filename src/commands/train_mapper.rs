@@ -11,7 +11,7 @@ use burn::module::{AutodiffModule, Module};
 use ndarray::{Array2, s};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::mapper_embeddings::{
     RawTargets, TargetRows, caption_embeddings, image_embeddings, resnet_vectors,
@@ -148,6 +148,16 @@ impl Default for TrainMapperConfig {
 }
 
 impl TrainMapperConfig {
+    /// The settings that decide a run's numbers: all but the time between its checkpoints.
+    pub(super) fn identity(&self) -> serde_json::Result<Value> {
+        let mut settings = serde_json::to_value(self)?;
+        if let Some(train) = settings["train"].as_object_mut() {
+            // Not `remove`, which would change the order of the others.
+            train.shift_remove("checkpoint_every_minutes");
+        }
+        Ok(settings)
+    }
+
     /// What holds for `target`: a ResNet mapper's constants, vectors of 0..1 left as they are.
     pub(super) fn for_target(&self, target: MapperTarget) -> Self {
         let mut config = self.clone();
@@ -246,12 +256,24 @@ pub fn run(
         return Err(DataError::invalid(subject.path(), "subject", expected, subject.subject()).into());
     }
     let split = settings.split.split(&subject)?;
-    if split.validation.is_empty() {
-        let what = format!("the validation part of `{}`", settings.prepared.display());
-        return Err(DataError::empty(what, "lower `train_fraction`").into());
+    for (part, trials, way) in
+        [("training", &split.train, "raise"), ("validation", &split.validation, "lower")]
+    {
+        if trials.is_empty() {
+            let what = format!("the {part} part of `{}`", settings.prepared.display());
+            return Err(DataError::empty(what, format!("{way} `train_fraction`")).into());
+        }
     }
     let config = &settings.mapper.for_target(settings.target);
     config.augment.validate()?;
+    config.train.validate(split.train.len())?;
+    if let Some(checkpoint) = settings.resume.as_ref().filter(|checkpoint| !checkpoint.is_file()) {
+        return Err(RunError::missing(checkpoint, "`--resume`").into());
+    }
+    let signal_len = padded_len(subject.num_voxels(), subject.subject());
+    let left = padding_left(subject.num_voxels(), signal_len);
+    // All complaints before the targets: those of a whole subject take a while.
+    let betas = padded_betas(&subject, signal_len, left, &row_order(settings, &subject))?;
     let (mut rows, clip, network_sha256) = match settings.target {
         MapperTarget::Image => {
             let RawTargets { rows, clip } = image_embeddings(settings, &subject, &device, progress)?;
@@ -286,8 +308,6 @@ pub fn run(
     };
     let scale = TargetScale { clamp: config.clamp, scaling: config.scaling };
     let targets = EmbeddingTargets::new(&embeddings, &rows_of_image, &image_of_trial, choice, scale);
-    let signal_len = padded_len(subject.num_voxels(), subject.subject());
-    let left = padding_left(subject.num_voxels(), signal_len);
     let MapperSizes { num_down, num_blocks, hidden, fc } = config.network;
     let embed_dim = targets.embed_dim();
     let sigmoid = settings.target == MapperTarget::Resnet;
@@ -306,7 +326,6 @@ pub fn run(
         None => snapshot_config.network.init::<Diff>(config.train.seed, &device)?,
     };
     let num_parameters = network.num_params();
-    let betas = padded_betas(&subject, signal_len, left, &row_order(settings, &subject))?;
 
     let dir = run_dir(settings, &subject)?;
     let image_ids: Vec<u64> = subject.trials().iter().map(|trial| u64::from(trial.nsd_id.0)).collect();
@@ -326,7 +345,7 @@ pub fn run(
         kind: MAPPER_KIND,
         snapshot_config: &config_json,
         identity: json!({
-            "mapper": config,
+            "mapper": config.identity()?,
             "data": snapshot_config,
             "num_trials": subject.num_trials(),
             "betas": settings.betas,

@@ -9,6 +9,9 @@ use atomic_write_file::AtomicWriteFile;
 use super::error::RunError;
 use super::event_log::EventLog;
 
+/// Extensions of the files that runs write in one step.
+const RUN_FILES: [&str; 7] = ["mpk", "safetensors", "jsonl", "json", "toml", "svg", "png"];
+
 /// A folder that belongs to one run. It is made when the run starts and never overwritten.
 #[derive(Debug, Clone)]
 pub struct RunDir {
@@ -34,19 +37,23 @@ impl RunDir {
         }
     }
 
-    /// Opens the folder that holds `checkpoint`, to continue in it. What a killed write left there is removed.
+    /// Opens the folder that holds `checkpoint`, to continue in it, and removes what a killed run had half written.
     ///
     /// # Errors
-    /// [`RunError::Missing`] when the folder is not there.
+    /// [`RunError::Missing`] when the folder is not there; [`RunError::Unwritable`].
     pub fn of_checkpoint(checkpoint: &Path) -> Result<Self, RunError> {
-        let folder = checkpoint.parent().filter(|folder| folder.is_dir());
-        match folder {
-            Some(folder) => {
-                remove_leftovers(folder);
-                Ok(Self { path: folder.to_path_buf() })
+        let folder = match checkpoint.parent() {
+            Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+            Some(folder) if folder.is_dir() => folder,
+            _ => return Err(RunError::missing(checkpoint, "`--resume`")),
+        };
+        remove_half_written(folder)?;
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                remove_half_written(&entry.path())?;
             }
-            None => Err(RunError::missing(checkpoint, "`--resume`")),
         }
+        Ok(Self { path: folder.to_path_buf() })
     }
 
     /// The newest finished run under `runs` whose name is `NNNNN-description` and that holds `file`.
@@ -99,19 +106,25 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
     file.commit().map_err(unwritable)
 }
 
-/// Removes temporary files of [`write_atomic`]: `.NAME.XXXXXX`, six letters or digits.
-fn remove_leftovers(folder: &Path) {
+/// Removes the temporary files of [`write_atomic`] that nobody will rename any more.
+fn remove_half_written(folder: &Path) -> Result<(), RunError> {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let is_leftover = name
-            .strip_prefix('.')
-            .and_then(|rest| rest.rsplit_once('.'))
-            .is_some_and(|(_, tail)| tail.len() == 6 && tail.chars().all(|c| c.is_ascii_alphanumeric()));
-        if is_leftover {
-            // One that cannot be removed is in nobody's way.
-            let _ = fs::remove_file(entry.path());
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && is_half_written(&entry.file_name().to_string_lossy()) {
+            fs::remove_file(entry.path()).map_err(|error| RunError::unwritable(entry.path(), error))?;
         }
     }
+    Ok(())
+}
+
+/// `.checkpoint.mpk.x7Kp2a` and the like: a dot, the name of a run's file, six letters or digits.
+fn is_half_written(name: &str) -> bool {
+    name.strip_prefix('.').and_then(|name| name.rsplit_once('.')).is_some_and(|(target, suffix)| {
+        let extension = Path::new(target).extension().and_then(|extension| extension.to_str());
+        suffix.len() == 6
+            && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && extension.is_some_and(|extension| RUN_FILES.contains(&extension))
+    })
 }
 
 /// Folders named `NNNNN-…` with their numbers.
@@ -147,18 +160,22 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_write_left_goes_when_the_run_goes_on() {
+    fn what_a_killed_run_had_half_written_goes_when_it_is_continued() {
         let root = tempfile::tempdir().unwrap();
-        for name in [".checkpoint.mpk.7kOoK8", "checkpoint.mpk", ".hidden", ".notes.txt"] {
-            fs::write(root.path().join(name), b"x").unwrap();
+        let dir = RunDir::create(root.path(), "x").unwrap();
+        let checkpoint = dir.write_atomic("checkpoint.mpk", b"whole").unwrap();
+        let kept =
+            ["checkpoint.mpk", ".hidden", ".summary.json.swp", ".notes.backup", ".summary.json.a-b_cd"];
+        let gone = [".checkpoint.mpk.x7Kp2a", ".best.safetensors.000000", "plots/.losses.svg.ABCDEF"];
+        fs::create_dir(dir.join("plots")).unwrap();
+        for name in kept.iter().chain(&gone) {
+            fs::write(dir.join(name), b"half").unwrap();
         }
-        RunDir::of_checkpoint(&root.path().join("checkpoint.mpk")).unwrap();
-        let mut left: Vec<String> = fs::read_dir(root.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-            .collect();
-        left.sort();
-        assert_eq!(left, [".hidden", ".notes.txt", "checkpoint.mpk"]);
+        RunDir::of_checkpoint(&checkpoint).unwrap();
+        assert!(kept.iter().all(|name| dir.join(name).is_file()));
+        assert!(gone.iter().all(|name| !dir.join(name).exists()));
+        let error = RunDir::of_checkpoint(&root.path().join("none/checkpoint.mpk")).unwrap_err();
+        assert!(matches!(error, RunError::Missing { .. }), "{error}");
     }
 
     #[test]

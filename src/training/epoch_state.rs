@@ -45,18 +45,6 @@ pub enum EpochTrainError {
         /// What is missing.
         what: &'static str,
     },
-    /// A batch that the data cannot fill.
-    #[error(
-        "phase {phase}: `batch`: found {batch}, expected at most the number of training samples, {samples}"
-    )]
-    Batch {
-        /// Phase, from 1.
-        phase: usize,
-        /// As configured.
-        batch: usize,
-        /// As there are.
-        samples: usize,
-    },
     /// The metrics of an epoch cannot be computed.
     #[error("validation metrics: {reason}")]
     Metrics {

@@ -161,12 +161,6 @@ pub fn train<T: EpochTask>(
             return Err(EpochTrainError::Empty { what });
         }
     }
-    for (number, phase) in plan.phases.iter().enumerate().filter(|(_, phase)| phase.epochs > 0) {
-        if phase.batch > task.num_train() {
-            let (phase, batch, samples) = (number + 1, phase.batch, task.num_train());
-            return Err(EpochTrainError::Batch { phase, batch, samples });
-        }
-    }
     let of_phase = |phase: usize| {
         // A finished run stands behind its last phase.
         let phase = phase.min(plan.phases.len() - 1);

@@ -110,7 +110,38 @@ impl Default for MapperTrainConfig {
     }
 }
 
+/// A setting that the data or the clock cannot follow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`train_mapper.train.{key}`: found {found}, expected {expected}")]
+pub struct MapperTrainConfigError {
+    /// Name of the setting.
+    pub key: &'static str,
+    /// What it may be.
+    pub expected: String,
+    /// What it is.
+    pub found: String,
+}
+
 impl MapperTrainConfig {
+    /// Complains of the first setting that does not go with `num_train` training trials.
+    ///
+    /// # Errors
+    /// [`MapperTrainConfigError`] for a batch that the trials cannot fill, a negative time between checkpoints.
+    pub fn validate(&self, num_train: usize) -> Result<(), MapperTrainConfigError> {
+        for (key, phase) in [("phase1.batch", &self.phase1), ("phase2.batch", &self.phase2)] {
+            if phase.epochs > 0 && !(1..=num_train).contains(&phase.batch) {
+                let expected = format!("1 to {num_train}, the number of training trials");
+                return Err(MapperTrainConfigError { key, expected, found: phase.batch.to_string() });
+            }
+        }
+        let minutes = self.checkpoint_every_minutes;
+        if minutes.is_nan() || minutes < 0.0 {
+            let (key, expected) = ("checkpoint_every_minutes", "0 or more".to_string());
+            return Err(MapperTrainConfigError { key, expected, found: minutes.to_string() });
+        }
+        Ok(())
+    }
+
     /// The trainer's plan.
     pub fn plan(&self) -> EpochPlan<'_> {
         EpochPlan {
@@ -182,6 +213,29 @@ mod tests {
         // α = ((1 − p)(1 − ω), (1 − p)ω, p) = (0.2, 0.3, 0.5)
         let (omega, p) = (config.cosine_weight, config.contrastive_weight);
         assert!(((1.0 - p) * (1.0 - omega) - 0.2).abs() < 1e-12 && ((1.0 - p) * omega - 0.3).abs() < 1e-12);
+    }
+
+    #[test]
+    fn batches_and_times_out_of_range_are_named() {
+        let mut config = MapperTrainConfig::default();
+        assert_eq!(config.validate(128), Ok(()));
+        let error = config.validate(127).unwrap_err().to_string();
+        let expected =
+            "`train_mapper.train.phase2.batch`: found 128, expected 1 to 127, the number of training trials";
+        assert_eq!(error, expected);
+        config.phase2.epochs = 0;
+        assert_eq!(config.validate(127), Ok(()), "a phase that is left out");
+        config.phase1.batch = 0;
+        assert_eq!(config.validate(127).unwrap_err().key, "phase1.batch");
+        config.phase1.batch = 1;
+        for minutes in [-1.0, f64::NAN] {
+            config.checkpoint_every_minutes = minutes;
+            assert_eq!(config.validate(127).unwrap_err().key, "checkpoint_every_minutes");
+        }
+        // Longer than any run.
+        config.checkpoint_every_minutes = f64::INFINITY;
+        assert_eq!(config.validate(127), Ok(()));
+        assert_eq!(config.plan().checkpoint_every, Duration::ZERO);
     }
 
     #[test]

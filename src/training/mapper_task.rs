@@ -485,11 +485,6 @@ mod tests {
         let other = MapperTrainConfig { cosine_weight: 0.5, ..config.clone() };
         let error = fit(&dir, &data, &other, Some(&dir.join(CHECKPOINT_FILE)), usize::MAX).unwrap_err();
         assert!(error.to_string().contains("settings.cosine_weight: found 0.6, expected 0.5"), "{error}");
-        let mut too_many = config.clone();
-        too_many.phase2.batch = TRAIN + 1;
-        let error = fit(&dir, &data, &too_many, None, usize::MAX).unwrap_err();
-        let expected = "phase 2: `batch`: found 17, expected at most the number of training samples, 16";
-        assert_eq!(error.to_string(), expected);
         let mut none = config;
         (none.phase1.epochs, none.phase2.epochs) = (0, 0);
         let error = fit(&dir, &data, &none, None, usize::MAX).unwrap_err();

@@ -1,12 +1,12 @@
 //! Bad input: one clear error with file and field, exit code 2, nothing half-written.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use mindreader::data::formats::nifti::{Frame, write_volume};
 
-use crate::phantom::{TINY, assert_refused, copy_of_phantom, mindreader, phantom, replace};
+use crate::phantom::{TINY, assert_refused, copy_of_phantom, files, mindreader, phantom, replace};
 
 const BETAS: &str = "nsddata_betas/ppdata/subj01/func1pt8mm/betas_fithrf_GLMdenoise_RR/betas_session01.hdf5";
 const NSDGENERAL: &str = "nsddata/ppdata/subj01/func1pt8mm/roi/nsdgeneral.nii.gz";
@@ -20,21 +20,6 @@ fn prepare(nsd: &Path, work: &Path, more: &[&str]) -> Output {
         .args(more)
         .output()
         .unwrap()
-}
-
-/// Names of all files below a folder.
-fn files(folder: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(folder) else { return vec![] };
-    entries
-        .flatten()
-        .flat_map(|entry| {
-            if entry.path().is_dir() {
-                files(&entry.path())
-            } else {
-                vec![entry.path().display().to_string()]
-            }
-        })
-        .collect()
 }
 
 #[test]
@@ -64,7 +49,7 @@ fn files_that_are_missing_truncated_or_of_another_shape() {
     assert_refused(&prepare(&nsd, &work, &[]), &["nsdgeneral"]);
 
     assert_refused(&prepare(&root.path().join("nowhere"), &work, &[]), &["nowhere"]);
-    assert_eq!(files(&work), Vec::<String>::new(), "nothing half-written may stay");
+    assert_eq!(files(&work), Vec::<PathBuf>::new(), "nothing half-written may stay");
 }
 
 /// A volume of 3 × 4 × 5 voxels.
@@ -82,7 +67,7 @@ fn unknown_regions_and_subjects() {
     assert_refused(&prepare(phantom(), &work, &["--roi", "floc-hands"]), &["floc-hands", "floc-faces"]);
     assert_refused(&prepare(phantom(), &work, &["--subject", "9"]), &["subject", "9"]);
     assert_refused(&prepare(phantom(), &work, &["--subject", "2"]), &["subj02"]);
-    assert_eq!(files(&work), Vec::<String>::new());
+    assert_eq!(files(&work), Vec::<PathBuf>::new());
 }
 
 #[test]

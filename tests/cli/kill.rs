@@ -7,33 +7,17 @@ use std::time::{Duration, Instant};
 
 use rand::{RngExt, SeedableRng, rngs::ChaCha12Rng};
 
-use crate::phantom::{TINY, mindreader, phantom, stderr};
+use crate::phantom::{self, TINY, mapper_work, phantom, stderr};
 
 /// Enough steps to be killed 20 times, a checkpoint every few of them.
 const LONG: [&str; 6] = [
     "--set",
-    "train_mapper.train.phase1.epochs=10",
+    "train_mapper.train.phase1.epochs=24",
     "--set",
-    "train_mapper.train.phase2.epochs=5",
+    "train_mapper.train.phase2.epochs=12",
     "--set",
     "train_mapper.train.checkpoint_every_minutes=0.001",
 ];
-
-/// A work folder with everything that a mapper needs; prints why and returns nothing where that cannot be had.
-fn ready(root: &Path) -> PathBuf {
-    let work = root.join("work");
-    for command in ["prepare", "pretrain-clip", "screen-captions"] {
-        let output = mindreader()
-            .args([command, "--config", TINY, "--nsd"])
-            .arg(phantom())
-            .arg("--work")
-            .arg(&work)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", stderr(&output));
-    }
-    work
-}
 
 fn train(work: &Path, target: &str, resume: Option<&Path>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mindreader"));
@@ -53,14 +37,7 @@ fn train(work: &Path, target: &str, resume: Option<&Path>) -> Command {
 
 /// Folders of the mapper's runs, oldest first.
 fn runs(work: &Path, target: &str) -> Vec<PathBuf> {
-    let name = format!("train-mapper-{target}-subj01");
-    let entries = fs::read_dir(work.join("runs")).into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = entries
-        .map(|entry| entry.path())
-        .filter(|path| path.file_name().unwrap().to_string_lossy().ends_with(&name))
-        .collect();
-    found.sort();
-    found
+    phantom::runs(work, &format!("train-mapper-{target}-subj01"))
 }
 
 fn finish(mut command: Command) {
@@ -97,13 +74,15 @@ fn kill_and_resume(work: &Path, target: &str, times: usize, longest: Duration) {
     finish(train(work, target, None));
     let undisturbed = runs(work, target).pop().unwrap();
     let mut rng = ChaCha12Rng::seed_from_u64(7);
-    let mut kills = 0;
+    let (mut kills, mut continued) = (0, 0);
     let checkpoint = || {
         let run = runs(work, target).pop().unwrap();
         Some(run.join("checkpoint.mpk")).filter(|path| run != undisturbed && path.is_file())
     };
     while kills < times {
-        let mut child = train(work, target, checkpoint().as_deref()).spawn().unwrap();
+        let from = checkpoint();
+        continued += usize::from(from.is_some());
+        let mut child = train(work, target, from.as_deref()).spawn().unwrap();
         std::thread::sleep(longest.mul_f64(rng.random_range(0.02..1.0)));
         if child.try_wait().unwrap().is_some() {
             // It was done before its turn: one more from the start.
@@ -117,6 +96,7 @@ fn kill_and_resume(work: &Path, target: &str, times: usize, longest: Duration) {
         child.wait().unwrap();
         kills += 1;
     }
+    assert!(2 * continued > times, "only {continued} of {times} were killed after their first checkpoint");
     finish(train(work, target, checkpoint().as_deref()));
     assert_equal_runs(&runs(work, target).pop().unwrap(), &undisturbed);
 }
@@ -124,9 +104,9 @@ fn kill_and_resume(work: &Path, target: &str, times: usize, longest: Duration) {
 #[test]
 fn killed_at_20_random_moments_a_training_ends_as_if_it_had_not_been() {
     let root = tempfile::tempdir().unwrap();
-    let work = ready(root.path());
-    kill_and_resume(&work, "image", 20, Duration::from_millis(700));
-    kill_and_resume(&work, "caption", 5, Duration::from_millis(700));
+    let work = mapper_work(root.path());
+    kill_and_resume(&work, "image", 20, Duration::from_millis(1500));
+    kill_and_resume(&work, "caption", 5, Duration::from_millis(1500));
 }
 
 /// A small file system of its own; gone with the value.
@@ -163,7 +143,7 @@ fn wait_for_an_epoch(child: &mut Child, work: &Path) {
 #[test]
 fn a_full_disk_is_an_error_that_loses_nothing() {
     let root = tempfile::tempdir().unwrap();
-    let work = ready(root.path());
+    let work = mapper_work(root.path());
     finish(train(&work, "image", None));
     let undisturbed = runs(&work, "image").pop().unwrap();
 

@@ -6,5 +6,6 @@ mod bad_input;
 mod fetch_weights;
 mod interrupt;
 mod kill;
+mod mapper_input;
 mod phantom;
 mod usage;

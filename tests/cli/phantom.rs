@@ -39,6 +39,48 @@ pub fn copy_of_phantom(to: &Path) -> PathBuf {
     copy
 }
 
+/// A work folder with everything that a mapper needs, made once; the copy's large files are links.
+pub fn mapper_work(to: &Path) -> PathBuf {
+    static WORK: OnceLock<TempDir> = OnceLock::new();
+    let made = WORK.get_or_init(|| {
+        let work = tempfile::tempdir().unwrap();
+        for command in ["prepare", "pretrain-clip", "screen-captions"] {
+            let output = mindreader()
+                .args([command, "--config", TINY, "--nsd"])
+                .arg(phantom())
+                .arg("--work")
+                .arg(work.path())
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{}", stderr(&output));
+        }
+        work
+    });
+    let copy = to.join("work");
+    copy_tree(made.path(), &copy);
+    copy
+}
+
+/// Run folders whose names end so, oldest first.
+pub fn runs(work: &Path, ending: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(work.join("runs")).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.file_name().unwrap().to_string_lossy().ends_with(ending))
+        .collect();
+    found.sort();
+    found
+}
+
+/// Paths of all files below a folder, sorted.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut found: Vec<PathBuf> =
+        entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect();
+    found.sort();
+    found
+}
+
 fn copy_tree(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -52,7 +52,7 @@ impl Training {
         let identity = json!({
             "program": env!("CARGO_PKG_VERSION"),
             "target": settings.target,
-            "mapper": settings.mapper,
+            "mapper": settings.mapper.identity()?,
             "split": settings.split,
             "betas": settings.betas,
             "prepared": file_identity(&settings.prepared)?,
