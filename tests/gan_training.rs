@@ -3,6 +3,8 @@
 #![recursion_limit = "256"]
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use burn::tensor::Tensor;
 use mindreader::models::clip::ClipConfig;
@@ -15,6 +17,7 @@ use mindreader::run::run_dir::RunDir;
 use mindreader::run::snapshot::Snapshot;
 use mindreader::tensor_ops::backend::{Base, Device, cpu};
 use mindreader::tensor_ops::random::keyed_rng;
+use mindreader::training::augmentation::{AugmentConfig, AugmentMode, AugmentPreset};
 use mindreader::training::gan_config::{GanTrainConfig, LatentSource};
 use mindreader::training::gan_dataset::{GanDataset, ImageSet, SampleSet};
 use mindreader::training::gan_trainer::{
@@ -171,6 +174,10 @@ fn a_stopped_and_resumed_run_equals_one_that_was_never_stopped() {
     setup.config.loss.clip_condition_weight = 10.0;
     setup.resnet = Some(resnet());
     setup.config.loss.low_level_weight = 10.0;
+    setup.config.augment =
+        AugmentConfig { mode: AugmentMode::Ada, interval: 1, ramp_kimg: Some(0.02), ..Default::default() };
+    setup.config.augment.preset = AugmentPreset::Bgcfnc;
+    setup.config.augment.target = -1.0;
     let (whole, whole_run) = setup.run(None).unwrap();
     let (resumed, resumed_run) = setup.run(Some(3)).unwrap();
     assert_eq!((whole.steps, whole.images_seen), (6, 24));
@@ -198,6 +205,54 @@ fn a_stopped_and_resumed_run_equals_one_that_was_never_stopped() {
     for name in ["generator_loss", "discriminator_loss", "r1_penalty", "path_length_penalty"] {
         assert!(whole.stats.contains_key(name), "{name} is missing: {:?}", whole.stats);
     }
+    // No real image is surer than a target of −1 allows, so the probability only rises.
+    assert!(whole.stats["augment_probability"].as_f64().unwrap() > 0.5, "{:?}", whole.stats);
+}
+
+#[test]
+fn a_fixed_augmentation_changes_the_training_and_none_does_not() {
+    let losses = |mode, probability| {
+        let mut setup = Setup::new(ConditionHeads::One);
+        setup.config.total_kimg = 0.008;
+        setup.config.augment = AugmentConfig { mode, probability, ..Default::default() };
+        let (summary, _) = setup.run(None).unwrap();
+        (summary.stats["discriminator_loss"].clone(), summary.stats["r1_penalty"].clone())
+    };
+    let without = losses(AugmentMode::None, 0.9);
+    assert_eq!(losses(AugmentMode::Fixed, 0.0), without);
+    assert_ne!(losses(AugmentMode::Fixed, 0.9), without);
+}
+
+/// Tensors of a snapshot.
+fn tensors(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    let bytes = std::fs::read(path).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    file.tensors().into_iter().map(|(name, view)| (name, view.data().to_vec())).collect()
+}
+
+#[test]
+fn frozen_layers_keep_their_weights_through_a_resume() {
+    let mut setup = Setup::new(ConditionHeads::One);
+    // fromRGB, both convolutions and the skip of the only resolution, 8 × 8.
+    let layers = ["fromrgb", "blocks.0.conv0", "blocks.0.conv1", "blocks.0.skip"];
+    let untrained = {
+        setup.config.total_kimg = 0.004;
+        setup.config.learning_rate = 1e-30;
+        tensors(&setup.run(None).unwrap().0.discriminator)
+    };
+    setup.config = Setup::new(ConditionHeads::One).config;
+    for count in 0..=4 {
+        setup.config.frozen_discriminator_layers = count;
+        let (summary, _) = setup.run(Some(3)).unwrap();
+        let trained = tensors(&summary.discriminator);
+        for (index, layer) in layers.iter().enumerate() {
+            let name = format!("{layer}.weight");
+            assert_eq!(trained[&name] == untrained[&name], index < count, "{count} frozen, {name}");
+        }
+        assert!(trained["epilogue.out.weight"] != untrained["epilogue.out.weight"]);
+    }
+    setup.config.frozen_discriminator_layers = 5;
+    assert!(setup.error().contains("`frozen_discriminator_layers`: expected at most 4"));
 }
 
 #[test]

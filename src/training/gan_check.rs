@@ -1,5 +1,6 @@
 //! Checks that networks, data and settings of a GAN training fit together, before any work.
 
+use super::augmentation::AugmentMode;
 use super::gan_config::GanConfigError;
 use super::gan_trainer::{GanTrainError, GanTraining};
 
@@ -22,6 +23,15 @@ impl GanTraining<'_> {
             if found != resolution {
                 return mismatch(field, format!("that of the generator ({resolution})"), found.to_string());
             }
+        }
+        let channels = self.generator.image_channels;
+        if config.augment.mode != AugmentMode::None && channels != 3 {
+            return mismatch("generator.image_channels", "3, to be augmented".into(), channels.to_string());
+        }
+        let layers = self.discriminator.num_trunk_layers();
+        if config.frozen_discriminator_layers > layers {
+            let found = config.frozen_discriminator_layers.to_string();
+            return mismatch("frozen_discriminator_layers", format!("at most {layers}"), found);
         }
         let dims = self.data.condition_dims(self.generator.heads)?;
         for (field, found) in [

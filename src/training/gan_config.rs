@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::augmentation::AugmentConfig;
 use super::condition_noise::ConditionNoiseConfig;
 use super::gan_loss::GanLossConfig;
 use super::image_view::CropConfig;
@@ -74,6 +75,11 @@ pub struct GanTrainConfig {
     pub condition_noise: ConditionNoiseConfig,
     /// Crops of generated images for CLIP.
     pub crop: CropConfig,
+    /// Augmentation of what the discriminator sees; off by default.
+    pub augment: AugmentConfig,
+    /// Layers of the discriminator that keep their weights, from the image on (Freeze-D; 0): fromRGB, then two convolutions
+    /// and a skip per resolution.
+    pub frozen_discriminator_layers: usize,
     /// Half-life of the averaged generator in thousands of images; batch · 10 / 32 when absent.
     pub ema_half_life_kimg: Option<f64>,
     /// The half-life is at most this share of the images seen; 0 for no limit. When absent: 0.05 from scratch, none from
@@ -109,6 +115,8 @@ impl Default for GanTrainConfig {
             loss: GanLossConfig::default(),
             condition_noise: ConditionNoiseConfig::default(),
             crop: CropConfig::default(),
+            augment: AugmentConfig::default(),
+            frozen_discriminator_layers: 0,
             ema_half_life_kimg: None,
             ema_rampup: None,
             mirror_images: false,
@@ -195,7 +203,7 @@ impl GanTrainConfig {
                 return Err(GanConfigError::new(field, "zero or a positive number", value));
             }
         }
-        Ok(())
+        self.augment.validate()
     }
 }
 

@@ -4,10 +4,11 @@
 
 use burn::module::{AutodiffModule, Module};
 use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, backend::Backend};
 use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
 
+use super::augmentation::{AugmentMode, AugmentPlan};
 use super::condition_noise::perturb_condition;
 use super::gan_config::{GanTrainConfig, LatentSource};
 use super::gan_dataset::GanBatch;
@@ -90,6 +91,8 @@ pub struct RoundResult {
     pub w: Option<Tensor<Base, 2>>,
     /// The running mean of path lengths after this round.
     pub path_length_mean: Option<f64>,
+    /// Sum of the signs of the real images' scores, where they were scored.
+    pub real_sign_sum: Option<i64>,
 }
 
 /// What a phase reads.
@@ -108,6 +111,8 @@ pub struct PhaseContext<'a> {
     pub resnet: Option<&'a FrozenResnet>,
     /// The running mean of path lengths.
     pub path_length_mean: f64,
+    /// Probability of every augmentation.
+    pub augment_probability: f64,
     /// Where to compute.
     pub device: &'a Device,
 }
@@ -139,7 +144,7 @@ impl PhaseContext<'_> {
             Phase::GeneratorMain => self.generator_main(batch, &condition, &draws),
             Phase::GeneratorRegularisation => self.path_length(batch, &condition, &draws),
             Phase::DiscriminatorMain => self.discriminator_main(batch, &condition, &draws),
-            Phase::DiscriminatorRegularisation => self.r1(batch, &condition),
+            Phase::DiscriminatorRegularisation => self.r1(batch, &condition, &draws),
         }
     }
 
@@ -166,6 +171,15 @@ impl PhaseContext<'_> {
         self.generator.valid().random_noise(count, &mut draws.stream("noise"), self.device)
     }
 
+    /// How `count` images are augmented before the discriminator sees them.
+    fn augmentation(&self, count: usize, draws: &Draws, purpose: &str) -> Option<AugmentPlan> {
+        let config = &self.config.augment;
+        (config.mode != AugmentMode::None).then(|| {
+            let (side, parts) = (self.generator.resolution(), config.preset.parts());
+            AugmentPlan::draw(count, side, parts, self.augment_probability, &mut draws.stream(purpose))
+        })
+    }
+
     /// ws with style mixing, and the w that enter the running mean. Tracked in the generator's parameters.
     fn style_codes(&self, count: usize, draws: &Draws) -> (Tensor<Diff, 3>, Tensor<Base, 2>) {
         let generator = self.generator;
@@ -189,7 +203,8 @@ impl PhaseContext<'_> {
         let noise = self.noise(count, draws).map(Tensor::from_inner);
         let pixels = self.generator.synthesis.forward(ws, &tracked, &noise);
         let judge = self.discriminator.clone().no_grad();
-        let fake = judge.forward(pixels.clone(), &tracked);
+        let seen = augmented(self.augmentation(count, draws, "augment-fake"), pixels.clone());
+        let fake = judge.forward(seen, &tracked);
         let loss_config = &self.config.loss;
         let (low_level, real_low_level) = self
             .resnet
@@ -205,7 +220,9 @@ impl PhaseContext<'_> {
             encoder.encode(random_view(pixels, encoder.image_size(), &self.config.crop, &mut rng))
         });
         let real_semantic_embeddings = if loss_config.semantic_image_weight > 0.0 {
-            let real = self.discriminator.valid().forward(batch.pixels_pm1.clone(), condition);
+            let plan = self.augmentation(count, draws, "augment-real");
+            let pixels = augmented(plan, batch.pixels_pm1.clone());
+            let real = self.discriminator.valid().forward(pixels, condition);
             real.semantic_embeddings.into_iter().map(Tensor::from_inner).collect()
         } else {
             vec![]
@@ -224,7 +241,7 @@ impl PhaseContext<'_> {
             score_stats(fake.score.clone().inner(), "score_fake_in_generator", "sign_fake_in_generator");
         stats.push(("generator_loss", number(loss.clone().inner())));
         let gradients = GradientsParams::from_grads(loss.backward(), self.generator);
-        RoundResult { gradients, stats, w: Some(w), path_length_mean: None }
+        RoundResult { gradients, stats, w: Some(w), path_length_mean: None, real_sign_sum: None }
     }
 
     fn path_length(&self, batch: &GanBatch, condition: &Condition<Base>, draws: &Draws) -> RoundResult {
@@ -243,7 +260,7 @@ impl PhaseContext<'_> {
         let gain = config.weight * self.config.generator_interval as f64;
         let gradients = GradientsParams::from_grads(penalty.mul_scalar(gain).backward(), self.generator);
         let path_length_mean = Some(number(result.mean_after));
-        RoundResult { gradients, stats, w: Some(w), path_length_mean }
+        RoundResult { gradients, stats, w: Some(w), path_length_mean, real_sign_sum: None }
     }
 
     fn discriminator_main(
@@ -258,6 +275,7 @@ impl PhaseContext<'_> {
         let (ws, w) = frozen.style_codes(count, draws);
         let noise = self.noise(count, draws);
         let pixels = self.generator.valid().synthesis.forward(ws.inner(), condition, &noise);
+        let pixels = augmented(self.augmentation(count, draws, "augment-fake"), pixels);
         let fake = self.discriminator.forward(Tensor::from_inner(pixels), &tracked);
         let mut stats = score_stats(fake.score.clone().inner(), "score_fake", "sign_fake");
         let fake_loss = discriminator_fake_loss(&fake).mean();
@@ -265,26 +283,40 @@ impl PhaseContext<'_> {
         // Backward at once: the graphs of the two passes never exist together.
         let of_fake = GradientsParams::from_grads(fake_loss.backward(), self.discriminator);
 
-        let pixels = Tensor::from_inner(batch.pixels_pm1.clone());
-        let real = self.discriminator.forward(pixels, &tracked);
+        let pixels = augmented(self.augmentation(count, draws, "augment-real"), batch.pixels_pm1.clone());
+        let real = self.discriminator.forward(Tensor::from_inner(pixels), &tracked);
+        let real_sign_sum = Some(sign_sum(real.score.clone().inner()));
         stats.extend(score_stats(real.score.clone().inner(), "score_real", "sign_real"));
         let real_loss = discriminator_real_loss(&real, &tracked, &self.config.loss).mean();
         loss += number(real_loss.clone().inner());
         let of_real = GradientsParams::from_grads(real_loss.backward(), self.discriminator);
         stats.push(("discriminator_loss", loss));
         let gradients = super::gan_gradients::add_gradients(Some(of_fake), of_real, self.discriminator);
-        RoundResult { gradients, stats, w: Some(w), path_length_mean: None }
+        RoundResult { gradients, stats, w: Some(w), path_length_mean: None, real_sign_sum }
     }
 
-    fn r1(&self, batch: &GanBatch, condition: &Condition<Base>) -> RoundResult {
+    fn r1(&self, batch: &GanBatch, condition: &Condition<Base>, draws: &Draws) -> RoundResult {
         let gamma = self.config.r1_gamma_for(self.generator.resolution());
-        let r1 = r1_penalty(self.discriminator, batch.pixels_pm1.clone(), condition);
+        let plan = self.augmentation(batch.len(), draws, "augment-real");
+        let r1 = r1_penalty(self.discriminator, batch.pixels_pm1.clone(), condition, plan.as_ref());
         let stats = vec![("r1_penalty", number(r1.squared_norms.clone().inner().mean()))];
         let gain = self.config.discriminator_interval as f64;
         let loss = r1.loss(gamma).mul_scalar(gain);
         let gradients = GradientsParams::from_grads(loss.backward(), self.discriminator);
-        RoundResult { gradients, stats, w: None, path_length_mean: None }
+        let real_sign_sum = Some(sign_sum(r1.score));
+        RoundResult { gradients, stats, w: None, path_length_mean: None, real_sign_sum }
     }
+}
+
+fn augmented<B: Backend>(plan: Option<AugmentPlan>, pixels_pm1: Tensor<B, 4>) -> Tensor<B, 4> {
+    match plan {
+        Some(plan) => plan.apply(pixels_pm1),
+        None => pixels_pm1,
+    }
+}
+
+fn sign_sum(score: Tensor<Base, 2>) -> i64 {
+    score.sign().sum().into_data().iter::<f64>().next().map_or(0, |sum| sum as i64)
 }
 
 fn lift(condition: &Condition<Base>) -> Condition<Diff> {

@@ -7,6 +7,7 @@ use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::{Adam, AdamConfig, GradientsParams, Optimizer};
 use serde::{Deserialize, Serialize};
 
+use super::ada::AdaState;
 use super::ema::{ema_beta, ema_update};
 use super::gan_config::GanTrainConfig;
 use super::gan_phases::lazy_correction;
@@ -36,6 +37,9 @@ pub(super) struct Counters {
     pub path_length_mean: f32,
     /// Phases in a row with non-finite gradients.
     pub non_finite_phases: u64,
+    /// Probability of augmentation and what moves it.
+    #[serde(default)]
+    pub augment: AdaState,
     /// Since the last report.
     pub running: RunningStats,
 }
@@ -126,7 +130,8 @@ impl GanState {
         state.network = state.network.clone().load_record(generator);
         state.adam = state.adam.clone().load_record(generator_moments);
         let state = &mut self.discriminator;
-        state.network = state.network.clone().load_record(discriminator);
+        let frozen = fresh.config.frozen_discriminator_layers;
+        state.network = state.network.clone().load_record(discriminator).with_frozen_layers(frozen);
         state.adam = state.adam.clone().load_record(discriminator_moments);
         let shape = Generator::<Diff>::from_inner(self.generator_ema.clone());
         self.generator_ema = shape.load_record(ema).valid();

@@ -27,11 +27,14 @@ impl GanTraining<'_> {
                 self.phase(phase, &batch, state, counters)?;
             }
         }
-        let rampup = config.ema_rampup.unwrap_or(match self.start {
-            StartingPoint::Scratch => EMA_RAMPUP,
-            StartingPoint::Pretrained { .. } => 0.0,
-        });
+        let is_pretrained = matches!(self.start, StartingPoint::Pretrained { .. });
+        let rampup = config.ema_rampup.unwrap_or(if is_pretrained { 0.0 } else { EMA_RAMPUP });
         state.average(config, counters.images_seen, rampup);
+        let Counters { augment, step, running, .. } = counters;
+        if let Some(mean_sign) = augment.adjust(&config.augment, *step, config.batch_size, is_pretrained) {
+            running.record("augment_mean_sign", mean_sign);
+            running.record("augment_probability", f64::from(augment.probability));
+        }
         counters.step += 1;
         counters.images_seen += config.batch_size as u64;
         Ok(())
@@ -58,6 +61,7 @@ impl GanTraining<'_> {
                 encoder: self.encoder,
                 resnet: self.resnet,
                 path_length_mean: f64::from(counters.path_length_mean),
+                augment_probability: f64::from(counters.augment.probability),
                 device: self.device,
             };
             let part = if rounds == 1 { batch.clone() } else { batch.part(round as usize * size, size) };
@@ -73,6 +77,9 @@ impl GanTraining<'_> {
             if let Some(mean) = result.path_length_mean.filter(|mean| mean.is_finite()) {
                 counters.path_length_mean = mean as f32;
                 counters.running.record("path_length_mean", mean);
+            }
+            if let Some(sign_sum) = result.real_sign_sum {
+                counters.augment.observe(sign_sum, part.len() as u64);
             }
             for (name, value) in result.stats {
                 counters.running.record(name, value);

@@ -9,6 +9,7 @@ use burn::module::AutodiffModule;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::ada::AdaState;
 use super::gan_config::{GanConfigError, GanTrainConfig};
 use super::gan_dataset::{GanDataset, GanDatasetError, SampleOrder};
 use super::gan_state::{Counters, GanState};
@@ -200,6 +201,7 @@ impl GanTraining<'_> {
                 (adopt(drawn, generator.as_ref()), adopt(drawn_discriminator, discriminator.as_ref()))
             }
         };
+        let discriminator = discriminator.with_frozen_layers(self.config.frozen_discriminator_layers);
         let ema = generator.valid();
         Ok(GanState::new(generator, discriminator, ema, self.config))
     }
@@ -215,6 +217,7 @@ impl GanTraining<'_> {
             ticks: 0,
             path_length_mean: 0.0,
             non_finite_phases: 0,
+            augment: AdaState::new(&self.config.augment),
             running: RunningStats::default(),
         }
     }

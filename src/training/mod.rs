@@ -1,5 +1,7 @@
 //! Loops, phases, regularisers and checkpoints. Losses know no optimiser, the loop knows no loss.
 
+pub mod ada;
+pub mod augmentation;
 pub mod auxiliary_critic;
 pub mod captioned_images;
 pub mod clip_batch;

@@ -158,9 +158,9 @@ fn discriminator_r1(heads: ConditionHeads) {
     let Some(case) = Case::open(heads) else { return };
     let condition: Condition<Base> = case.condition.clone().map(Tensor::inner);
     let real = case.golden.tensor::<Base, 4>("input.real_img", &cpu());
-    let slope = slope_in_pixels(&case.discriminator, real.clone(), &condition);
+    let slope = slope_in_pixels(&case.discriminator, real.clone(), &condition, None);
     case.golden.expect("r1.first_order_grad", &values(slope.gradient));
-    let r1 = r1_penalty(&case.discriminator, real, &condition);
+    let r1 = r1_penalty(&case.discriminator, real, &condition, None);
     case.golden.expect("r1.scores_real", &values(r1.score.clone()));
     case.golden.expect("r1.r1_penalty", &values(r1.squared_norms.clone()));
     let per_sample = r1.squared_norms.clone().mul_scalar(R1_GAMMA / 2.0);

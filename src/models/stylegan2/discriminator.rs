@@ -86,6 +86,11 @@ impl DiscriminatorConfig {
         })
     }
 
+    /// Layers before the epilogue: fromRGB, then two convolutions and a skip per resolution.
+    pub fn num_trunk_layers(&self) -> usize {
+        1 + 3 * (self.resolution.ilog2() as usize - 2)
+    }
+
     /// The configuration of a network whose single head has been duplicated.
     pub fn with_duplicated_head(&self) -> Self {
         match self.heads {
@@ -108,6 +113,29 @@ impl<B: Backend> Discriminator<B> {
         let x = self.fromrgb.forward(pixels_pm1);
         let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
         self.epilogue.forward(x, condition)
+    }
+
+    /// The same network, of which the first `count` layers get no gradients: fromRGB, then conv0, conv1 and skip per resolution
+    /// (Freeze-D, discriminator.md 2).
+    pub fn with_frozen_layers(mut self, count: usize) -> Self {
+        if count > 0 {
+            self.fromrgb = self.fromrgb.no_grad();
+        }
+        let blocks = self.blocks.into_iter().enumerate().map(|(index, mut block)| {
+            let left = count.saturating_sub(1 + 3 * index);
+            if left > 0 {
+                block.conv0 = block.conv0.no_grad();
+            }
+            if left > 1 {
+                block.conv1 = block.conv1.no_grad();
+            }
+            if left > 2 {
+                block.skip = block.skip.no_grad();
+            }
+            block
+        });
+        self.blocks = blocks.collect();
+        self
     }
 
     /// The same network with a second semantic head that starts as a copy of the first; a network with

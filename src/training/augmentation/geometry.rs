@@ -1,0 +1,181 @@
+//! Affine maps of images. Mirrors, quarter turns and whole-pixel shifts move pixels exactly; other maps are resampled.
+
+use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
+
+use super::resampling::resample;
+
+/// From output to input, in pixels about the centre: `(x, y) ↦ (a·x + b·y + c, d·x + e·y + f)`, x to the right, y down.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct AffineMap {
+    /// `[a, b, c]`, `[d, e, f]`
+    pub rows: [[f64; 3]; 2],
+}
+
+impl AffineMap {
+    pub const IDENTITY: Self = Self { rows: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]] };
+
+    pub fn scale(x: f64, y: f64) -> Self {
+        Self { rows: [[x, 0.0, 0.0], [0.0, y, 0.0]] }
+    }
+
+    pub fn translation(x: f64, y: f64) -> Self {
+        Self { rows: [[1.0, 0.0, x], [0.0, 1.0, y]] }
+    }
+
+    pub fn rotation(angle: f64) -> Self {
+        let (sin, cos) = angle.sin_cos();
+        Self { rows: [[cos, -sin, 0.0], [sin, cos, 0.0]] }
+    }
+
+    /// Rotation by `turns` · 90°, without rounding.
+    pub fn quarter_turns(turns: u8) -> Self {
+        let (sin, cos) = [(0.0, 1.0), (1.0, 0.0), (0.0, -1.0), (-1.0, 0.0)][usize::from(turns % 4)];
+        Self { rows: [[cos, -sin, 0.0], [sin, cos, 0.0]] }
+    }
+
+    /// `self · other`: `other` is applied to coordinates first.
+    pub fn then(self, other: Self) -> Self {
+        let rows = self.rows.map(|[a, b, c]| {
+            let [[d, e, f], [g, h, i]] = other.rows;
+            [a * d + b * g, a * e + b * h, a * f + b * i + c]
+        });
+        Self { rows }
+    }
+
+    pub fn at(&self, x: f64, y: f64) -> [f64; 2] {
+        self.rows.map(|[a, b, c]| a * x + b * y + c)
+    }
+
+    /// Whether every pixel comes from a pixel: a signed permutation of the axes and a shift by whole pixels.
+    fn moves_whole_pixels(&self) -> bool {
+        let [[a, b, c], [d, e, f]] = self.rows;
+        let is_axis = |x: f64, y: f64| (x.abs() == 1.0 && y == 0.0) || (x == 0.0 && y.abs() == 1.0);
+        is_axis(a, b) && is_axis(d, e) && c.fract() == 0.0 && f.fract() == 0.0
+    }
+}
+
+/// Place of `index` in a line of `len` pixels that is mirrored at its outer pixels.
+pub(super) fn reflected(index: isize, len: usize) -> usize {
+    let last = len.saturating_sub(1) as isize;
+    if last <= 0 {
+        return 0;
+    }
+    let index = index.rem_euclid(2 * last);
+    index.min(2 * last - index) as usize
+}
+
+/// Moves the images of a batch, one map per image; beyond its edges an image is mirrored.
+///
+/// # Shapes
+/// - x, output: `[batch, channels, side, side]`
+pub(super) fn warp<B: Backend>(x: Tensor<B, 4>, maps: &[AffineMap]) -> Tensor<B, 4> {
+    let (whole, resampled): (Vec<usize>, Vec<usize>) =
+        (0..maps.len()).partition(|image| maps[*image].moves_whole_pixels());
+    let of = |images: &[usize]| images.iter().map(|image| maps[*image]).collect::<Vec<_>>();
+    if resampled.is_empty() {
+        return move_pixels(x, maps);
+    }
+    if whole.is_empty() {
+        return resample(x, maps);
+    }
+    let device = x.device();
+    let indices = |places: &[usize]| {
+        let places: Vec<i64> = places.iter().map(|place| *place as i64).collect();
+        let shape = [places.len()];
+        Tensor::<B, 1, Int>::from_data(TensorData::new(places, shape), &device)
+    };
+    let moved = move_pixels(x.clone().select(0, indices(&whole)), &of(&whole));
+    let resampled_images = resample(x.select(0, indices(&resampled)), &of(&resampled));
+    let mut place_of_image = vec![0; maps.len()];
+    for (place, image) in whole.iter().chain(&resampled).enumerate() {
+        place_of_image[*image] = place;
+    }
+    Tensor::cat(vec![moved, resampled_images], 0).select(0, indices(&place_of_image))
+}
+
+/// Maps that move whole pixels.
+fn move_pixels<B: Backend>(x: Tensor<B, 4>, maps: &[AffineMap]) -> Tensor<B, 4> {
+    if maps.iter().all(|map| *map == AffineMap::IDENTITY) {
+        return x;
+    }
+    let [batch, channels, height, width] = x.dims();
+    let device = x.device();
+    let centre = [(width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0];
+    let mut sources = Vec::with_capacity(batch * height * width);
+    for map in maps {
+        for row in 0..height {
+            for column in 0..width {
+                let [x, y] = map.at(column as f64 - centre[0], row as f64 - centre[1]);
+                let column = reflected((x + centre[0]).round() as isize, width);
+                let row = reflected((y + centre[1]).round() as isize, height);
+                sources.push((row * width + column) as i64);
+            }
+        }
+    }
+    let shape = [batch, 1, height * width];
+    let sources = Tensor::<B, 3, Int>::from_data(TensorData::new(sources, shape), &device);
+    let sources = sources.repeat_dim(1, channels);
+    x.reshape([batch, channels, height * width]).gather(2, sources).reshape([batch, channels, height, width])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor_ops::backend::{Base, cpu};
+    use crate::tensor_ops::random::{keyed_rng, normal};
+
+    fn moved(map: AffineMap) -> Vec<f32> {
+        let x = Tensor::<Base, 4>::from_floats(
+            [[[
+                [0.0, 1.0, 2.0, 3.0],
+                [4.0, 5.0, 6.0, 7.0],
+                [8.0, 9.0, 10.0, 11.0],
+                [12.0, 13.0, 14.0, 15.0],
+            ]]],
+            &cpu(),
+        );
+        warp(x, &[map]).into_data().to_vec().unwrap()
+    }
+
+    #[test]
+    fn whole_pixels_by_hand() {
+        assert_eq!(moved(AffineMap::scale(-1.0, 1.0))[..4], [3.0, 2.0, 1.0, 0.0]);
+        // The picture moves one pixel to the right; what comes in is mirrored at the edge.
+        assert_eq!(moved(AffineMap::translation(-1.0, 0.0))[..4], [1.0, 0.0, 1.0, 2.0]);
+        assert_eq!(moved(AffineMap::translation(0.0, 2.0))[8..12], [8.0, 9.0, 10.0, 11.0]);
+        // An output pixel looks a quarter turn further: the upper right one takes from the lower right.
+        let turned = moved(AffineMap::quarter_turns(1));
+        assert_eq!(turned[..4], [3.0, 7.0, 11.0, 15.0]);
+        let twice = moved(AffineMap::quarter_turns(1).then(AffineMap::quarter_turns(1)));
+        assert_eq!(twice, moved(AffineMap::quarter_turns(2)));
+        assert_eq!(twice, (0..16).rev().map(|value| value as f32).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn maps_multiply_from_the_left() {
+        let map = AffineMap::scale(2.0, 3.0).then(AffineMap::translation(1.0, -1.0));
+        assert_eq!(map.at(0.0, 0.0), [2.0, -3.0]);
+        assert_eq!(map.at(1.0, 1.0), [4.0, 0.0]);
+        assert!(!map.moves_whole_pixels());
+        assert!(AffineMap::quarter_turns(3).then(AffineMap::translation(2.0, 0.0)).moves_whole_pixels());
+    }
+
+    #[test]
+    fn each_image_of_a_batch_keeps_its_place() {
+        let x: Tensor<Base, 4> = normal([4, 2, 8, 8], &mut keyed_rng(0, "x", 0), &cpu());
+        let maps = [
+            AffineMap::rotation(0.3),
+            AffineMap::IDENTITY,
+            AffineMap::scale(1.2, 0.8),
+            AffineMap::quarter_turns(1),
+        ];
+        let together = warp(x.clone(), &maps);
+        for (image, map) in maps.iter().enumerate() {
+            let alone: Vec<f32> = warp(x.clone().narrow(0, image, 1), &[*map]).into_data().to_vec().unwrap();
+            let found: Vec<f32> = together.clone().narrow(0, image, 1).into_data().to_vec().unwrap();
+            for (a, b) in alone.iter().zip(&found) {
+                assert!((a - b).abs() < 1e-4, "image {image}: {a} {b}");
+            }
+        }
+    }
+}
