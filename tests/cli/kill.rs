@@ -12,9 +12,9 @@ use crate::phantom::{self, TINY, mapper_work, phantom, stderr};
 /// Enough steps to be killed 20 times, a checkpoint every few of them.
 const LONG: [&str; 6] = [
     "--set",
-    "train_mapper.train.phase1.epochs=24",
+    "train_mapper.train.phase1.epochs=10",
     "--set",
-    "train_mapper.train.phase2.epochs=12",
+    "train_mapper.train.phase2.epochs=5",
     "--set",
     "train_mapper.train.checkpoint_every_minutes=0.001",
 ];
@@ -105,8 +105,8 @@ fn kill_and_resume(work: &Path, target: &str, times: usize, longest: Duration) {
 fn killed_at_20_random_moments_a_training_ends_as_if_it_had_not_been() {
     let root = tempfile::tempdir().unwrap();
     let work = mapper_work(root.path());
-    kill_and_resume(&work, "image", 20, Duration::from_millis(1500));
-    kill_and_resume(&work, "caption", 5, Duration::from_millis(1500));
+    kill_and_resume(&work, "image", 20, Duration::from_millis(700));
+    kill_and_resume(&work, "caption", 5, Duration::from_millis(700));
 }
 
 /// A small file system of its own; gone with the value.
