@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use mindreader::commands::ablate::AblationRows;
 use mindreader::commands::prepare::ExistingOutput;
 use mindreader::commands::project::{Project, ProjectConfig};
 use mindreader::commands::report::{self, ReportSettings};
@@ -41,8 +42,12 @@ fn every_configuration_is_accepted() {
                 folders.push(path);
             } else {
                 let text = std::fs::read_to_string(&path).unwrap();
-                let parsed: Result<ProjectConfig, _> = toml::from_str(&text);
-                assert!(parsed.is_ok(), "{}: {}", path.display(), parsed.unwrap_err());
+                if path.parent().is_some_and(|folder| folder.ends_with("ablations")) {
+                    AblationRows::parse(&path, &text).unwrap();
+                } else {
+                    let parsed: Result<ProjectConfig, _> = toml::from_str(&text);
+                    assert!(parsed.is_ok(), "{}: {}", path.display(), parsed.unwrap_err());
+                }
                 found += 1;
             }
         }

@@ -271,6 +271,7 @@ fn augmented_targets_differ_from_plain_ones_and_repeat_with_the_seed() {
     write_all(folder.path());
     let mut settings = settings(folder.path());
     settings.split.train_fraction = 0.1;
+    settings.mapper.train.phase1.batch = 12;
     (settings.mapper.train.phase1.epochs, settings.mapper.train.phase2.epochs) = (1, 0);
     let plain = run(&settings, &mut Silent).unwrap();
     settings.mapper.augment.probability = 1.0;
