@@ -252,6 +252,7 @@ pub fn run(
     }
     let config = &settings.mapper.for_target(settings.target);
     config.augment.validate()?;
+    config.train.validate()?;
     let (mut rows, clip, network_sha256) = match settings.target {
         MapperTarget::Image => {
             let RawTargets { rows, clip } = image_embeddings(settings, &subject, &device, progress)?;

@@ -9,48 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::auxiliary_critic::CriticConfig;
 use super::epoch_trainer::{EpochPhase, EpochPlan};
+pub use super::mapper_phase::{MapperLoss, MapperPhase};
 use super::optimiser::OptimiserConfig;
 use crate::losses::contrastive::{ContrastiveConfig, contrastive_loss, squared_error_cosine_and_contrastive};
 use crate::losses::regression::{cosine_distance, mean_squared_error, smooth_l1, squared_error_and_cosine};
 use crate::losses::vicreg::{VicregConfig, vicreg};
 use crate::metrics::retrieval::RetrievalConfig;
 use crate::models::mapper::ExpanderConfig;
-
-/// Loss of a phase; weights are in [`MapperTrainConfig`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MapperLoss {
-    /// Mean squared error.
-    Mse,
-    /// Cosine distance.
-    Cos,
-    /// InfoNCE alone.
-    Contrastive,
-    /// Mean squared error and cosine distance.
-    MseCos,
-    /// All three.
-    MseCosContrastive,
-    /// Smooth absolute error; offered by the reference, not used in the paper.
-    SmoothL1,
-    /// VICReg between expanded prediction and expanded target; the expander is trained along. The validation loss uses the
-    /// stored statistics of its batch norms.
-    Vicreg,
-}
-
-/// One phase of a mapper's training.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MapperPhase {
-    /// What is minimised.
-    pub loss: MapperLoss,
-    /// Epochs; 0 leaves the phase out.
-    pub epochs: usize,
-    /// Trials per step.
-    pub batch: usize,
-    /// Optimiser of this phase, where it is not the common one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub optimiser: Option<OptimiserConfig>,
-}
 
 /// Training of a mapper; the default is the paper's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

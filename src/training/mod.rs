@@ -27,6 +27,8 @@ pub mod joint_expander;
 pub mod lars;
 pub mod low_level;
 pub mod mapper_config;
+mod mapper_phase;
+pub mod mapper_ranges;
 pub mod mapper_targets;
 pub mod mapper_task;
 pub mod optimiser;
