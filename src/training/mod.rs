@@ -22,6 +22,7 @@ mod gan_state;
 mod gan_step;
 pub mod gan_trainer;
 pub mod gradient_norm;
+pub mod host_rows;
 pub mod image_view;
 pub mod joint_expander;
 pub mod lars;
