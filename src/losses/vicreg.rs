@@ -55,7 +55,8 @@ pub fn covariance<B: Backend>(a: Tensor<B, 2>, b: Tensor<B, 2>) -> Tensor<B, 1> 
         let [batch, width] = x.dims();
         let centred = centred(x);
         let covariance = centred.clone().transpose().matmul(centred) / batch.saturating_sub(1).max(1) as f64;
-        let off_diagonal = Tensor::eye(width, &covariance.device()).neg().add_scalar(1.0);
+        let identity = Tensor::<B, 2>::eye(width, &covariance.device()).cast(covariance.dtype());
+        let off_diagonal = identity.neg().add_scalar(1.0);
         // Column by column: a sum of millions of elements at once has no fixed order on the CPU.
         (covariance * off_diagonal).square().sum_dim(0).sum() / width as f64
     };

@@ -234,6 +234,9 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
         let (number, epoch) = (self.state.phase, self.state.epoch);
         if self.state.step == 0 && phase.optimiser.resets(epoch) {
             self.trained.optimiser = phase.optimiser.init();
+            if let Some(expander) = &mut self.trained.companions.expander {
+                expander.reset_optimiser(phase.optimiser);
+            }
         }
         let position = position(self.plan, number, epoch);
         let mut order: Vec<usize> = (0..self.task.num_train()).collect();

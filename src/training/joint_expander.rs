@@ -58,8 +58,13 @@ impl JointExpander {
         vicreg(network.forward(predicted), network.forward(target), &self.loss)
     }
 
+    /// Forgets the moments, as the mapper's optimiser does when its rate decays: the published run had one for both.
+    pub(super) fn reset_optimiser(&mut self, optimiser: &OptimiserConfig) {
+        self.optimiser = optimiser.init();
+    }
+
     /// One step, by the gradients of the loss that the mapper steps by.
-    pub(super) fn step(&mut self, rate: f64, gradients: &mut <Diff as AutodiffBackend>::Gradients) {
+    pub fn step(&mut self, rate: f64, gradients: &mut <Diff as AutodiffBackend>::Gradients) {
         let own = GradientsParams::from_module(gradients, &self.network);
         self.network = self.optimiser.step(rate, self.network.clone(), own);
     }
@@ -89,6 +94,7 @@ mod tests {
     use crate::tensor_ops::random::{keyed_rng, normal};
     use crate::training::lars::LarsConfig;
     use crate::training::optimiser::Algorithm;
+    use burn::module::{ModuleVisitor, Param};
 
     #[test]
     fn steps_lower_the_loss_and_its_gradient_reaches_the_prediction() {
@@ -115,5 +121,39 @@ mod tests {
             let later = expander.validation_loss(predicted.inner(), target.inner()).into_scalar();
             assert!(later < losses[0], "{later} and {losses:?}");
         }
+    }
+    struct Weights(Vec<f32>);
+
+    impl ModuleVisitor<Diff> for Weights {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Diff, D>>) {
+            self.0.extend(param.val().into_data().to_vec::<f32>().unwrap());
+        }
+    }
+
+    #[test]
+    fn after_a_reset_it_steps_as_one_that_has_no_past() {
+        let device = cpu();
+        let optimiser = OptimiserConfig::default();
+        let sizes = ExpanderConfig { embed_dim: 3, width: 4 };
+        let new = || JointExpander::new(&sizes, &VicregConfig::default(), &optimiser, 1, &device);
+        let step = |mut expander: JointExpander, position| {
+            let draw = |purpose| normal::<Diff, 2>([16, 3], &mut keyed_rng(3, purpose, position), &device);
+            let mut gradients = expander.loss(draw("predicted"), draw("target")).backward();
+            expander.step(1e-2, &mut gradients);
+            expander
+        };
+        let weights = |expander: &JointExpander| {
+            let mut weights = Weights(Vec::new());
+            expander.network().visit(&mut weights);
+            weights.0
+        };
+        let past = (0..3).fold(new(), step);
+        let mut reset = past.clone();
+        reset.reset_optimiser(&optimiser);
+        let mut without_past = new();
+        without_past.network = past.network.clone();
+        let expected = weights(&step(without_past, 3));
+        assert_eq!(weights(&step(reset, 3)), expected);
+        assert_ne!(weights(&step(past, 3)), expected);
     }
 }

@@ -9,48 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::auxiliary_critic::CriticConfig;
 use super::epoch_trainer::{EpochPhase, EpochPlan};
+pub use super::mapper_phase::{MapperLoss, MapperPhase};
 use super::optimiser::OptimiserConfig;
 use crate::losses::contrastive::{ContrastiveConfig, contrastive_loss, squared_error_cosine_and_contrastive};
 use crate::losses::regression::{cosine_distance, mean_squared_error, smooth_l1, squared_error_and_cosine};
 use crate::losses::vicreg::{VicregConfig, vicreg};
 use crate::metrics::retrieval::RetrievalConfig;
 use crate::models::mapper::ExpanderConfig;
-
-/// Loss of a phase; weights are in [`MapperTrainConfig`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MapperLoss {
-    /// Mean squared error.
-    Mse,
-    /// Cosine distance.
-    Cos,
-    /// InfoNCE alone.
-    Contrastive,
-    /// Mean squared error and cosine distance.
-    MseCos,
-    /// All three.
-    MseCosContrastive,
-    /// Smooth absolute error; offered by the reference, not used in the paper.
-    SmoothL1,
-    /// VICReg between expanded prediction and expanded target; the expander is trained along. The validation loss uses the
-    /// stored statistics of its batch norms.
-    Vicreg,
-}
-
-/// One phase of a mapper's training.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MapperPhase {
-    /// What is minimised.
-    pub loss: MapperLoss,
-    /// Epochs; 0 leaves the phase out.
-    pub epochs: usize,
-    /// Trials per step.
-    pub batch: usize,
-    /// Optimiser of this phase, where it is not the common one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub optimiser: Option<OptimiserConfig>,
-}
 
 /// Training of a mapper; the default is the paper's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,7 +80,7 @@ impl Default for MapperTrainConfig {
 #[error("`train_mapper.train.{key}`: found {found}, expected {expected}")]
 pub struct MapperTrainConfigError {
     /// Name of the setting.
-    pub key: &'static str,
+    pub key: String,
     /// What it may be.
     pub expected: String,
     /// What it is.
@@ -128,15 +93,17 @@ impl MapperTrainConfig {
     /// # Errors
     /// [`MapperTrainConfigError`] for a batch that the trials cannot fill, a negative time between checkpoints.
     pub fn validate(&self, num_train: usize) -> Result<(), MapperTrainConfigError> {
+        self.check_ranges()?;
         for (key, phase) in [("phase1.batch", &self.phase1), ("phase2.batch", &self.phase2)] {
             if phase.epochs > 0 && !(1..=num_train).contains(&phase.batch) {
                 let expected = format!("1 to {num_train}, the number of training trials");
-                return Err(MapperTrainConfigError { key, expected, found: phase.batch.to_string() });
+                let (key, found) = (key.to_string(), phase.batch.to_string());
+                return Err(MapperTrainConfigError { key, expected, found });
             }
         }
         let minutes = self.checkpoint_every_minutes;
         if minutes.is_nan() || minutes < 0.0 {
-            let (key, expected) = ("checkpoint_every_minutes", "0 or more".to_string());
+            let (key, expected) = ("checkpoint_every_minutes".to_string(), "0 or more".to_string());
             return Err(MapperTrainConfigError { key, expected, found: minutes.to_string() });
         }
         Ok(())

@@ -4,8 +4,8 @@
 
 use std::ops::Range;
 
+use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
 use ndarray::{Array2, ArrayView1};
 use serde_json::Value;
 
@@ -13,6 +13,7 @@ use super::auxiliary_critic::AuxiliaryCritic;
 use super::companions::Companions;
 use super::epoch_state::EpochTrainError;
 use super::epoch_trainer::EpochTask;
+use super::host_rows::gather;
 use super::joint_expander::JointExpander;
 use super::mapper_config::{MapperLoss, MapperTrainConfig};
 use super::mapper_targets::EmbeddingTargets;
@@ -54,22 +55,8 @@ impl<'a> MapperTask<'a> {
         Self { fresh_targets: Some(queue), ..self }
     }
 
-    fn gather<'v, B: Backend>(
-        &self,
-        width: usize,
-        rows: impl Iterator<Item = ArrayView1<'v, f32>>,
-        device: &B::Device,
-    ) -> Tensor<B, 2> {
-        let mut values: Vec<f32> = Vec::new();
-        for row in rows {
-            values.extend(row.iter());
-        }
-        let count = values.len() / width.max(1);
-        Tensor::from_data(TensorData::new(values, [count, width]), device)
-    }
-
     fn betas<B: Backend<Device = Device>>(&self, trials: &[usize]) -> Tensor<B, 2> {
-        self.gather(self.betas.ncols(), trials.iter().map(|trial| self.betas.row(*trial)), self.device)
+        gather(self.betas.ncols(), trials.iter().map(|trial| self.betas.row(*trial)), self.device)
     }
 
     fn train_trials(&self, positions: &[usize]) -> Vec<usize> {
@@ -80,10 +67,10 @@ impl<'a> MapperTask<'a> {
         let width = self.targets.embed_dim();
         if let Some(queue) = self.fresh_targets {
             let targets = queue.take(epoch, trials)?;
-            return Ok(self.gather(width, targets.rows().into_iter(), self.device));
+            return Ok(gather(width, targets.rows().into_iter(), self.device));
         }
         let rows = trials.iter().map(|trial| self.targets.choose(*trial, self.config.seed, "caption", epoch));
-        Ok(self.gather(width, rows, self.device))
+        Ok(gather(width, rows, self.device))
     }
 
     fn validation_target(&self, trial: usize) -> ArrayView1<'_, f32> {
@@ -212,7 +199,7 @@ impl EpochTask for MapperTask<'_> {
     ) -> (Tensor<Base, 1>, Tensor<Base, 2>) {
         let trials = &self.validation[positions];
         let rows = trials.iter().map(|trial| self.validation_target(*trial));
-        let target = self.gather(self.targets.embed_dim(), rows, self.device);
+        let target = gather(self.targets.embed_dim(), rows, self.device);
         let predicted = model.forward(self.betas(trials));
         let loss = match &companions.expander {
             Some(expander) => expander.validation_loss(predicted.clone(), target),
@@ -245,6 +232,7 @@ mod tests {
     use crate::training::mapper_targets::CaptionChoice;
     use crate::training::optimiser::{Algorithm, OptimiserConfig};
     use crate::training::schedule::StepDecay;
+    use burn::module::Module;
     use rand::RngExt;
     use std::cell::Cell;
     use std::collections::BTreeMap;
@@ -393,6 +381,26 @@ mod tests {
             vicreg.phase2.optimiser = Some(own);
             stop_and_resume(&data(), vicreg);
         }
+    }
+
+    #[test]
+    fn the_expander_shapes_the_mapper_and_stays_out_of_its_snapshot() {
+        let root = tempfile::tempdir().unwrap();
+        let fitted = |name: &str, invariance_weight| {
+            let mut vicreg = config();
+            vicreg.expander_width = 6;
+            (vicreg.phase1.epochs, vicreg.phase2.loss) = (1, MapperLoss::Vicreg);
+            vicreg.vicreg.invariance_weight = invariance_weight;
+            let dir = RunDir::create(root.path(), name).unwrap();
+            fit(&dir, &data(), &vicreg, None, usize::MAX).unwrap();
+            tensors(&dir.join(LAST_FILE))
+        };
+        let (last, other) = (fitted("a", 25.0), fitted("b", 0.0));
+        let network: Mapper<Base> = network().init(0, &cpu()).unwrap();
+        let mapper: usize = network.num_params();
+        assert_eq!(last.values().map(|bytes| bytes.len() / 4).sum::<usize>(), mapper);
+        // Both come from the same first phase, so that only the second loss tells them apart.
+        assert!(last.iter().all(|(name, bytes)| bytes != &other[name]));
     }
 
     #[test]
