@@ -116,16 +116,19 @@ pub fn run(settings: &ScoreSettings, progress: &mut dyn Progress) -> anyhow::Res
     })
 }
 
+/// Pairs of a true and an estimated ceiling, by the kind of the voxel.
+type CeilingsByKind = BTreeMap<&'static str, Vec<(f64, f64)>>;
+
 /// True and estimated ceilings of the prepared voxels, by kind.
 fn ceilings(
     tree: &NsdTree,
     prepared: &PreparedSubject,
     truth: &PhantomTruth,
-) -> Result<BTreeMap<&'static str, Vec<(f64, f64)>>, DataError> {
+) -> Result<CeilingsByKind, DataError> {
     let provenance = prepared.provenance();
     let path = tree.ncsnr(provenance.subject, provenance.resolution, &provenance.betas_version);
     let estimated = read_ncsnr(&path, provenance.grid, prepared.flat_index())?;
-    let mut by_kind: BTreeMap<&'static str, Vec<(f64, f64)>> = BTreeMap::new();
+    let mut by_kind = CeilingsByKind::new();
     for (voxel, estimated) in prepared.flat_index().iter().zip(estimated) {
         let (kind, ncsnr) =
             truth.voxels.get(voxel).map_or((UNRESPONSIVE, 0.0), |voxel| (voxel.kind, voxel.ncsnr));
