@@ -136,6 +136,7 @@ pub fn run(
             image_condition: images_with_embeddings.embeddings.clone(),
             caption_condition: (heads == ConditionHeads::TwoByMaximum)
                 .then(|| images_with_embeddings.embeddings.clone()),
+            mixed_with: None,
         },
     };
     let data = GanDataset::new(images_with_embeddings, samples)?;
@@ -212,5 +213,6 @@ fn captioned_samples(
         image_condition: image_embeddings.select(Axis(0), &image_of_sample),
         image_of_sample,
         caption_condition: Some(clamped_units(embeddings)),
+        mixed_with: None,
     })
 }
