@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 pub use data::{PhantomArgs, PrepareArgs};
 pub use decoding::{DemoArgs, EvaluateArgs, EvaluateImagesArgs, MicrostimArgs, ReconstructArgs};
 pub use global::{GlobalArgs, Subjects};
-pub use training::{FinetuneGanArgs, PretrainArgs, ScreenCaptionsArgs, TrainMapperArgs};
+pub use training::{FinetuneGanArgs, PretrainArgs, PretrainGanArgs, ScreenCaptionsArgs, TrainMapperArgs};
 pub use weights::{ImportWeightsArgs, WeightsArgs};
 
 use super::layers::Layers;
@@ -54,7 +54,7 @@ pub enum Command {
     /// Count what mappers retrieve on held-out trials, each alone and combined
     Evaluate(EvaluateArgs),
     /// Train the conditional GAN on images alone
-    PretrainGan(PretrainArgs),
+    PretrainGan(PretrainGanArgs),
     /// Train the conditional GAN on decoded embeddings
     FinetuneGan(FinetuneGanArgs),
     /// Decode betas into images
@@ -78,7 +78,8 @@ impl Command {
             Self::Doctor | Self::Config | Self::ImportWeights(_) | Self::Weights(_) => Ok(layers),
             Self::Phantom(args) => args.layers(layers),
             Self::Prepare(args) => args.layers(layers),
-            Self::PretrainClip(_) | Self::PretrainGan(_) => Ok(layers),
+            Self::PretrainClip(_) => Ok(layers),
+            Self::PretrainGan(args) => args.layers(layers),
             Self::ScreenCaptions(args) => args.layers(layers),
             Self::TrainMapper(args) => args.layers(layers),
             Self::Evaluate(args) => args.layers(layers),
