@@ -58,7 +58,8 @@ fn dataset(num_images: usize) -> GanDataset {
     let (image, caption) = (unit(), unit());
     let images = ImageSet { resolution: 8, pixels_u8, embeddings: image.clone() };
     let image_of_sample = (0..num_images).collect();
-    let samples = SampleSet { image_of_sample, image_condition: image, caption_condition: Some(caption) };
+    let caption_condition = Some(caption);
+    let samples = SampleSet { image_of_sample, image_condition: image, caption_condition, mixed_with: None };
     GanDataset::new(images, samples).unwrap()
 }
 

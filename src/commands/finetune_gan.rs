@@ -9,7 +9,6 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-pub use super::gan_conditions::DecodedCondition;
 use super::gan_conditions::DecodingMappers;
 use super::gan_grid::{NUM_SAMPLES, SampleSheet, evenly_spread};
 use super::gan_images::{gan_picture, image_set, low_level_resnet};
@@ -20,6 +19,7 @@ use crate::data::split::SplitConfig;
 use crate::models::stylegan2::{Condition, ConditionHeads, DiscriminatorConfig, GeneratorConfig};
 use crate::pipelines::captioned_stimuli::distinct_images;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
+use crate::pipelines::condition_source::ConditionSource;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
 use crate::run::interrupt;
@@ -39,7 +39,7 @@ use crate::training::image_view::FrozenClip;
 #[serde(default, deny_unknown_fields)]
 pub struct FinetuneGanConfig {
     /// Which decoded embeddings steer the generator.
-    pub condition: DecodedCondition,
+    pub condition: ConditionSource,
     /// How the networks are trained.
     pub train: GanTrainConfig,
 }
@@ -115,14 +115,28 @@ pub fn run(
     let resolution = gan.generator.resolution;
     let images =
         (image_set(&images, &stimuli, &clip, &settings.cache, resolution, &device, progress)?, images);
-    let (first, second) = mappers.conditions(&prepared, &split.train, config.condition, progress)?;
+    // A mix is drawn anew at every step, from the two that are mixed.
+    let is_mix = config.condition == ConditionSource::Mix;
+    let stored = if is_mix { ConditionSource::Both } else { config.condition };
+    let seed = config.train.seed;
+    let (first, second) = mappers.conditions(&prepared, &split.train, stored, seed, progress)?;
     let image_of_sample = split
         .train
         .iter()
         .map(|trial| images.1.binary_search(&prepared.trials()[*trial].nsd_id))
         .collect::<Result<_, _>>()
         .map_err(|_| anyhow::anyhow!("an image of a training trial is not among the training images"))?;
-    let samples = SampleSet { image_of_sample, image_condition: first, caption_condition: Some(second) };
+    let samples = if is_mix {
+        SampleSet {
+            image_of_sample,
+            image_condition: second.clone(),
+            caption_condition: Some(second),
+            mixed_with: Some(first),
+        }
+    } else {
+        let caption_condition = Some(second);
+        SampleSet { image_of_sample, image_condition: first, caption_condition, mixed_with: None }
+    };
     let data = GanDataset::new(images.0, samples)?;
 
     let run = match &settings.resume {
@@ -200,7 +214,7 @@ impl StartingGan {
         let judge = discriminator.init::<Base>(0, device).map_err(|error| misfit(&path, &error))?;
         let judge = file.load_into(judge)?;
         // Only a network without a second branch gets one (OQ-31).
-        let duplicated_head = settings.finetune_gan.condition == DecodedCondition::Both
+        let duplicated_head = settings.finetune_gan.condition == ConditionSource::Both
             && generator.heads == ConditionHeads::One;
         if !duplicated_head {
             let start =
@@ -242,7 +256,8 @@ fn sample_sheet(
             Ok(gan_picture(&image, gan.generator.resolution))
         })
         .collect::<anyhow::Result<_>>()?;
-    let (first, second) = mappers.conditions(prepared, trials, config.condition, progress)?;
+    let (first, second) =
+        mappers.conditions(prepared, trials, config.condition, config.train.seed, progress)?;
     let tensor = |rows: Array2<f32>| {
         let (count, width) = rows.dim();
         let values: Vec<f32> = rows.iter().copied().collect();

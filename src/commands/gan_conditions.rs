@@ -5,36 +5,17 @@ use std::path::Path;
 use anyhow::Context;
 use burn::tensor::Tensor;
 use ndarray::{Array2, Axis, concatenate};
-use serde::{Deserialize, Serialize};
 
 use crate::data::prepared::PreparedSubject;
 use crate::pipelines::brain_decoder::LoadedMapper;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
+use crate::pipelines::condition_source::ConditionSource;
 use crate::run::error::RunError;
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::{Base, Device};
-use crate::tensor_ops::signed_max::signed_max;
-use crate::tensor_ops::similarity::unit_norm;
 
 /// Trials decoded at a time.
 const DECODED_TRIALS: usize = 256;
-
-/// Which decoded embeddings steer the generator (gan-training.md 1.1, generator.md 5).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DecodedCondition {
-    /// Image embedding to the first head, caption embedding to the second; a network with one head gets a second.
-    #[default]
-    Both,
-    /// The image embedding, to every head.
-    Image,
-    /// The caption embedding, to every head.
-    Caption,
-    /// The mean of the two, to every head.
-    Mean,
-    /// Whichever component is larger in magnitude, to every head.
-    SignedMax,
-}
 
 /// Two frozen mappers.
 pub(super) struct DecodingMappers<'a> {
@@ -80,12 +61,13 @@ impl<'a> DecodingMappers<'a> {
         Ok(())
     }
 
-    /// Unit conditions of both heads for the given trials, `[trials, embed_dim]` each.
+    /// Unit conditions of both heads for the given trials, `[trials, embed_dim]` each; `seed` decides a mix.
     pub fn conditions(
         &self,
         prepared: &PreparedSubject,
         trials: &[usize],
-        choice: DecodedCondition,
+        choice: ConditionSource,
+        seed: u64,
         progress: &mut dyn Progress,
     ) -> anyhow::Result<(Array2<f32>, Array2<f32>)> {
         progress.start("decoding trials", trials.len() as u64);
@@ -94,7 +76,8 @@ impl<'a> DecodingMappers<'a> {
             let betas = prepared.betas_of(rows)?;
             let image = self.image.embed(&betas, self.device);
             let caption = self.caption.embed(&betas, self.device);
-            let (a, b) = join(image, caption, choice);
+            let positions: Vec<u64> = rows.iter().map(|trial| *trial as u64).collect();
+            let [a, b] = choice.heads(image, caption, seed, &positions);
             first.push(host(a)?);
             second.push(host(b)?);
             progress.advance((chunk * DECODED_TRIALS + rows.len()) as u64, "");
@@ -108,56 +91,8 @@ impl<'a> DecodingMappers<'a> {
     }
 }
 
-/// The vectors of the two heads.
-fn join(
-    image: Tensor<Base, 2>,
-    caption: Tensor<Base, 2>,
-    choice: DecodedCondition,
-) -> (Tensor<Base, 2>, Tensor<Base, 2>) {
-    let one = match choice {
-        DecodedCondition::Both => return (image, caption),
-        DecodedCondition::Image => image,
-        DecodedCondition::Caption => caption,
-        DecodedCondition::Mean => unit_norm(image + caption),
-        DecodedCondition::SignedMax => unit_norm(signed_max(image, caption)),
-    };
-    (one.clone(), one)
-}
-
 fn host(tensor: Tensor<Base, 2>) -> anyhow::Result<Array2<f32>> {
     let shape = tensor.dims();
     let values = tensor.into_data().iter::<f32>().collect();
     Ok(Array2::from_shape_vec(shape, values)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tensor_ops::backend::cpu;
-
-    fn joined(choice: DecodedCondition) -> [Vec<f32>; 2] {
-        let image = Tensor::from_floats([[1.0, 0.0]], &cpu());
-        let caption = Tensor::from_floats([[-0.6, 0.8]], &cpu());
-        let (first, second) = join(image, caption, choice);
-        [first, second].map(|head| head.into_data().to_vec().unwrap())
-    }
-
-    #[test]
-    fn heads_get_what_the_choice_says() {
-        assert_eq!(joined(DecodedCondition::Both), [vec![1.0, 0.0], vec![-0.6, 0.8]]);
-        assert_eq!(joined(DecodedCondition::Image), [vec![1.0, 0.0], vec![1.0, 0.0]]);
-        assert_eq!(joined(DecodedCondition::Caption), [vec![-0.6, 0.8], vec![-0.6, 0.8]]);
-        // (0.4, 0.8) and (1, 0.8), scaled to unit norm.
-        for (choice, expected) in [
-            (DecodedCondition::Mean, [0.447_213_6, 0.894_427_2]),
-            (DecodedCondition::SignedMax, [0.780_868_8, 0.624_695]),
-        ] {
-            for head in joined(choice) {
-                assert!(
-                    head.iter().zip(expected).all(|(a, e): (&f32, f32)| (a - e).abs() < 1e-6),
-                    "{head:?}"
-                );
-            }
-        }
-    }
 }

@@ -19,6 +19,7 @@ pub mod phantom;
 pub mod prepare;
 pub mod pretrain_clip;
 pub mod pretrain_gan;
+mod pretrain_images;
 pub mod project;
 pub mod reconstruct;
 pub mod report;

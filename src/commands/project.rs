@@ -17,7 +17,7 @@ use super::microstim::{MicrostimConfig, MicrostimSettings};
 use super::phantom::PhantomSettings;
 use super::prepare::{ExistingOutput, PrepareConfig, PrepareSettings};
 use super::pretrain_clip::{PretrainClipConfig, PretrainClipSettings};
-use super::pretrain_gan::{PretrainGanConfig, PretrainGanSettings};
+use super::pretrain_gan::{PretrainGanConfig, PretrainGanSettings, PretrainImages};
 use super::reconstruct::{DecoderPaths, ReconstructConfig, ReconstructSettings};
 use super::score::ScoreSettings;
 use super::screen_captions::{ScreenCaptionsConfig, ScreenCaptionsSettings};
@@ -49,6 +49,9 @@ pub struct ProjectPaths {
     /// Prepared subjects, captions, caches, runs. Default: `work`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work: Option<PathBuf>,
+    /// Folder of images, with captions beside them, that `pretrain-gan` trains on in place of the stimuli.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub images: Option<PathBuf>,
     /// CLIP snapshot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
@@ -427,15 +430,21 @@ impl Project {
     /// Settings of `pretrain-gan`.
     ///
     /// # Errors
-    /// When the NSD root is not set or no CLIP is there.
+    /// When neither a folder of images nor the NSD root is set, or no CLIP is there.
     pub fn pretrain_gan(&self, resume: Option<PathBuf>) -> Result<PretrainGanSettings, RunError> {
+        let images = match &self.config.paths.images {
+            Some(folder) => PretrainImages::Folder(folder.clone()),
+            None => PretrainImages::Stimuli {
+                nsd: self.nsd()?,
+                prepared: self.prepared(),
+                captions: self.captions(),
+                split: self.config.split.clone(),
+            },
+        };
         Ok(PretrainGanSettings {
-            nsd: self.nsd()?,
-            prepared: self.prepared(),
+            images,
             clip: self.clip()?,
             resnet: self.low_level_resnet(&self.config.pretrain_gan.train)?,
-            captions: self.captions(),
-            split: self.config.split.clone(),
             pretrain_gan: self.config.pretrain_gan.clone(),
             cache: self.cache(),
             device: self.config.device,

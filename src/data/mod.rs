@@ -1,5 +1,6 @@
 //! From disk to batches: file formats, what NSD means, COCO annotations, the phantom.
 
+pub mod captioned_folder;
 pub mod coco;
 pub mod error;
 pub mod formats;

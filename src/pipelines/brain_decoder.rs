@@ -8,6 +8,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::condition_source::ConditionSource;
 use super::picture::pictures;
 use crate::data::prepared::PreparedSubject;
 use crate::models::mapper::{Mapper, MapperSnapshot};
@@ -19,19 +20,6 @@ use crate::tensor_ops::backend::{Base, Device};
 use crate::tensor_ops::half::{half_like, in_half, single};
 use crate::tensor_ops::random::{keyed_rng, normal};
 use crate::tensor_ops::similarity::unit_norm;
-
-/// Which decoded embeddings steer the generator (the paper's figure 14).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ConditionSource {
-    /// The image embedding to the first head, the caption embedding to the second.
-    #[default]
-    Both,
-    /// The image embedding to every head.
-    Image,
-    /// The caption embedding to every head.
-    Caption,
-}
 
 /// Per-pixel noise while drawing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -252,15 +240,9 @@ impl BrainDecoder {
         options: &DrawOptions,
     ) -> Vec<RgbImage> {
         let DecodedEmbeddings { image, caption } = embeddings.clone();
-        let heads = self.generator_config.condition_dims().len();
-        let condition = match (heads, options.source) {
-            (0, _) => Condition::none(),
-            (1, ConditionSource::Caption) => Condition::one(caption),
-            (1, _) => Condition::one(image),
-            (_, ConditionSource::Both) => Condition::two(image, caption),
-            (_, ConditionSource::Image) => Condition::two(image.clone(), image),
-            (_, ConditionSource::Caption) => Condition::two(caption.clone(), caption),
-        };
+        let count = self.generator_config.condition_dims().len();
+        let heads = options.source.heads(image, caption, options.seed, positions);
+        let condition = Condition { heads: heads.into_iter().take(count).collect() };
         let z = positions
             .iter()
             .map(|position| {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use image::RgbImage;
 use ndarray::Array2;
 
 use super::clip_snapshot::ClipSnapshot;
@@ -37,6 +38,31 @@ pub fn embed_stimuli(
     let embeddings = clip
         .encoder(LongText::Error, device)
         .embed_images(cache, &source, &ids, &mut load, &mut |done, _| progress.advance(done, ""))
+        .map_err(cause)?;
+    progress.finish("");
+    Ok(embeddings)
+}
+
+/// Embeddings `[picture, embed_dim]` of `count` pictures that `load` reads by their number; `source` decides what they are.
+///
+/// # Errors
+/// The first picture that cannot be read; a cache that cannot be written.
+pub fn embed_pictures(
+    clip: &ClipSnapshot,
+    source: &str,
+    count: usize,
+    load: &mut dyn FnMut(usize) -> Result<RgbImage, DataError>,
+    cache: &Path,
+    device: &Device,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<Array2<f32>> {
+    let ids: Vec<u64> = (0..count as u64).collect();
+    progress.start("CLIP embeddings of the images", count as u64);
+    let embeddings = clip
+        .encoder(LongText::Error, device)
+        .embed_images(cache, source, &ids, &mut |id| load(id as usize), &mut |done, _| {
+            progress.advance(done, "")
+        })
         .map_err(cause)?;
     progress.finish("");
     Ok(embeddings)

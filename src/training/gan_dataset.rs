@@ -2,10 +2,12 @@
 
 use burn::tensor::{Tensor, TensorData};
 use ndarray::Array2;
+use rand::Rng;
 use rand::seq::SliceRandom;
 
 use crate::models::stylegan2::{Condition, ConditionHeads};
 use crate::tensor_ops::backend::{Base, Device};
+use crate::tensor_ops::mixed_halves::{half_mask, mix_halves};
 use crate::tensor_ops::pixel_range::pm1_from_u8;
 use crate::tensor_ops::random::keyed_rng;
 
@@ -48,6 +50,8 @@ pub struct SampleSet {
     pub image_condition: Array2<f32>,
     /// Second head: `[samples, dim2]`.
     pub caption_condition: Option<Array2<f32>>,
+    /// Vectors from which a random half of every head's components is taken, anew at every step: `[samples, dim]`.
+    pub mixed_with: Option<Array2<f32>>,
 }
 
 /// One batch on the device.
@@ -105,6 +109,7 @@ impl GanDataset {
             ("image_embedding", num_images, Some(&images.embeddings)),
             ("image_condition", num_samples, Some(&samples.image_condition)),
             ("caption_condition", num_samples, samples.caption_condition.as_ref()),
+            ("mixed_with", num_samples, samples.mixed_with.as_ref()),
         ];
         for (field, count, embedding) in embeddings {
             let Some(embedding) = embedding else { continue };
@@ -113,6 +118,12 @@ impl GanDataset {
             }
             if embedding.iter().any(|value| !value.is_finite()) {
                 return error(field, "finite values".into(), "NaN or infinity".into());
+            }
+        }
+        if let Some(other) = &samples.mixed_with {
+            let widths = std::iter::once(&samples.image_condition).chain(&samples.caption_condition);
+            if let Some(width) = widths.map(Array2::ncols).find(|width| *width != other.ncols()) {
+                return error("mixed_with", format!("{width} columns"), other.ncols().to_string());
             }
         }
         Ok(Self { images, samples })
@@ -160,6 +171,20 @@ impl GanDataset {
     /// Width of the image embeddings.
     pub fn embed_dim(&self) -> usize {
         self.images.embeddings.ncols()
+    }
+
+    /// The batch with a random half of the components of every head from the vectors that the samples are mixed with, the same
+    /// half in every head; as it is where there are none.
+    pub fn mix(&self, batch: GanBatch, indices: &[usize], rng: &mut impl Rng) -> GanBatch {
+        let Some(other) = &self.samples.mixed_with else { return batch };
+        let device = batch.pixels_pm1.device();
+        let values: Vec<f32> =
+            indices.iter().flat_map(|index| other.row(index % self.len()).to_vec()).collect();
+        let shape = [indices.len(), other.ncols()];
+        let other = Tensor::from_data(TensorData::new(values, shape), &device);
+        let mask = half_mask::<Base>(shape[0], shape[1], rng, &device);
+        let condition = batch.condition.map(|head| mix_halves(head, other.clone(), mask.clone()));
+        GanBatch { condition, ..batch }
     }
 
     /// The given samples; an index of `len + i` is sample `i` mirrored.
@@ -245,7 +270,8 @@ mod tests {
 
     fn samples() -> SampleSet {
         let image_condition = images().embeddings;
-        SampleSet { image_of_sample: vec![0, 1], image_condition, caption_condition: None }
+        let caption_condition = None;
+        SampleSet { image_of_sample: vec![0, 1], image_condition, caption_condition, mixed_with: None }
     }
 
     fn dataset() -> GanDataset {
@@ -265,6 +291,25 @@ mod tests {
     }
 
     #[test]
+    fn a_mix_is_drawn_anew_and_alike_in_both_heads() {
+        let mut samples = samples();
+        samples.image_condition = Array2::ones((2, 4));
+        samples.caption_condition = Some(Array2::ones((2, 4)));
+        samples.mixed_with = Some(Array2::from_elem((2, 4), -1.0));
+        let data = GanDataset::new(images(), samples).unwrap();
+        let drawn = |position| {
+            let batch = data.batch(&[1, 2], ConditionHeads::TwoByMaximum, &cpu());
+            let batch = data.mix(batch, &[1, 2], &mut keyed_rng(0, "mix", position));
+            let [first, second] = &batch.condition.heads[..] else { panic!("two heads") };
+            let first: Vec<f32> = first.to_data().to_vec().unwrap();
+            assert_eq!(first, second.to_data().to_vec::<f32>().unwrap());
+            first
+        };
+        assert!(drawn(0).chunks(4).all(|row| row.iter().sum::<f32>().abs() < 1e-6 && row[0].abs() == 0.5));
+        assert!((1..10).any(|position| drawn(position) != drawn(0)));
+    }
+
+    #[test]
     fn parts_that_do_not_fit_are_named() {
         let field = |change: &dyn Fn(&mut ImageSet, &mut SampleSet)| {
             let (mut images, mut samples) = (images(), samples());
@@ -276,6 +321,8 @@ mod tests {
         assert_eq!(field(&|_, samples| samples.image_of_sample[0] = 2), "image of a sample");
         assert_eq!(field(&|_, samples| samples.image_condition = Array2::zeros((3, 4))), "image_condition");
         assert_eq!(field(&|_, samples| samples.image_condition[[0, 0]] = f32::NAN), "image_condition");
+        let other = Some(Array2::zeros((2, 3)));
+        assert_eq!(field(&|_, samples| samples.mixed_with = other.clone()), "mixed_with");
         let caption = Some(Array2::zeros((1, 4)));
         assert_eq!(field(&|_, samples| samples.caption_condition = caption.clone()), "caption_condition");
         let error = dataset().condition_dims(ConditionHeads::TwoByMaximum).unwrap_err();

@@ -7,6 +7,7 @@ use super::gan_gradients::{add_gradients, make_finite};
 use super::gan_phases::{Phase, PhaseContext};
 use super::gan_state::{Counters, GanState};
 use super::gan_trainer::{GanTrainError, GanTraining, StartingPoint};
+use crate::tensor_ops::random::keyed_rng;
 
 /// Share of the images seen that limits the half-life of a generator averaged from scratch (gan-training.md 6).
 const EMA_RAMPUP: f64 = 0.05;
@@ -22,6 +23,8 @@ impl GanTraining<'_> {
         let config = self.config;
         let samples = order.next(counters.images_seen, config.batch_size);
         let batch = self.data.batch(&samples, self.generator.heads, self.device);
+        let mut rng = keyed_rng(config.seed, "gan.mix", counters.step);
+        let batch = self.data.mix(batch, &samples, &mut rng);
         for phase in Phase::ALL {
             if phase.is_due(counters.step, config, self.generator.resolution) {
                 self.phase(phase, &batch, state, counters)?;

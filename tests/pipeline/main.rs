@@ -8,6 +8,7 @@ use std::path::Path;
 
 use mindreader::commands::ablate::AblationRows;
 use mindreader::commands::prepare::ExistingOutput;
+use mindreader::commands::pretrain_gan::SecondCondition;
 use mindreader::commands::project::{Project, ProjectConfig};
 use mindreader::commands::report::{self, ReportSettings};
 use mindreader::commands::train_mapper::{self, BetasControl};
@@ -17,6 +18,7 @@ use mindreader::commands::{
 };
 use mindreader::data::prepared::PreparedSubject;
 use mindreader::models::mapper::MapperTarget;
+use mindreader::models::stylegan2::ConditionHeads;
 use mindreader::run::device::DeviceChoice;
 use mindreader::run::progress::Silent;
 
@@ -151,4 +153,45 @@ fn decoding_is_above_chance_with_signal_and_at_chance_with_exchanged_betas() {
     assert!(measured.forward.over_batches.low > 1.5 * chance, "{measured:?}");
     assert!(shuffled.forward.over_batches.low <= chance, "{shuffled:?}");
     assert!(measured.forward.over_batches.mean > 2.0 * shuffled.forward.over_batches.mean, "{shuffled:?}");
+}
+
+/// Language-free with one head, with captions and with pseudo captions for two heads, on a folder of pictures.
+#[test]
+fn a_gan_is_pretrained_on_a_folder_of_images() {
+    let root = tempfile::tempdir().unwrap();
+    let mut project = project("phantom-tiny.toml", root.path());
+    let folder = root.path().join("pictures");
+    std::fs::create_dir(&folder).unwrap();
+    for index in 0..10_u8 {
+        let picture = image::RgbImage::from_fn(20 + u32::from(index), 24, |x, y| {
+            image::Rgb([x as u8 * 8, y as u8 * 8, index * 20])
+        });
+        picture.save(folder.join(format!("{index}.png"))).unwrap();
+        std::fs::write(folder.join(format!("{index}.txt")), "a red thing\na blue thing\n").unwrap();
+    }
+    let config = &project.config.pretrain_clip.network;
+    let clip = config
+        .init::<mindreader::tensor_ops::backend::Base>(1, &mindreader::tensor_ops::backend::cpu())
+        .unwrap();
+    let path = root.path().join("clip.safetensors");
+    mindreader::run::snapshot::save_snapshot(&path, "clip", config, &serde_json::json!({}), &clip).unwrap();
+    project.config.paths.clip = Some(path);
+    project.config.paths.images = Some(folder.clone());
+    project.config.paths.nsd = None;
+    project.config.pretrain_gan.train.total_kimg = 0.008;
+    for (heads, second, num_samples) in [
+        (ConditionHeads::One, SecondCondition::Captions, 10),
+        (ConditionHeads::TwoByMaximum, SecondCondition::Captions, 20),
+        (ConditionHeads::TwoByMaximum, SecondCondition::Pseudo, 10),
+    ] {
+        project.config.pretrain_gan.network.heads = heads;
+        project.config.pretrain_gan.second_condition = second;
+        let summary = pretrain_gan::run(&project.pretrain_gan(None).unwrap(), &mut Silent).unwrap();
+        assert_eq!((summary.num_images, summary.num_samples), (10, num_samples), "{heads:?} {second:?}");
+        assert!(summary.training.generator.is_file());
+    }
+    std::fs::remove_file(folder.join("7.txt")).unwrap();
+    project.config.pretrain_gan.second_condition = SecondCondition::Captions;
+    let error = pretrain_gan::run(&project.pretrain_gan(None).unwrap(), &mut Silent).unwrap_err();
+    assert!(error.to_string().contains("7.txt"), "{error}");
 }

@@ -115,7 +115,7 @@ pub struct ReconstructArgs {
     /// Pictures per trial, each from another z
     #[arg(long, value_name = "N")]
     pub samples: Option<u32>,
-    /// Steer by both embeddings, or by image or caption alone
+    /// Steer by both embeddings, by image or caption alone, or by one vector made of both: mean, signed-max, mix
     #[arg(long)]
     pub condition: Option<String>,
 }

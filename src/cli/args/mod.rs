@@ -11,7 +11,9 @@ use clap::{Parser, Subcommand};
 pub use data::{PhantomArgs, PrepareArgs};
 pub use decoding::{DemoArgs, EvaluateArgs, EvaluateImagesArgs, MicrostimArgs, ReconstructArgs};
 pub use global::{GlobalArgs, Subjects};
-pub use training::{AblateArgs, FinetuneGanArgs, PretrainArgs, ScreenCaptionsArgs, TrainMapperArgs};
+pub use training::{
+    AblateArgs, FinetuneGanArgs, PretrainArgs, PretrainGanArgs, ScreenCaptionsArgs, TrainMapperArgs,
+};
 pub use weights::{ImportWeightsArgs, WeightsArgs};
 
 use super::layers::Layers;
@@ -58,7 +60,7 @@ pub enum Command {
     /// Predict every voxel's betas from the image's embedding, beside its noise ceiling
     Encode(ScreenCaptionsArgs),
     /// Train the conditional GAN on images alone
-    PretrainGan(PretrainArgs),
+    PretrainGan(PretrainGanArgs),
     /// Train the conditional GAN on decoded embeddings
     FinetuneGan(FinetuneGanArgs),
     /// Decode betas into images
@@ -86,7 +88,8 @@ impl Command {
             }
             Self::Phantom(args) => args.layers(layers),
             Self::Prepare(args) => args.layers(layers),
-            Self::PretrainClip(_) | Self::PretrainGan(_) => Ok(layers),
+            Self::PretrainClip(_) => Ok(layers),
+            Self::PretrainGan(args) => args.layers(layers),
             Self::Encode(args) => args.layers(layers),
             Self::ScreenCaptions(args) => args.layers(layers),
             Self::TrainMapper(args) => args.layers(layers),

@@ -10,7 +10,35 @@ use crate::cli::usage_error::UsageError;
 use crate::commands::ablate::TABLES;
 use crate::models::mapper::MapperTarget;
 
-/// Arguments of `pretrain-clip` and `pretrain-gan`.
+/// Arguments of `pretrain-gan`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: mindreader pretrain-gan --images photographs --clip weights/clip.safetensors --set pretrain_gan.network.heads=one"
+)]
+pub struct PretrainGanArgs {
+    /// Folder of images (.png, .jpg) with captions beside them (.txt, one a line); by default the subject's stimuli
+    #[arg(long, value_name = "DIR")]
+    pub images: Option<PathBuf>,
+    /// CLIP snapshot; by default that of the newest `pretrain-clip`
+    #[arg(long, value_name = "FILE")]
+    pub clip: Option<PathBuf>,
+    /// Continue a run from its checkpoint
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub resume: Option<PathBuf>,
+}
+
+impl PretrainGanArgs {
+    /// Adds the flags to the settings.
+    ///
+    /// # Errors
+    /// As [`Layers::value`].
+    pub fn layers(&self, mut layers: Layers) -> Result<Layers, UsageError> {
+        layers = path_setting(layers, "paths.images", self.images.as_ref())?;
+        path_setting(layers, "paths.clip", self.clip.as_ref())
+    }
+}
+
+/// Arguments of `pretrain-clip`.
 #[derive(Debug, Args)]
 pub struct PretrainArgs {
     /// Continue a run from its checkpoint

@@ -156,6 +156,7 @@ pub fn run(
         run: run.path().to_path_buf(),
         evaluated: settings.evaluated.clone(),
         decoded: reconstructed.settings.reconstruct.trials,
+        noise: reconstructed.settings.reconstruct.noise,
         num_pictures: entries.len(),
         num_images: ids.iter().collect::<BTreeSet<_>>().len(),
         features: FeatureNetworkSummary {

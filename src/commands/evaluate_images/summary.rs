@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::IdentifiedTrials;
 use crate::commands::trial_choice::TrialChoice;
 use crate::metrics::identification::IdentificationAccuracy;
+use crate::pipelines::brain_decoder::PixelNoise;
 use crate::pipelines::picture_features::FeatureKind;
 
 /// The network that made the features.
@@ -74,6 +75,8 @@ pub struct EvaluateImagesSummary {
     pub evaluated: PathBuf,
     /// Which trials it decoded.
     pub decoded: TrialChoice,
+    /// Noise that they were drawn with: `random` in published distances.
+    pub noise: PixelNoise,
     /// Trials (or averaged images) decoded.
     pub num_pictures: usize,
     /// Different images among them.

@@ -89,6 +89,7 @@ fn a_perfect_decoder_is_identified_and_has_no_distance() {
     let stored: serde_json::Value =
         serde_json::from_slice(&std::fs::read(summary.run.join("evaluation.json")).unwrap()).unwrap();
     assert_eq!(stored["frechet"]["test"]["num_real"], 2 * IMAGES);
+    assert_eq!((&stored["decoded"], &stored["noise"]), (&json!("validation"), &json!("constant")));
     let table = summary.table();
     assert!(table.contains("CLIP image features (not a FID)") && table.contains("2-way"), "{table}");
 }

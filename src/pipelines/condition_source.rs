@@ -1,0 +1,109 @@
+//! Which decoded embeddings steer the generator (gan-training.md 1.1, generator.md 5; the paper's figure 14).
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::tensor_ops::backend::Base;
+use crate::tensor_ops::mixed_halves::{half_mask, mix_halves};
+use crate::tensor_ops::random::keyed_rng;
+use crate::tensor_ops::signed_max::signed_max;
+use crate::tensor_ops::similarity::unit_norm;
+
+/// Which decoded embeddings steer the generator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConditionSource {
+    /// The image embedding to the first head, the caption embedding to the second; in finetuning a network with one head
+    /// gets a second.
+    #[default]
+    Both,
+    /// The image embedding, to every head.
+    Image,
+    /// The caption embedding, to every head.
+    Caption,
+    /// The mean of the two, to every head.
+    Mean,
+    /// Whichever component is larger in magnitude, to every head.
+    SignedMax,
+    /// The caption embedding with a random half of its components from the image embedding, to every head; in training drawn
+    /// anew at every step.
+    Mix,
+}
+
+impl ConditionSource {
+    /// The vectors of the two heads, unit norm. The half of [`ConditionSource::Mix`] depends on the seed and the trial's entry
+    /// of `positions` alone.
+    ///
+    /// # Shapes
+    /// - image, caption, outputs: `[trials, embed_dim]`, unit norm
+    pub fn heads(
+        self,
+        image: Tensor<Base, 2>,
+        caption: Tensor<Base, 2>,
+        seed: u64,
+        positions: &[u64],
+    ) -> [Tensor<Base, 2>; 2] {
+        let one = match self {
+            Self::Both => return [image, caption],
+            Self::Image => image,
+            Self::Caption => caption,
+            Self::Mean => unit_norm(image + caption),
+            Self::SignedMax => unit_norm(signed_max(image, caption)),
+            Self::Mix => {
+                let (width, device) = (image.dims()[1], image.device());
+                let rows = positions.iter().map(|position| {
+                    half_mask::<Base>(1, width, &mut keyed_rng(seed, "condition.mix", *position), &device)
+                });
+                mix_halves(caption, image, Tensor::cat(rows.collect(), 0))
+            }
+        };
+        [one.clone(), one]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor_ops::backend::cpu;
+
+    fn joined(choice: ConditionSource) -> [Vec<f32>; 2] {
+        let image = Tensor::from_floats([[1.0, 0.0]], &cpu());
+        let caption = Tensor::from_floats([[-0.6, 0.8]], &cpu());
+        choice.heads(image, caption, 3, &[0]).map(|head| head.into_data().to_vec().unwrap())
+    }
+
+    #[test]
+    fn heads_get_what_the_choice_says() {
+        assert_eq!(joined(ConditionSource::Both), [vec![1.0, 0.0], vec![-0.6, 0.8]]);
+        assert_eq!(joined(ConditionSource::Image), [vec![1.0, 0.0], vec![1.0, 0.0]]);
+        assert_eq!(joined(ConditionSource::Caption), [vec![-0.6, 0.8], vec![-0.6, 0.8]]);
+        // (0.4, 0.8) and (1, 0.8), scaled to unit norm.
+        for (choice, expected) in [
+            (ConditionSource::Mean, [0.447_213_6, 0.894_427_2]),
+            (ConditionSource::SignedMax, [0.780_868_8, 0.624_695]),
+        ] {
+            for head in joined(choice) {
+                assert!(
+                    head.iter().zip(expected).all(|(a, e): (&f32, f32)| (a - e).abs() < 1e-6),
+                    "{head:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_mix_has_half_of_each_and_depends_on_the_position() {
+        let image = || Tensor::<Base, 2>::ones([3, 8], &cpu());
+        let caption = || image().neg();
+        let mix = |positions: &[u64]| {
+            let [first, second] = ConditionSource::Mix.heads(image(), caption(), 3, positions);
+            let first: Vec<f32> = first.into_data().to_vec().unwrap();
+            assert_eq!(first, second.into_data().to_vec::<f32>().unwrap());
+            first
+        };
+        let mixed = mix(&[5, 6, 5]);
+        assert!(mixed.chunks(8).all(|row| row.iter().filter(|value| **value > 0.0).count() == 4));
+        assert_eq!(mixed[..8], mixed[16..]);
+        assert_ne!(mixed[..8], mixed[8..16]);
+    }
+}
