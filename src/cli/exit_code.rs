@@ -13,6 +13,7 @@ use crate::training::EpochTrainError;
 use crate::training::clip_trainer::ClipTrainError;
 use crate::training::gan_trainer::GanTrainError;
 use crate::training::mapper_config::MapperTrainConfigError;
+use crate::training::ridge::RidgeError;
 use crate::weights::error::ForeignError;
 use crate::weights::import_error::ImportError;
 
@@ -64,6 +65,7 @@ fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<RunError>()
         || cause.is::<AugmentConfigError>()
         || cause.is::<MapperTrainConfigError>()
+        || cause.is::<RidgeError>()
         || cause.is::<TextTooLong>()
         || cause.is::<MapperConfigError>()
         || cause.is::<ConfigError>()

@@ -52,7 +52,8 @@ impl TargetForms {
         let of = |choice| EmbeddingTargets::new(&embeddings, &rows_of_image, &image_of_trial, choice, scale);
         let (targets, single) = match data.target {
             MapperTarget::Image | MapperTarget::Resnet => {
-                (of(CaptionChoice::First), of(CaptionChoice::First))
+                let only = of(CaptionChoice::First);
+                (only.clone(), only)
             }
             MapperTarget::Caption => (of(config.caption_choice), of(CaptionChoice::Mean)),
         };

@@ -12,8 +12,8 @@ use crate::data::prepared::PreparedSubject;
 use crate::metrics::bootstrap::{Interval, mean_interval};
 use crate::metrics::combined_retrieval::{CombinedRetrieval, DecodedPair, combine, halves_by_image};
 use crate::metrics::retrieval::{
-    Matching, RetrievalConfig, RetrievalCount, RetrievalHits, RetrievalSummary, compute_hits,
-    compute_retrieval,
+    Matching, RetrievalConfig, RetrievalCount, RetrievalHits, RetrievalSummary, compute_retrieval,
+    compute_retrieval_with_hits,
 };
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::LoadedMapper;
@@ -239,15 +239,16 @@ impl<'a> Counts<'a> {
         let (predicted, truth) = (decoded.pair.predicted.view(), decoded.pair.target.view());
         let cosines = decoded.pair.cosines();
         let cosine = mean_interval(&cosines, self.ids, &self.by_image.bootstrap);
+        let (by_image, hits) = compute_retrieval_with_hits(predicted, truth, self.ids, &self.by_image)?;
         Ok(DecoderRow {
             name,
             mapper,
             penalty: decoded.penalty,
             target,
             cosine: cosine.ok_or_else(|| anyhow::anyhow!("no validation trial"))?,
-            by_image: compute_retrieval(predicted, truth, self.ids, &self.by_image)?,
+            by_image,
             by_index: compute_retrieval(predicted, truth, self.ids, &self.by_index)?,
-            hits: compute_hits(predicted, truth, self.ids, &self.by_image)?,
+            hits,
         })
     }
 }

@@ -129,29 +129,25 @@ pub fn compute_retrieval(
     ids: &[u64],
     config: &RetrievalConfig,
 ) -> Result<RetrievalSummary, RetrievalError> {
-    check_embeddings(predicted, target, ids)?;
-    retrieve(ids, config, &mut |rows| {
-        let rows = s![rows, ..];
-        similarity_matrix(target.slice(rows), predicted.slice(rows), config.cosine_weight)
-    })
+    Ok(compute_retrieval_with_hits(predicted, target, ids, config)?.0)
 }
 
-/// Which trials [`compute_retrieval`] counts.
+/// What [`compute_retrieval`] counts, and which trials those are.
 ///
 /// # Errors
 /// As [`compute_retrieval`].
-pub fn compute_hits(
+pub fn compute_retrieval_with_hits(
     predicted: ArrayView2<f32>,
     target: ArrayView2<f32>,
     ids: &[u64],
     config: &RetrievalConfig,
-) -> Result<RetrievalHits, RetrievalError> {
+) -> Result<(RetrievalSummary, RetrievalHits), RetrievalError> {
     check_embeddings(predicted, target, ids)?;
     let found = find(ids, config, &mut |rows| {
         let rows = s![rows, ..];
         similarity_matrix(target.slice(rows), predicted.slice(rows), config.cosine_weight)
     })?;
-    Ok(found.hits)
+    Ok((found.summary(ids, config)?, found.hits))
 }
 
 /// Refuses predictions and targets that do not belong together or hold what is no number.
@@ -182,26 +178,7 @@ pub(super) fn retrieve(
     config: &RetrievalConfig,
     similarity: &mut dyn FnMut(Range<usize>) -> Array2<f64>,
 ) -> Result<RetrievalSummary, RetrievalError> {
-    let Found { batch_size, chances, hits } = find(ids, config, similarity)?;
-    let count = |hits: &[bool]| -> Option<RetrievalCount> {
-        // A hit is worth N, so that the mean over trials is a count per batch.
-        let worth = |hit: &bool| f64::from(u8::from(*hit)) * batch_size as f64;
-        let values: Vec<f64> = hits.iter().map(worth).collect();
-        Some(RetrievalCount {
-            first_batch: hits[..batch_size].iter().filter(|hit| **hit).count(),
-            over_batches: mean_interval(&values, &ids[..values.len()], &config.bootstrap)?,
-        })
-    };
-    let (forward, backward) =
-        count(&hits.forward).zip(count(&hits.backward)).ok_or_else(|| empty(ids, config))?;
-    Ok(RetrievalSummary {
-        batch_size,
-        num_batches: chances.len(),
-        forward,
-        backward,
-        chance_first_batch: chances[0],
-        chance_over_batches: chances.iter().sum::<f64>() / chances.len() as f64,
-    })
+    find(ids, config, similarity)?.summary(ids, config)
 }
 
 fn empty(ids: &[u64], config: &RetrievalConfig) -> RetrievalError {
@@ -213,6 +190,32 @@ struct Found {
     batch_size: usize,
     chances: Vec<f64>,
     hits: RetrievalHits,
+}
+
+impl Found {
+    fn summary(&self, ids: &[u64], config: &RetrievalConfig) -> Result<RetrievalSummary, RetrievalError> {
+        let Self { batch_size, chances, hits } = self;
+        let batch_size = *batch_size;
+        let count = |hits: &[bool]| -> Option<RetrievalCount> {
+            // A hit is worth N, so that the mean over trials is a count per batch.
+            let worth = |hit: &bool| f64::from(u8::from(*hit)) * batch_size as f64;
+            let values: Vec<f64> = hits.iter().map(worth).collect();
+            Some(RetrievalCount {
+                first_batch: hits[..batch_size].iter().filter(|hit| **hit).count(),
+                over_batches: mean_interval(&values, &ids[..values.len()], &config.bootstrap)?,
+            })
+        };
+        let (forward, backward) =
+            count(&hits.forward).zip(count(&hits.backward)).ok_or_else(|| empty(ids, config))?;
+        Ok(RetrievalSummary {
+            batch_size,
+            num_batches: chances.len(),
+            forward,
+            backward,
+            chance_first_batch: chances[0],
+            chance_over_batches: chances.iter().sum::<f64>() / chances.len() as f64,
+        })
+    }
 }
 
 fn find(

@@ -30,9 +30,38 @@ impl Default for RidgeConfig {
     }
 }
 
+impl RidgeConfig {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`RidgeError::Setting`] that names the first key out of range.
+    pub fn validate(&self) -> Result<(), RidgeError> {
+        let wrong = |key, expected, found: String| Err(RidgeError::Setting { key, expected, found });
+        if self.penalties.is_empty()
+            || !self.penalties.iter().all(|penalty| *penalty > 0.0 && penalty.is_finite())
+        {
+            return wrong("penalties", "at least one number, all above 0", format!("{:?}", self.penalties));
+        }
+        if !(self.tuning_fraction > 0.0 && self.tuning_fraction < 1.0) {
+            return wrong("tuning_fraction", "a number between 0 and 1", self.tuning_fraction.to_string());
+        }
+        Ok(())
+    }
+}
+
 /// Why nothing was fitted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RidgeError {
+    /// A setting out of range.
+    #[error("`ridge_fit.{key}`: found {found}, expected {expected}")]
+    Setting {
+        /// Name of the key.
+        key: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
     /// Matrices that do not fit each other, or too few rows.
     #[error("ridge regression: {what}: found {found}, expected {expected}")]
     Shape {
@@ -84,7 +113,7 @@ impl Ridge {
     }
 }
 
-/// Fits `rows` of the data once per penalty.
+/// Fits `rows` of the data with one penalty.
 ///
 /// # Shapes
 /// - x: `[all rows, predictors]`; y: `[all rows, outputs]`
@@ -95,42 +124,9 @@ pub fn fit_ridge(
     x: ArrayView2<'_, f32>,
     y: ArrayView2<'_, f32>,
     rows: &[usize],
-    penalties: &[f64],
-) -> Result<Vec<Ridge>, RidgeError> {
-    if x.nrows() != y.nrows() {
-        let expected = format!("{} as predictors have", x.nrows());
-        return Err(RidgeError::Shape { what: "rows of targets", found: y.nrows(), expected });
-    }
-    if rows.len() < 2 {
-        return Err(RidgeError::Shape {
-            what: "rows to fit",
-            found: rows.len(),
-            expected: "at least 2".into(),
-        });
-    }
-    let (mean_x, mean_y) = (means(x, rows), means(y, rows));
-    let targets = centred(y, rows, &mean_y);
-    let is_dual = rows.len() < x.ncols();
-    let mut gram = if is_dual { row_products(x, rows, &mean_x) } else { column_products(x, rows, &mean_x) };
-    let diagonal: Vec<f64> = (0..gram.nrows()).map(|index| gram[(index, index)]).collect();
-    let unit = diagonal.iter().sum::<f64>() / rows.len() as f64;
-    // The primal form's right side; the dual's is the targets.
-    let right = if is_dual { targets } else { transposed_product(x, rows, &mean_x, &targets) };
-    penalties
-        .iter()
-        .map(|&penalty| {
-            for (index, value) in diagonal.iter().enumerate() {
-                gram[(index, index)] = value + penalty * unit;
-            }
-            let factor = gram.llt(Side::Lower).map_err(|error| RidgeError::Singular {
-                penalty: penalty.to_string(),
-                reason: format!("{error:?}"),
-            })?;
-            let solution = factor.solve(&right);
-            let weights = if is_dual { transposed_product(x, rows, &mean_x, &solution) } else { solution };
-            Ok(Ridge { penalty, mean_x: mean_x.clone(), mean_y: mean_y.clone(), weights })
-        })
-        .collect()
+    penalty: f64,
+) -> Result<Ridge, RidgeError> {
+    NormalEquations::new(x, y, rows)?.solve(penalty)
 }
 
 /// Chooses the penalty with the lowest mean squared error on the `tuning` rows, then fits both sets of rows.
@@ -144,27 +140,75 @@ pub fn fit_tuned_ridge(
     tuning: &[usize],
     config: &RidgeConfig,
 ) -> Result<Ridge, RidgeError> {
-    let mut best: Option<(f64, f64)> = None;
+    config.validate()?;
+    if tuning.is_empty() {
+        let expected = "at least 1".into();
+        return Err(RidgeError::Shape { what: "rows to choose the penalty on", found: 0, expected });
+    }
     let held_out = x.select(ndarray::Axis(0), tuning);
     let truth = y.select(ndarray::Axis(0), tuning);
-    // One at a time: every fit holds weights as large as the predictors times the targets.
-    for ridge in fit_ridge(x, y, fitting, &config.penalties)? {
-        let error = mean_squared_error(&ridge.predict(held_out.view()), &truth);
-        if best.is_none_or(|(least, _)| error < least) {
-            best = Some((error, ridge.penalty));
+    let (mut penalty, mut least) = (config.penalties[0], f64::INFINITY);
+    let mut equations = NormalEquations::new(x, y, fitting)?;
+    for candidate in &config.penalties {
+        let error = mean_squared_error(&equations.solve(*candidate)?.predict(held_out.view()), &truth);
+        if error < least {
+            (penalty, least) = (*candidate, error);
         }
     }
-    let Some((_, penalty)) = best else {
-        return Err(RidgeError::Shape { what: "penalties to try", found: 0, expected: "at least 1".into() });
-    };
+    drop(equations);
     let mut rows: Vec<usize> = fitting.iter().chain(tuning).copied().collect();
     rows.sort_unstable();
-    let fitted = fit_ridge(x, y, &rows, &[penalty])?;
-    fitted.into_iter().next().ok_or(RidgeError::Shape {
-        what: "penalties to try",
-        found: 0,
-        expected: "at least 1".into(),
-    })
+    fit_ridge(x, y, &rows, penalty)
+}
+
+/// What all penalties share.
+struct NormalEquations<'a> {
+    x: ArrayView2<'a, f32>,
+    rows: &'a [usize],
+    mean_x: Vec<f64>,
+    mean_y: Vec<f64>,
+    /// `X Xᵀ` or `Xᵀ X`, its diagonal with the last penalty.
+    gram: Mat<f64>,
+    diagonal: Vec<f64>,
+    right: Mat<f64>,
+    is_dual: bool,
+}
+
+impl<'a> NormalEquations<'a> {
+    fn new(x: ArrayView2<'a, f32>, y: ArrayView2<'_, f32>, rows: &'a [usize]) -> Result<Self, RidgeError> {
+        if x.nrows() != y.nrows() {
+            let expected = format!("{} as predictors have", x.nrows());
+            return Err(RidgeError::Shape { what: "rows of targets", found: y.nrows(), expected });
+        }
+        if rows.len() < 2 {
+            let expected = "at least 2".into();
+            return Err(RidgeError::Shape { what: "rows to fit", found: rows.len(), expected });
+        }
+        let (mean_x, mean_y) = (means(x, rows), means(y, rows));
+        let targets = centred(y, rows, &mean_y);
+        let is_dual = rows.len() < x.ncols();
+        let gram = if is_dual { row_products(x, rows, &mean_x) } else { column_products(x, rows, &mean_x) };
+        let diagonal: Vec<f64> = (0..gram.nrows()).map(|index| gram[(index, index)]).collect();
+        let right = if is_dual { targets } else { transposed_product(x, rows, &mean_x, &targets) };
+        Ok(Self { x, rows, mean_x, mean_y, gram, diagonal, right, is_dual })
+    }
+
+    fn solve(&mut self, penalty: f64) -> Result<Ridge, RidgeError> {
+        let unit = self.diagonal.iter().sum::<f64>() / self.rows.len() as f64;
+        for (index, value) in self.diagonal.iter().enumerate() {
+            self.gram[(index, index)] = value + penalty * unit;
+        }
+        let factor = self.gram.llt(Side::Lower).map_err(|error| RidgeError::Singular {
+            penalty: penalty.to_string(),
+            reason: format!("{error:?}"),
+        })?;
+        let solution = factor.solve(&self.right);
+        let weights = match self.is_dual {
+            true => transposed_product(self.x, self.rows, &self.mean_x, &solution),
+            false => solution,
+        };
+        Ok(Ridge { penalty, mean_x: self.mean_x.clone(), mean_y: self.mean_y.clone(), weights })
+    }
 }
 
 fn mean_squared_error(a: &Array2<f32>, b: &Array2<f32>) -> f64 {
@@ -240,10 +284,12 @@ mod tests {
     fn one_predictor_by_hand() {
         // x − 2 = −1, 0, 1; y − 5 = −2, 0, 2; slope 4/(2 + λ) with λ = penalty · 2/3.
         let (x, y) = (array![[1.0], [2.0], [3.0]], array![[3.0], [5.0], [7.0]]);
-        let fits = fit_ridge(x.view(), y.view(), &[0, 1, 2], &[0.0, 3.0]).unwrap();
-        let at = |fit: &Ridge| fit.predict(array![[4.0]].view())[[0, 0]];
-        assert!((at(&fits[0]) - 9.0).abs() < 1e-6);
-        assert!((at(&fits[1]) - 7.0).abs() < 1e-6);
+        let mut equations = NormalEquations::new(x.view(), y.view(), &[0, 1, 2]).unwrap();
+        let mut at = |penalty| equations.solve(penalty).unwrap().predict(array![[4.0]].view())[[0, 0]];
+        // Again the first: no penalty stays behind.
+        for (penalty, expected) in [(0.0, 9.0), (3.0, 7.0), (0.0, 9.0)] {
+            assert!((at(penalty) - expected).abs() < 1e-6);
+        }
     }
 
     #[test]
@@ -251,7 +297,7 @@ mod tests {
         for (rows, columns) in [(30, 7), (30, 50)] {
             let (x, y) = (draw(rows, columns, 1), draw(rows, 3, 2));
             let fitted: Vec<usize> = (0..rows).filter(|row| row % 3 > 0).collect();
-            let fit = &fit_ridge(x.view(), y.view(), &fitted, &[0.2]).unwrap()[0];
+            let fit = fit_ridge(x.view(), y.view(), &fitted, 0.2).unwrap();
             let centre = |of: &Array2<f32>| {
                 let of = of.select(Axis(0), &fitted);
                 &of - &of.mean_axis(Axis(0)).unwrap()
@@ -272,10 +318,10 @@ mod tests {
         for columns in [4, 1500] {
             let (x, y) = (draw(BLOCK + 300, columns, 3), draw(BLOCK + 300, 2, 4));
             let rows: Vec<usize> = (0..x.nrows()).collect();
-            let fit = &fit_ridge(x.view(), y.view(), &rows, &[1.0]).unwrap()[0];
+            let fit = fit_ridge(x.view(), y.view(), &rows, 1.0).unwrap();
             let mut shuffled = rows.clone();
             shuffled.rotate_left(500);
-            let other = &fit_ridge(x.view(), y.view(), &shuffled, &[1.0]).unwrap()[0];
+            let other = fit_ridge(x.view(), y.view(), &shuffled, 1.0).unwrap();
             let (a, b) = (fit.predict(x.view()), other.predict(x.view()));
             let largest = (&a - &b).iter().fold(0.0_f32, |m, v| m.max(v.abs()));
             assert!(largest < 1e-5, "{largest}");
@@ -302,16 +348,25 @@ mod tests {
     #[test]
     fn misfits_are_errors() {
         let (x, y) = (draw(5, 3, 1), draw(4, 2, 2));
-        let error = fit_ridge(x.view(), y.view(), &[0, 1], &[1.0]).unwrap_err().to_string();
+        let error = fit_ridge(x.view(), y.view(), &[0, 1], 1.0).unwrap_err().to_string();
         assert!(error.contains("rows of targets: found 4, expected 5"), "{error}");
         let y = draw(5, 2, 2);
-        assert!(fit_ridge(x.view(), y.view(), &[0], &[1.0]).is_err());
-        let none = RidgeConfig { penalties: Vec::new(), ..RidgeConfig::default() };
-        assert!(fit_tuned_ridge(x.view(), y.view(), &[0, 1, 2], &[3, 4], &none).is_err());
+        assert!(fit_ridge(x.view(), y.view(), &[0], 1.0).is_err());
+        let fit = |tuning: &[usize], config: &RidgeConfig| {
+            fit_tuned_ridge(x.view(), y.view(), &[0, 1, 2], tuning, config).unwrap_err().to_string()
+        };
+        let with = |penalties, tuning_fraction| RidgeConfig { penalties, tuning_fraction };
+        for config in [with(vec![], 0.1), with(vec![1.0, f64::NAN], 0.1), with(vec![-1.0], 0.1)] {
+            assert!(fit(&[3, 4], &config).contains("`ridge_fit.penalties`"), "{config:?}");
+        }
+        for share in [0.0, 1.0, f64::NAN] {
+            assert!(fit(&[3, 4], &with(vec![1.0], share)).contains("`ridge_fit.tuning_fraction`"));
+        }
+        assert!(fit(&[], &RidgeConfig::default()).contains("rows to choose the penalty on: found 0"));
         let mut broken = x;
         broken[[0, 0]] = f32::NAN;
         assert!(matches!(
-            fit_ridge(broken.view(), y.view(), &[0, 1, 2, 3], &[1.0]).unwrap_err(),
+            fit_ridge(broken.view(), y.view(), &[0, 1, 2, 3], 1.0).unwrap_err(),
             RidgeError::Singular { .. }
         ));
     }
