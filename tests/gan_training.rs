@@ -41,6 +41,7 @@ struct Setup {
     resnet: Option<FrozenResnet>,
     start: StartingPoint,
     device: Device,
+    other_devices: Vec<Device>,
     root: TempDir,
 }
 
@@ -126,6 +127,7 @@ impl Setup {
             resnet: None,
             start: StartingPoint::Scratch,
             device: cpu(),
+            other_devices: vec![],
             root: tempfile::tempdir().unwrap(),
         }
     }
@@ -151,6 +153,7 @@ impl Setup {
             run: &run,
             provenance: &provenance,
             device: &self.device,
+            other_devices: &self.other_devices,
             interrupted,
         };
         let summary = match training(&interrupted).run(None, &mut Silent, &mut |_| Ok(())) {
@@ -222,6 +225,69 @@ fn a_fixed_augmentation_changes_the_training_and_none_does_not() {
     let without = losses(AugmentMode::None, 0.9);
     assert_eq!(losses(AugmentMode::Fixed, 0.0), without);
     assert_ne!(losses(AugmentMode::Fixed, 0.9), without);
+}
+
+#[test]
+fn two_devices_share_a_batch_as_two_rounds_do_and_resume_exactly() {
+    let run = |gpus: usize, stop_before| {
+        let mut setup = Setup::new(ConditionHeads::TwoByMaximum);
+        setup.encoder = Some(encoder());
+        setup.resnet = Some(resnet());
+        setup.config.loss.clip_condition_weight = 10.0;
+        setup.config.loss.low_level_weight = 10.0;
+        setup.config.micro_batch_size = 2;
+        setup.config.gpus = gpus;
+        setup.other_devices = vec![cpu(); gpus - 1];
+        let (summary, run) = setup.run(stop_before).unwrap();
+        (summary.stats.clone(), tensors(&summary.generator), run.events().read().unwrap(), setup)
+    };
+    let (stats, weights, events, _kept) = run(2, None);
+    let (_, resumed_weights, resumed_events, _kept) = run(2, Some(3));
+    assert_eq!(events, resumed_events);
+    assert!(weights == resumed_weights, "weights differ");
+    // Averaged instead of summed: Adam does not mind, but for its ε and for path lengths that start from one mean.
+    let (of_rounds, _, _, _kept) = run(1, None);
+    for name in ["generator_loss", "discriminator_loss", "score_real", "r1_penalty"] {
+        let (a, b) = (stats[name].as_f64().unwrap(), of_rounds[name].as_f64().unwrap());
+        assert!((a - b).abs() <= 0.02 * b.abs() + 1e-3, "{name}: {a} with two devices, {b} with two rounds");
+    }
+    let halved = 2.0 * stats["discriminator_gradient_norm"].as_f64().unwrap();
+    let whole = of_rounds["discriminator_gradient_norm"].as_f64().unwrap();
+    assert!((halved - whole).abs() < 0.1 * whole, "{halved} {whole}");
+}
+
+#[test]
+fn as_many_devices_as_the_settings_say() {
+    let mut setup = Setup::new(ConditionHeads::One);
+    setup.config.gpus = 2;
+    assert!(setup.error().contains("`gpus`"), "{}", setup.error());
+}
+
+#[test]
+fn half_precision_stays_close_and_gives_way_to_overflow() {
+    let run = |half_resolutions, initial, stop_before| {
+        let mut setup = Setup::new(ConditionHeads::TwoByMaximum);
+        setup.encoder = Some(encoder());
+        setup.config.loss.clip_condition_weight = 10.0;
+        setup.config.half_resolutions = half_resolutions;
+        setup.config.loss_scale.initial = initial;
+        let (summary, _) = setup.run(stop_before).unwrap();
+        (summary.stats.clone(), tensors(&summary.generator), setup)
+    };
+    let (single, _, _kept) = run(0, 1.0, None);
+    let (half, weights, _kept) = run(1, 1024.0, None);
+    for name in ["generator_loss", "discriminator_loss", "generator_gradient_norm", "discriminator_gradient_norm"] {
+        let (a, b) = (half[name].as_f64().unwrap(), single[name].as_f64().unwrap());
+        assert!(a != b && (a - b).abs() < 0.05 * b.abs(), "{name}: {a} in half, {b} in single precision");
+    }
+    assert_eq!(half["phases_left_out"], json!(0.0));
+    assert!(!single.contains_key("loss_scale"));
+    let (_, resumed, _kept) = run(1, 1024.0, Some(3));
+    assert!(weights == resumed, "weights differ");
+    let (overflowing, _, _kept) = run(1, 2.0_f32.powi(40), Some(2));
+    assert!(overflowing["phases_left_out"].as_f64().unwrap() > 0.0, "{overflowing:?}");
+    assert!(overflowing["loss_scale"].as_f64().unwrap() < 2.0_f64.powi(40));
+    assert!(overflowing["generator_loss"].as_f64().unwrap().is_finite());
 }
 
 /// Tensors of a snapshot.
@@ -351,6 +417,7 @@ fn a_checkpoint_of_other_settings_is_refused() {
         run: &folder,
         provenance: &json!({}),
         device: &other.device,
+        other_devices: &[],
         interrupted: &|| false,
     };
     let checkpoint = run.join(CHECKPOINT_FILE);

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::gan_conditions::DecodingMappers;
 use super::gan_grid::{NUM_SAMPLES, SampleSheet, evenly_spread};
-use super::gan_images::{gan_picture, image_set, low_level_resnet};
+use super::gan_images::{gan_picture, half_precision, image_set, low_level_resnet};
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
@@ -101,7 +101,9 @@ pub fn run(
     progress: &mut dyn Progress,
 ) -> anyhow::Result<FinetuneGanSummary> {
     let config = &settings.finetune_gan;
-    let (device, _) = device::open(settings.device)?;
+    let (device, name) = device::open(settings.device)?;
+    let other_devices = device::open_following(&device, config.train.gpus.saturating_sub(1))?;
+    half_precision(&config.train).check(&device, &name)?;
     let prepared = PreparedSubject::open(&settings.prepared)?;
     let split = settings.split.split(&prepared)?;
     let gan = StartingGan::open(settings, &device)?;
@@ -175,6 +177,7 @@ pub fn run(
         run: &run,
         provenance: &provenance,
         device: &device,
+        other_devices: &other_devices,
         interrupted: &interrupt::requested,
     };
     let training = training

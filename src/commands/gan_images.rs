@@ -13,6 +13,7 @@ use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::resnet_vectors::ResnetSnapshot;
 use crate::pipelines::stimulus_embeddings::embed_stimuli;
 use crate::run::error::RunError;
+use crate::run::precision::Precision;
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
 use crate::training::gan_config::GanTrainConfig;
@@ -62,6 +63,11 @@ pub(super) fn clamped_units(mut embeddings: Array2<f32>) -> Array2<f32> {
         row.iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
     }
     embeddings
+}
+
+/// What the training asks of its device.
+pub(super) fn half_precision(config: &GanTrainConfig) -> Precision {
+    if config.half_resolutions > 0 { Precision::Half } else { Precision::Single }
 }
 
 /// The network of the low-level term with the hash of its weights, where the term has a weight and a network is set.

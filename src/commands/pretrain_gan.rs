@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::gan_grid::{NUM_SAMPLES, SampleSheet, evenly_spread};
-use super::gan_images::low_level_resnet;
+use super::gan_images::{half_precision, low_level_resnet};
 pub use super::pretrain_images::PretrainImages;
 use super::pretrain_images::{ConditionChoice, pretraining_data};
 use crate::models::clip::tokenizer::LongText;
@@ -101,7 +101,9 @@ pub fn run(
     let settings = &settings;
     let config = &settings.pretrain_gan;
 
-    let (device, _) = device::open(settings.device)?;
+    let (device, name) = device::open(settings.device)?;
+    let other_devices = device::open_following(&device, config.train.gpus.saturating_sub(1))?;
+    half_precision(&config.train).check(&device, &name)?;
     let clip = ClipSnapshot::open(&settings.clip, &device)?;
     let (generator, discriminator) = config.network.configs(clip.config.embed_dim);
     generator.validate()?;
@@ -154,6 +156,7 @@ pub fn run(
         run: &run,
         provenance: &provenance,
         device: &device,
+        other_devices: &other_devices,
         interrupted: &interrupt::requested,
     };
     let training = training

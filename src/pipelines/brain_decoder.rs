@@ -12,7 +12,9 @@ use super::condition_source::ConditionSource;
 use super::picture::pictures;
 use crate::data::prepared::PreparedSubject;
 use crate::models::mapper::{Mapper, MapperSnapshot};
-use crate::models::stylegan2::{Condition, Generator, GeneratorConfig, Noise, Truncation};
+use crate::models::stylegan2::{
+    Condition, Generator, GeneratorConfig, HALF_RESOLUTIONS, Noise, Truncation,
+};
 use crate::run::error::RunError;
 use crate::run::precision::Precision;
 use crate::run::snapshot::{GENERATOR_KIND, MAPPER_KIND, Snapshot};
@@ -196,7 +198,7 @@ impl BrainDecoder {
             Precision::Half => Self {
                 image_mapper: self.image_mapper.in_half(),
                 caption_mapper: self.caption_mapper.in_half(),
-                generator: self.generator.in_half(),
+                generator: self.generator.with_half_resolutions(HALF_RESOLUTIONS),
                 ..self
             },
         }

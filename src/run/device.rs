@@ -125,6 +125,50 @@ pub fn open(choice: DeviceChoice) -> Result<(Device, String), RunError> {
     }
 }
 
+/// The `count` devices behind `first`, for a training that shares its batches among GPUs. None for 0.
+///
+/// # Errors
+/// [`RunError::Device`] on the CPU, where there are too few GPUs, or without the library that GPUs talk through.
+pub fn open_following(first: &Device, count: usize) -> Result<Vec<Device>, RunError> {
+    if count == 0 {
+        return Ok(vec![]);
+    }
+    let asked = count + 1;
+    let number = cuda_number(first).ok_or_else(|| RunError::Device {
+        device: format!("{asked} GPUs"),
+        reason: "this run computes on the CPU; set `gpus = 1`".into(),
+    })?;
+    if let Err(reason) = gpus_can_talk() {
+        return Err(RunError::Device { device: format!("{asked} GPUs"), reason });
+    }
+    (number + 1..=number + count).map(|number| Ok(open(DeviceChoice::Cuda(number))?.0)).collect()
+}
+
+#[cfg(feature = "cuda")]
+fn cuda_number(device: &Device) -> Option<usize> {
+    match device {
+        Device::Cuda(device) => Some(device.index),
+        _ => None,
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda_number(_device: &Device) -> Option<usize> {
+    None
+}
+
+#[cfg(feature = "cuda")]
+fn gpus_can_talk() -> Result<(), String> {
+    // SAFETY: the call only tries to open a shared library by its well-known name.
+    let is_there = unsafe { cudarc::nccl::sys::is_culib_present() };
+    if is_there { Ok(()) } else { Err("NVIDIA's library for several GPUs, `libnccl.so`, is not installed".into()) }
+}
+
+#[cfg(not(feature = "cuda"))]
+fn gpus_can_talk() -> Result<(), String> {
+    Ok(())
+}
+
 #[cfg(feature = "cuda")]
 fn cuda(number: usize) -> Result<(Device, String), RunError> {
     Ok((Device::Cuda(burn::backend::cuda::CudaDevice::new(number)), format!("cuda:{number}")))
@@ -158,5 +202,8 @@ mod tests {
         let error = open(DeviceChoice::Cuda(99)).unwrap_err();
         assert!(error.to_string().starts_with("device `cuda:99` is not available"), "{error}");
         assert!(open(DeviceChoice::Auto).is_ok());
+        assert!(open_following(&cpu(), 0).unwrap().is_empty());
+        let error = open_following(&cpu(), 1).unwrap_err().to_string();
+        assert!(error.contains("2 GPUs") && error.contains("gpus = 1"), "{error}");
     }
 }

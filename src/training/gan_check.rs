@@ -15,6 +15,10 @@ impl GanTraining<'_> {
         let mismatch = |field, expected: String, found: String| {
             Err(GanTrainError::Config(GanConfigError::new(field, expected, found)))
         };
+        let (devices, gpus) = (1 + self.other_devices.len(), config.gpus);
+        if devices != gpus {
+            return mismatch("gpus", format!("the number of devices ({devices})"), gpus.to_string());
+        }
         let resolution = self.generator.resolution;
         for (field, found) in [
             ("discriminator.resolution", self.discriminator.resolution),

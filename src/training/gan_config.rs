@@ -6,6 +6,7 @@ use super::augmentation::AugmentConfig;
 use super::condition_noise::ConditionNoiseConfig;
 use super::gan_loss::GanLossConfig;
 use super::image_view::CropConfig;
+use super::loss_scale::LossScaleConfig;
 use super::regularizers::path_length::PathLengthConfig;
 
 /// A training setting out of range.
@@ -47,8 +48,15 @@ pub struct GanTrainConfig {
     pub total_kimg: f64,
     /// Images per step (16 per GPU).
     pub batch_size: usize,
-    /// Images per forward and backward pass, 0 for the whole batch; a phase adds up the gradients of its rounds.
+    /// Images per forward and backward pass, 0 for all that a GPU gets; a phase adds up the gradients of its rounds.
     pub micro_batch_size: usize,
+    /// GPUs that share every batch (1): the first is the run's device, the others follow it by number. `batch_size` counts the
+    /// images of all.
+    pub gpus: usize,
+    /// Highest resolutions of both networks whose features are in half precision in the main phases (0; published 4). GPUs only.
+    pub half_resolutions: usize,
+    /// Factor on losses that pass through half precision.
+    pub loss_scale: LossScaleConfig,
     /// Adam's rate before the lazy correction (0.0025).
     pub learning_rate: f64,
     /// Adam's first decay (0).
@@ -102,6 +110,9 @@ impl Default for GanTrainConfig {
             total_kimg: 25_000.0,
             batch_size: 16,
             micro_batch_size: 0,
+            gpus: 1,
+            half_resolutions: 0,
+            loss_scale: LossScaleConfig::default(),
             learning_rate: 0.0025,
             beta_1: 0.0,
             beta_2: 0.99,
@@ -141,7 +152,7 @@ impl GanTrainConfig {
 
     /// Images per pass.
     pub fn round_size(&self) -> usize {
-        if self.micro_batch_size == 0 { self.batch_size } else { self.micro_batch_size }
+        if self.micro_batch_size == 0 { self.batch_size / self.gpus.max(1) } else { self.micro_batch_size }
     }
 
     /// Images to be shown in total.
@@ -156,10 +167,16 @@ impl GanTrainConfig {
         at_least_one("discriminator_interval", self.discriminator_interval)?;
         at_least_one("checkpoint_ticks", self.checkpoint_ticks)?;
         at_least_one("path_length.batch_shrink", self.path_length.batch_shrink as u64)?;
-        if !self.batch_size.is_multiple_of(self.round_size()) {
-            let expected = format!("0 or a divisor of `batch_size` ({})", self.batch_size);
+        at_least_one("gpus", self.gpus as u64)?;
+        if !self.batch_size.is_multiple_of(self.gpus) {
+            let expected = format!("a divisor of `batch_size` ({})", self.batch_size);
+            return Err(GanConfigError::new("gpus", expected, self.gpus));
+        }
+        if !(self.batch_size / self.gpus).is_multiple_of(self.round_size()) {
+            let expected = format!("0 or a divisor of the {} images of a GPU", self.batch_size / self.gpus);
             return Err(GanConfigError::new("micro_batch_size", expected, self.micro_batch_size));
         }
+        self.loss_scale.validate()?;
         for (field, value) in [
             ("total_kimg", self.total_kimg),
             ("learning_rate", self.learning_rate),
@@ -228,6 +245,10 @@ mod tests {
         let field = |config: GanTrainConfig| config.validate().unwrap_err().field;
         assert_eq!(field(GanTrainConfig { batch_size: 0, ..Default::default() }), "batch_size");
         assert_eq!(field(GanTrainConfig { micro_batch_size: 5, ..Default::default() }), "micro_batch_size");
+        assert_eq!(field(GanTrainConfig { gpus: 0, ..Default::default() }), "gpus");
+        assert_eq!(field(GanTrainConfig { gpus: 3, ..Default::default() }), "gpus");
+        assert_eq!(field(GanTrainConfig { gpus: 2, micro_batch_size: 16, ..Default::default() }), "micro_batch_size");
+        assert_eq!(GanTrainConfig { gpus: 2, ..Default::default() }.round_size(), 8);
         assert_eq!(field(GanTrainConfig { learning_rate: f64::NAN, ..Default::default() }), "learning_rate");
         assert_eq!(field(GanTrainConfig { beta_2: 1.5, ..Default::default() }), "beta_2");
         assert_eq!(field(GanTrainConfig { r1_gamma: Some(-1.0), ..Default::default() }), "r1_gamma");

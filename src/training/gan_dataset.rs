@@ -75,6 +75,15 @@ impl GanBatch {
         }
     }
 
+    /// The same batch on another device.
+    pub fn on_device(&self, device: &Device) -> Self {
+        Self {
+            pixels_pm1: self.pixels_pm1.clone().to_device(device),
+            condition: self.condition.clone().map(|head| head.to_device(device)),
+            image_embedding: self.image_embedding.clone().to_device(device),
+        }
+    }
+
     /// Number of samples.
     pub fn len(&self) -> usize {
         self.pixels_pm1.dims()[0]

@@ -36,6 +36,23 @@ impl ModuleVisitor<Diff> for Add<'_> {
     }
 }
 
+/// Multiplies every gradient.
+pub fn scale_gradients<M: AutodiffModule<Diff>>(gradients: &mut GradientsParams, module: &M, factor: f64) {
+    module.visit(&mut Scale { gradients, factor });
+}
+
+struct Scale<'a> {
+    gradients: &'a mut GradientsParams,
+    factor: f64,
+}
+
+impl ModuleVisitor<Diff> for Scale<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Diff, D>>) {
+        let Some(gradient) = self.gradients.remove::<Base, D>(param.id) else { return };
+        self.gradients.register(param.id, gradient.mul_scalar(self.factor));
+    }
+}
+
 /// What was found in the gradients of a phase.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GradientCheck {

@@ -12,6 +12,7 @@ use super::augmentation::{AugmentMode, AugmentPlan};
 use super::condition_noise::perturb_condition;
 use super::gan_config::{GanTrainConfig, LatentSource};
 use super::gan_dataset::GanBatch;
+use super::gan_gradients::scale_gradients;
 use super::gan_loss::{GeneratorView, discriminator_fake_loss, discriminator_real_loss, generator_loss};
 use super::image_view::{ImageEncoder, random_view};
 use super::low_level::FrozenResnet;
@@ -60,6 +61,16 @@ impl Phase {
             Self::DiscriminatorRegularisation => config.r1_gamma_for(resolution) > 0.0,
         };
         has_effect && step.is_multiple_of(self.interval(config))
+    }
+
+    /// Whether the generator learns in it.
+    pub fn is_of_generator(self) -> bool {
+        matches!(self, Self::GeneratorMain | Self::GeneratorRegularisation)
+    }
+
+    /// Whether it may pass through half precision.
+    pub fn is_main(self) -> bool {
+        matches!(self, Self::GeneratorMain | Self::DiscriminatorMain)
     }
 
     /// Part of the keys of its random numbers.
@@ -113,6 +124,8 @@ pub struct PhaseContext<'a> {
     pub path_length_mean: f64,
     /// Probability of every augmentation.
     pub augment_probability: f64,
+    /// Factor on the loss of the main phases, taken off their gradients again: 1 without half precision.
+    pub loss_scale: f32,
     /// Where to compute.
     pub device: &'a Device,
 }
@@ -141,11 +154,31 @@ impl PhaseContext<'_> {
             &mut draws.stream("condition"),
         );
         match phase {
-            Phase::GeneratorMain => self.generator_main(batch, &condition, &draws),
+            Phase::GeneratorMain => self.in_half(|half| half.generator_main(batch, &condition, &draws)),
             Phase::GeneratorRegularisation => self.path_length(batch, &condition, &draws),
-            Phase::DiscriminatorMain => self.discriminator_main(batch, &condition, &draws),
+            Phase::DiscriminatorMain => self.in_half(|half| half.discriminator_main(batch, &condition, &draws)),
+            // Penalties on gradients stay in single precision: in half, their squares would vanish.
             Phase::DiscriminatorRegularisation => self.r1(batch, &condition, &draws),
         }
+    }
+
+    /// With the highest resolutions in half precision, as many as the settings say.
+    fn in_half<R>(&self, run: impl FnOnce(&PhaseContext<'_>) -> R) -> R {
+        let count = self.config.half_resolutions;
+        let generator = self.generator.clone().with_half_resolutions(count);
+        let discriminator = self.discriminator.clone().with_half_resolutions(count);
+        run(&PhaseContext { generator: &generator, discriminator: &discriminator, ..*self })
+    }
+
+    /// Gradients of a loss whose networks may be in half precision.
+    fn scaled_backward<M: AutodiffModule<Diff>>(&self, loss: Tensor<Diff, 1>, module: &M) -> GradientsParams {
+        if self.loss_scale == 1.0 {
+            return GradientsParams::from_grads(loss.backward(), module);
+        }
+        let mut gradients =
+            GradientsParams::from_grads(loss.mul_scalar(self.loss_scale).backward(), module);
+        scale_gradients(&mut gradients, module, f64::from(self.loss_scale.recip()));
+        gradients
     }
 
     fn latents(&self, count: usize, draws: &Draws) -> Tensor<Base, 2> {
@@ -240,7 +273,7 @@ impl PhaseContext<'_> {
         let mut stats =
             score_stats(fake.score.clone().inner(), "score_fake_in_generator", "sign_fake_in_generator");
         stats.push(("generator_loss", number(loss.clone().inner())));
-        let gradients = GradientsParams::from_grads(loss.backward(), self.generator);
+        let gradients = self.scaled_backward(loss, self.generator);
         RoundResult { gradients, stats, w: Some(w), path_length_mean: None, real_sign_sum: None }
     }
 
@@ -281,7 +314,7 @@ impl PhaseContext<'_> {
         let fake_loss = discriminator_fake_loss(&fake).mean();
         let mut loss = number(fake_loss.clone().inner());
         // Backward at once: the graphs of the two passes never exist together.
-        let of_fake = GradientsParams::from_grads(fake_loss.backward(), self.discriminator);
+        let of_fake = self.scaled_backward(fake_loss, self.discriminator);
 
         let pixels = augmented(self.augmentation(count, draws, "augment-real"), batch.pixels_pm1.clone());
         let real = self.discriminator.forward(Tensor::from_inner(pixels), &tracked);
@@ -289,7 +322,7 @@ impl PhaseContext<'_> {
         stats.extend(score_stats(real.score.clone().inner(), "score_real", "sign_real"));
         let real_loss = discriminator_real_loss(&real, &tracked, &self.config.loss).mean();
         loss += number(real_loss.clone().inner());
-        let of_real = GradientsParams::from_grads(real_loss.backward(), self.discriminator);
+        let of_real = self.scaled_backward(real_loss, self.discriminator);
         stats.push(("discriminator_loss", loss));
         let gradients = super::gan_gradients::add_gradients(Some(of_fake), of_real, self.discriminator);
         RoundResult { gradients, stats, w: Some(w), path_length_mean: None, real_sign_sum }

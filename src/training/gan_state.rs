@@ -11,6 +11,7 @@ use super::ada::AdaState;
 use super::ema::{ema_beta, ema_update};
 use super::gan_config::GanTrainConfig;
 use super::gan_phases::lazy_correction;
+use super::loss_scale::LossScale;
 use super::running_stats::RunningStats;
 use crate::models::stylegan2::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
 use crate::run::checkpoint::{load_checkpoint, save_checkpoint};
@@ -40,6 +41,9 @@ pub(super) struct Counters {
     /// Probability of augmentation and what moves it.
     #[serde(default)]
     pub augment: AdaState,
+    /// Factor on losses in half precision.
+    #[serde(default)]
+    pub loss_scale: LossScale,
     /// Since the last report.
     pub running: RunningStats,
 }

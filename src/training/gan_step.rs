@@ -1,12 +1,16 @@
 //! One step of the GAN training: the phases that are due, their rounds, the optimisers, the average.
 
+use burn::module::AutodiffModule;
+use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 use super::gan_dataset::{GanBatch, SampleOrder};
-use super::gan_gradients::{add_gradients, make_finite};
-use super::gan_phases::{Phase, PhaseContext};
-use super::gan_state::{Counters, GanState};
+use super::gan_gradients::{add_gradients, make_finite, scale_gradients};
+use super::gan_phases::Phase;
+use super::gan_state::{Counters, GanState, Trained};
 use super::gan_trainer::{GanTrainError, GanTraining, StartingPoint};
+use super::replicas::{PhaseSettings, Replica, Round, run_wave};
+use crate::tensor_ops::backend::Diff;
 use crate::tensor_ops::random::keyed_rng;
 
 /// Share of the images seen that limits the half-life of a generator averaged from scratch (gan-training.md 6).
@@ -17,6 +21,7 @@ impl GanTraining<'_> {
     pub(super) fn step(
         &self,
         state: &mut GanState,
+        replicas: &mut [Replica],
         counters: &mut Counters,
         order: &mut SampleOrder,
     ) -> Result<(), GanTrainError> {
@@ -27,7 +32,7 @@ impl GanTraining<'_> {
         let batch = self.data.mix(batch, &samples, &mut rng);
         for phase in Phase::ALL {
             if phase.is_due(counters.step, config, self.generator.resolution) {
-                self.phase(phase, &batch, state, counters)?;
+                self.phase(phase, &batch, state, replicas, counters)?;
             }
         }
         let is_pretrained = matches!(self.start, StartingPoint::Pretrained { .. });
@@ -49,63 +54,100 @@ impl GanTraining<'_> {
         phase: Phase,
         batch: &GanBatch,
         state: &mut GanState,
+        replicas: &mut [Replica],
         counters: &mut Counters,
     ) -> Result<(), GanTrainError> {
-        let is_generator = matches!(phase, Phase::GeneratorMain | Phase::GeneratorRegularisation);
         let size = self.config.round_size();
-        let rounds = (batch.len() / size) as u64;
+        let num_rounds = batch.len() / size;
+        let num_devices = 1 + replicas.len();
         let mut sum = None;
-        for round in 0..rounds {
-            let context = PhaseContext {
+        for wave in (0..num_rounds).collect::<Vec<_>>().chunks(num_devices) {
+            let settings = PhaseSettings {
                 config: self.config,
                 generator_config: self.generator,
-                generator: &state.generator.network,
-                discriminator: &state.discriminator.network,
-                encoder: self.encoder,
-                resnet: self.resnet,
                 path_length_mean: f64::from(counters.path_length_mean),
                 augment_probability: f64::from(counters.augment.probability),
-                device: self.device,
+                loss_scale: if phase.is_main() { counters.loss_scale.factor } else { 1.0 },
             };
-            let part = if rounds == 1 { batch.clone() } else { batch.part(round as usize * size, size) };
-            let result = context.run(phase, &part, counters.step * rounds + round);
-            sum = Some(if is_generator {
-                add_gradients(sum, result.gradients, &state.generator.network)
-            } else {
-                add_gradients(sum, result.gradients, &state.discriminator.network)
-            });
-            if let Some(w) = result.w {
-                state.generator.network.mapping.track_w_avg(Tensor::from_inner(w));
+            let rounds = wave
+                .iter()
+                .map(|&round| Round {
+                    batch: if num_rounds == 1 { batch.clone() } else { batch.part(round * size, size) },
+                    position: counters.step * num_rounds as u64 + round as u64,
+                })
+                .collect();
+            let results = run_wave(&settings, self.networks(state), replicas, phase, rounds);
+            let mut path_length_means = vec![];
+            for result in results {
+                sum = Some(if phase.is_of_generator() {
+                    add_gradients(sum, result.gradients, &state.generator.network)
+                } else {
+                    add_gradients(sum, result.gradients, &state.discriminator.network)
+                });
+                if let Some(w) = result.w {
+                    state.generator.network.mapping.track_w_avg(Tensor::from_inner(w));
+                }
+                path_length_means.extend(result.path_length_mean.filter(|mean| mean.is_finite()));
+                if let Some(sign_sum) = result.real_sign_sum {
+                    counters.augment.observe(sign_sum, size as u64);
+                }
+                for (name, value) in result.stats {
+                    counters.running.record(name, value);
+                }
             }
-            if let Some(mean) = result.path_length_mean.filter(|mean| mean.is_finite()) {
+            // Devices start a wave from one mean, and share what they make of it.
+            if !path_length_means.is_empty() {
+                let mean = path_length_means.iter().sum::<f64>() / path_length_means.len() as f64;
                 counters.path_length_mean = mean as f32;
                 counters.running.record("path_length_mean", mean);
             }
-            if let Some(sign_sum) = result.real_sign_sum {
-                counters.augment.observe(sign_sum, part.len() as u64);
+        }
+        let Some(gradients) = sum else { return Ok(()) };
+        if phase.is_of_generator() {
+            let network = &mut state.generator;
+            if self.learn(phase, network, gradients, num_devices, counters)? {
+                replicas.iter_mut().for_each(|replica| replica.set_generator(&network.network));
             }
-            for (name, value) in result.stats {
-                counters.running.record(name, value);
+        } else {
+            let network = &mut state.discriminator;
+            if self.learn(phase, network, gradients, num_devices, counters)? {
+                replicas.iter_mut().for_each(|replica| replica.set_discriminator(&network.network));
             }
         }
-        let Some(mut gradients) = sum else { return Ok(()) };
-        let check = if is_generator {
-            make_finite(&mut gradients, &state.generator.network)
-        } else {
-            make_finite(&mut gradients, &state.discriminator.network)
-        };
-        let name = if is_generator { "generator_gradient_norm" } else { "discriminator_gradient_norm" };
+        Ok(())
+    }
+
+    /// One step of a network's optimiser. `false` if the step was left out for want of range in half precision.
+    fn learn<M: AutodiffModule<Diff>>(
+        &self,
+        phase: Phase,
+        trained: &mut Trained<M>,
+        mut gradients: GradientsParams,
+        num_devices: usize,
+        counters: &mut Counters,
+    ) -> Result<bool, GanTrainError> {
+        if num_devices > 1 {
+            // Rounds of a device add up, devices are averaged.
+            scale_gradients(&mut gradients, &trained.network, 1.0 / num_devices as f64);
+        }
+        let check = make_finite(&mut gradients, &trained.network);
+        if phase.is_main() && self.config.half_resolutions > 0 {
+            let is_left_out = counters.loss_scale.observe(&self.config.loss_scale, check.non_finite > 0);
+            counters.running.record("loss_scale", f64::from(counters.loss_scale.factor));
+            counters.running.count("phases_left_out", u64::from(is_left_out));
+            if is_left_out {
+                return Ok(false);
+            }
+        }
+        let name =
+            if phase.is_of_generator() { "generator_gradient_norm" } else { "discriminator_gradient_norm" };
         counters.running.record(name, check.norm);
         counters.running.count("non_finite_gradients", check.non_finite);
         counters.non_finite_phases = if check.non_finite > 0 { counters.non_finite_phases + 1 } else { 0 };
         if counters.non_finite_phases > self.config.max_non_finite_phases {
             return Err(GanTrainError::Diverged { step: counters.step, phases: counters.non_finite_phases });
         }
-        if is_generator {
-            state.generator.update(gradients);
-        } else {
-            state.discriminator.update(gradients);
-        }
-        Ok(())
+        trained.update(gradients);
+        Ok(true)
     }
 }

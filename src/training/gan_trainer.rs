@@ -14,7 +14,9 @@ use super::gan_config::{GanConfigError, GanTrainConfig};
 use super::gan_dataset::{GanDataset, GanDatasetError, SampleOrder};
 use super::gan_state::{Counters, GanState};
 use super::image_view::ImageEncoder;
+use super::loss_scale::LossScale;
 use super::low_level::FrozenResnet;
+use super::replicas::{NetworkView, Replica};
 use super::running_stats::RunningStats;
 use crate::models::stylegan2::{ConfigError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
 use crate::run::error::RunError;
@@ -112,6 +114,8 @@ pub struct GanTraining<'a> {
     pub provenance: &'a Value,
     /// Where to compute.
     pub device: &'a Device,
+    /// The other devices that share every batch: one less than `config.gpus`.
+    pub other_devices: &'a [Device],
     /// Polled once a step; `true` stops with a checkpoint. Usually [`crate::run::interrupt::requested`].
     pub interrupted: &'a dyn Fn() -> bool,
 }
@@ -163,13 +167,15 @@ impl GanTraining<'_> {
         }
         let num_samples = self.data.len() * if self.config.mirror_images { 2 } else { 1 };
         let mut order = SampleOrder::new(self.config.seed, num_samples);
+        let mut replicas: Vec<Replica> =
+            self.other_devices.iter().map(|device| Replica::new(&self.networks(&state), device)).collect();
         let total = self.config.total_images();
         progress.start("training the GAN", total);
         while counters.images_seen < total {
             if (self.interrupted)() {
                 return Err(Interrupted { checkpoint: self.save(&state, &counters)? }.into());
             }
-            self.step(&mut state, &mut counters, &mut order)?;
+            self.step(&mut state, &mut replicas, &mut counters, &mut order)?;
             progress.advance(counters.images_seen.min(total), &brief(&counters.running));
             let is_last = counters.images_seen >= total;
             if is_last || self.is_tick_over(&counters) {
@@ -206,6 +212,17 @@ impl GanTraining<'_> {
         Ok(GanState::new(generator, discriminator, ema, self.config))
     }
 
+    /// The networks as they stand on the first device.
+    pub(super) fn networks<'s>(&'s self, state: &'s GanState) -> NetworkView<'s> {
+        NetworkView {
+            generator: &state.generator.network,
+            discriminator: &state.discriminator.network,
+            encoder: self.encoder,
+            resnet: self.resnet,
+            device: self.device,
+        }
+    }
+
     fn fresh_counters(&self) -> Counters {
         Counters {
             generator: self.generator.clone(),
@@ -218,6 +235,7 @@ impl GanTraining<'_> {
             path_length_mean: 0.0,
             non_finite_phases: 0,
             augment: AdaState::new(&self.config.augment),
+            loss_scale: LossScale::new(&self.config.loss_scale, self.config.half_resolutions),
             running: RunningStats::default(),
         }
     }

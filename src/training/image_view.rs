@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::models::clip::Clip;
 use crate::models::clip::preprocess::normalize_pm1;
-use crate::tensor_ops::backend::{Base, Diff};
+use crate::tensor_ops::backend::{Base, Device, Diff};
 use crate::tensor_ops::resize::{SquareCrop, crop_and_resize, place_on_canvas};
 
 /// What happens to images smaller than the encoder's input.
@@ -48,6 +48,8 @@ pub trait ImageEncoder {
     /// # Shapes
     /// - pixels_pm1: `[batch, 3, image_size, image_size]`, −1..1, output: `[batch, embed_dim]`
     fn encode(&self, pixels_pm1: Tensor<Diff, 4>) -> Tensor<Diff, 2>;
+    /// The same encoder on another device.
+    fn on_device(&self, device: &Device) -> Box<dyn ImageEncoder + Send>;
 }
 
 /// CLIP's image tower with fixed weights.
@@ -77,6 +79,10 @@ impl ImageEncoder for FrozenClip {
 
     fn encode(&self, pixels_pm1: Tensor<Diff, 4>) -> Tensor<Diff, 2> {
         self.clip.encode_image(normalize_pm1(pixels_pm1))
+    }
+
+    fn on_device(&self, device: &Device) -> Box<dyn ImageEncoder + Send> {
+        Box::new(Self { clip: self.clip.clone().fork(device), ..self.clone() })
     }
 }
 

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 
 use crate::models::resnet::Resnet;
 use crate::models::resnet::low_level::LowLevelConfig;
-use crate::tensor_ops::backend::{Base, Diff};
+use crate::tensor_ops::backend::{Base, Device, Diff};
 
 /// A ResNet with fixed weights through which gradients reach the image.
 #[derive(Clone, Debug)]
@@ -18,6 +18,11 @@ impl FrozenResnet {
     /// Fixes the weights.
     pub fn new(network: Resnet<Base>) -> Self {
         Self { tracked: Resnet::<Diff>::from_inner(network.clone()).no_grad(), plain: network }
+    }
+
+    /// The same network on another device.
+    pub fn on_device(&self, device: &Device) -> Self {
+        Self { tracked: self.tracked.clone().fork(device), plain: self.plain.clone().fork(device) }
     }
 
     /// Vectors of generated images, with gradient.

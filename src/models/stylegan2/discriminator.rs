@@ -1,7 +1,7 @@
 //! Residual trunk and epilogue of the discriminator (discriminator.md 2).
 
 use burn::module::Module;
-use burn::tensor::{Tensor, backend::Backend};
+use burn::tensor::{FloatDType, Tensor, backend::Backend};
 
 use super::condition::{Condition, ConditionHeads};
 use super::config::{ConfigError, DiscriminatorConfig};
@@ -10,6 +10,7 @@ use super::equalized::{ConvOptions, EqualizedConv};
 use super::weight_init::WeightInit;
 use crate::tensor_ops::activation::{Activation, LEAKY_RELU};
 use crate::tensor_ops::bias_act::BiasAct;
+use crate::tensor_ops::half::single;
 use crate::tensor_ops::resample_conv::Resampling;
 
 /// One resolution: two convolutions beside a 1×1 skip, half the size at the end.
@@ -58,6 +59,9 @@ pub struct Discriminator<B: Backend> {
     fromrgb: EqualizedConv<B>,
     blocks: Vec<DiscriminatorBlock<B>>,
     epilogue: Epilogue<B>,
+    /// Blocks from the image on whose features are in half precision.
+    #[module(skip)]
+    half_blocks: usize,
 }
 
 impl DiscriminatorConfig {
@@ -83,6 +87,7 @@ impl DiscriminatorConfig {
             fromrgb: EqualizedConv::init(self.image_channels, width, fromrgb, &init.child("fromrgb")),
             blocks,
             epilogue: Epilogue::init(self, &init.child("epilogue")),
+            half_blocks: 0,
         })
     }
 
@@ -110,9 +115,15 @@ impl<B: Backend> Discriminator<B> {
     /// # Shapes
     /// - pixels_pm1: `[batch, image_channels, resolution, resolution]`, the batch a multiple of the deviation group
     pub fn forward(&self, pixels_pm1: Tensor<B, 4>, condition: &Condition<B>) -> DiscriminatorOutput<B> {
-        let x = self.fromrgb.forward(pixels_pm1);
-        let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
-        self.epilogue.forward(x, condition)
+        let x = if self.half_blocks > 0 { pixels_pm1.cast(FloatDType::F16) } else { pixels_pm1 };
+        let mut x = self.fromrgb.forward(x);
+        for (index, block) in self.blocks.iter().enumerate() {
+            if index == self.half_blocks {
+                x = single(x);
+            }
+            x = block.forward(x);
+        }
+        self.epilogue.forward(single(x), condition)
     }
 
     /// The same network, of which the first `count` layers get no gradients: fromRGB, then conv0, conv1 and skip per resolution
@@ -136,6 +147,12 @@ impl<B: Backend> Discriminator<B> {
         });
         self.blocks = blocks.collect();
         self
+    }
+
+    /// The same network with its `count` highest resolutions in half precision, 0 for none; weights and the end at 4 × 4 stay in
+    /// single precision.
+    pub fn with_half_resolutions(self, count: usize) -> Self {
+        Self { half_blocks: count.min(self.blocks.len()), ..self }
     }
 
     /// The same network with a second semantic head that starts as a copy of the first; a network with

@@ -128,10 +128,10 @@ impl<B: Backend> Generator<B> {
         Noise::Maps(layers.map(|r| normal([batch, 1, r, r], rng, device)).collect())
     }
 
-    /// The same network for inference with its four highest resolutions in half precision (generator.md 6); weights, styles
-    /// and the image stay in single precision.
-    pub fn in_half(self) -> Self {
-        Self { synthesis: self.synthesis.in_half(), ..self }
+    /// The same network with its `count` highest resolutions in half precision, 0 for none ([`super::HALF_RESOLUTIONS`] as published,
+    /// generator.md 6); weights, styles and the image stay in single precision.
+    pub fn with_half_resolutions(self, count: usize) -> Self {
+        Self { synthesis: self.synthesis.with_half_resolutions(count), ..self }
     }
 
     /// The same network with a second condition head that starts as a copy of the first; a network with
@@ -144,6 +144,7 @@ impl<B: Backend> Generator<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::stylegan2::HALF_RESOLUTIONS;
     use crate::tensor_ops::backend::{Base, cpu};
     use crate::tensor_ops::random::keyed_rng;
     use crate::tensor_ops::similarity::unit_norm;
@@ -243,7 +244,7 @@ mod tests {
         let draw =
             |generator: &Generator<Base>| generator.forward(z.clone(), &condition, &noise, Truncation::NONE);
         let expected = draw(&generator);
-        let half = draw(&generator.in_half());
+        let half = draw(&generator.with_half_resolutions(HALF_RESOLUTIONS));
         assert_eq!(half.dtype(), expected.dtype());
         let scale = expected.clone().abs().max().into_scalar();
         let worst = (half - expected).abs().max().into_scalar();

@@ -16,6 +16,9 @@ pub mod pair;
 pub mod synthesis;
 pub mod weight_init;
 
+/// The highest resolutions that the published networks hold in half precision (generator.md 6).
+pub const HALF_RESOLUTIONS: usize = 4;
+
 pub use condition::{Condition, ConditionHeads};
 pub use config::{ConfigError, DiscriminatorConfig, GeneratorConfig, HeadNormalisation, ProjectionTerm};
 pub use discriminator::Discriminator;

@@ -30,9 +30,6 @@ pub struct SynthesisNetwork<B: Backend> {
     half_from: Option<usize>,
 }
 
-/// The highest resolutions that half precision is for (generator.md 6).
-const HALF_RESOLUTIONS: usize = 4;
-
 impl<B: Backend> SynthesisNetwork<B> {
     pub(super) fn init(config: &GeneratorConfig, init: &WeightInit<B>) -> Self {
         let num_blocks = config.resolution.ilog2() as usize - 1;
@@ -103,10 +100,11 @@ impl<B: Backend> SynthesisNetwork<B> {
         styles
     }
 
-    /// For inference: the four highest resolutions in half precision, none below 8.
-    pub(super) fn in_half(self) -> Self {
+    /// The `count` highest resolutions in half precision, none below 8.
+    pub(super) fn with_half_resolutions(self, count: usize) -> Self {
         let resolution = 2 << self.blocks.len();
-        Self { half_from: Some((resolution >> (HALF_RESOLUTIONS - 1)).max(8)), ..self }
+        let half_from = (count > 0).then(|| (resolution >> (count - 1).min(usize::BITS as usize - 1)).max(8));
+        Self { half_from, ..self }
     }
 
     pub(super) fn with_duplicated_head(self) -> Self {
