@@ -63,6 +63,16 @@ impl Phase {
         has_effect && step.is_multiple_of(self.interval(config))
     }
 
+    /// Name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GeneratorMain => "generator",
+            Self::GeneratorRegularisation => "path length",
+            Self::DiscriminatorMain => "discriminator",
+            Self::DiscriminatorRegularisation => "R1",
+        }
+    }
+
     /// Whether the generator learns in it.
     pub fn is_of_generator(self) -> bool {
         matches!(self, Self::GeneratorMain | Self::GeneratorRegularisation)

@@ -9,6 +9,7 @@ use super::gan_gradients::{add_gradients, make_finite, scale_gradients};
 use super::gan_phases::Phase;
 use super::gan_state::{Counters, GanState, Trained};
 use super::gan_trainer::{GanTrainError, GanTraining, StartingPoint};
+use super::phase_clock::PhaseClock;
 use super::replicas::{PhaseSettings, Replica, Round, run_wave};
 use crate::tensor_ops::backend::Diff;
 use crate::tensor_ops::random::keyed_rng;
@@ -24,6 +25,7 @@ impl GanTraining<'_> {
         replicas: &mut [Replica],
         counters: &mut Counters,
         order: &mut SampleOrder,
+        clock: &mut PhaseClock,
     ) -> Result<(), GanTrainError> {
         let config = self.config;
         let samples = order.next(counters.images_seen, config.batch_size);
@@ -32,7 +34,7 @@ impl GanTraining<'_> {
         let batch = self.data.mix(batch, &samples, &mut rng);
         for phase in Phase::ALL {
             if phase.is_due(counters.step, config, self.generator.resolution) {
-                self.phase(phase, &batch, state, replicas, counters)?;
+                clock.time(phase.name(), || self.phase(phase, &batch, state, replicas, counters))?;
             }
         }
         let is_pretrained = matches!(self.start, StartingPoint::Pretrained { .. });
@@ -45,6 +47,7 @@ impl GanTraining<'_> {
         }
         counters.step += 1;
         counters.images_seen += config.batch_size as u64;
+        clock.count_images(config.batch_size as u64);
         Ok(())
     }
 

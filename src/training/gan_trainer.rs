@@ -16,6 +16,7 @@ use super::gan_state::{Counters, GanState};
 use super::image_view::ImageEncoder;
 use super::loss_scale::LossScale;
 use super::low_level::FrozenResnet;
+use super::phase_clock::{PhaseClock, PhaseTime};
 use super::replicas::{NetworkView, Replica};
 use super::running_stats::RunningStats;
 use crate::models::stylegan2::{ConfigError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
@@ -129,6 +130,10 @@ pub struct GanTrainSummary {
     pub images_seen: u64,
     /// Means of the last report period.
     pub stats: Map<String, Value>,
+    /// Seconds for a thousand images in this process; none when it had nothing left to do.
+    pub seconds_per_kimg: Option<f64>,
+    /// Where they went.
+    pub phases: Vec<PhaseTime>,
     /// Snapshot of the averaged generator.
     pub generator: PathBuf,
     /// Snapshot of the discriminator.
@@ -169,17 +174,19 @@ impl GanTraining<'_> {
         let mut order = SampleOrder::new(self.config.seed, num_samples);
         let mut replicas: Vec<Replica> =
             self.other_devices.iter().map(|device| Replica::new(&self.networks(&state), device)).collect();
+        let mut clock = PhaseClock::default();
         let total = self.config.total_images();
         progress.start("training the GAN", total);
         while counters.images_seen < total {
             if (self.interrupted)() {
                 return Err(Interrupted { checkpoint: self.save(&state, &counters)? }.into());
             }
-            self.step(&mut state, &mut replicas, &mut counters, &mut order)?;
+            self.step(&mut state, &mut replicas, &mut counters, &mut order, &mut clock)?;
             progress.advance(counters.images_seen.min(total), &brief(&counters.running));
             let is_last = counters.images_seen >= total;
             if is_last || self.is_tick_over(&counters) {
                 stats = self.report(&mut state, &mut counters, &log, on_tick)?;
+                progress.line(&format!("{} images: {}", counters.images_seen, clock.line()));
                 if is_last || counters.ticks.is_multiple_of(self.config.checkpoint_ticks) {
                     self.save(&state, &counters)?;
                 }
@@ -191,6 +198,8 @@ impl GanTraining<'_> {
             steps: counters.step,
             images_seen: counters.images_seen,
             stats,
+            seconds_per_kimg: clock.seconds_per_kimg(),
+            phases: clock.times(),
             generator,
             discriminator,
         })

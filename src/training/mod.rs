@@ -36,6 +36,7 @@ pub mod mapper_ranges;
 pub mod mapper_targets;
 pub mod mapper_task;
 pub mod optimiser;
+pub mod phase_clock;
 pub mod regularizers;
 pub mod replicas;
 pub mod ridge;
