@@ -276,7 +276,9 @@ fn half_precision_stays_close_and_gives_way_to_overflow() {
     };
     let (single, _, _kept) = run(0, 1.0, None);
     let (half, weights, _kept) = run(1, 1024.0, None);
-    for name in ["generator_loss", "discriminator_loss", "generator_gradient_norm", "discriminator_gradient_norm"] {
+    for name in
+        ["generator_loss", "discriminator_loss", "generator_gradient_norm", "discriminator_gradient_norm"]
+    {
         let (a, b) = (half[name].as_f64().unwrap(), single[name].as_f64().unwrap());
         assert!(a != b && (a - b).abs() < 0.05 * b.abs(), "{name}: {a} in half, {b} in single precision");
     }

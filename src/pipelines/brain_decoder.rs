@@ -12,9 +12,7 @@ use super::condition_source::ConditionSource;
 use super::picture::pictures;
 use crate::data::prepared::PreparedSubject;
 use crate::models::mapper::{Mapper, MapperSnapshot};
-use crate::models::stylegan2::{
-    Condition, Generator, GeneratorConfig, HALF_RESOLUTIONS, Noise, Truncation,
-};
+use crate::models::stylegan2::{Condition, Generator, GeneratorConfig, HALF_RESOLUTIONS, Noise, Truncation};
 use crate::run::error::RunError;
 use crate::run::precision::Precision;
 use crate::run::snapshot::{GENERATOR_KIND, MAPPER_KIND, Snapshot};

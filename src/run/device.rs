@@ -161,7 +161,11 @@ fn cuda_number(_device: &Device) -> Option<usize> {
 fn gpus_can_talk() -> Result<(), String> {
     // SAFETY: the call only tries to open a shared library by its well-known name.
     let is_there = unsafe { cudarc::nccl::sys::is_culib_present() };
-    if is_there { Ok(()) } else { Err("NVIDIA's library for several GPUs, `libnccl.so`, is not installed".into()) }
+    if is_there {
+        Ok(())
+    } else {
+        Err("NVIDIA's library for several GPUs, `libnccl.so`, is not installed".into())
+    }
 }
 
 #[cfg(not(feature = "cuda"))]

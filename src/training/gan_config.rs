@@ -247,7 +247,10 @@ mod tests {
         assert_eq!(field(GanTrainConfig { micro_batch_size: 5, ..Default::default() }), "micro_batch_size");
         assert_eq!(field(GanTrainConfig { gpus: 0, ..Default::default() }), "gpus");
         assert_eq!(field(GanTrainConfig { gpus: 3, ..Default::default() }), "gpus");
-        assert_eq!(field(GanTrainConfig { gpus: 2, micro_batch_size: 16, ..Default::default() }), "micro_batch_size");
+        assert_eq!(
+            field(GanTrainConfig { gpus: 2, micro_batch_size: 16, ..Default::default() }),
+            "micro_batch_size"
+        );
         assert_eq!(GanTrainConfig { gpus: 2, ..Default::default() }.round_size(), 8);
         assert_eq!(field(GanTrainConfig { learning_rate: f64::NAN, ..Default::default() }), "learning_rate");
         assert_eq!(field(GanTrainConfig { beta_2: 1.5, ..Default::default() }), "beta_2");

@@ -166,7 +166,9 @@ impl PhaseContext<'_> {
         match phase {
             Phase::GeneratorMain => self.in_half(|half| half.generator_main(batch, &condition, &draws)),
             Phase::GeneratorRegularisation => self.path_length(batch, &condition, &draws),
-            Phase::DiscriminatorMain => self.in_half(|half| half.discriminator_main(batch, &condition, &draws)),
+            Phase::DiscriminatorMain => {
+                self.in_half(|half| half.discriminator_main(batch, &condition, &draws))
+            }
             // Penalties on gradients stay in single precision: in half, their squares would vanish.
             Phase::DiscriminatorRegularisation => self.r1(batch, &condition, &draws),
         }
@@ -185,8 +187,7 @@ impl PhaseContext<'_> {
         if self.loss_scale == 1.0 {
             return GradientsParams::from_grads(loss.backward(), module);
         }
-        let mut gradients =
-            GradientsParams::from_grads(loss.mul_scalar(self.loss_scale).backward(), module);
+        let mut gradients = GradientsParams::from_grads(loss.mul_scalar(self.loss_scale).backward(), module);
         scale_gradients(&mut gradients, module, f64::from(self.loss_scale.recip()));
         gradients
     }

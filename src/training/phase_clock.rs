@@ -70,7 +70,8 @@ impl PhaseClock {
 
     /// One line for a person.
     pub fn line(&self) -> String {
-        let per_kimg = self.seconds_per_kimg().map_or(String::new(), |seconds| format!("{seconds:.1} s/kimg"));
+        let per_kimg =
+            self.seconds_per_kimg().map_or(String::new(), |seconds| format!("{seconds:.1} s/kimg"));
         let parts = self.times().into_iter().map(|time| {
             let PhaseTime { phase, seconds_per_run, share, .. } = time;
             format!("{phase} {:.0} % ({seconds_per_run:.3} s a run)", 100.0 * share)

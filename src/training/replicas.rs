@@ -10,8 +10,8 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use super::gan_dataset::GanBatch;
 use super::gan_config::GanTrainConfig;
+use super::gan_dataset::GanBatch;
 use super::gan_phases::{Phase, PhaseContext, RoundResult};
 use super::image_view::ImageEncoder;
 use super::low_level::FrozenResnet;
@@ -144,7 +144,8 @@ pub fn run_wave(
             .map(|(replica, round)| scope.spawn(move || replica.run(settings, phase, round)))
             .collect();
         let first = settings.on(networks).run(phase, &first.batch, first.position);
-        let others = others.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        let others =
+            others.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
         std::iter::once(first).chain(others).collect()
     });
     results.into_iter().map(|result| result.on_device(phase, &networks)).collect()

@@ -9,35 +9,117 @@ use rand::{RngExt, SeedableRng, rngs::ChaCha12Rng};
 
 use crate::phantom::{self, TINY, mapper_work, phantom, stderr};
 
-/// Enough steps to be killed 20 times, a checkpoint every few of them.
-const LONG: [&str; 6] = [
-    "--set",
-    "train_mapper.train.phase1.epochs=10",
-    "--set",
-    "train_mapper.train.phase2.epochs=5",
-    "--set",
-    "train_mapper.train.checkpoint_every_minutes=0.001",
-];
-
-fn train(work: &Path, target: &str, resume: Option<&Path>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mindreader"));
-    command
-        .args(["train-mapper", "--device", "cpu", "--quiet", "--target", target, "--config", TINY, "--nsd"])
-        .arg(phantom())
-        .arg("--work")
-        .arg(work)
-        .args(LONG)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    if let Some(checkpoint) = resume {
-        command.arg("--resume").arg(checkpoint);
-    }
-    command
+/// A training that is killed, and what makes two of its runs equal.
+struct Training {
+    work: PathBuf,
+    command: &'static str,
+    args: Vec<&'static str>,
+    /// How the names of its runs end.
+    run: String,
+    assert_equal: fn(&Path, &Path),
 }
 
-/// Folders of the mapper's runs, oldest first.
-fn runs(work: &Path, target: &str) -> Vec<PathBuf> {
-    phantom::runs(work, &format!("train-mapper-{target}-subj01"))
+impl Training {
+    /// Enough steps to be killed 20 times, a checkpoint every few of them.
+    fn mapper(work: &Path, target: &'static str) -> Self {
+        Self {
+            work: work.to_path_buf(),
+            command: "train-mapper",
+            args: vec![
+                "--target",
+                target,
+                "--set",
+                "train_mapper.train.phase1.epochs=10",
+                "--set",
+                "train_mapper.train.phase2.epochs=5",
+                "--set",
+                "train_mapper.train.checkpoint_every_minutes=0.001",
+            ],
+            run: format!("train-mapper-{target}-subj01"),
+            assert_equal: assert_equal_mappers,
+        }
+    }
+
+    /// A checkpoint after every other step.
+    fn gan(work: &Path) -> Self {
+        Self {
+            work: work.to_path_buf(),
+            command: "pretrain-gan",
+            args: vec![
+                "--set",
+                "pretrain_gan.train.total_kimg=0.16",
+                "--set",
+                "pretrain_gan.train.tick_kimg=0.016",
+                "--set",
+                "pretrain_gan.train.checkpoint_ticks=1",
+            ],
+            run: "pretrain-gan-subj01".into(),
+            assert_equal: assert_equal_gans,
+        }
+    }
+
+    fn start(&self, resume: Option<&Path>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mindreader"));
+        command
+            .args([self.command, "--device", "cpu", "--quiet", "--config", TINY, "--nsd"])
+            .arg(phantom())
+            .arg("--work")
+            .arg(&self.work)
+            .args(&self.args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        if let Some(checkpoint) = resume {
+            command.arg("--resume").arg(checkpoint);
+        }
+        command
+    }
+
+    /// Folders of its runs, oldest first.
+    fn runs(&self) -> Vec<PathBuf> {
+        phantom::runs(&self.work, &self.run)
+    }
+
+    fn newest_run(&self) -> PathBuf {
+        self.runs().pop().unwrap()
+    }
+
+    /// Kills the training `times` times, each time resumed from its checkpoint or, without one, begun anew.
+    fn kill_and_resume(&self, times: usize) {
+        let started = Instant::now();
+        finish(self.start(None));
+        let mut longest = started.elapsed().mul_f64(0.8);
+        let undisturbed = self.newest_run();
+        let mut rng = ChaCha12Rng::seed_from_u64(7);
+        let (mut kills, mut continued) = (0, 0);
+        let checkpoint = || {
+            let run = self.newest_run();
+            Some(run.join("checkpoint.mpk")).filter(|path| run != undisturbed && path.is_file())
+        };
+        while kills < times {
+            let from = checkpoint();
+            continued += usize::from(from.is_some());
+            let mut child = self.start(from.as_deref()).spawn().unwrap();
+            std::thread::sleep(longest.mul_f64(rng.random_range(0.02..1.0)));
+            if child.try_wait().unwrap().is_some() {
+                // It was done before its turn: one more from the start.
+                let output = child.wait_with_output().unwrap();
+                assert!(output.status.success(), "{}", stderr(&output));
+                (self.assert_equal)(&self.newest_run(), &undisturbed);
+                fs::remove_dir_all(self.newest_run()).unwrap();
+                if from.is_none() {
+                    // The machine has become faster.
+                    longest = longest.mul_f64(0.8);
+                }
+                continue;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kills += 1;
+        }
+        assert!(continued > 0, "all were killed before their first checkpoint");
+        finish(self.start(checkpoint().as_deref()));
+        (self.assert_equal)(&self.newest_run(), &undisturbed);
+    }
 }
 
 fn finish(mut command: Command) {
@@ -50,16 +132,48 @@ fn metrics(run: &Path) -> Vec<serde_json::Value> {
     let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
     let rows = text.lines().map(|line| serde_json::from_str(line).unwrap());
     rows.map(|mut row: serde_json::Value| {
-        row.as_object_mut().unwrap().remove("seconds").unwrap();
+        row.as_object_mut().unwrap().remove("seconds");
         row
     })
     .collect()
 }
 
-fn assert_equal_runs(run: &Path, undisturbed: &Path) {
+fn assert_equal_mappers(run: &Path, undisturbed: &Path) {
     for file in ["best.safetensors", "last.safetensors"] {
         assert!(fs::read(run.join(file)).unwrap() == fs::read(undisturbed.join(file)).unwrap(), "{file}");
     }
+    assert_equal_metrics(run, undisturbed);
+}
+
+fn assert_equal_gans(run: &Path, undisturbed: &Path) {
+    // The files also hold identities of parameters, which every process draws anew.
+    let tensors = |file: PathBuf| {
+        let bytes = fs::read(file).unwrap();
+        let read = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let mut tensors: Vec<_> =
+            read.tensors().into_iter().map(|(name, view)| (name, view.data().to_vec())).collect();
+        tensors.sort();
+        tensors
+    };
+    for file in ["generator.safetensors", "discriminator.safetensors"] {
+        assert!(tensors(run.join(file)) == tensors(undisturbed.join(file)), "{file}");
+    }
+    let names = |run: &Path| -> Vec<PathBuf> {
+        let samples = run.join("samples");
+        phantom::files(&samples)
+            .iter()
+            .map(|file| file.strip_prefix(&samples).unwrap().to_path_buf())
+            .collect()
+    };
+    assert_eq!(names(run), names(undisturbed));
+    for name in names(run) {
+        let read = |run: &Path| fs::read(run.join("samples").join(&name)).unwrap();
+        assert!(read(run) == read(undisturbed), "{}", name.display());
+    }
+    assert_equal_metrics(run, undisturbed);
+}
+
+fn assert_equal_metrics(run: &Path, undisturbed: &Path) {
     assert_eq!(metrics(run), metrics(undisturbed));
     let strays: Vec<String> = fs::read_dir(run)
         .unwrap()
@@ -69,50 +183,18 @@ fn assert_equal_runs(run: &Path, undisturbed: &Path) {
     assert!(strays.is_empty(), "{strays:?}");
 }
 
-/// Kills the training `times` times, each time resumed from its checkpoint or, without one, begun anew.
-fn kill_and_resume(work: &Path, target: &str, times: usize) {
-    let started = Instant::now();
-    finish(train(work, target, None));
-    let mut longest = started.elapsed().mul_f64(0.8);
-    let undisturbed = runs(work, target).pop().unwrap();
-    let mut rng = ChaCha12Rng::seed_from_u64(7);
-    let (mut kills, mut continued) = (0, 0);
-    let checkpoint = || {
-        let run = runs(work, target).pop().unwrap();
-        Some(run.join("checkpoint.mpk")).filter(|path| run != undisturbed && path.is_file())
-    };
-    while kills < times {
-        let from = checkpoint();
-        continued += usize::from(from.is_some());
-        let mut child = train(work, target, from.as_deref()).spawn().unwrap();
-        std::thread::sleep(longest.mul_f64(rng.random_range(0.02..1.0)));
-        if child.try_wait().unwrap().is_some() {
-            // It was done before its turn: one more from the start.
-            let output = child.wait_with_output().unwrap();
-            assert!(output.status.success(), "{}", stderr(&output));
-            assert_equal_runs(&runs(work, target).pop().unwrap(), &undisturbed);
-            fs::remove_dir_all(runs(work, target).pop().unwrap()).unwrap();
-            if from.is_none() {
-                // The machine has become faster.
-                longest = longest.mul_f64(0.8);
-            }
-            continue;
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        kills += 1;
-    }
-    assert!(continued > 0, "all were killed before their first checkpoint");
-    finish(train(work, target, checkpoint().as_deref()));
-    assert_equal_runs(&runs(work, target).pop().unwrap(), &undisturbed);
-}
-
 #[test]
 fn killed_at_20_random_moments_a_training_ends_as_if_it_had_not_been() {
     let root = tempfile::tempdir().unwrap();
     let work = mapper_work(root.path());
-    kill_and_resume(&work, "image", 20);
-    kill_and_resume(&work, "caption", 5);
+    Training::mapper(&work, "image").kill_and_resume(20);
+    Training::mapper(&work, "caption").kill_and_resume(5);
+}
+
+#[test]
+fn killed_at_10_random_moments_a_gan_ends_as_if_it_had_not_been() {
+    let root = tempfile::tempdir().unwrap();
+    Training::gan(&mapper_work(root.path())).kill_and_resume(10);
 }
 
 /// A small file system of its own; gone with the value.
@@ -141,9 +223,9 @@ fn signal(child: &Child, name: &str) {
 }
 
 /// Waits until the run has logged an epoch.
-fn wait_for_an_epoch(child: &mut Child, work: &Path) {
+fn wait_for_an_epoch(child: &mut Child, training: &Training) {
     let started = Instant::now();
-    while !runs(work, "image").iter().any(|run| run.join("metrics.jsonl").is_file()) {
+    while !training.runs().iter().any(|run| run.join("metrics.jsonl").is_file()) {
         assert!(child.try_wait().unwrap().is_none(), "training ended before its disk was full");
         assert!(started.elapsed() < Duration::from_secs(120), "training did not start");
         std::thread::sleep(Duration::from_millis(10));
@@ -154,8 +236,9 @@ fn wait_for_an_epoch(child: &mut Child, work: &Path) {
 fn a_full_disk_is_an_error_that_loses_nothing() {
     let root = tempfile::tempdir().unwrap();
     let work = mapper_work(root.path());
-    finish(train(&work, "image", None));
-    let undisturbed = runs(&work, "image").pop().unwrap();
+    let elsewhere = Training::mapper(&work, "image");
+    finish(elsewhere.start(None));
+    let undisturbed = elsewhere.newest_run();
 
     let small = root.path().join("small");
     fs::create_dir_all(&small).unwrap();
@@ -172,8 +255,9 @@ fn a_full_disk_is_an_error_that_loses_nothing() {
         command.arg("--clip").arg(clip.join("best.safetensors"));
         command
     };
-    let mut child = with_clip(train(&small, "image", None)).spawn().unwrap();
-    wait_for_an_epoch(&mut child, &small);
+    let training = Training::mapper(&small, "image");
+    let mut child = with_clip(training.start(None)).spawn().unwrap();
+    wait_for_an_epoch(&mut child, &training);
     // As if someone else had taken what was left; the training must not be done before.
     signal(&child, "-STOP");
     let filler = disk.0.join("filler");
@@ -188,7 +272,7 @@ fn a_full_disk_is_an_error_that_loses_nothing() {
 
     drop(file);
     fs::remove_file(&filler).unwrap();
-    let run = runs(&small, "image").pop().unwrap();
-    finish(with_clip(train(&small, "image", Some(&run.join("checkpoint.mpk")))));
-    assert_equal_runs(&run, &undisturbed);
+    let run = training.newest_run();
+    finish(with_clip(training.start(Some(&run.join("checkpoint.mpk")))));
+    assert_equal_mappers(&run, &undisturbed);
 }
