@@ -89,6 +89,8 @@ fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
                 GanTrainError::Network(_)
                     | GanTrainError::Config(_)
                     | GanTrainError::Data(_)
+                    | GanTrainError::Betas(_)
+                    | GanTrainError::Mapper(_)
                     | GanTrainError::Run(_)
             )
         )

@@ -1,6 +1,8 @@
-//! `mindreader finetune-gan`: stage two, the GAN on embeddings that frozen mappers decode from betas.
+//! `mindreader finetune-gan`: stage two, the GAN on embeddings that mappers decode from betas; the mappers stay as they are, or
+//! are finetuned with it.
 //!
-//! Specification: gan-training.md 1.1, 2 and 9. One sample is one training trial. Writes what `pretrain-gan` writes.
+//! Specification: gan-training.md 1.1, 2, 4.5 and 9. One sample is one training trial. Writes what `pretrain-gan` writes, and
+//! the mappers beside it where they are finetuned.
 
 use std::path::{Path, PathBuf};
 
@@ -12,14 +14,16 @@ use serde_json::json;
 use super::gan_conditions::DecodingMappers;
 use super::gan_grid::{NUM_SAMPLES, SampleSheet, evenly_spread};
 use super::gan_images::{gan_picture, half_precision, image_set, low_level_resnet};
+use super::gan_mappers::{finite_betas, mapper_start, second_targets};
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
+use crate::models::condition_source::ConditionSource;
+use crate::models::mapper::MapperTarget;
 use crate::models::stylegan2::{Condition, ConditionHeads, DiscriminatorConfig, GeneratorConfig};
 use crate::pipelines::captioned_stimuli::distinct_images;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
-use crate::pipelines::condition_source::ConditionSource;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
 use crate::run::interrupt;
@@ -29,9 +33,13 @@ use crate::run::snapshot::{DISCRIMINATOR_KIND, GENERATOR_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device};
 use crate::training::gan_config::GanTrainConfig;
 use crate::training::gan_dataset::{GanDataset, SampleSet};
+use crate::training::gan_loss::SecondCondition;
+use crate::training::gan_mapper_config::{GanMapperConfig, MapperMode};
+use crate::training::gan_mappers::JointMappers;
 use crate::training::gan_trainer::{
     DISCRIMINATOR_FILE, GENERATOR_FILE, GanTrainSummary, GanTraining, StartingPoint,
 };
+use crate::training::gan_transfer::copy_by_name;
 use crate::training::image_view::FrozenClip;
 
 /// Conditions and training.
@@ -40,8 +48,29 @@ use crate::training::image_view::FrozenClip;
 pub struct FinetuneGanConfig {
     /// Which decoded embeddings steer the generator.
     pub condition: ConditionSource,
+    /// Whether the mappers are trained too, and how.
+    pub mappers: GanMapperConfig,
     /// How the networks are trained.
     pub train: GanTrainConfig,
+}
+
+impl FinetuneGanConfig {
+    /// The same with the loss that belongs to the condition.
+    pub fn resolved(&self) -> Self {
+        let mut config = self.clone();
+        config.train.loss.second_condition = match self.condition.second_target() {
+            MapperTarget::Resnet => SecondCondition::Resnet,
+            MapperTarget::Image | MapperTarget::Caption => SecondCondition::Clip,
+        };
+        config
+    }
+
+    /// Whether a ResNet-50 is read: for a loss, or for what a mapper aims at.
+    pub fn needs_resnet(&self) -> bool {
+        let has_resnet_targets = self.condition.second_target() == MapperTarget::Resnet
+            && self.mappers.mode == MapperMode::EndToEnd;
+        has_resnet_targets || self.resolved().train.loss.needs_resnet()
+    }
 }
 
 /// Everything that a run needs.
@@ -53,13 +82,15 @@ pub struct FinetuneGanSettings {
     pub prepared: PathBuf,
     /// CLIP snapshot.
     pub clip: PathBuf,
-    /// ResNet-50 snapshot; read for the low-level term only.
+    /// ResNet-50 snapshot; read for the low-level term and for ResNet mappers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resnet: Option<PathBuf>,
     /// Image mapper.
     pub image_mapper: PathBuf,
-    /// Caption mapper.
+    /// Caption mapper, or the ResNet mapper of [`ConditionSource::ImageResnet`].
     pub caption_mapper: PathBuf,
+    /// Vetted captions of `screen-captions`; read where a caption mapper is finetuned.
+    pub captions: PathBuf,
     /// Folder with the snapshots of the GAN to start from.
     pub gan: PathBuf,
     /// Which trials belong to training and validation.
@@ -78,7 +109,7 @@ pub struct FinetuneGanSettings {
 }
 
 /// What came out.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FinetuneGanSummary {
     /// The run's folder.
     pub run: PathBuf,
@@ -100,35 +131,50 @@ pub fn run(
     settings: &FinetuneGanSettings,
     progress: &mut dyn Progress,
 ) -> anyhow::Result<FinetuneGanSummary> {
+    let settings =
+        &FinetuneGanSettings { finetune_gan: settings.finetune_gan.resolved(), ..settings.clone() };
     let config = &settings.finetune_gan;
+    config.mappers.validate()?;
     let (device, name) = device::open(settings.device)?;
     let other_devices = device::open_following(&device, config.train.gpus.saturating_sub(1))?;
     half_precision(&config.train).check(&device, &name)?;
     let prepared = PreparedSubject::open(&settings.prepared)?;
     let split = settings.split.split(&prepared)?;
-    let gan = StartingGan::open(settings, &device)?;
-    let mappers =
-        DecodingMappers::open(&settings.image_mapper, &settings.caption_mapper, &prepared, &device)?;
+    let FinetuneGanSettings { image_mapper, caption_mapper, .. } = settings;
+    let mappers = DecodingMappers::open(image_mapper, caption_mapper, config.condition, &prepared, &device)?;
+    let gan = StartingGan::open(settings, mappers.second.snapshot.network.embed_dim, &device)?;
     let clip = ClipSnapshot::open(&settings.clip, &device)?;
-    mappers.check_space(&settings.clip, &clip)?;
+    let resnet = low_level_resnet(settings.resnet.as_deref(), &config.train, &device)?;
+    let resnet_space = settings.resnet.as_deref().zip(resnet.as_ref().map(|(_, sha256)| sha256.as_str()));
+    mappers.check_space((&settings.clip, &clip), resnet_space)?;
 
     let images = distinct_images(split.train.iter().map(|trial| prepared.trials()[*trial]));
     let stimuli = NsdTree::new(&settings.nsd).stimuli();
     let resolution = gan.generator.resolution;
     let images =
         (image_set(&images, &stimuli, &clip, &settings.cache, resolution, &device, progress)?, images);
-    // A mix is drawn anew at every step, from the two that are mixed.
-    let is_mix = config.condition == ConditionSource::Mix;
-    let stored = if is_mix { ConditionSource::Both } else { config.condition };
     let seed = config.train.seed;
-    let (first, second) = mappers.conditions(&prepared, &split.train, stored, seed, progress)?;
-    let image_of_sample = split
+    let image_of_sample: Vec<usize> = split
         .train
         .iter()
         .map(|trial| images.1.binary_search(&prepared.trials()[*trial].nsd_id))
         .collect::<Result<_, _>>()
         .map_err(|_| anyhow::anyhow!("an image of a training trial is not among the training images"))?;
-    let samples = if is_mix {
+    let is_joint = config.mappers.mode == MapperMode::EndToEnd;
+    let second_targets = if is_joint {
+        second_targets(settings, &clip, &images.1, &image_of_sample, &device, progress)?
+    } else {
+        None
+    };
+    // A mix is drawn anew at every step, from the two that are mixed.
+    let is_mix = config.condition == ConditionSource::Mix;
+    let samples = if is_joint {
+        // Conditions are decoded batch by batch.
+        let image_condition = Array2::zeros((image_of_sample.len(), 0));
+        SampleSet { image_of_sample, image_condition, caption_condition: None, mixed_with: None }
+    } else if is_mix {
+        let both = ConditionSource::Both;
+        let (first, second) = mappers.conditions(&prepared, &split.train, both, seed, progress)?;
         SampleSet {
             image_of_sample,
             image_condition: second.clone(),
@@ -136,6 +182,8 @@ pub fn run(
             mixed_with: Some(first),
         }
     } else {
+        let source = config.condition;
+        let (first, second) = mappers.conditions(&prepared, &split.train, source, seed, progress)?;
         let caption_condition = Some(second);
         SampleSet { image_of_sample, image_condition: first, caption_condition, mixed_with: None }
     };
@@ -152,18 +200,31 @@ pub fn run(
     let candidates = if split.validation.is_empty() { &split.train } else { &split.validation };
     let shown: Vec<usize> =
         evenly_spread(candidates.len(), NUM_SAMPLES).into_iter().map(|index| candidates[index]).collect();
-    let sheet = sample_sheet(settings, &gan, &mappers, &prepared, &shown, &stimuli, progress)?;
-    let resnet = low_level_resnet(settings.resnet.as_deref(), &config.train, &device)?;
+    let mut sheet = sample_sheet(settings, &gan, &mappers, &prepared, &shown, &stimuli, progress)?;
+    let shown_betas = finite_betas(&prepared, &shown)?;
+    let shown_positions: Vec<u64> = shown.iter().map(|trial| *trial as u64).collect();
     let provenance = json!({
         "subject": prepared.subject().to_string(),
         "split": settings.split,
         "trials": data.len(),
         "condition": config.condition,
+        "mappers": config.mappers.mode,
         "gan_sha256": gan.sha256,
         "image_mapper_sha256": mappers.image.sha256,
-        "caption_mapper_sha256": mappers.caption.sha256,
+        "caption_mapper_sha256": mappers.second.sha256,
         "clip_sha256": clip.sha256,
         "resnet_sha256": resnet.as_ref().map(|(_, sha256)| sha256),
+    });
+    let betas = |samples: &[usize]| {
+        let trials: Vec<usize> = samples.iter().map(|sample| split.train[*sample]).collect();
+        finite_betas(&prepared, &trials)
+    };
+    let joint = is_joint.then(|| JointMappers {
+        config: &config.mappers,
+        source: config.condition,
+        starts: [mapper_start(&mappers.image), mapper_start(&mappers.second)],
+        second_targets: second_targets.as_ref(),
+        betas: &betas,
     });
     let encoder = FrozenClip::new(clip.clip, clip.config.image_size, clip.config.embed_dim);
     let training = GanTraining {
@@ -173,6 +234,7 @@ pub fn run(
         data: &data,
         encoder: Some(&encoder),
         resnet: resnet.as_ref().map(|(resnet, _)| resnet),
+        mappers: joint.as_ref(),
         start: &gan.start,
         run: &run,
         provenance: &provenance,
@@ -181,7 +243,13 @@ pub fn run(
         interrupted: &interrupt::requested,
     };
     let training = training
-        .run(settings.resume.as_deref(), progress, &mut |tick| sheet.write(tick, &run, &device))
+        .run(settings.resume.as_deref(), progress, &mut |tick| {
+            if let Some(mappers) = tick.mappers {
+                let heads = mappers.heads(&shown_betas, seed, &shown_positions).into_iter();
+                sheet.condition = Condition { heads: heads.take(sheet.condition.heads.len()).collect() };
+            }
+            sheet.write(tick, &run, &device)
+        })
         .map_err(super::gan_error)?;
     let summary = FinetuneGanSummary {
         run: run.path().to_path_buf(),
@@ -204,7 +272,8 @@ struct StartingGan {
 }
 
 impl StartingGan {
-    fn open(settings: &FinetuneGanSettings, device: &Device) -> anyhow::Result<Self> {
+    /// `second_width`: values of the second condition.
+    fn open(settings: &FinetuneGanSettings, second_width: usize, device: &Device) -> anyhow::Result<Self> {
         let path = settings.gan.join(GENERATOR_FILE);
         let file = Snapshot::open(&path, GENERATOR_KIND)?;
         let generator: GeneratorConfig = file.config()?;
@@ -217,8 +286,24 @@ impl StartingGan {
         let judge = discriminator.init::<Base>(0, device).map_err(|error| misfit(&path, &error))?;
         let judge = file.load_into(judge)?;
         // Only a network without a second branch gets one (OQ-31).
-        let duplicated_head = settings.finetune_gan.condition == ConditionSource::Both
-            && generator.heads == ConditionHeads::One;
+        let config = &settings.finetune_gan;
+        let gets_second = config.condition.needs_two_heads() && generator.heads == ConditionHeads::One;
+        let duplicated_head = gets_second && generator.condition_dim == second_width;
+        if gets_second && !duplicated_head {
+            // A head of another width cannot be a copy: it starts as it is drawn (gan-training.md 9).
+            let heads = ConditionHeads::TwoByMaximum;
+            let generator = GeneratorConfig { heads, second_condition_dim: second_width, ..generator };
+            let discriminator =
+                DiscriminatorConfig { heads, second_condition_dim: second_width, ..discriminator };
+            let seed = config.train.seed;
+            let drawn = generator.init::<Base>(seed, device)?;
+            let drawn_judge = discriminator.init::<Base>(seed, device)?;
+            let start = StartingPoint::Pretrained {
+                generator: Box::new(copy_by_name(drawn, &network)),
+                discriminator: Box::new(copy_by_name(drawn_judge, &judge)),
+            };
+            return Ok(Self { generator, discriminator, start, duplicated_head, sha256 });
+        }
         if !duplicated_head {
             let start =
                 StartingPoint::Pretrained { generator: Box::new(network), discriminator: Box::new(judge) };

@@ -11,6 +11,7 @@ pub mod finetune_gan;
 mod gan_conditions;
 mod gan_grid;
 mod gan_images;
+mod gan_mappers;
 pub mod import_weights;
 mod mapper_embeddings;
 mod mapper_plots;
@@ -38,6 +39,8 @@ fn gan_error(error: GanTrainError) -> anyhow::Error {
     match error {
         GanTrainError::Interrupted(interrupted) => interrupted.into(),
         GanTrainError::Run(error) => error.into(),
+        GanTrainError::Betas(error) => error.into(),
+        GanTrainError::Mapper(error) => error.into(),
         other => other.into(),
     }
 }

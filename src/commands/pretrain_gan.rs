@@ -152,6 +152,7 @@ pub fn run(
         data: &data,
         encoder: Some(&encoder),
         resnet: resnet.as_ref().map(|(resnet, _)| resnet),
+        mappers: None,
         start: &StartingPoint::Scratch,
         run: &run,
         provenance: &provenance,

@@ -32,6 +32,7 @@ use crate::run::error::RunError;
 use crate::run::precision::Precision;
 use crate::run::run_dir::RunDir;
 use crate::training::gan_config::GanTrainConfig;
+use crate::training::gan_mappers::mapper_file;
 use crate::training::gan_trainer::GENERATOR_FILE;
 
 /// Snapshot of a run that chooses its best weights.
@@ -234,16 +235,33 @@ impl Project {
         self.newest(configured, kind, BEST_FILE, command)
     }
 
-    fn networks(&self) -> Result<DecoderPaths, RunError> {
+    /// The mapper of the second condition.
+    fn second_mapper(&self, target: MapperTarget) -> Result<PathBuf, RunError> {
+        match (target, &self.config.paths.caption_mapper) {
+            (MapperTarget::Resnet, Some(path)) => Ok(path.clone()),
+            _ => self.mapper(target),
+        }
+    }
+
+    /// Generator and mappers; mappers that were finetuned with the generator lie beside it.
+    fn networks(&self, second: MapperTarget) -> Result<DecoderPaths, RunError> {
+        let paths = &self.config.paths;
+        let generator =
+            self.newest(paths.generator.as_ref(), "finetune-gan", GENERATOR_FILE, "finetune-gan")?;
+        let beside = |target, configured: &Option<PathBuf>| {
+            let path = generator.with_file_name(mapper_file(target));
+            (configured.is_none() && path.is_file()).then_some(path)
+        };
         Ok(DecoderPaths {
-            image_mapper: self.mapper(MapperTarget::Image)?,
-            caption_mapper: self.mapper(MapperTarget::Caption)?,
-            generator: self.newest(
-                self.config.paths.generator.as_ref(),
-                "finetune-gan",
-                GENERATOR_FILE,
-                "finetune-gan",
-            )?,
+            image_mapper: match beside(MapperTarget::Image, &paths.image_mapper) {
+                Some(path) => path,
+                None => self.mapper(MapperTarget::Image)?,
+            },
+            caption_mapper: match beside(second, &paths.caption_mapper) {
+                Some(path) => path,
+                None => self.second_mapper(second)?,
+            },
+            generator,
         })
     }
 
@@ -466,9 +484,10 @@ impl Project {
             nsd: self.nsd()?,
             prepared: self.prepared(),
             clip: self.clip()?,
-            resnet: self.low_level_resnet(&self.config.finetune_gan.train)?,
+            resnet: self.config.finetune_gan.needs_resnet().then(|| self.resnet()).transpose()?,
             image_mapper: self.mapper(MapperTarget::Image)?,
-            caption_mapper: self.mapper(MapperTarget::Caption)?,
+            caption_mapper: self.second_mapper(self.config.finetune_gan.condition.second_target())?,
+            captions: self.captions(),
             gan: gan.parent().map(Path::to_path_buf).unwrap_or_default(),
             split: self.config.split.clone(),
             finetune_gan: self.config.finetune_gan.clone(),
@@ -487,7 +506,7 @@ impl Project {
         Ok(ReconstructSettings {
             prepared: self.prepared(),
             stimuli: NsdTree::new(self.nsd()?).stimuli(),
-            networks: self.networks()?,
+            networks: self.networks(self.config.reconstruct.condition.second_target())?,
             split: self.config.split.clone(),
             reconstruct: self.config.reconstruct.clone(),
             seed: self.config.seed,
@@ -531,7 +550,7 @@ impl Project {
         Ok(MicrostimSettings {
             prepared: self.prepared(),
             stimuli: NsdTree::new(self.nsd()?).stimuli(),
-            networks: self.networks()?,
+            networks: self.networks(MapperTarget::Caption)?,
             clip: self.clip()?,
             split: self.config.split.clone(),
             microstim: self.config.microstim.clone(),

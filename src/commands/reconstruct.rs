@@ -14,8 +14,8 @@ use crate::data::image::resize::{Filter, resize_pil};
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
+use crate::models::condition_source::ConditionSource;
 use crate::pipelines::brain_decoder::{BrainDecoder, DrawOptions, PixelNoise};
-use crate::pipelines::condition_source::ConditionSource;
 use crate::report::image_grid::contact_sheet;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::precision::Precision;
@@ -27,7 +27,7 @@ use crate::run::run_dir::{RunDir, write_atomic};
 pub struct DecoderPaths {
     /// Image mapper.
     pub image_mapper: PathBuf,
-    /// Caption mapper.
+    /// Caption mapper, or the ResNet mapper of [`ConditionSource::ImageResnet`].
     pub caption_mapper: PathBuf,
     /// Generator.
     pub generator: PathBuf,
@@ -149,6 +149,7 @@ pub fn run(
         BrainDecoder::open(&networks.image_mapper, &networks.caption_mapper, &networks.generator, &device)?;
     let decoder = decoder.with_precision(settings.precision);
     decoder.check_input(&prepared)?;
+    decoder.check_source(config.condition, &networks.caption_mapper)?;
     let chosen = choose_trials(&prepared, &settings.split, config.trials, config.repeats, config.limit)?;
     let betas = betas_of(&prepared, &chosen)?;
 

@@ -2,6 +2,7 @@
 
 pub mod batch_norm;
 pub mod clip;
+pub mod condition_source;
 pub mod inception;
 pub mod mapper;
 pub mod plain_conv;

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use image::RgbImage;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::condition_source::ConditionSource;
 use super::picture::pictures;
 use crate::data::prepared::PreparedSubject;
-use crate::models::mapper::{Mapper, MapperSnapshot};
+use crate::models::condition_source::ConditionSource;
+use crate::models::mapper::{Mapper, MapperSnapshot, MapperTarget};
 use crate::models::stylegan2::{Condition, Generator, GeneratorConfig, HALF_RESOLUTIONS, Noise, Truncation};
 use crate::run::error::RunError;
 use crate::run::precision::Precision;
@@ -39,7 +39,7 @@ pub enum PixelNoise {
 pub struct DecodedEmbeddings {
     /// `[trials, embed_dim]`, CLIP's image space.
     pub image: Tensor<Base, 2>,
-    /// `[trials, embed_dim]`, CLIP's caption space.
+    /// `[trials, embed_dim]`, CLIP's caption space; a ResNet mapper's vector where that is the second mapper.
     pub caption: Tensor<Base, 2>,
 }
 
@@ -125,23 +125,30 @@ impl LoadedMapper {
         Ok(())
     }
 
+    /// The network.
+    pub fn network(&self) -> &Mapper<Base> {
+        &self.mapper
+    }
+
     /// One embedding per trial, of unit norm.
     ///
     /// # Shapes
     /// - betas: `[trials, voxels]`, z-scored within session, unpadded; output: `[trials, embed_dim]`
     pub fn embed(&self, betas: &Array2<f32>, device: &Device) -> Tensor<Base, 2> {
-        let (trials, voxels) = betas.dim();
-        let padded = self.snapshot.network.signal_len;
-        let left = self.snapshot.padding_left;
-        let mut values = vec![0.0_f32; trials * padded];
-        for (row, betas) in values.chunks_exact_mut(padded).zip(betas.rows()) {
-            for (value, beta) in row[left..left + voxels].iter_mut().zip(betas) {
-                *value = *beta;
-            }
-        }
-        let betas = Tensor::from_data(TensorData::new(values, [trials, padded]), device);
-        let betas = half_like(betas, &self.mapper.lift.weight.val());
-        unit_norm(single(self.mapper.forward(betas)))
+        unit_norm(self.predict(betas, device))
+    }
+
+    /// One vector per trial as it steers a generator: as [`LoadedMapper::embed`], a ResNet mapper's about zero.
+    ///
+    /// # Shapes
+    /// - as [`LoadedMapper::embed`]
+    pub fn condition(&self, betas: &Array2<f32>, device: &Device) -> Tensor<Base, 2> {
+        self.snapshot.condition(self.predict(betas, device))
+    }
+
+    fn predict(&self, betas: &Array2<f32>, device: &Device) -> Tensor<Base, 2> {
+        let betas = half_like(self.snapshot.signal(betas, device), &self.mapper.lift.weight.val());
+        single(self.mapper.forward(betas))
     }
 
     fn in_half(self) -> Self {
@@ -164,10 +171,13 @@ impl BrainDecoder {
         let caption = LoadedMapper::open(caption_mapper, device)?;
         let file = Snapshot::open(generator, GENERATOR_KIND)?;
         let generator_config: GeneratorConfig = file.config()?;
-        for (path, mapper) in [(image_mapper, &image), (caption_mapper, &caption)] {
+        let dims = generator_config.condition_dims();
+        for (path, mapper, dim) in
+            [(image_mapper, &image, dims.first()), (caption_mapper, &caption, dims.last())]
+        {
             let width = mapper.snapshot.network.embed_dim;
-            if generator_config.condition_dims().iter().any(|dim| *dim != width) {
-                let expected = format!("{:?} as the generator takes", generator_config.condition_dims());
+            if dim.is_some_and(|dim| *dim != width) {
+                let expected = format!("{dims:?} as the generator takes");
                 return Err(RunError::invalid(path, "width of the embedding", expected, width));
             }
         }
@@ -202,6 +212,26 @@ impl BrainDecoder {
         }
     }
 
+    /// Refuses a source that the second mapper does not serve.
+    ///
+    /// # Errors
+    /// [`RunError::Invalid`] that names the mapper's file.
+    pub fn check_source(&self, source: ConditionSource, second_mapper: &Path) -> Result<(), RunError> {
+        let (wanted, found) = (source.second_target(), self.caption_mapper.snapshot.target);
+        let is_resnet = |target| target == MapperTarget::Resnet;
+        if source.uses()[1] && is_resnet(wanted) != is_resnet(found) {
+            let expected = format!("`{wanted}`, which the condition is made of");
+            return Err(RunError::invalid(second_mapper, "target", expected, format!("`{found}`")));
+        }
+        let widths =
+            [&self.image_mapper, &self.caption_mapper].map(|mapper| mapper.snapshot.network.embed_dim);
+        if !source.needs_two_heads() && widths[0] != widths[1] {
+            let expected = format!("{} as the image mapper's", widths[0]);
+            return Err(RunError::invalid(second_mapper, "width of the embedding", expected, widths[1]));
+        }
+        Ok(())
+    }
+
     /// Refuses betas that the mappers were not trained for.
     ///
     /// # Errors
@@ -227,8 +257,8 @@ impl BrainDecoder {
     /// - betas: `[trials, voxels]`, z-scored within session, unpadded
     pub fn embed(&self, betas: &Array2<f32>) -> DecodedEmbeddings {
         DecodedEmbeddings {
-            image: self.image_mapper.embed(betas, &self.device),
-            caption: self.caption_mapper.embed(betas, &self.device),
+            image: self.image_mapper.condition(betas, &self.device),
+            caption: self.caption_mapper.condition(betas, &self.device),
         }
     }
 

@@ -6,7 +6,6 @@ pub mod caption_probe;
 pub mod caption_screen;
 pub mod captioned_stimuli;
 pub mod clip_snapshot;
-pub mod condition_source;
 pub mod feature_cache;
 pub mod picture;
 pub mod picture_features;

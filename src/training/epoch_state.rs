@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
-use burn::tensor::Tensor;
+use burn::module::{AutodiffModule, Module};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::companions::{Companions, CompanionsRecord};
+use super::finite_weights::all_finite;
 use super::optimiser::{EpochOptimiser, OptimiserRecord};
 use crate::data::error::DataError;
 use crate::run::checkpoint::{load_checkpoint, save_checkpoint};
@@ -117,15 +117,11 @@ pub(super) fn save<M: AutodiffModule<Diff>>(
     trained: &Trained<M>,
     state: &EpochState,
 ) -> Result<(), EpochTrainError> {
-    let mut finite = Finite(true);
-    trained.model.visit(&mut finite);
-    if let Some(critic) = &trained.companions.critic {
-        critic.network().visit(&mut finite);
-    }
-    if let Some(expander) = &trained.companions.expander {
-        expander.network().visit(&mut finite);
-    }
-    if !finite.0 {
+    let Companions { critic, expander } = &trained.companions;
+    let finite = all_finite(&trained.model)
+        && critic.as_ref().is_none_or(|critic| all_finite(critic.network()))
+        && expander.as_ref().is_none_or(|expander| all_finite(expander.network()));
+    if !finite {
         return Err(EpochTrainError::NotFinite {
             what: "a weight",
             phase: state.phase + 1,
@@ -181,16 +177,6 @@ fn refuse_other_settings(path: &Path, key: &str, now: &Value, then: &Value) -> R
         }
         _ if now == then => Ok(()),
         _ => Err(RunError::invalid(path, key, format!("{now} as in this run"), then)),
-    }
-}
-
-struct Finite(bool);
-
-impl ModuleVisitor<Diff> for Finite {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Diff, D>>) {
-        // The sum of absolute values is finite only if every one of them is.
-        let sum: f32 = param.val().inner().abs().sum().into_scalar();
-        self.0 = self.0 && sum.is_finite();
     }
 }
 

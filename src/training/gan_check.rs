@@ -4,6 +4,9 @@ use super::augmentation::AugmentMode;
 use super::gan_config::GanConfigError;
 use super::gan_trainer::{GanTrainError, GanTraining};
 
+/// Positions of ResNet-50's stage two for an image of 128×128.
+const RESNET_VECTOR_WIDTH: usize = 256;
+
 impl GanTraining<'_> {
     /// Every complaint comes before the first step.
     pub(super) fn check(&self) -> Result<(), GanTrainError> {
@@ -18,6 +21,9 @@ impl GanTraining<'_> {
         let (devices, gpus) = (1 + self.other_devices.len(), config.gpus);
         if devices != gpus {
             return mismatch("gpus", format!("the number of devices ({devices})"), gpus.to_string());
+        }
+        if gpus > 1 && self.mappers.is_some() {
+            return mismatch("gpus", "1: mappers are trained on one GPU".into(), gpus.to_string());
         }
         let resolution = self.generator.resolution;
         for (field, found) in [
@@ -37,7 +43,13 @@ impl GanTraining<'_> {
             let found = config.frozen_discriminator_layers.to_string();
             return mismatch("frozen_discriminator_layers", format!("at most {layers}"), found);
         }
-        let dims = self.data.condition_dims(self.generator.heads)?;
+        let dims = match self.mappers {
+            Some(joint) => {
+                joint.check(self.generator.heads, self.data.len())?;
+                joint.condition_dims(self.generator.heads)
+            }
+            None => self.data.condition_dims(self.generator.heads)?,
+        };
         for (field, found) in [
             ("generator.condition_dim", self.generator.condition_dims()),
             ("discriminator.condition_dim", self.discriminator.condition_dims()),
@@ -62,8 +74,15 @@ impl GanTraining<'_> {
             };
             let width = encoder.embed_dim();
             let is_other = |dim: &usize| *dim != width;
-            if config.loss.clip_condition_weight > 0.0 && dims.iter().any(is_other) {
-                return mismatch("generator.condition_dim", format!("CLIP's {width}"), format!("{dims:?}"));
+            let mut widths = vec![width; dims.len()];
+            if config.loss.compares_second_with_resnet()
+                && let Some(second) = widths.get_mut(1)
+            {
+                *second = RESNET_VECTOR_WIDTH;
+            }
+            if config.loss.clip_condition_weight > 0.0 && dims != widths {
+                let expected = format!("those that images are compared with, {widths:?}");
+                return mismatch("generator.condition_dim", expected, format!("{dims:?}"));
             }
             if config.loss.clip_image_weight > 0.0 && is_other(&self.data.embed_dim()) {
                 let found = self.data.embed_dim().to_string();

@@ -11,6 +11,17 @@ use crate::losses::contrastive::{ContrastiveConfig, contrast};
 use crate::models::resnet::low_level::LowLevelConfig;
 use crate::models::stylegan2::{Condition, DiscriminatorOutput};
 
+/// What the second condition is an embedding of, and so what of a generated image it is compared with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecondCondition {
+    /// CLIP's caption, like the first CLIP's image: the image's CLIP embedding.
+    #[default]
+    Clip,
+    /// A ResNet mapper's vector: the image's low-level vector, shifted and scaled as the mapper's is (gan-training.md 4.1).
+    Resnet,
+}
+
 /// Weights of the contrastive terms; 0 leaves a term out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -19,6 +30,8 @@ pub struct GanLossConfig {
     pub contrastive: ContrastiveConfig,
     /// CLIP embedding of the generated image against each condition (`itc`, 10); halved with two heads.
     pub clip_condition_weight: f64,
+    /// What the second condition is compared with in that term. `finetune-gan` sets it by its own `condition`.
+    pub second_condition: SecondCondition,
     /// CLIP embedding of the generated image against that of the real one (`iic`, 0).
     pub clip_image_weight: f64,
     /// Semantic embeddings of the discriminator against each condition (`itd`, 10); halved with two heads.
@@ -36,6 +49,7 @@ impl Default for GanLossConfig {
         Self {
             contrastive: ContrastiveConfig { row_share: 0.0, ..ContrastiveConfig::default() },
             clip_condition_weight: 10.0,
+            second_condition: SecondCondition::Clip,
             clip_image_weight: 0.0,
             semantic_condition_weight: 10.0,
             semantic_image_weight: 0.0,
@@ -48,7 +62,12 @@ impl Default for GanLossConfig {
 impl GanLossConfig {
     /// Whether images must be seen by a ResNet.
     pub fn needs_resnet(&self) -> bool {
-        self.low_level_weight > 0.0
+        self.low_level_weight > 0.0 || self.compares_second_with_resnet()
+    }
+
+    /// Whether the second condition is compared with a low-level vector.
+    pub fn compares_second_with_resnet(&self) -> bool {
+        self.second_condition == SecondCondition::Resnet && self.clip_condition_weight > 0.0
     }
 
     /// Whether generated images must be seen by CLIP.
@@ -90,6 +109,8 @@ pub struct GeneratorView<'a, B: Backend> {
     pub low_level: Option<Tensor<B, 2>>,
     /// Low-level vectors of the real images, without gradient: `[batch, positions]`.
     pub real_low_level: Option<Tensor<B, 2>>,
+    /// What the second condition is compared with in place of the CLIP embedding: `[batch, second_condition_dim]`.
+    pub second_low_level: Option<Tensor<B, 2>>,
 }
 
 /// Loss of the generator: `[batch, 1]`.
@@ -99,7 +120,11 @@ pub fn generator_loss<B: Backend>(view: &GeneratorView<'_, B>, config: &GanLossC
     let embeddings = &view.fake.semantic_embeddings;
     let clip = view.clip_embedding.as_ref();
     let terms = [
-        clip.and_then(|clip| config.term(config.clip_condition_weight, heads.iter().map(|t| (clip, t)))),
+        clip.and_then(|clip| {
+            let seen = [Some(clip), view.second_low_level.as_ref().or(Some(clip))];
+            let pairs: Vec<_> = seen.into_iter().flatten().zip(heads).collect();
+            config.term(config.clip_condition_weight, pairs.into_iter())
+        }),
         clip.zip(view.real_clip_embedding.as_ref())
             .and_then(|pair| config.term(config.clip_image_weight, std::iter::once(pair))),
         config.term(config.semantic_condition_weight, embeddings.iter().zip(heads)),
@@ -181,6 +206,7 @@ mod tests {
                 real_semantic_embeddings: fake.semantic_embeddings.iter().map(|_| a()).collect(),
                 low_level: Some(b()),
                 real_low_level: Some(a()),
+                second_low_level: None,
             };
             for config in [
                 only(|config| config.clip_condition_weight = 3.0),
@@ -201,5 +227,22 @@ mod tests {
             assert!((real - with_condition).abs() < 1e-5);
         }
         assert!((mean(discriminator_fake_loss(&fake_one)) - adversarial).abs() < 1e-6);
+
+        // A ResNet mapper's condition is compared with the low-level vector, the first still with CLIP's.
+        let view = GeneratorView {
+            fake: &fake_two,
+            condition: &two,
+            clip_embedding: Some(a()),
+            real_clip_embedding: None,
+            real_semantic_embeddings: vec![],
+            low_level: None,
+            real_low_level: None,
+            second_low_level: Some(b()),
+        };
+        let equal = Tensor::<Base, 1>::from_floats(C_OF_EXAMPLE, &device).mean().into_scalar();
+        let own = crate::losses::contrastive::contrast(b(), b(), &GanLossConfig::default().contrastive);
+        let expected = adversarial - 1.5 * equal - 1.5 * own.mean().into_scalar();
+        let found = mean(generator_loss(&view, &only(|config| config.clip_condition_weight = 3.0)));
+        assert!((found - expected).abs() < 1e-5, "{found} {expected}");
     }
 }

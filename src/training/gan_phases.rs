@@ -141,22 +141,23 @@ pub struct PhaseContext<'a> {
 }
 
 /// Random numbers of one round, one stream per purpose.
-struct Draws {
-    seed: u64,
-    phase: Phase,
-    position: u64,
+pub(super) struct Draws {
+    pub seed: u64,
+    /// Name of the phase.
+    pub key: &'static str,
+    pub position: u64,
 }
 
 impl Draws {
-    fn stream(&self, purpose: &str) -> ChaCha12Rng {
-        keyed_rng(self.seed, &format!("{}.{purpose}", self.phase.key()), self.position)
+    pub fn stream(&self, purpose: &str) -> ChaCha12Rng {
+        keyed_rng(self.seed, &format!("{}.{purpose}", self.key), self.position)
     }
 }
 
 impl PhaseContext<'_> {
     /// One round of a phase: a forward and a backward pass over `batch`. `position` counts rounds over the whole training.
     pub fn run(&self, phase: Phase, batch: &GanBatch, position: u64) -> RoundResult {
-        let draws = Draws { seed: self.config.seed, phase, position };
+        let draws = Draws { seed: self.config.seed, key: phase.key(), position };
         let condition = perturb_condition(
             &batch.condition,
             &batch.image_embedding,
@@ -211,12 +212,12 @@ impl PhaseContext<'_> {
         Some((cutoff, normal(shape, &mut rng, self.device)))
     }
 
-    fn noise(&self, count: usize, draws: &Draws) -> Noise<Base> {
+    pub(super) fn noise(&self, count: usize, draws: &Draws) -> Noise<Base> {
         self.generator.valid().random_noise(count, &mut draws.stream("noise"), self.device)
     }
 
     /// How `count` images are augmented before the discriminator sees them.
-    fn augmentation(&self, count: usize, draws: &Draws, purpose: &str) -> Option<AugmentPlan> {
+    pub(super) fn augmentation(&self, count: usize, draws: &Draws, purpose: &str) -> Option<AugmentPlan> {
         let config = &self.config.augment;
         (config.mode != AugmentMode::None).then(|| {
             let (side, parts) = (self.generator.resolution(), config.preset.parts());
@@ -225,7 +226,7 @@ impl PhaseContext<'_> {
     }
 
     /// ws with style mixing, and the w that enter the running mean. Tracked in the generator's parameters.
-    fn style_codes(&self, count: usize, draws: &Draws) -> (Tensor<Diff, 3>, Tensor<Base, 2>) {
+    pub(super) fn style_codes(&self, count: usize, draws: &Draws) -> (Tensor<Diff, 3>, Tensor<Base, 2>) {
         let generator = self.generator;
         let w = generator.mapping.forward(Tensor::from_inner(self.latents(count, draws)));
         let ws = generator.broadcast(w.clone());
@@ -252,13 +253,17 @@ impl PhaseContext<'_> {
         let loss_config = &self.config.loss;
         let (low_level, real_low_level) = self
             .resnet
-            .filter(|_| loss_config.needs_resnet())
+            .filter(|_| loss_config.low_level_weight > 0.0)
             .map(|resnet| {
                 let of_real = resnet.of_real(batch.pixels_pm1.clone(), &loss_config.low_level);
                 let of_generated = resnet.of_generated(pixels.clone(), &loss_config.low_level);
                 (of_generated, Tensor::from_inner(of_real))
             })
             .unzip();
+        let second_low_level = self
+            .resnet
+            .filter(|_| loss_config.compares_second_with_resnet())
+            .map(|resnet| resnet.as_condition(pixels.clone(), &loss_config.low_level));
         let clip_embedding = self.encoder.filter(|_| loss_config.needs_clip()).map(|encoder| {
             let mut rng = draws.stream("crop");
             encoder.encode(random_view(pixels, encoder.image_size(), &self.config.crop, &mut rng))
@@ -279,6 +284,7 @@ impl PhaseContext<'_> {
             real_semantic_embeddings,
             low_level,
             real_low_level,
+            second_low_level,
         };
         let loss = generator_loss(&view, loss_config).mean();
         let mut stats =
@@ -352,7 +358,7 @@ impl PhaseContext<'_> {
     }
 }
 
-fn augmented<B: Backend>(plan: Option<AugmentPlan>, pixels_pm1: Tensor<B, 4>) -> Tensor<B, 4> {
+pub(super) fn augmented<B: Backend>(plan: Option<AugmentPlan>, pixels_pm1: Tensor<B, 4>) -> Tensor<B, 4> {
     match plan {
         Some(plan) => plan.apply(pixels_pm1),
         None => pixels_pm1,
@@ -367,7 +373,7 @@ fn lift(condition: &Condition<Base>) -> Condition<Diff> {
     condition.clone().map(Tensor::from_inner)
 }
 
-fn number(tensor: Tensor<Base, 1>) -> f64 {
+pub(super) fn number(tensor: Tensor<Base, 1>) -> f64 {
     f64::from(tensor.into_scalar())
 }
 

@@ -6,13 +6,16 @@ use burn::module::{AutodiffModule, Module};
 use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::{Adam, AdamConfig, GradientsParams, Optimizer};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::ada::AdaState;
 use super::ema::{ema_beta, ema_update};
+use super::finite_weights::all_finite;
 use super::gan_config::GanTrainConfig;
 use super::gan_phases::lazy_correction;
 use super::loss_scale::LossScale;
 use super::running_stats::RunningStats;
+use crate::models::mapper::Mapper;
 use crate::models::stylegan2::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
 use crate::run::checkpoint::{load_checkpoint, save_checkpoint};
 use crate::run::error::RunError;
@@ -28,6 +31,9 @@ pub(super) struct Counters {
     pub discriminator: DiscriminatorConfig,
     pub config: GanTrainConfig,
     pub num_samples: usize,
+    /// What decides the training of mappers, where they are trained too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mappers: Option<Value>,
     /// Steps taken.
     pub step: u64,
     /// Real images shown.
@@ -59,6 +65,10 @@ type Stored = (
     MomentsOf<Discriminator<Diff>>,
 );
 
+type MapperRecord = (RecordOf<Mapper<Diff>>, MomentsOf<Mapper<Diff>>);
+/// With the mappers behind, where they are trained too.
+type StoredWithMappers = (Stored, MapperRecord, MapperRecord);
+
 /// One network with its optimiser.
 pub(super) struct Trained<M: AutodiffModule<Diff>> {
     pub network: M,
@@ -68,7 +78,7 @@ pub(super) struct Trained<M: AutodiffModule<Diff>> {
 
 impl<M: AutodiffModule<Diff>> Trained<M> {
     /// Adam with rate and decays corrected for a regularisation phase every `interval` steps.
-    fn new(network: M, config: &GanTrainConfig, interval: u64) -> Self {
+    pub fn new(network: M, config: &GanTrainConfig, interval: u64) -> Self {
         let correction = lazy_correction(interval);
         let adam = AdamConfig::new()
             .with_beta_1(config.beta_1.powf(correction) as f32)
@@ -82,13 +92,27 @@ impl<M: AutodiffModule<Diff>> Trained<M> {
     pub fn update(&mut self, gradients: GradientsParams) {
         self.network = self.adam.step(self.rate, self.network.clone(), gradients);
     }
+
+    fn to_record(&self) -> (RecordOf<M>, MomentsOf<M>) {
+        (self.network.clone().into_record(), self.adam.to_record())
+    }
+
+    fn load(&mut self, (network, moments): (RecordOf<M>, MomentsOf<M>)) {
+        self.network = self.network.clone().load_record(network);
+        self.adam = self.adam.clone().load_record(moments);
+    }
 }
+
+/// The mappers of the first and the second condition.
+pub(super) struct MapperPair(pub [Trained<Mapper<Diff>>; 2]);
 
 /// Networks and optimisers.
 pub(super) struct GanState {
     pub generator: Trained<Generator<Diff>>,
     pub discriminator: Trained<Discriminator<Diff>>,
     pub generator_ema: Generator<Base>,
+    /// Absent where mappers are frozen.
+    pub mappers: Option<MapperPair>,
 }
 
 impl GanState {
@@ -102,7 +126,16 @@ impl GanState {
             generator: Trained::new(generator, config, config.generator_interval),
             discriminator: Trained::new(discriminator, config, config.discriminator_interval),
             generator_ema,
+            mappers: None,
         }
+    }
+
+    /// Whether all weights are numbers.
+    pub fn is_finite(&self) -> bool {
+        all_finite(&self.generator.network)
+            && all_finite(&self.discriminator.network)
+            && all_finite(&self.generator_ema)
+            && self.mappers.iter().flat_map(|pair| &pair.0).all(|mapper| all_finite(&mapper.network))
     }
 
     /// Moves the averaged generator; `images_seen` excludes the step that was just made.
@@ -122,12 +155,27 @@ impl GanState {
             self.generator.adam.to_record(),
             self.discriminator.adam.to_record(),
         );
-        save_checkpoint::<Diff, _>(path, record, counters)
+        match &self.mappers {
+            None => save_checkpoint::<Diff, _>(path, record, counters),
+            Some(MapperPair([first, second])) => {
+                let record: StoredWithMappers = (record, first.to_record(), second.to_record());
+                save_checkpoint::<Diff, _>(path, record, counters)
+            }
+        }
     }
 
     /// Continues from `path`, which must be of a run with the settings of `fresh`.
     pub fn resume(&mut self, path: &Path, fresh: &Counters, device: &Device) -> Result<Counters, RunError> {
-        let (record, counters): (Stored, Counters) = load_checkpoint::<Diff, _, _>(path, device)?;
+        let (record, counters): (Stored, Counters) = match &mut self.mappers {
+            None => load_checkpoint::<Diff, _, _>(path, device)?,
+            Some(MapperPair([first, second])) => {
+                let ((record, of_first, of_second), counters): (StoredWithMappers, Counters) =
+                    load_checkpoint::<Diff, _, _>(path, device)?;
+                first.load(of_first);
+                second.load(of_second);
+                (record, counters)
+            }
+        };
         check_same_settings(path, &counters, fresh)?;
         let (generator, discriminator, ema, generator_moments, discriminator_moments) = record;
         let state = &mut self.generator;
@@ -143,11 +191,12 @@ impl GanState {
     }
 }
 
-/// A run may be continued for longer, but not with other networks, data or losses.
+/// A run may be continued for longer or at another rate, but not with other networks, data or losses.
 fn check_same_settings(path: &Path, stored: &Counters, asked: &Counters) -> Result<(), RunError> {
     let settings = |counters: &Counters| {
-        let config = GanTrainConfig { total_kimg: 1.0, ..counters.config.clone() };
-        serde_json::to_value((&counters.generator, &counters.discriminator, config, counters.num_samples))
+        let config = GanTrainConfig { total_kimg: 1.0, learning_rate: 1.0, ..counters.config.clone() };
+        let Counters { generator, discriminator, num_samples, mappers, .. } = counters;
+        serde_json::to_value((generator, discriminator, config, num_samples, mappers))
             .map_err(|error| RunError::invalid(path, "settings", "settings", error))
     };
     let (stored, asked) = (settings(stored)?, settings(asked)?);
@@ -155,5 +204,5 @@ fn check_same_settings(path: &Path, stored: &Counters, asked: &Counters) -> Resu
         return Ok(());
     }
     let expected = format!("the settings of this command, {asked}");
-    Err(RunError::invalid(path, "networks, training, number of samples", expected, stored))
+    Err(RunError::invalid(path, "networks, training, number of samples, mappers", expected, stored))
 }

@@ -5,12 +5,14 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 use super::gan_dataset::{GanBatch, SampleOrder};
-use super::gan_gradients::{add_gradients, make_finite, scale_gradients};
-use super::gan_phases::Phase;
+use super::gan_gradients::{GradientCheck, add_gradients, make_finite, scale_gradients};
+use super::gan_mappers::DecodedBatch;
+use super::gan_phases::{Phase, PhaseContext};
 use super::gan_state::{Counters, GanState, Trained};
-use super::gan_trainer::{GanTrainError, GanTraining, StartingPoint};
+use super::gan_trainer::{CHECKPOINT_FILE, GanTrainError, GanTraining, StartingPoint};
 use super::phase_clock::PhaseClock;
 use super::replicas::{PhaseSettings, Replica, Round, run_wave};
+use crate::models::stylegan2::ConditionHeads;
 use crate::tensor_ops::backend::Diff;
 use crate::tensor_ops::random::keyed_rng;
 
@@ -29,13 +31,14 @@ impl GanTraining<'_> {
     ) -> Result<(), GanTrainError> {
         let config = self.config;
         let samples = order.next(counters.images_seen, config.batch_size);
-        let batch = self.data.batch(&samples, self.generator.heads, self.device);
-        let mut rng = keyed_rng(config.seed, "gan.mix", counters.step);
-        let batch = self.data.mix(batch, &samples, &mut rng);
+        let (batch, mut decoded) = self.batch(&samples, state, counters.step)?;
         for phase in Phase::ALL {
             if phase.is_due(counters.step, config, self.generator.resolution) {
                 clock.time(phase.name(), || self.phase(phase, &batch, state, replicas, counters))?;
             }
+        }
+        if let (Some(joint), Some(decoded)) = (self.mappers, &mut decoded) {
+            clock.time("mappers", || self.mapper_phases(joint, &batch, decoded, state, counters))?;
         }
         let is_pretrained = matches!(self.start, StartingPoint::Pretrained { .. });
         let rampup = config.ema_rampup.unwrap_or(if is_pretrained { 0.0 } else { EMA_RAMPUP });
@@ -49,6 +52,65 @@ impl GanTraining<'_> {
         counters.images_seen += config.batch_size as u64;
         clock.count_images(config.batch_size as u64);
         Ok(())
+    }
+
+    /// Images and conditions of a step: the stored ones, or what the mappers make of the betas at present.
+    fn batch(
+        &self,
+        samples: &[usize],
+        state: &GanState,
+        step: u64,
+    ) -> Result<(GanBatch, Option<DecodedBatch>), GanTrainError> {
+        let (Some(joint), Some(pair)) = (self.mappers, &state.mappers) else {
+            let batch = self.data.batch(samples, self.generator.heads, self.device);
+            let mut rng = keyed_rng(self.config.seed, "gan.mix", step);
+            return Ok((self.data.mix(batch, samples, &mut rng), None));
+        };
+        let unmirrored: Vec<usize> = samples.iter().map(|sample| sample % self.data.len()).collect();
+        let decoded = joint.decode(pair, &unmirrored, self.config.seed, step, self.device)?;
+        let mask = || match &decoded.mask {
+            Some(mask) => mask.clone(),
+            None => decoded.vectors[0].zeros_like(),
+        };
+        let condition = joint.condition(decoded.vectors.clone(), mask, self.generator.heads);
+        let batch = self.data.batch(samples, ConditionHeads::None, self.device);
+        Ok((GanBatch { condition, ..batch }, Some(decoded)))
+    }
+
+    /// What every phase reads at present.
+    fn settings(&self, counters: &Counters) -> PhaseSettings<'_> {
+        PhaseSettings {
+            config: self.config,
+            generator_config: self.generator,
+            path_length_mean: f64::from(counters.path_length_mean),
+            augment_probability: f64::from(counters.augment.probability),
+            loss_scale: 1.0,
+        }
+    }
+
+    /// What a phase on the first device reads at present.
+    pub(super) fn context<'a>(&'a self, state: &'a GanState, counters: &Counters) -> PhaseContext<'a> {
+        self.settings(counters).on(self.networks(state))
+    }
+
+    /// Notes what was found in a phase's gradients; too many phases in a row without numbers end the training.
+    pub(super) fn record_gradients(
+        &self,
+        name: &str,
+        check: GradientCheck,
+        counters: &mut Counters,
+    ) -> Result<(), GanTrainError> {
+        counters.running.record(name, check.norm);
+        counters.running.count("non_finite_gradients", check.non_finite);
+        counters.non_finite_phases = if check.non_finite > 0 { counters.non_finite_phases + 1 } else { 0 };
+        if counters.non_finite_phases <= self.config.max_non_finite_phases {
+            return Ok(());
+        }
+        Err(GanTrainError::Diverged {
+            step: counters.step,
+            phases: counters.non_finite_phases,
+            checkpoint: self.run.join(CHECKPOINT_FILE),
+        })
     }
 
     /// All rounds of a phase, then one step of its optimiser.
@@ -65,13 +127,8 @@ impl GanTraining<'_> {
         let num_devices = 1 + replicas.len();
         let mut sum = None;
         for wave in (0..num_rounds).collect::<Vec<_>>().chunks(num_devices) {
-            let settings = PhaseSettings {
-                config: self.config,
-                generator_config: self.generator,
-                path_length_mean: f64::from(counters.path_length_mean),
-                augment_probability: f64::from(counters.augment.probability),
-                loss_scale: if phase.is_main() { counters.loss_scale.factor } else { 1.0 },
-            };
+            let loss_scale = if phase.is_main() { counters.loss_scale.factor } else { 1.0 };
+            let settings = PhaseSettings { loss_scale, ..self.settings(counters) };
             let rounds = wave
                 .iter()
                 .map(|&round| Round {
@@ -144,12 +201,7 @@ impl GanTraining<'_> {
         }
         let name =
             if phase.is_of_generator() { "generator_gradient_norm" } else { "discriminator_gradient_norm" };
-        counters.running.record(name, check.norm);
-        counters.running.count("non_finite_gradients", check.non_finite);
-        counters.non_finite_phases = if check.non_finite > 0 { counters.non_finite_phases + 1 } else { 0 };
-        if counters.non_finite_phases > self.config.max_non_finite_phases {
-            return Err(GanTrainError::Diverged { step: counters.step, phases: counters.non_finite_phases });
-        }
+        self.record_gradients(name, check, counters)?;
         trained.update(gradients);
         Ok(true)
     }

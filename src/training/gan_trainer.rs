@@ -6,12 +6,13 @@
 use std::path::{Path, PathBuf};
 
 use burn::module::AutodiffModule;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::ada::AdaState;
 use super::gan_config::{GanConfigError, GanTrainConfig};
 use super::gan_dataset::{GanDataset, GanDatasetError, SampleOrder};
+use super::gan_mappers::{CurrentMappers, JointMappers};
 use super::gan_state::{Counters, GanState};
 use super::image_view::ImageEncoder;
 use super::loss_scale::LossScale;
@@ -19,6 +20,8 @@ use super::low_level::FrozenResnet;
 use super::phase_clock::{PhaseClock, PhaseTime};
 use super::replicas::{NetworkView, Replica};
 use super::running_stats::RunningStats;
+use crate::data::error::DataError;
+use crate::models::mapper::MapperConfigError;
 use crate::models::stylegan2::{ConfigError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
@@ -49,14 +52,36 @@ pub enum GanTrainError {
     Data(#[from] GanDatasetError),
     /// The gradients hold no numbers any more.
     #[error(
-        "gradients were not finite in {phases} phases in a row, up to step {step}; a lower `learning_rate` may help"
+        "gradients were not finite in {phases} phases in a row, up to step {step}; lower the `learning_rate` and continue from \
+         the last good state, `--resume {}`; the snapshots beside it are of that state",
+        checkpoint.display()
     )]
     Diverged {
         /// Steps taken.
         step: u64,
         /// Phases in a row.
         phases: u64,
+        /// State before the numbers went wrong.
+        checkpoint: PathBuf,
     },
+    /// A network holds no numbers any more.
+    #[error(
+        "a weight is not finite after step {step}; lower the `learning_rate` and continue from the last good state, \
+         `--resume {}`; the snapshots beside it are of that state",
+        checkpoint.display()
+    )]
+    NotFinite {
+        /// Steps taken.
+        step: u64,
+        /// State before the numbers went wrong.
+        checkpoint: PathBuf,
+    },
+    /// The betas of a batch cannot be read.
+    #[error(transparent)]
+    Betas(#[from] DataError),
+    /// A mapper's sizes make no network.
+    #[error(transparent)]
+    Mapper(#[from] MapperConfigError),
     /// A file of the run.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -89,6 +114,8 @@ pub struct Tick<'a> {
     pub tick: u64,
     /// Means since the last report.
     pub stats: &'a Map<String, Value>,
+    /// The mappers as they are, where they are trained too.
+    pub mappers: Option<&'a CurrentMappers<'a>>,
     /// Where a picture of this report goes beside the run's numbers.
     pub log: &'a TrainingLog,
 }
@@ -107,6 +134,8 @@ pub struct GanTraining<'a> {
     pub encoder: Option<&'a dyn ImageEncoder>,
     /// ResNet of the low-level term; may be absent when its weight is 0.
     pub resnet: Option<&'a FrozenResnet>,
+    /// Mappers that are trained too; the conditions are then theirs, and those of `data` are not read.
+    pub mappers: Option<&'a JointMappers<'a>>,
     /// Weights to start from.
     pub start: &'a StartingPoint,
     /// The run's folder.
@@ -122,7 +151,7 @@ pub struct GanTraining<'a> {
 }
 
 /// What a finished run achieved.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GanTrainSummary {
     /// Steps taken, resumed ones included.
     pub steps: u64,
@@ -138,6 +167,9 @@ pub struct GanTrainSummary {
     pub generator: PathBuf,
     /// Snapshot of the discriminator.
     pub discriminator: PathBuf,
+    /// Snapshots of the mappers that were trained too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mappers: Vec<PathBuf>,
 }
 
 impl GanTraining<'_> {
@@ -146,7 +178,8 @@ impl GanTraining<'_> {
     /// `on_tick` is called before the first step, at every report, and after the last step.
     ///
     /// # Errors
-    /// [`GanTrainError`]; [`GanTrainError::Interrupted`] names the checkpoint to continue from.
+    /// [`GanTrainError`]; [`GanTrainError::Interrupted`] names the checkpoint to continue from. So do
+    /// [`GanTrainError::Diverged`] and [`GanTrainError::NotFinite`], which leave the snapshots of that checkpoint.
     pub fn run(
         &self,
         resume: Option<&Path>,
@@ -154,12 +187,46 @@ impl GanTraining<'_> {
         on_tick: &mut dyn FnMut(&Tick<'_>) -> Result<(), RunError>,
     ) -> Result<GanTrainSummary, GanTrainError> {
         self.check()?;
+        let mut last_good = resume.map(Path::to_path_buf);
+        let result = self.train(resume, &mut last_good, progress, on_tick);
+        match (result, last_good) {
+            (Err(GanTrainError::Diverged { step, phases, .. }), Some(checkpoint)) => {
+                self.fall_back(&checkpoint)?;
+                Err(GanTrainError::Diverged { step, phases, checkpoint })
+            }
+            (Err(GanTrainError::NotFinite { step, .. }), Some(checkpoint)) => {
+                self.fall_back(&checkpoint)?;
+                Err(GanTrainError::NotFinite { step, checkpoint })
+            }
+            (result, _) => result,
+        }
+    }
+
+    /// Snapshots of a checkpoint, in place of those that a finished run leaves.
+    fn fall_back(&self, checkpoint: &Path) -> Result<(), GanTrainError> {
+        let mut state = self.first_state()?;
+        let counters = state.resume(checkpoint, &self.fresh_counters(), self.device)?;
+        self.save_snapshots(&state, &counters)?;
+        Ok(())
+    }
+
+    fn train(
+        &self,
+        resume: Option<&Path>,
+        last_good: &mut Option<PathBuf>,
+        progress: &mut dyn Progress,
+        on_tick: &mut dyn FnMut(&Tick<'_>) -> Result<(), RunError>,
+    ) -> Result<GanTrainSummary, GanTrainError> {
         let mut state = self.first_state()?;
         let mut counters = self.fresh_counters();
         let mut stats = Map::new();
         let log;
         if let Some(path) = resume {
             counters = state.resume(path, &counters, self.device)?;
+            let (then, now) = (counters.config.learning_rate, self.config.learning_rate);
+            if then != now {
+                progress.note(&format!("Learning rate {now} in place of {then}"));
+            }
             counters.config = self.config.clone();
             let seen = counters.images_seen;
             // Lines behind the checkpoint will be written again.
@@ -167,8 +234,9 @@ impl GanTraining<'_> {
             log = TrainingLog::start(self.run, seen + 1)?;
         } else {
             log = TrainingLog::start(self.run, 0)?;
-            let generator_ema = &state.generator_ema;
-            on_tick(&Tick { generator_ema, images_seen: 0, tick: 0, stats: &stats, log: &log })?;
+            // Something to return to if the first steps diverge already.
+            *last_good = Some(self.save(&state, &counters)?);
+            self.show(&state, &counters, &stats, &log, on_tick)?;
         }
         let num_samples = self.data.len() * if self.config.mirror_images { 2 } else { 1 };
         let mut order = SampleOrder::new(self.config.seed, num_samples);
@@ -179,7 +247,8 @@ impl GanTraining<'_> {
         progress.start("training the GAN", total);
         while counters.images_seen < total {
             if (self.interrupted)() {
-                return Err(Interrupted { checkpoint: self.save(&state, &counters)? }.into());
+                let checkpoint = self.save_if_finite(&state, &counters)?;
+                return Err(Interrupted { checkpoint }.into());
             }
             self.step(&mut state, &mut replicas, &mut counters, &mut order, &mut clock)?;
             progress.advance(counters.images_seen.min(total), &brief(&counters.running));
@@ -187,12 +256,14 @@ impl GanTraining<'_> {
             if is_last || self.is_tick_over(&counters) {
                 stats = self.report(&mut state, &mut counters, &log, on_tick)?;
                 progress.line(&format!("{} images: {}", counters.images_seen, clock.line()));
-                if is_last || counters.ticks.is_multiple_of(self.config.checkpoint_ticks) {
-                    self.save(&state, &counters)?;
+                // A streak of gradients without numbers is waited for: it may end the training.
+                let is_scheduled = counters.ticks.is_multiple_of(self.config.checkpoint_ticks);
+                if is_last || (is_scheduled && counters.non_finite_phases == 0) {
+                    *last_good = Some(self.save_if_finite(&state, &counters)?);
                 }
             }
         }
-        let (generator, discriminator) = self.save_snapshots(&state, &counters)?;
+        let (generator, discriminator, mappers) = self.save_snapshots(&state, &counters)?;
         progress.finish(&format!("{} images in {} steps", counters.images_seen, counters.step));
         Ok(GanTrainSummary {
             steps: counters.step,
@@ -202,6 +273,7 @@ impl GanTraining<'_> {
             phases: clock.times(),
             generator,
             discriminator,
+            mappers,
         })
     }
 
@@ -218,7 +290,9 @@ impl GanTraining<'_> {
         };
         let discriminator = discriminator.with_frozen_layers(self.config.frozen_discriminator_layers);
         let ema = generator.valid();
-        Ok(GanState::new(generator, discriminator, ema, self.config))
+        let mut state = GanState::new(generator, discriminator, ema, self.config);
+        state.mappers = self.mappers.map(|joint| joint.init(self.config, self.device)).transpose()?;
+        Ok(state)
     }
 
     /// The networks as they stand on the first device.
@@ -238,6 +312,7 @@ impl GanTraining<'_> {
             discriminator: self.discriminator.clone(),
             config: self.config.clone(),
             num_samples: self.data.len(),
+            mappers: self.mappers.map(JointMappers::identity),
             step: 0,
             images_seen: 0,
             ticks: 0,
@@ -271,14 +346,37 @@ impl GanTraining<'_> {
         event.insert("images_seen".into(), json!(counters.images_seen));
         event.extend(stats.clone());
         log.append(counters.images_seen, &Value::Object(event))?;
+        self.show(state, counters, &stats, log, on_tick)?;
+        Ok(stats)
+    }
+
+    /// Shows the networks to the caller.
+    fn show(
+        &self,
+        state: &GanState,
+        counters: &Counters,
+        stats: &Map<String, Value>,
+        log: &TrainingLog,
+        on_tick: &mut dyn FnMut(&Tick<'_>) -> Result<(), RunError>,
+    ) -> Result<(), RunError> {
+        let joint = self.mappers.zip(state.mappers.as_ref());
+        let mappers = joint.map(|(joint, pair)| joint.current(pair, self.device));
         on_tick(&Tick {
             generator_ema: &state.generator_ema,
             images_seen: counters.images_seen,
             tick: counters.ticks,
-            stats: &stats,
+            stats,
+            mappers: mappers.as_ref(),
             log,
-        })?;
-        Ok(stats)
+        })
+    }
+
+    /// The checkpoint, unless it would put weights without numbers in place of the last good ones.
+    fn save_if_finite(&self, state: &GanState, counters: &Counters) -> Result<PathBuf, GanTrainError> {
+        if state.is_finite() {
+            return Ok(self.save(state, counters)?);
+        }
+        Err(GanTrainError::NotFinite { step: counters.step, checkpoint: self.run.join(CHECKPOINT_FILE) })
     }
 
     fn save(&self, state: &GanState, counters: &Counters) -> Result<PathBuf, RunError> {
@@ -287,7 +385,12 @@ impl GanTraining<'_> {
         Ok(path)
     }
 
-    fn save_snapshots(&self, state: &GanState, counters: &Counters) -> Result<(PathBuf, PathBuf), RunError> {
+    /// Generator, discriminator, mappers.
+    fn save_snapshots(
+        &self,
+        state: &GanState,
+        counters: &Counters,
+    ) -> Result<(PathBuf, PathBuf, Vec<PathBuf>), RunError> {
         let mut provenance = self.provenance.clone();
         if let Value::Object(provenance) = &mut provenance {
             provenance.insert("images_seen".into(), json!(counters.images_seen));
@@ -297,12 +400,16 @@ impl GanTraining<'_> {
         let discriminator = self.run.join(DISCRIMINATOR_FILE);
         let network = state.discriminator.network.valid();
         save_snapshot(&discriminator, DISCRIMINATOR_KIND, self.discriminator, &provenance, &network)?;
-        Ok((generator, discriminator))
+        let mappers = match (self.mappers, &state.mappers) {
+            (Some(joint), Some(pair)) => joint.save_snapshots(pair, self.run, &provenance)?,
+            _ => vec![],
+        };
+        Ok((generator, discriminator, mappers))
     }
 }
 
 /// `network` with the weights of `trained`.
-fn adopt<M: AutodiffModule<Diff>>(network: M, trained: &M::InnerModule) -> M {
+pub(super) fn adopt<M: AutodiffModule<Diff>>(network: M, trained: &M::InnerModule) -> M {
     network.load_record(M::from_inner(trained.clone()).into_record())
 }
 

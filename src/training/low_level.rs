@@ -3,8 +3,8 @@
 use burn::module::{AutodiffModule, Module};
 use burn::tensor::Tensor;
 
-use crate::models::resnet::Resnet;
-use crate::models::resnet::low_level::LowLevelConfig;
+use crate::models::resnet::low_level::{LowLevelConfig, PositionValue, centred_unit_vector};
+use crate::models::resnet::{Resnet, Stage};
 use crate::tensor_ops::backend::{Base, Device, Diff};
 
 /// A ResNet with fixed weights through which gradients reach the image.
@@ -33,6 +33,17 @@ impl FrozenResnet {
         config.vector(&self.tracked, pixels_pm1)
     }
 
+    /// What a ResNet mapper's condition is compared with: stage two's max + 2·mean about zero, of unit norm, with gradient
+    /// (gan-training.md 4.1). Maxima and statistics are those of `config`.
+    ///
+    /// # Shapes
+    /// - pixels_pm1: `[batch, 3, side, side]`, −1..1, output: `[batch, 256]`
+    pub fn as_condition(&self, pixels_pm1: Tensor<Diff, 4>, config: &LowLevelConfig) -> Tensor<Diff, 2> {
+        let stage = Stage::Two;
+        let config = LowLevelConfig { stage, value: PositionValue::MaxAndMean, ..config.clone() };
+        centred_unit_vector(config.vector(&self.tracked, pixels_pm1), stage)
+    }
+
     /// Vectors of real images, without gradient.
     ///
     /// # Shapes
@@ -46,8 +57,8 @@ impl FrozenResnet {
 mod tests {
     use super::*;
     use crate::losses::contrastive::{ContrastiveConfig, contrast};
-    use crate::models::resnet::low_level::{Maxima, PixelStatistics, PositionValue};
-    use crate::models::resnet::{ResnetConfig, Stage};
+    use crate::models::resnet::ResnetConfig;
+    use crate::models::resnet::low_level::{Maxima, PixelStatistics};
     use crate::tensor_ops::backend::cpu;
     use crate::tensor_ops::random::{keyed_rng, normal};
 

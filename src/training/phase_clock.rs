@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Time of one phase.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PhaseTime {
     /// Name of the phase.
-    pub phase: &'static str,
+    pub phase: String,
     /// Times it ran.
     pub runs: u64,
     /// Mean seconds of a run.
@@ -60,7 +60,7 @@ impl PhaseClock {
         self.entries
             .iter()
             .map(|&(phase, runs, seconds)| PhaseTime {
-                phase,
+                phase: phase.to_string(),
                 runs,
                 seconds_per_run: seconds / runs as f64,
                 share: share(seconds),
@@ -98,7 +98,7 @@ mod tests {
         clock.count_images(500);
         assert_eq!(clock.seconds_per_kimg(), Some(16.0));
         let times = clock.times();
-        assert_eq!((times[0].phase, times[0].runs, times[0].seconds_per_run), ("generator", 2, 3.0));
+        assert_eq!((times[0].phase.as_str(), times[0].runs, times[0].seconds_per_run), ("generator", 2, 3.0));
         assert_eq!(times[1].share, 0.25);
         assert!(clock.line().starts_with("16.0 s/kimg, generator 75 %"), "{}", clock.line());
         assert_eq!(clock.time("generator", || 7), 7);

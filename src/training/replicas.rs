@@ -49,7 +49,8 @@ pub struct PhaseSettings<'a> {
 }
 
 impl<'a> PhaseSettings<'a> {
-    fn on(self, networks: NetworkView<'a>) -> PhaseContext<'a> {
+    /// With the networks of a device.
+    pub fn on(self, networks: NetworkView<'a>) -> PhaseContext<'a> {
         let Self { config, generator_config, path_length_mean, augment_probability, loss_scale } = self;
         let NetworkView { generator, discriminator, encoder, resnet, device } = networks;
         PhaseContext {

@@ -123,6 +123,7 @@ fn generator_main(heads: ConditionHeads) {
             real_semantic_embeddings: vec![],
             low_level: None,
             real_low_level: None,
+            second_low_level: None,
         };
         let loss = generator_loss(&view, &losses(row_share, weight));
         case.golden.expect(&format!("{phase}.G_loss"), &values(loss.clone()));

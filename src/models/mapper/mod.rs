@@ -16,4 +16,4 @@ pub use expander::{Expander, ExpanderConfig, ExpanderLayer};
 pub use network::{Mapper, MapperConfig, MapperConfigError};
 pub use position_head::PositionHead;
 pub use res_block::ResBlock;
-pub use snapshot::{MapperSnapshot, MapperTarget};
+pub use snapshot::{MapperSnapshot, MapperTarget, RESNET_CENTRE};

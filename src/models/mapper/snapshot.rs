@@ -1,8 +1,14 @@
 //! What a mapper's snapshot file says of the mapper's input and output, beside its sizes.
 
+use burn::tensor::{Tensor, TensorData, backend::Backend};
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::network::MapperConfig;
+use crate::tensor_ops::similarity::unit_norm;
+
+/// What is taken from a ResNet mapper's vector of 0..1 before it steers a generator (gan-training.md 2).
+pub const RESNET_CENTRE: f64 = 0.5;
 
 /// The space that a mapper predicts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,4 +50,42 @@ pub struct MapperSnapshot {
     pub roi: String,
     /// SHA-256 of the network that made the targets: CLIP, or ResNet-50.
     pub clip_sha256: String,
+}
+
+impl MapperSnapshot {
+    /// Betas between the zeros that the network expects around them.
+    ///
+    /// # Shapes
+    /// - betas: `[trials, num_voxels]`, z-scored within session; output: `[trials, signal_len]`
+    pub fn signal<B: Backend>(&self, betas: &Array2<f32>, device: &B::Device) -> Tensor<B, 2> {
+        let (trials, voxels) = betas.dim();
+        let padded = self.network.signal_len;
+        let left = self.padding_left;
+        let mut values = vec![0.0_f32; trials * padded];
+        for (row, betas) in values.chunks_exact_mut(padded).zip(betas.rows()) {
+            for (value, beta) in row[left..left + voxels].iter_mut().zip(betas) {
+                *value = *beta;
+            }
+        }
+        Tensor::from_data(TensorData::new(values, [trials, padded]), device)
+    }
+
+    /// A predicted vector about zero: a ResNet mapper's minus 0.5, CLIP's as it is.
+    ///
+    /// # Shapes
+    /// - predicted, output: `[trials, embed_dim]`
+    pub fn centred<B: Backend>(&self, predicted: Tensor<B, 2>) -> Tensor<B, 2> {
+        match self.target {
+            MapperTarget::Image | MapperTarget::Caption => predicted,
+            MapperTarget::Resnet => predicted.sub_scalar(RESNET_CENTRE),
+        }
+    }
+
+    /// A predicted vector as it steers a generator: about zero, of unit norm.
+    ///
+    /// # Shapes
+    /// - as [`MapperSnapshot::centred`]
+    pub fn condition<B: Backend>(&self, predicted: Tensor<B, 2>) -> Tensor<B, 2> {
+        unit_norm(self.centred(predicted))
+    }
 }

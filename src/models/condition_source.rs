@@ -1,15 +1,16 @@
 //! Which decoded embeddings steer the generator (gan-training.md 1.1, generator.md 5; the paper's figure 14).
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
-use crate::tensor_ops::backend::Base;
+use super::mapper::MapperTarget;
 use crate::tensor_ops::mixed_halves::{half_mask, mix_halves};
 use crate::tensor_ops::random::keyed_rng;
 use crate::tensor_ops::signed_max::signed_max;
 use crate::tensor_ops::similarity::unit_norm;
 
-/// Which decoded embeddings steer the generator.
+/// Which decoded vectors steer the generator. Two are decoded: the image embedding, and a second one, the caption embedding
+/// unless said otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConditionSource {
@@ -28,34 +29,65 @@ pub enum ConditionSource {
     /// The caption embedding with a random half of its components from the image embedding, to every head; in training drawn
     /// anew at every step.
     Mix,
+    /// The image embedding to the first head, a ResNet mapper's vector of 256 values to the second (gan-training.md 2 and 4.1);
+    /// in finetuning a network with one head gets a second.
+    ImageResnet,
 }
 
 impl ConditionSource {
+    /// What the mapper of the second vector must predict.
+    pub fn second_target(self) -> MapperTarget {
+        if self == Self::ImageResnet { MapperTarget::Resnet } else { MapperTarget::Caption }
+    }
+
+    /// Whether each head gets a vector of its own, so that two are needed.
+    pub fn needs_two_heads(self) -> bool {
+        matches!(self, Self::Both | Self::ImageResnet)
+    }
+
+    /// Whether the first and the second decoded vector have any part in the condition.
+    pub fn uses(self) -> [bool; 2] {
+        [self != Self::Caption, self != Self::Image]
+    }
+
     /// The vectors of the two heads, unit norm. The half of [`ConditionSource::Mix`] depends on the seed and the trial's entry
     /// of `positions` alone.
     ///
     /// # Shapes
-    /// - image, caption, outputs: `[trials, embed_dim]`, unit norm
-    pub fn heads(
+    /// - first, second, outputs: `[trials, width]`, unit norm; of one width unless each head has its own
+    pub fn heads<B: Backend>(
         self,
-        image: Tensor<Base, 2>,
-        caption: Tensor<Base, 2>,
+        first: Tensor<B, 2>,
+        second: Tensor<B, 2>,
         seed: u64,
         positions: &[u64],
-    ) -> [Tensor<Base, 2>; 2] {
+    ) -> [Tensor<B, 2>; 2] {
+        let (width, device) = (first.dims()[1], first.device());
+        self.heads_with(first, second, || {
+            let rows = positions.iter().map(|position| {
+                half_mask::<B>(1, width, &mut keyed_rng(seed, "condition.mix", *position), &device)
+            });
+            Tensor::cat(rows.collect(), 0)
+        })
+    }
+
+    /// The same with the half of [`ConditionSource::Mix`] from `mask`, which is asked for in no other case.
+    ///
+    /// # Shapes
+    /// - as [`ConditionSource::heads`]; mask: `[trials, width]`, 1 where the first vector is taken, else 0
+    pub fn heads_with<B: Backend>(
+        self,
+        first: Tensor<B, 2>,
+        second: Tensor<B, 2>,
+        mask: impl FnOnce() -> Tensor<B, 2>,
+    ) -> [Tensor<B, 2>; 2] {
         let one = match self {
-            Self::Both => return [image, caption],
-            Self::Image => image,
-            Self::Caption => caption,
-            Self::Mean => unit_norm(image + caption),
-            Self::SignedMax => unit_norm(signed_max(image, caption)),
-            Self::Mix => {
-                let (width, device) = (image.dims()[1], image.device());
-                let rows = positions.iter().map(|position| {
-                    half_mask::<Base>(1, width, &mut keyed_rng(seed, "condition.mix", *position), &device)
-                });
-                mix_halves(caption, image, Tensor::cat(rows.collect(), 0))
-            }
+            Self::Both | Self::ImageResnet => return [first, second],
+            Self::Image => first,
+            Self::Caption => second,
+            Self::Mean => unit_norm(first + second),
+            Self::SignedMax => unit_norm(signed_max(first, second)),
+            Self::Mix => mix_halves(second, first, mask()),
         };
         [one.clone(), one]
     }
@@ -64,10 +96,10 @@ impl ConditionSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor_ops::backend::cpu;
+    use crate::tensor_ops::backend::{Base, cpu};
 
     fn joined(choice: ConditionSource) -> [Vec<f32>; 2] {
-        let image = Tensor::from_floats([[1.0, 0.0]], &cpu());
+        let image = Tensor::<Base, 2>::from_floats([[1.0, 0.0]], &cpu());
         let caption = Tensor::from_floats([[-0.6, 0.8]], &cpu());
         choice.heads(image, caption, 3, &[0]).map(|head| head.into_data().to_vec().unwrap())
     }
