@@ -51,6 +51,7 @@ fn settings(root: &Path, only: &[&str]) -> AblateSettings {
         data: data(root),
         resnet: None,
         evaluate: EvaluateConfig::default(),
+        finetuning: FinetuningSources::default(),
         ablations: root.join("ablations"),
     }
 }
