@@ -7,7 +7,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Tensor;
+use mindreader::data::error::DataError;
+use mindreader::data::targets::{TargetScale, TargetScaling};
 use mindreader::models::clip::ClipConfig;
+use mindreader::models::condition_source::ConditionSource;
+use mindreader::models::mapper::{Mapper, MapperConfig, MapperSnapshot, MapperTarget};
 use mindreader::models::resnet::ResnetConfig;
 use mindreader::models::stylegan2::{
     ConditionHeads, DiscriminatorConfig, Generator, GeneratorConfig, HeadNormalisation, ProjectionTerm,
@@ -18,13 +22,18 @@ use mindreader::run::snapshot::Snapshot;
 use mindreader::tensor_ops::backend::{Base, Device, cpu};
 use mindreader::tensor_ops::random::keyed_rng;
 use mindreader::training::augmentation::{AugmentConfig, AugmentMode, AugmentPreset};
+use mindreader::training::finite_weights::all_finite;
 use mindreader::training::gan_config::{GanTrainConfig, LatentSource};
 use mindreader::training::gan_dataset::{GanDataset, ImageSet, SampleSet};
+use mindreader::training::gan_mapper_config::GanMapperConfig;
+use mindreader::training::gan_mappers::{JointMappers, MapperStart, mapper_file};
 use mindreader::training::gan_trainer::{
-    CHECKPOINT_FILE, GanTrainError, GanTrainSummary, GanTraining, StartingPoint,
+    CHECKPOINT_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE, GanTrainError, GanTrainSummary, GanTraining,
+    StartingPoint,
 };
 use mindreader::training::image_view::{FrozenClip, ImageEncoder};
 use mindreader::training::low_level::FrozenResnet;
+use mindreader::training::mapper_targets::{CaptionChoice, EmbeddingTargets};
 use ndarray::Array2;
 use rand::RngExt;
 use serde_json::json;
@@ -40,9 +49,80 @@ struct Setup {
     encoder: Option<FrozenClip>,
     resnet: Option<FrozenResnet>,
     start: StartingPoint,
+    joint: Option<Joint>,
     device: Device,
     other_devices: Vec<Device>,
     root: TempDir,
+}
+
+/// Two small mappers, what they read and what the second aims at.
+struct Joint {
+    config: GanMapperConfig,
+    source: ConditionSource,
+    mappers: [(Mapper<Base>, MapperSnapshot); 2],
+    betas: Array2<f32>,
+    captions: EmbeddingTargets,
+}
+
+const VOXELS: usize = 13;
+
+impl Joint {
+    fn new(source: ConditionSource, num_samples: usize) -> Self {
+        let mapper = |target, seed| {
+            let network = MapperConfig {
+                signal_len: 16,
+                num_blocks: 1,
+                hidden: 4,
+                fc: 4,
+                embed_dim: EMBED_DIM,
+                ..MapperConfig::default()
+            };
+            let weights = network.init::<Base>(seed, &cpu()).unwrap();
+            let snapshot = MapperSnapshot {
+                network,
+                target,
+                num_voxels: VOXELS,
+                padding_left: 1,
+                subject: "subj01".into(),
+                roi: "nsdgeneral".into(),
+                clip_sha256: "clip".into(),
+            };
+            (weights, snapshot)
+        };
+        let mut rng = keyed_rng(8, "test.joint", 0);
+        let mut draw =
+            |rows, width| Array2::from_shape_fn((rows, width), |_| rng.random_range(-1.0_f32..1.0));
+        let betas = draw(num_samples, VOXELS);
+        // Two captions for every sample, so that one is drawn.
+        let rows: Vec<_> = (0..num_samples).map(|sample| 2 * sample..2 * sample + 2).collect();
+        let images: Vec<usize> = (0..num_samples).collect();
+        let scale = TargetScale { clamp: 1.5, scaling: TargetScaling::UnitNorm };
+        let raw = draw(2 * num_samples, EMBED_DIM);
+        Self {
+            config: GanMapperConfig::default(),
+            source,
+            mappers: [mapper(MapperTarget::Image, 1), mapper(MapperTarget::Caption, 2)],
+            betas,
+            captions: EmbeddingTargets::new(&raw, &rows, &images, CaptionChoice::Random, scale),
+        }
+    }
+
+    /// Conditions of all samples by the mappers as they are at first.
+    fn frozen_conditions(&self) -> [Array2<f32>; 2] {
+        self.mappers.each_ref().map(|(mapper, snapshot)| {
+            let rows: Vec<f32> = self
+                .betas
+                .rows()
+                .into_iter()
+                .flat_map(|row| {
+                    let row = row.to_owned().insert_axis(ndarray::Axis(0));
+                    let vector = snapshot.condition(mapper.forward(snapshot.signal(&row, &cpu())));
+                    vector.into_data().to_vec::<f32>().unwrap()
+                })
+                .collect();
+            Array2::from_shape_vec((self.betas.nrows(), EMBED_DIM), rows).unwrap()
+        })
+    }
 }
 
 fn dataset(num_images: usize) -> GanDataset {
@@ -126,6 +206,7 @@ impl Setup {
             encoder: None,
             resnet: None,
             start: StartingPoint::Scratch,
+            joint: None,
             device: cpu(),
             other_devices: vec![],
             root: tempfile::tempdir().unwrap(),
@@ -135,6 +216,16 @@ impl Setup {
     /// Trains in a new folder; stops before step `stop_before`, and then goes on from the checkpoint.
     fn run(&self, stop_before: Option<u64>) -> Result<(GanTrainSummary, RunDir), GanTrainError> {
         let run = RunDir::create(self.root.path(), "test").unwrap();
+        let summary = self.run_in(&run, None, stop_before)?;
+        Ok((summary, run))
+    }
+
+    fn run_in(
+        &self,
+        run: &RunDir,
+        resume: Option<&Path>,
+        stop_before: Option<u64>,
+    ) -> Result<GanTrainSummary, GanTrainError> {
         let polls = Cell::new(0);
         let interrupted = || {
             polls.set(polls.get() + 1);
@@ -142,6 +233,22 @@ impl Setup {
         };
         let never = || false;
         let provenance = json!({"data": "noise"});
+        let origin = json!({"trained": "by seed"});
+        let betas = |samples: &[usize]| -> Result<Array2<f32>, DataError> {
+            Ok(self.joint.as_ref().unwrap().betas.select(ndarray::Axis(0), samples))
+        };
+        let joint = self.joint.as_ref().map(|joint| JointMappers {
+            config: &joint.config,
+            source: joint.source,
+            starts: joint.mappers.each_ref().map(|(network, snapshot)| MapperStart {
+                network,
+                snapshot,
+                sha256: "stage one",
+                provenance: &origin,
+            }),
+            second_targets: Some(&joint.captions),
+            betas: &betas,
+        });
         let training = |interrupted| GanTraining {
             generator: &self.generator,
             discriminator: &self.discriminator,
@@ -149,22 +256,21 @@ impl Setup {
             data: &self.data,
             encoder: self.encoder.as_ref().map(|encoder| encoder as &dyn ImageEncoder),
             resnet: self.resnet.as_ref(),
-            mappers: None,
+            mappers: joint.as_ref(),
             start: &self.start,
-            run: &run,
+            run,
             provenance: &provenance,
             device: &self.device,
             other_devices: &self.other_devices,
             interrupted,
         };
-        let summary = match training(&interrupted).run(None, &mut Silent, &mut |_| Ok(())) {
+        match training(&interrupted).run(resume, &mut Silent, &mut |_| Ok(())) {
             Err(GanTrainError::Interrupted(stop)) => {
                 assert_eq!(stop.checkpoint, run.join(CHECKPOINT_FILE));
                 training(&never).run(Some(&stop.checkpoint), &mut Silent, &mut |_| Ok(()))
             }
             result => result,
-        }?;
-        Ok((summary, run))
+        }
     }
 
     fn error(&self) -> String {
@@ -191,18 +297,6 @@ fn a_stopped_and_resumed_run_equals_one_that_was_never_stopped() {
     assert_eq!(events(&whole_run).len(), 3);
     assert_eq!(events(&whole_run), events(&resumed_run));
     // The files also hold identities of parameters, which are drawn anew in every process.
-    let weights = |summary: &GanTrainSummary| {
-        let mut tensors = vec![];
-        for path in [&summary.generator, &summary.discriminator] {
-            let bytes = std::fs::read(path).unwrap();
-            let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-            for (name, view) in file.tensors() {
-                tensors.push((name, view.data().to_vec()));
-            }
-        }
-        tensors.sort();
-        tensors
-    };
     assert!(weights(&whole) == weights(&resumed), "weights differ");
     for value in whole.stats.values() {
         assert!(value.as_f64().unwrap().is_finite());
@@ -291,6 +385,135 @@ fn half_precision_stays_close_and_gives_way_to_overflow() {
     assert!(overflowing["phases_left_out"].as_f64().unwrap() > 0.0, "{overflowing:?}");
     assert!(overflowing["loss_scale"].as_f64().unwrap() < 2.0_f64.powi(40));
     assert!(overflowing["generator_loss"].as_f64().unwrap().is_finite());
+}
+
+/// Tensors of all snapshots of a run.
+fn weights(summary: &GanTrainSummary) -> Vec<BTreeMap<String, Vec<u8>>> {
+    let gan = [&summary.generator, &summary.discriminator];
+    gan.into_iter().chain(&summary.mappers).map(|path| tensors(path)).collect()
+}
+
+#[test]
+fn mappers_are_trained_along_and_resume_exactly() {
+    for (heads, source, trained) in [
+        (ConditionHeads::TwoByMaximum, ConditionSource::Both, &["image", "caption"][..]),
+        (ConditionHeads::One, ConditionSource::Mix, &["image", "caption"]),
+        (ConditionHeads::One, ConditionSource::Caption, &["caption"]),
+    ] {
+        let mut setup = Setup::new(heads);
+        setup.config.mirror_images = true;
+        setup.config.micro_batch_size = 2;
+        setup.config.condition_noise.mixing_probability = Some(0.25);
+        let mut joint = Joint::new(source, 10);
+        joint.config.interval = 2;
+        setup.joint = Some(joint);
+        let (whole, whole_run) = setup.run(None).unwrap();
+        let (resumed, resumed_run) = setup.run(Some(3)).unwrap();
+        let events = |run: &RunDir| run.events().read().unwrap();
+        assert_eq!(events(&whole_run), events(&resumed_run));
+        assert!(weights(&whole) == weights(&resumed), "{source:?}: weights differ");
+        for value in whole.stats.values() {
+            assert!(value.as_f64().unwrap().is_finite());
+        }
+        let files: Vec<_> =
+            trained.iter().map(|name| whole_run.join(&format!("mapper-{name}.safetensors"))).collect();
+        assert_eq!(whole.mappers, files);
+        for path in &files {
+            let snapshot = Snapshot::open(path, "mapper").unwrap();
+            let config: MapperSnapshot = snapshot.config().unwrap();
+            let joint = setup.joint.as_ref().unwrap();
+            let (start, expected) = joint.mappers.iter().find(|(_, s)| s.target == config.target).unwrap();
+            assert_eq!(config, *expected);
+            assert_eq!(snapshot.provenance()["finetuned_from_sha256"], "stage one");
+            assert_eq!(snapshot.provenance()["finetuned_with_gan"]["images_seen"], 24);
+            let moved: Mapper<Base> = snapshot.load_into(config.network.init(0, &cpu()).unwrap()).unwrap();
+            let difference = (moved.lift.weight.val() - start.lift.weight.val()).abs().max().into_scalar();
+            // Three steps of at most rate · (1 - rounding) each: Adam without a first moment moves by the rate.
+            assert!(difference > 1e-4 && difference < 0.03, "{source:?}: {difference}");
+        }
+    }
+}
+
+/// A mapper that does not move conditions the GAN as a stored condition does.
+#[test]
+fn mappers_that_stand_still_give_the_frozen_training() {
+    for (source, mixed) in [(ConditionSource::Both, false), (ConditionSource::Mix, true)] {
+        let mut setup = Setup::new(ConditionHeads::TwoByMaximum);
+        let mut joint = Joint::new(source, 10);
+        joint.config.learning_rate = Some(1e-30);
+        let [image, caption] = joint.frozen_conditions();
+        setup.joint = Some(joint);
+        let (moving, _) = setup.run(None).unwrap();
+        setup.joint = None;
+        let base = dataset(10);
+        let batch = base.batch(&(0..10).collect::<Vec<_>>(), ConditionHeads::One, &cpu());
+        let embeddings = batch.image_embedding.into_data().to_vec::<f32>().unwrap();
+        let embeddings = Array2::from_shape_vec((10, EMBED_DIM), embeddings).unwrap();
+        let pixels: Vec<f32> = batch.pixels_pm1.into_data().to_vec().unwrap();
+        let pixels_u8 = pixels.iter().map(|value| ((value + 1.0) * 127.5).round() as u8).collect();
+        let images = ImageSet { resolution: 8, pixels_u8, embeddings };
+        let image_of_sample = (0..10).collect();
+        let samples = if mixed {
+            SampleSet {
+                image_of_sample,
+                image_condition: caption.clone(),
+                caption_condition: Some(caption),
+                mixed_with: Some(image),
+            }
+        } else {
+            SampleSet {
+                image_of_sample,
+                image_condition: image,
+                caption_condition: Some(caption),
+                mixed_with: None,
+            }
+        };
+        setup.data = GanDataset::new(images, samples).unwrap();
+        let (frozen, _) = setup.run(None).unwrap();
+        for name in ["generator_loss", "discriminator_loss", "r1_penalty", "path_length_penalty"] {
+            let [a, b] = [&moving, &frozen].map(|summary| summary.stats[name].as_f64().unwrap());
+            assert!((a - b).abs() < 1e-4 * b.abs(), "{source:?} {name}: {a} {b}");
+        }
+        assert!(!frozen.stats.contains_key("image_mapper_loss"));
+    }
+}
+
+#[test]
+fn mappers_that_do_not_fit_are_refused_by_name() {
+    let mut setup = Setup::new(ConditionHeads::None);
+    setup.joint = Some(Joint::new(ConditionSource::Both, 10));
+    assert!(setup.error().contains("`mappers.mode`"));
+
+    let mut setup = Setup::new(ConditionHeads::TwoByMaximum);
+    setup.joint = Some(Joint::new(ConditionSource::Both, 9));
+    let error = setup.error();
+    assert!(error.contains("targets of the second mapper") && error.contains("10"), "{error}");
+
+    let mut setup = Setup::new(ConditionHeads::TwoByMaximum);
+    setup.joint = Some(Joint::new(ConditionSource::Both, 10));
+    setup.generator.second_condition_dim = 5;
+    setup.discriminator.second_condition_dim = 5;
+    assert!(setup.error().contains("`generator.condition_dim`"));
+
+    let mut setup = Setup::new(ConditionHeads::TwoByMaximum);
+    let mut joint = Joint::new(ConditionSource::Both, 10);
+    joint.config.interval = 0;
+    setup.joint = Some(joint);
+    assert!(setup.error().contains("`mappers.interval`"));
+
+    // A checkpoint with mappers is not one without, and other weights of the objective are another training.
+    let mut setup = Setup::new(ConditionHeads::TwoByMaximum);
+    setup.joint = Some(Joint::new(ConditionSource::Both, 10));
+    let (_, run) = setup.run(None).unwrap();
+    let checkpoint = run.join(CHECKPOINT_FILE);
+    let resume =
+        |setup: &Setup| setup.run_in(&run, Some(&checkpoint), None).map(|_| ()).map_err(|e| e.to_string());
+    setup.joint.as_mut().unwrap().config.learning_rate = Some(0.1);
+    assert_eq!(resume(&setup), Ok(()), "only the rate is another");
+    setup.joint.as_mut().unwrap().config.gan_weight = 0.2;
+    assert!(resume(&setup).unwrap_err().contains("checkpoint.mpk"));
+    setup.joint = None;
+    assert!(resume(&setup).unwrap_err().contains("checkpoint.mpk"));
 }
 
 /// Tensors of a snapshot.
@@ -407,7 +630,7 @@ fn a_checkpoint_of_other_settings_is_refused() {
     let setup = Setup::new(ConditionHeads::One);
     let (_, run) = setup.run(None).unwrap();
     let mut other = Setup::new(ConditionHeads::One);
-    other.config.learning_rate = 0.1;
+    other.config.r1_gamma = Some(0.1);
     let folder = RunDir::create(other.root.path(), "test").unwrap();
     let training = GanTraining {
         generator: &other.generator,
@@ -429,12 +652,65 @@ fn a_checkpoint_of_other_settings_is_refused() {
     assert!(error.contains("checkpoint.mpk") && error.contains("settings"), "{error}");
 }
 
+/// Loads what a run left; both networks must hold numbers.
+fn assert_usable(run: &RunDir) {
+    let snapshot = Snapshot::open(&run.join(GENERATOR_FILE), "generator").unwrap();
+    let config: GeneratorConfig = snapshot.config().unwrap();
+    let generator: Generator<Base> = snapshot.load_into(config.init(0, &cpu()).unwrap()).unwrap();
+    assert!(all_finite(&generator));
+    let snapshot = Snapshot::open(&run.join(DISCRIMINATOR_FILE), "discriminator").unwrap();
+    let config: DiscriminatorConfig = snapshot.config().unwrap();
+    assert!(all_finite(&snapshot.load_into(config.init::<Base>(0, &cpu()).unwrap()).unwrap()));
+}
+
 #[test]
-fn gradients_without_numbers_end_the_run() {
+fn gradients_without_numbers_end_the_run_and_leave_a_state_to_continue_from() {
     let mut setup = Setup::new(ConditionHeads::One);
-    setup.config.learning_rate = 1e30;
-    setup.config.total_kimg = 1.0;
+    let mut joint = Joint::new(ConditionSource::Caption, 10);
+    joint.config.learning_rate = Some(0.0025);
+    setup.joint = Some(joint);
+    // One good report with its checkpoint, then an absurd rate.
+    setup.config.total_kimg = 0.008;
+    setup.config.checkpoint_ticks = 1;
     setup.config.max_non_finite_phases = 2;
-    let error = setup.error();
-    assert!(error.contains("not finite") && error.contains("learning_rate"), "{error}");
+    let run = RunDir::create(setup.root.path(), "test").unwrap();
+    let good = setup.run_in(&run, None, None).unwrap();
+    assert_eq!(good.images_seen, 8);
+    let before = weights(&good);
+    let checkpoint = std::fs::read(run.join(CHECKPOINT_FILE)).unwrap();
+    setup.config.total_kimg = 1.0;
+    setup.config.learning_rate = 1e30;
+    let error = setup.run_in(&run, Some(&run.join(CHECKPOINT_FILE)), None).unwrap_err();
+    let GanTrainError::Diverged { checkpoint: named, .. } = &error else { panic!("{error}") };
+    assert_eq!(*named, run.join(CHECKPOINT_FILE));
+    let text = error.to_string();
+    assert!(
+        text.contains("not finite") && text.contains("learning_rate") && text.contains("--resume"),
+        "{text}"
+    );
+    assert!(checkpoint == std::fs::read(named).unwrap(), "the last good checkpoint stays");
+    assert_usable(&run);
+    assert!(weights(&good) == before, "the snapshots are of that checkpoint");
+    assert!(run.join(&mapper_file(MapperTarget::Caption)).is_file());
+
+    // At a reasonable rate it goes on from there.
+    setup.config.learning_rate = 0.001;
+    setup.config.total_kimg = 0.016;
+    let continued = setup.run_in(&run, Some(&run.join(CHECKPOINT_FILE)), None).unwrap();
+    assert_eq!((continued.images_seen, continued.steps), (16, 4));
+    assert_usable(&run);
+}
+
+#[test]
+fn a_run_that_diverges_from_the_start_leaves_what_it_started_from() {
+    let mut setup = Setup::new(ConditionHeads::One);
+    setup.config.learning_rate = 1e39;
+    setup.config.total_kimg = 0.004;
+    let run = RunDir::create(setup.root.path(), "test").unwrap();
+    let error = setup.run_in(&run, None, None).unwrap_err();
+    let GanTrainError::NotFinite { step, checkpoint } = &error else { panic!("{error}") };
+    assert_eq!((*step, checkpoint), (1, &run.join(CHECKPOINT_FILE)));
+    assert_usable(&run);
+    setup.config.learning_rate = 0.001;
+    assert_eq!(setup.run_in(&run, Some(checkpoint), None).unwrap().steps, 1);
 }

@@ -129,7 +129,8 @@ fn run(cli: Cli) -> anyhow::Result<Value> {
         }
         Command::Ablate(args) => {
             let (path, text) = args.rows()?;
-            let settings = project.ablate(path, text, args.only)?;
+            let gans = args.gans()?;
+            let settings = project.ablate(path, text, args.only, gans)?;
             if args.list {
                 return value(ablate::list(&settings));
             }

@@ -360,3 +360,6 @@ fn sample_sheet(
         seed: config.train.seed,
     })
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -3,11 +3,12 @@
 //! Work folder: `prepared/`, `captions/`, `cache/`, `runs/`. A command that needs the result of another takes the newest
 //! finished run of the subject, unless the configuration names a file.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::ablate::AblateSettings;
+use super::ablate::{AblateSettings, FinetuningSources};
 use super::doctor::DoctorSettings;
 use super::encode::{EncodeConfig, EncodeSettings};
 use super::evaluate::{EvaluateConfig, EvaluateSettings};
@@ -235,6 +236,15 @@ impl Project {
         self.newest(configured, kind, BEST_FILE, command)
     }
 
+    /// Folder of the GAN that finetuning starts from.
+    fn pretrained_gan(&self) -> Result<PathBuf, RunError> {
+        if let Some(folder) = &self.config.paths.pretrained_gan {
+            return Ok(folder.clone());
+        }
+        let generator = self.newest(None, "pretrain-gan", GENERATOR_FILE, "pretrain-gan")?;
+        Ok(generator.parent().map(Path::to_path_buf).unwrap_or_default())
+    }
+
     /// The mapper of the second condition.
     fn second_mapper(&self, target: MapperTarget) -> Result<PathBuf, RunError> {
         match (target, &self.config.paths.caption_mapper) {
@@ -433,7 +443,24 @@ impl Project {
         rows_path: PathBuf,
         rows_text: String,
         only: Vec<String>,
+        gans: BTreeMap<String, PathBuf>,
     ) -> Result<AblateSettings, RunError> {
+        let newest_gan = self.pretrained_gan().ok();
+        let finetuning = FinetuningSources {
+            nsd: self.nsd()?,
+            // What is not there is missed by the rows that need it.
+            image_mapper: self.mapper(MapperTarget::Image).ok(),
+            caption_mapper: self.mapper(MapperTarget::Caption).ok(),
+            resnet_mapper: self.mapper(MapperTarget::Resnet).ok(),
+            gan: newest_gan,
+            gans,
+            inception: self.config.paths.inception.clone(),
+            finetune_gan: self.config.finetune_gan.clone(),
+            reconstruct: self.config.reconstruct.clone(),
+            seed: self.config.seed,
+            precision: self.config.precision,
+            evaluate_images: self.config.evaluate_images.clone(),
+        };
         Ok(AblateSettings {
             rows_path,
             rows_text,
@@ -441,6 +468,7 @@ impl Project {
             data: self.train_mapper(MapperTarget::Image, BetasControl::Measured, None)?,
             resnet: self.config.paths.resnet.clone(),
             evaluate: self.config.evaluate.clone(),
+            finetuning,
             ablations: self.work().join("ablations"),
         })
     }
@@ -476,10 +504,6 @@ impl Project {
     /// # Errors
     /// When the NSD root is not set or a network is missing.
     pub fn finetune_gan(&self, resume: Option<PathBuf>) -> Result<FinetuneGanSettings, RunError> {
-        let gan = match &self.config.paths.pretrained_gan {
-            Some(run) => run.join(GENERATOR_FILE),
-            None => self.newest(None, "pretrain-gan", GENERATOR_FILE, "pretrain-gan")?,
-        };
         Ok(FinetuneGanSettings {
             nsd: self.nsd()?,
             prepared: self.prepared(),
@@ -488,7 +512,7 @@ impl Project {
             image_mapper: self.mapper(MapperTarget::Image)?,
             caption_mapper: self.second_mapper(self.config.finetune_gan.condition.second_target())?,
             captions: self.captions(),
-            gan: gan.parent().map(Path::to_path_buf).unwrap_or_default(),
+            gan: self.pretrained_gan()?,
             split: self.config.split.clone(),
             finetune_gan: self.config.finetune_gan.clone(),
             cache: self.cache(),

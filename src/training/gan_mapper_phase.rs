@@ -234,3 +234,6 @@ impl GanTraining<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,14 +13,17 @@ use mindreader::commands::project::{Project, ProjectConfig};
 use mindreader::commands::report::{self, ReportSettings};
 use mindreader::commands::train_mapper::{self, BetasControl};
 use mindreader::commands::{
-    evaluate_images, finetune_gan, microstim, phantom, prepare, pretrain_clip, pretrain_gan, reconstruct,
-    screen_captions,
+    evaluate, evaluate_images, finetune_gan, microstim, phantom, prepare, pretrain_clip, pretrain_gan,
+    reconstruct, screen_captions,
 };
 use mindreader::data::prepared::PreparedSubject;
 use mindreader::models::mapper::MapperTarget;
 use mindreader::models::stylegan2::ConditionHeads;
+use mindreader::pipelines::brain_decoder::LoadedMapper;
 use mindreader::run::device::DeviceChoice;
 use mindreader::run::progress::Silent;
+use mindreader::tensor_ops::backend::cpu;
+use mindreader::training::gan_mapper_config::MapperMode;
 
 /// The configuration of a file in `configs`, with its files below `root`.
 fn project(file: &str, root: &Path) -> Project {
@@ -103,6 +106,29 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     // The same seed draws the same pictures.
     let again = reconstruct::run(&project.reconstruct().unwrap(), quiet).unwrap();
     assert_eq!(std::fs::read(&again.grid).unwrap(), std::fs::read(&reconstructed.grid).unwrap());
+
+    // Mappers that are finetuned with the GAN lie beside it, and the next commands take them.
+    let mut joint = project.clone();
+    joint.config.finetune_gan.mappers.mode = MapperMode::EndToEnd;
+    let both = finetune_gan::run(&joint.finetune_gan(None).unwrap(), quiet).unwrap();
+    let networks = joint.reconstruct().unwrap().networks;
+    assert_eq!(vec![networks.image_mapper.clone(), networks.caption_mapper.clone()], both.training.mappers);
+    assert_eq!(networks.generator, both.training.generator);
+    let prepared = PreparedSubject::open(&project.prepared()).unwrap();
+    for (before, after) in
+        [(&image.snapshot, &networks.image_mapper), (&caption.snapshot, &networks.caption_mapper)]
+    {
+        let embed = |path: &Path| {
+            let mapper = LoadedMapper::open(path, &cpu()).unwrap();
+            mapper.check_input(&prepared).unwrap();
+            mapper.embed(&prepared.betas_of(&[0, 1]).unwrap(), &cpu()).into_data()
+        };
+        assert_ne!(embed(before), embed(after));
+    }
+    let drawn = reconstruct::run(&joint.reconstruct().unwrap(), quiet).unwrap();
+    assert_eq!(drawn.num_images, 4);
+    let settings = joint.evaluate(both.training.mappers).unwrap();
+    assert_eq!(evaluate::run(&settings, quiet).unwrap().mappers.len(), 2);
 
     let stimulated = microstim::run(&project.microstim().unwrap(), quiet).unwrap();
     assert!(stimulated.num_voxels > 0);

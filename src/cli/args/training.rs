@@ -1,5 +1,6 @@
 //! Arguments of the commands that train.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -125,6 +126,9 @@ impl TrainMapperArgs {
 /// A table of the paper.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum PaperTable {
+    /// Conditions, sources, losses and mappers of the finetuned GAN
+    #[value(name = "1")]
+    One,
     /// Clamp, augmentation, captions, losses
     #[value(name = "3")]
     Three,
@@ -152,9 +156,15 @@ pub struct AblateArgs {
     /// CLIP snapshot; by default that of the newest `pretrain-clip`
     #[arg(long, value_name = "FILE")]
     pub clip: Option<PathBuf>,
-    /// ResNet-50 snapshot, for the rows of ResNet mappers
+    /// ResNet-50 snapshot, for the rows of ResNet mappers and of the low-level term
     #[arg(long, value_name = "FILE")]
     pub resnet: Option<PathBuf>,
+    /// Folder of a GAN that rows start from by its name; may be given several times
+    #[arg(long, value_name = "NAME=DIR")]
+    pub gan: Vec<String>,
+    /// Inception snapshot: with it the distances of table 1 are FIDs
+    #[arg(long, value_name = "FILE")]
+    pub inception: Option<PathBuf>,
 }
 
 impl AblateArgs {
@@ -164,7 +174,24 @@ impl AblateArgs {
     /// As [`Layers::value`].
     pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
         let layers = path_setting(layers, "paths.clip", self.clip.as_ref())?;
+        let layers = path_setting(layers, "paths.inception", self.inception.as_ref())?;
         path_setting(layers, "paths.resnet", self.resnet.as_ref())
+    }
+
+    /// The GANs by name.
+    ///
+    /// # Errors
+    /// For anything but `NAME=DIR`.
+    pub fn gans(&self) -> Result<BTreeMap<String, PathBuf>, UsageError> {
+        self.gan
+            .iter()
+            .map(|text| match text.split_once('=') {
+                Some((name, folder)) if !name.is_empty() && !folder.is_empty() => {
+                    Ok((name.to_string(), PathBuf::from(folder)))
+                }
+                _ => Err(UsageError::new(format!("`--gan {text}`: expected NAME=DIR"))),
+            })
+            .collect()
     }
 
     /// The file of rows and its content.
@@ -178,6 +205,7 @@ impl AblateArgs {
             return Ok((path.clone(), text));
         }
         let number = match self.table {
+            Some(PaperTable::One) => "1",
             Some(PaperTable::Four) => "4",
             Some(PaperTable::Three) | None => "3",
         };
@@ -193,13 +221,17 @@ pub struct FinetuneGanArgs {
     /// Image mapper; by default that of the newest `train-mapper --target image`
     #[arg(long, value_name = "FILE")]
     pub image_mapper: Option<PathBuf>,
-    /// Caption mapper; by default that of the newest `train-mapper --target caption`
+    /// Mapper of the second condition: by default that of the newest `train-mapper --target caption`, or of `--target resnet`
+    /// where `finetune_gan.condition` is `image-resnet`
     #[arg(long, value_name = "FILE")]
     pub caption_mapper: Option<PathBuf>,
     /// Run folder of the GAN to start from; by default the newest `pretrain-gan`
     #[arg(long, value_name = "DIR")]
     pub gan: Option<PathBuf>,
-    /// ResNet-50 snapshot; needed where `finetune_gan.train.loss.low_level_weight` is set
+    /// Train the mappers too
+    #[arg(long)]
+    pub end_to_end: bool,
+    /// ResNet-50 snapshot; needed where `finetune_gan.train.loss.low_level_weight` is set, and for ResNet mappers
     #[arg(long, value_name = "FILE")]
     pub resnet: Option<PathBuf>,
     /// Continue a run from its checkpoint
@@ -216,6 +248,9 @@ impl FinetuneGanArgs {
         layers = path_setting(layers, "paths.image_mapper", self.image_mapper.as_ref())?;
         layers = path_setting(layers, "paths.caption_mapper", self.caption_mapper.as_ref())?;
         layers = path_setting(layers, "paths.resnet", self.resnet.as_ref())?;
+        if self.end_to_end {
+            layers = layers.value("finetune_gan.mappers.mode", "end-to-end")?;
+        }
         path_setting(layers, "paths.pretrained_gan", self.gan.as_ref())
     }
 }

@@ -1,8 +1,11 @@
-//! `mindreader ablate`: the rows of the paper's tables 3 and 4, trained where they are not there yet (mapper §6, §7).
+//! `mindreader ablate`: the rows of the paper's tables 1, 3 and 4, trained where they are not there yet (mapper §6, §7;
+//! gan-training.md).
 //!
-//! The rows are files (`configs/ablations`): trainings that differ from the configuration in a few keys, and lines of a table
-//! with the paper's numbers beside.
+//! The rows are files (`configs/ablations`): trainings of mappers and finetunings of GANs that differ from the configuration in a
+//! few keys, and lines of a table with the paper's numbers beside.
 
+mod finetuning;
+mod pictures;
 mod rows;
 mod table;
 mod training;
@@ -15,9 +18,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use self::finetuning::FinetuningSources;
+use self::finetuning::{Finetuning, GanState, NetworkHashes};
+pub use self::pictures::{PictureNumbers, WayAccuracy};
 use self::rows::RowContent;
 pub use self::rows::{AblationRows, PaperNumbers};
-pub use self::table::{AblationTable, TableRow};
+pub use self::table::{AblationTable, TableContent, TableRow};
 use self::training::{State, Training, hex};
 use super::evaluate::{self, DecoderRow, EvaluateConfig, EvaluateSettings};
 use super::train_mapper::{TrainMapperSettings, TrainMapperSummary};
@@ -27,7 +33,8 @@ use crate::run::progress::Progress;
 use crate::run::run_dir::write_atomic;
 
 /// The tables that come with the program: number, file, content.
-pub const TABLES: [(&str, &str, &str); 2] = [
+pub const TABLES: [(&str, &str, &str); 3] = [
+    ("1", "configs/ablations/table1.toml", include_str!("../../../configs/ablations/table1.toml")),
     ("3", "configs/ablations/table3.toml", include_str!("../../../configs/ablations/table3.toml")),
     ("4", "configs/ablations/table4.toml", include_str!("../../../configs/ablations/table4.toml")),
 ];
@@ -47,6 +54,8 @@ pub struct AblateSettings {
     pub resnet: Option<PathBuf>,
     /// Ridge regression.
     pub evaluate: EvaluateConfig,
+    /// What rows of finetuned GANs are made from.
+    pub finetuning: FinetuningSources,
     /// Folder of trainings and tables.
     pub ablations: PathBuf,
 }
@@ -92,6 +101,21 @@ pub fn list(settings: &AblateSettings) -> anyhow::Result<Vec<TrainingState>> {
         };
         states.push(TrainingState { name: spec.name.clone(), state, folder });
     }
+    let mut hashes = NetworkHashes::default();
+    for spec in &rows.finetunings {
+        let (state, folder) = match Finetuning::plan(settings, &rows, spec, &trainings, &mut hashes)? {
+            Ok(finetuning) => {
+                let state = match finetuning.state()? {
+                    GanState::Done(_) => "done",
+                    GanState::Interrupted(_) => "interrupted",
+                    GanState::ToDo => "to do",
+                };
+                (state.to_string(), Some(finetuning.folder().to_path_buf()))
+            }
+            Err(reason) => (reason, None),
+        };
+        states.push(TrainingState { name: spec.name.clone(), state, folder });
+    }
     Ok(states)
 }
 
@@ -121,6 +145,8 @@ pub fn run(settings: &AblateSettings, progress: &mut dyn Progress) -> anyhow::Re
         outcomes.insert(&spec.name, outcome);
     }
     let mut lines = Vec::new();
+    let mut hashes = NetworkHashes::default();
+    let mut table_content = TableContent::Counts;
     for row in rows.rows.iter().filter(|row| settings.only.is_empty() || settings.only.contains(&row.label)) {
         let content = rows.content(&settings.rows_path, row)?;
         lines.push(match content {
@@ -135,6 +161,20 @@ pub fn run(settings: &AblateSettings, progress: &mut dyn Progress) -> anyhow::Re
                 }
                 Outcome::LeftOut(reason) => TableRow::left_out(row, reason),
             },
+            RowContent::Finetuning(spec) => {
+                table_content = TableContent::Pictures;
+                match Finetuning::plan(settings, &rows, spec, &trainings, &mut hashes)? {
+                    Err(reason) => TableRow::left_out(row, &reason),
+                    Ok(finetuning) => {
+                        progress.note(&format!("Finetuning `{}` ({})", spec.name, finetuning.key));
+                        let trained = |name: &str| match outcomes.get(name) {
+                            Some(Outcome::Done(summary)) => Some(summary.snapshot.clone()),
+                            _ => None,
+                        };
+                        TableRow::judged(row, finetuning.finish(settings, trained, progress)?)
+                    }
+                }
+            }
             RowContent::Combination(names) => {
                 let mut mappers = Vec::new();
                 let mut missing = None;
@@ -159,7 +199,8 @@ pub fn run(settings: &AblateSettings, progress: &mut dyn Progress) -> anyhow::Re
     let name =
         settings.rows_path.file_stem().map_or("table".into(), |stem| stem.to_string_lossy().into_owned());
     let folder = settings.ablations.join(name);
-    let table = AblationTable { title: rows.title, rows: lines, folder: folder.clone() };
+    let table =
+        AblationTable { title: rows.title, content: table_content, rows: lines, folder: folder.clone() };
     write_atomic(&folder.join("table.json"), &serde_json::to_vec_pretty(&table)?)?;
     write_atomic(&folder.join("table.md"), table.markdown().as_bytes())?;
     Ok(table)
@@ -215,6 +256,9 @@ fn wanted(settings: &AblateSettings, rows: &AblationRows) -> Result<Vec<String>,
         match rows.content(&settings.rows_path, row)? {
             RowContent::Training(spec) | RowContent::Ridge(spec) => names.push(spec.name.clone()),
             RowContent::Combination(several) => names.extend(several.iter().cloned()),
+            RowContent::Finetuning(spec) => {
+                names.extend(spec.image_mapper.iter().chain(&spec.second_mapper).cloned());
+            }
         }
     }
     // A training comes after the one that it starts from.

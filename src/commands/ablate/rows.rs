@@ -1,10 +1,13 @@
 //! The rows of an ablation: which trainings it needs, how each differs from the configuration, what the paper found.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::commands::finetune_gan::FinetuneGanConfig;
 use crate::commands::train_mapper::TrainMapperConfig;
 use crate::models::mapper::MapperTarget;
 use crate::run::error::RunError;
@@ -37,7 +40,27 @@ pub struct TrainingSpec {
     pub settings: Table,
 }
 
-/// A line of the table: one of `training`, `ridge` and `combine`.
+/// A GAN to finetune.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FinetuningSpec {
+    /// What rows call it.
+    pub name: String,
+    /// Training whose mapper gives the first condition; the configured one, or the newest, when absent.
+    #[serde(default)]
+    pub image_mapper: Option<String>,
+    /// The same for the second condition.
+    #[serde(default)]
+    pub second_mapper: Option<String>,
+    /// Name of the GAN that it starts from; the one that `finetune-gan` would take when absent.
+    #[serde(default)]
+    pub gan: Option<String>,
+    /// Keys of `[finetune_gan]` that differ from the configuration.
+    #[serde(default)]
+    pub settings: Table,
+}
+
+/// A line of the table: one of `training`, `ridge`, `combine` and `finetuning`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RowSpec {
@@ -52,6 +75,9 @@ pub struct RowSpec {
     /// The mappers whose similarities are added up.
     #[serde(default)]
     pub combine: Vec<String>,
+    /// The finetuned GAN whose pictures it judges.
+    #[serde(default)]
+    pub finetuning: Option<String>,
     /// The paper's numbers.
     #[serde(default)]
     pub paper: PaperNumbers,
@@ -66,6 +92,8 @@ pub enum RowContent<'a> {
     Ridge(&'a TrainingSpec),
     /// Several mappers; at least two.
     Combination(&'a [String]),
+    /// Pictures of a GAN.
+    Finetuning(&'a FinetuningSpec),
 }
 
 /// A file of rows.
@@ -75,8 +103,14 @@ pub struct AblationRows {
     /// Heading of the table.
     pub title: String,
     /// The mappers, each after the one that it starts from.
-    #[serde(rename = "training")]
+    #[serde(rename = "training", default)]
     pub trainings: Vec<TrainingSpec>,
+    /// The GANs.
+    #[serde(rename = "finetuning", default)]
+    pub finetunings: Vec<FinetuningSpec>,
+    /// Folders of GANs to start from, by name; `--gan NAME=DIR` goes over them.
+    #[serde(default)]
+    pub gans: BTreeMap<String, PathBuf>,
     /// The lines.
     #[serde(rename = "row")]
     pub rows: Vec<RowSpec>,
@@ -103,8 +137,33 @@ impl AblationRows {
                 return Err(RunError::invalid(name, field, "an earlier training", from));
             }
         }
+        for (place, spec) in rows.finetunings.iter().enumerate() {
+            if rows.finetunings[..place].iter().any(|other| other.name == spec.name) {
+                return Err(RunError::invalid(name, "finetuning", "different names", &spec.name));
+            }
+            for (key, mapper) in
+                [("image_mapper", &spec.image_mapper), ("second_mapper", &spec.second_mapper)]
+            {
+                if let Some(mapper) = mapper
+                    && rows.training(mapper).is_none()
+                {
+                    let field = format!("{key} of finetuning `{}`", spec.name);
+                    return Err(RunError::invalid(name, field, "the name of a training", mapper));
+                }
+            }
+        }
+        let mut judged = 0;
         for row in &rows.rows {
-            rows.content(name, row)?;
+            judged += usize::from(matches!(rows.content(name, row)?, RowContent::Finetuning(_)));
+        }
+        if judged != 0 && judged != rows.rows.len() {
+            let found = format!("{judged} of {}", rows.rows.len());
+            return Err(RunError::invalid(
+                name,
+                "rows with `finetuning`",
+                "all rows of a table or none",
+                found,
+            ));
         }
         Ok(rows)
     }
@@ -119,16 +178,25 @@ impl AblationRows {
         };
         let of =
             |training: &str| self.training(training).ok_or_else(|| wrong("the name of a training", training));
-        match (&row.training, &row.ridge, row.combine.as_slice()) {
-            (Some(training), None, []) => Ok(RowContent::Training(of(training)?)),
-            (None, Some(training), []) => Ok(RowContent::Ridge(of(training)?)),
-            (None, None, several @ [_, _, ..]) => {
+        match (&row.training, &row.ridge, row.combine.as_slice(), &row.finetuning) {
+            (Some(training), None, [], None) => Ok(RowContent::Training(of(training)?)),
+            (None, Some(training), [], None) => Ok(RowContent::Ridge(of(training)?)),
+            (None, None, [], Some(finetuning)) => self
+                .finetunings
+                .iter()
+                .find(|spec| spec.name == *finetuning)
+                .map(RowContent::Finetuning)
+                .ok_or_else(|| wrong("the name of a finetuning", finetuning)),
+            (None, None, several @ [_, _, ..], None) => {
                 for training in several {
                     of(training)?;
                 }
                 Ok(RowContent::Combination(several))
             }
-            _ => Err(wrong("one of `training`, `ridge`, and `combine` with two or more", "another choice")),
+            _ => {
+                let expected = "one of `training`, `ridge`, `finetuning`, and `combine` with two or more";
+                Err(wrong(expected, "another choice"))
+            }
         }
     }
 
@@ -144,14 +212,35 @@ impl TrainingSpec {
     /// # Errors
     /// [`RunError::Invalid`] naming the training, with the key that is unknown or the value that does not fit.
     pub fn resolve(&self, rows: &Path, base: &TrainMapperConfig) -> Result<TrainMapperConfig, RunError> {
-        let wrong = |reason: String| {
-            let field = format!("settings of training `{}`", self.name);
-            RunError::invalid(rows, field, "keys of `[train_mapper]`", reason.trim_end().to_string())
-        };
-        let mut table = Table::try_from(base).map_err(|error| wrong(error.to_string()))?;
-        overlay(&mut table, &self.settings);
-        table.try_into().map_err(|error: toml::de::Error| wrong(error.to_string()))
+        let field = format!("settings of training `{}`", self.name);
+        laid_over(base, &self.settings, rows, &field, "keys of `[train_mapper]`")
     }
+}
+
+impl FinetuningSpec {
+    /// The configuration with this finetuning's settings over it, and the loss that belongs to its condition.
+    ///
+    /// # Errors
+    /// [`RunError::Invalid`] naming the finetuning, with the key that is unknown or the value that does not fit.
+    pub fn resolve(&self, rows: &Path, base: &FinetuneGanConfig) -> Result<FinetuneGanConfig, RunError> {
+        let field = format!("settings of finetuning `{}`", self.name);
+        let config = laid_over(base, &self.settings, rows, &field, "keys of `[finetune_gan]`")?;
+        Ok(config.resolved())
+    }
+}
+
+/// The configuration with some keys replaced.
+fn laid_over<C: Serialize + DeserializeOwned>(
+    base: &C,
+    settings: &Table,
+    rows: &Path,
+    field: &str,
+    expected: &str,
+) -> Result<C, RunError> {
+    let wrong = |reason: String| RunError::invalid(rows, field, expected, reason.trim_end().to_string());
+    let mut table = Table::try_from(base).map_err(|error| wrong(error.to_string()))?;
+    overlay(&mut table, settings);
+    table.try_into().map_err(|error: toml::de::Error| wrong(error.to_string()))
 }
 
 fn overlay(below: &mut Table, above: &Table) {
@@ -168,6 +257,8 @@ fn overlay(below: &mut Table, above: &Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::training::gan_loss::SecondCondition;
+    use crate::training::gan_mapper_config::MapperMode;
 
     const ROWS: &str = r#"
         title = "t"
@@ -223,11 +314,54 @@ mod tests {
     }
 
     #[test]
+    fn finetunings_have_settings_and_mappers_of_their_own() {
+        let text = r#"
+            title = "t"
+            gans = { lafite = "weights/lafite" }
+            [[training]]
+            name = "a"
+            target = "image"
+            [[finetuning]]
+            name = "joint"
+            image_mapper = "a"
+            gan = "lafite"
+            settings = { condition = "image-resnet", mappers = { mode = "end-to-end" } }
+            [[row]]
+            label = "end to end"
+            finetuning = "joint"
+        "#;
+        let rows = parse(text).unwrap();
+        let config =
+            rows.finetunings[0].resolve(Path::new("rows.toml"), &FinetuneGanConfig::default()).unwrap();
+        assert_eq!(config.mappers.mode, MapperMode::EndToEnd);
+        assert_eq!(config.train.loss.second_condition, SecondCondition::Resnet);
+        for (from, to, needle) in [
+            ("finetuning = \"joint\"", "finetuning = \"join\"", "row `end to end`"),
+            ("image_mapper = \"a\"", "image_mapper = \"b\"", "image_mapper of finetuning `joint`"),
+            (
+                "finetuning = \"joint\"",
+                "finetuning = \"joint\"\n[[row]]\nlabel = \"x\"\ntraining = \"a\"",
+                "1 of 2",
+            ),
+        ] {
+            let error = parse(&text.replace(from, to)).unwrap_err();
+            assert!(error.contains(needle), "{error}");
+        }
+        let rows = parse(&text.replace("mode = \"end-to-end\"", "mod = 1")).unwrap();
+        let error = rows.finetunings[0].resolve(Path::new("rows.toml"), &FinetuneGanConfig::default());
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("finetuning `joint`") && error.contains("mod"), "{error}");
+    }
+
+    #[test]
     fn the_rows_that_come_with_the_program_fit_its_settings() {
         for (name, text) in super::super::TABLES.map(|(_, file, text)| (file, text)) {
             let rows = AblationRows::parse(Path::new(name), text).unwrap();
             for spec in &rows.trainings {
                 spec.resolve(Path::new(name), &TrainMapperConfig::default()).unwrap();
+            }
+            for spec in &rows.finetunings {
+                spec.resolve(Path::new(name), &FinetuneGanConfig::default()).unwrap();
             }
         }
     }

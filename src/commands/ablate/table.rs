@@ -1,9 +1,10 @@
-//! An ablation's table: our counts with intervals and chance, the paper's beside.
+//! An ablation's table: our counts with intervals and chance, or the numbers of our pictures, the paper's beside.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::pictures::{PictureNumbers, WAYS};
 use super::rows::{PaperNumbers, RowSpec};
 use crate::metrics::combined_retrieval::CombinedRetrieval;
 use crate::metrics::retrieval::{RetrievalCount, RetrievalSummary};
@@ -19,6 +20,9 @@ pub struct TableRow {
     /// Weights of a combination.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub weights: Vec<f64>,
+    /// Numbers of a GAN's pictures.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pictures: Option<PictureNumbers>,
     /// Why it was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_out: Option<String>,
@@ -26,11 +30,25 @@ pub struct TableRow {
     pub paper: PaperNumbers,
 }
 
+/// What a table's columns are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TableContent {
+    /// Retrieval counts of mappers.
+    #[default]
+    Counts,
+    /// Numbers of GANs' pictures.
+    Pictures,
+}
+
 /// The whole table.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AblationTable {
     /// Heading.
     pub title: String,
+    /// What its columns are.
+    #[serde(default)]
+    pub content: TableContent,
     /// Lines in the order of the file.
     pub rows: Vec<TableRow>,
     /// Where `table.json` and `table.md` are.
@@ -40,7 +58,8 @@ pub struct AblationTable {
 impl TableRow {
     fn of(row: &RowSpec) -> Self {
         let RowSpec { label, paper, .. } = row;
-        Self { label: label.clone(), retrieval: None, weights: Vec::new(), left_out: None, paper: *paper }
+        let (label, paper) = (label.clone(), *paper);
+        Self { label, retrieval: None, weights: Vec::new(), pictures: None, left_out: None, paper }
     }
 
     pub(super) fn done(row: &RowSpec, retrieval: &RetrievalSummary) -> Self {
@@ -51,12 +70,26 @@ impl TableRow {
         Self { weights: combined.weights.clone(), ..Self::done(row, &combined.retrieval) }
     }
 
+    pub(super) fn judged(row: &RowSpec, pictures: PictureNumbers) -> Self {
+        Self { pictures: Some(pictures), ..Self::of(row) }
+    }
+
     pub(super) fn left_out(row: &RowSpec, reason: &str) -> Self {
         Self { left_out: Some(reason.to_string()), ..Self::of(row) }
     }
 
-    /// Label, forward, paper's forward, backward, paper's backward, chance.
-    fn cells(&self) -> [String; 6] {
+    fn label(&self) -> String {
+        match self.weights.as_slice() {
+            [] => self.label.clone(),
+            weights => {
+                let weights: Vec<String> = weights.iter().map(|weight| format!("{weight:.1}")).collect();
+                format!("{} (weights {})", self.label, weights.join(", "))
+            }
+        }
+    }
+
+    /// As [`COUNTS`].
+    fn count_cells(&self) -> Vec<String> {
         let paper = |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());
         let (forward, backward, chance) = match (&self.retrieval, &self.left_out) {
             (Some(found), _) => {
@@ -64,14 +97,21 @@ impl TableRow {
             }
             (None, reason) => (reason.clone().unwrap_or_default(), String::new(), String::new()),
         };
-        let label = match self.weights.as_slice() {
-            [] => self.label.clone(),
-            weights => {
-                let weights: Vec<String> = weights.iter().map(|weight| format!("{weight:.1}")).collect();
-                format!("{} (weights {})", self.label, weights.join(", "))
-            }
+        vec![self.label(), forward, paper(self.paper.forward), backward, paper(self.paper.backward), chance]
+    }
+
+    /// As [`PICTURES`], then one cell per number of ways.
+    fn picture_cells(&self) -> Vec<String> {
+        let number = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.2}"));
+        let paper = self.paper.fid.map_or("missing".to_string(), |fid| fid.to_string());
+        let Some(found) = &self.pictures else {
+            let mut cells = vec![self.label(), self.left_out.clone().unwrap_or_default(), paper];
+            cells.resize(PICTURES.len() + WAYS.len(), String::new());
+            return cells;
         };
-        [label, forward, paper(self.paper.forward), backward, paper(self.paper.backward), chance]
+        let mut cells = vec![self.label(), number(Some(found.test)), paper, number(found.train)];
+        cells.extend(WAYS.map(|ways| number(found.percent(ways))));
+        cells
     }
 }
 
@@ -80,15 +120,17 @@ fn count(count: &RetrievalCount) -> String {
     format!("{} / {:.1} [{:.1}, {:.1}]", count.first_batch, over.mean, over.low, over.high)
 }
 
-const HEAD: [&str; 6] = ["", "forward", "paper", "backward", "paper", "chance"];
+const COUNTS: [&str; 6] = ["", "forward", "paper", "backward", "paper", "chance"];
+const PICTURES: [&str; 4] = ["", "distance", "paper's FID", "to training set"];
 
 impl AblationTable {
     /// Aligned columns for a terminal.
     pub fn text(&self) -> String {
         let lines = self.lines();
+        let columns = lines.first().map_or(0, Vec::len);
         let width =
             |column: usize| lines.iter().map(|cells| cells[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
+        let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut text = format!("{}\n", self.title);
         for cells in &lines {
             let line: Vec<String> = cells
@@ -109,19 +151,58 @@ impl AblationTable {
     /// The table as Markdown.
     pub fn markdown(&self) -> String {
         let lines = self.lines();
-        let row = |cells: &[String; 6]| format!("| {} |\n", cells.join(" | "));
-        let mut text = format!("# {}\n\n{}|---|---|---|---|---|---|\n", self.title, row(&lines[0]));
+        let row = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let rule = "---|".repeat(lines.first().map_or(0, Vec::len));
+        let mut text = format!("# {}\n\n{}|{rule}\n", self.title, row(&lines[0]));
         for cells in &lines[1..] {
             text.push_str(&row(cells));
         }
         text + "\n" + &self.legend() + "\n"
     }
 
-    fn lines(&self) -> Vec<[String; 6]> {
-        std::iter::once(HEAD.map(String::from)).chain(self.rows.iter().map(TableRow::cells)).collect()
+    fn lines(&self) -> Vec<Vec<String>> {
+        let (head, cells): (Vec<String>, fn(&TableRow) -> Vec<String>) = match self.content {
+            TableContent::Counts => (COUNTS.map(String::from).to_vec(), TableRow::count_cells),
+            TableContent::Pictures => {
+                let ways = WAYS.map(|ways| format!("{ways}-way %"));
+                (PICTURES.map(String::from).into_iter().chain(ways).collect(), TableRow::picture_cells)
+            }
+        };
+        std::iter::once(head).chain(self.rows.iter().map(cells)).collect()
     }
 
     fn legend(&self) -> String {
+        match self.content {
+            TableContent::Counts => self.legend_of_counts(),
+            TableContent::Pictures => self.legend_of_pictures(),
+        }
+    }
+
+    fn legend_of_pictures(&self) -> String {
+        let paper = "Paper: its FIDs of table 1 are missing in the text that this program was written from; nothing stands in for \
+                     them.";
+        let Some(found) = self.rows.iter().find_map(|row| row.pictures.as_ref()) else { return paper.into() };
+        let floor = found.train_floor.map_or(String::new(), |floor| {
+            format!(" The ground truth itself is {floor:.2} from the training set.")
+        });
+        let bias = if found.is_rank_deficient {
+            " Fewer pictures than features: distances are too large."
+        } else {
+            ""
+        };
+        let chances: Vec<String> =
+            found.ways.iter().map(|way| format!("{:.0} %", 100.0 * way.chance)).collect();
+        format!(
+            "Distance: {}, {} pictures of {} validation images to their ground truth.{floor}{bias} Identification: the first \
+             picture of each image; chance {}. {paper}",
+            found.distance,
+            found.num_pictures,
+            found.num_images,
+            chances.join(", ")
+        )
+    }
+
+    fn legend_of_counts(&self) -> String {
         let batches = self.rows.iter().find_map(|row| row.retrieval.map(|r| (r.num_batches, r.batch_size)));
         let (num, size) = batches.unwrap_or((0, 0));
         format!(

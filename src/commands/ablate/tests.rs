@@ -1,11 +1,14 @@
 use std::path::Path;
 
 use super::*;
+use crate::commands::finetune_gan::tests::{write_gan, write_tree};
 use crate::commands::train_mapper::tests::{settings as data, write_all};
+use crate::data::nsd::tree::NsdTree;
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
 use crate::run::progress::Silent;
 use crate::training::epoch_trainer::CHECKPOINT_FILE;
+use crate::training::image_view::SmallImages;
 
 const ROWS: &str = r#"
 title = "A table"
@@ -51,6 +54,7 @@ fn settings(root: &Path, only: &[&str]) -> AblateSettings {
         data: data(root),
         resnet: None,
         evaluate: EvaluateConfig::default(),
+        finetuning: FinetuningSources::default(),
         ablations: root.join("ablations"),
     }
 }
@@ -129,6 +133,133 @@ fn an_interrupted_row_goes_on_from_its_checkpoint() {
     assert_eq!(resumed.text(), undisturbed.text());
     assert_eq!(std::fs::read(run_folder.join("best.safetensors")).unwrap(), best);
     assert!(!runs.join("00001-train-mapper-image-subj02").exists());
+}
+
+const GAN_ROWS: &str = r#"
+title = "Generators"
+[[training]]
+name = "image"
+target = "image"
+settings = { train = { phase1 = { epochs = 2 }, phase2 = { epochs = 0 } } }
+[[training]]
+name = "caption"
+target = "caption"
+settings = { train = { phase1 = { epochs = 2 }, phase2 = { epochs = 0 } } }
+[[finetuning]]
+name = "caption"
+image_mapper = "image"
+second_mapper = "caption"
+settings = { condition = "caption" }
+[[finetuning]]
+name = "joint"
+image_mapper = "image"
+second_mapper = "caption"
+settings = { mappers = { mode = "end-to-end" } }
+[[finetuning]]
+name = "supervised"
+gan = "supervised"
+[[finetuning]]
+name = "low level"
+settings = { train = { loss = { low_level_weight = 10.0 } } }
+[[finetuning]]
+name = "no mapper"
+[[row]]
+label = "caption, frozen"
+finetuning = "caption"
+paper = { fid = 12.5 }
+[[row]]
+label = "both, end to end"
+finetuning = "joint"
+[[row]]
+label = "from another GAN"
+finetuning = "supervised"
+[[row]]
+label = "low level"
+finetuning = "low level"
+[[row]]
+label = "newest mappers"
+finetuning = "no mapper"
+"#;
+
+fn gan_settings(root: &Path) -> AblateSettings {
+    let mut settings = settings(root, &[]);
+    settings.rows_path = "rows/generators.toml".into();
+    settings.rows_text = GAN_ROWS.into();
+    settings.data.stimuli = NsdTree::new(root.join("nsd")).stimuli();
+    settings.finetuning.nsd = root.join("nsd");
+    settings.finetuning.gan = Some(root.join("gan"));
+    settings.finetuning.reconstruct.limit = 6;
+    let train = &mut settings.finetuning.finetune_gan.train;
+    train.total_kimg = 0.008;
+    train.batch_size = 4;
+    train.tick_kimg = 0.004;
+    train.crop.small_images = SmallImages::Enlarge;
+    settings
+}
+
+#[test]
+fn rows_of_generators_are_finetuned_drawn_and_judged_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write_all(root);
+    write_gan(&root.join("gan"));
+    write_tree(root);
+    let all = gan_settings(root);
+    let left_out = |name: &str| match name {
+        "supervised" => "left out: needs the GAN `supervised`, `--gan supervised=DIR`",
+        "low level" => "left out: needs a ResNet-50, `--resnet FILE`",
+        _ => "left out: run `mindreader train-mapper --target image` first",
+    };
+    let missing = ["supervised", "low level", "no mapper"].map(|name| left_out(name).to_string());
+    let with = |start: [&str; 4]| {
+        start.map(String::from).into_iter().chain(missing.clone()).collect::<Vec<String>>()
+    };
+    assert_eq!(states(&all), with(["to do", "to do", "to do", "to do"]));
+
+    let table = run(&all, &mut Silent).unwrap();
+    assert_eq!(states(&all), with(["done", "done", "done", "done"]));
+    let numbers = table.rows[0].pictures.as_ref().unwrap();
+    assert!(numbers.distance.contains("not a FID") && numbers.test > 0.0, "{numbers:?}");
+    assert_eq!(numbers.num_pictures, 6);
+    assert!(table.rows[1].pictures.is_some());
+    assert!(table.rows[2..].iter().all(|row| row.pictures.is_none() && row.left_out.is_some()));
+    let text = table.text();
+    let line = |label: &str| text.lines().find(|line| line.starts_with(label)).unwrap();
+    assert!(
+        line("caption, frozen").contains("12.5") && line("both, end to end").contains("missing"),
+        "{text}"
+    );
+    assert!(line("from another GAN").contains("--gan supervised=DIR"), "{text}");
+    assert!(text.contains("missing in the text"), "{text}");
+    let markdown = std::fs::read_to_string(table.folder.join("table.md")).unwrap();
+    assert!(markdown.contains("| 2-way % |"), "{markdown}");
+
+    // What is done is read; another way of drawing draws the same network anew.
+    let before = finished(root);
+    let again = run(&all, &mut Silent).unwrap();
+    assert_eq!(again.text(), text);
+    let mut fewer = gan_settings(root);
+    fewer.finetuning.reconstruct.limit = 4;
+    fewer.only = vec!["caption, frozen".into()];
+    let table = run(&fewer, &mut Silent).unwrap();
+    assert_eq!(table.rows[0].pictures.as_ref().unwrap().num_pictures, 4);
+    assert_eq!(finished(root), before);
+
+    // A finetuning that was interrupted goes on in its folder and ends with the same numbers.
+    let state = list(&all).unwrap().into_iter().find(|state| state.name == "joint").unwrap();
+    let gan_run = state.folder.unwrap().join("00000-finetune-gan-subj02");
+    for entry in std::fs::read_dir(&gan_run).unwrap().flatten() {
+        if entry.path().extension().is_some_and(|extension| extension == "json") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    assert_eq!(states(&all), with(["done", "done", "done", "interrupted"]));
+    assert_eq!(run(&all, &mut Silent).unwrap().text(), text);
+    // Another GAN is another finetuning.
+    let mut other = gan_settings(root);
+    other.finetuning.gans.insert("supervised".into(), root.join("gan"));
+    let states = states(&other);
+    assert_eq!(states[4], "left out: run `mindreader train-mapper --target image` first");
 }
 
 #[test]

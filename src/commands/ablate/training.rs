@@ -100,7 +100,7 @@ impl Training {
 }
 
 /// The run folder of the highest number.
-fn newest_run(runs: &Path) -> Option<PathBuf> {
+pub(super) fn newest_run(runs: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(runs).ok()?;
     entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).max()
 }

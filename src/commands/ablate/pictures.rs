@@ -1,0 +1,71 @@
+//! What a table says of a GAN's pictures: distances between sets, n-way identification.
+
+use serde::{Deserialize, Serialize};
+
+use crate::commands::evaluate_images::{Distance, EvaluateImagesSummary};
+use crate::metrics::identification::IdentificationAccuracy;
+
+/// Numbers of ways that the table has columns for: the paper's (metrics.md 2).
+pub(super) const WAYS: [usize; 4] = [2, 5, 10, 50];
+
+/// Numbers of a run's pictures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PictureNumbers {
+    /// What the distances may be called.
+    pub distance: String,
+    /// Pictures judged.
+    pub num_pictures: usize,
+    /// Different images among them.
+    pub num_images: usize,
+    /// Distance to the ground truth of the same trials.
+    pub test: f64,
+    /// Distance to the stimuli of all training trials.
+    pub train: Option<f64>,
+    /// Distance of the ground truth to these stimuli: what a perfect decoder would get.
+    pub train_floor: Option<f64>,
+    /// Whether a set has too few pictures for its covariance, so that distances are too large.
+    pub is_rank_deficient: bool,
+    /// Identification.
+    pub ways: Vec<WayAccuracy>,
+}
+
+/// Accuracy of one number of ways.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WayAccuracy {
+    /// Pictures to choose from.
+    pub ways: usize,
+    /// Mean over repeats, 0..1.
+    pub mean: f64,
+    /// Deviation over repeats.
+    pub deviation: f64,
+    /// Of a random choice.
+    pub chance: f64,
+}
+
+impl PictureNumbers {
+    /// The part of an evaluation that a table shows.
+    pub(super) fn of(judged: &EvaluateImagesSummary) -> Self {
+        let frechet = &judged.frechet;
+        let value = |distance: &Distance| distance.value;
+        let all = [Some(&frechet.test), frechet.train.as_ref()];
+        let way = |accuracy: &IdentificationAccuracy| {
+            let IdentificationAccuracy { ways, mean, deviation, chance, .. } = *accuracy;
+            WayAccuracy { ways, mean, deviation, chance }
+        };
+        Self {
+            distance: frechet.name.to_string(),
+            num_pictures: judged.num_pictures,
+            num_images: judged.num_images,
+            test: frechet.test.value,
+            train: frechet.train.as_ref().map(value),
+            train_floor: frechet.train_floor.as_ref().map(value),
+            is_rank_deficient: all.into_iter().flatten().any(|distance| distance.is_rank_deficient),
+            ways: judged.identification.accuracies.iter().map(way).collect(),
+        }
+    }
+
+    /// Percent of pictures identified among so many.
+    pub(super) fn percent(&self, ways: usize) -> Option<f64> {
+        self.ways.iter().find(|way| way.ways == ways).map(|way| 100.0 * way.mean)
+    }
+}
