@@ -1,6 +1,6 @@
 //! `mindreader pretrain-gan`: a conditional GAN on images and noise-perturbed CLIP embeddings, without brains.
 //!
-//! Specification: gan-training.md 10. Images are those of the subject's training trials, or those of a folder. Writes `config.toml`, `metrics.jsonl`,
+//! Specification: gan-training.md 10. Images are those of the subject's training trials, or a collection of others. Writes `config.toml`, `metrics.jsonl`,
 //! `samples/*.png`, `generator.safetensors` (averaged), `discriminator.safetensors`, `checkpoint.mpk`.
 
 use std::path::PathBuf;
@@ -24,6 +24,17 @@ use crate::training::gan_config::GanTrainConfig;
 use crate::training::gan_trainer::{GanTrainSummary, GanTraining, StartingPoint};
 use crate::training::image_view::FrozenClip;
 
+/// Where the first head's conditions come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FirstCondition {
+    /// Embeddings of the images, perturbed into pseudo conditions: language-free training.
+    #[default]
+    Images,
+    /// Embeddings of the captions, one sample per caption: supervised training.
+    Captions,
+}
+
 /// Where the second head's conditions come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -41,6 +52,8 @@ pub enum SecondCondition {
 pub struct PretrainGanConfig {
     /// Sizes of the networks.
     pub network: GanSizes,
+    /// Where the first head's conditions come from.
+    pub first_condition: FirstCondition,
     /// Where the second head's conditions come from.
     pub second_condition: SecondCondition,
     /// What becomes of captions longer than CLIP's context (`error`).
@@ -95,7 +108,8 @@ pub fn run(
 ) -> anyhow::Result<PretrainGanSummary> {
     let mut settings = settings.clone();
     let noise = &mut settings.pretrain_gan.train.condition_noise;
-    noise.mixing_probability.get_or_insert(1.0);
+    let is_supervised = settings.pretrain_gan.first_condition == FirstCondition::Captions;
+    noise.mixing_probability.get_or_insert(if is_supervised { 0.0 } else { 1.0 });
     let pseudo = settings.pretrain_gan.second_condition == SecondCondition::Pseudo;
     noise.second_mixing_probability.get_or_insert(if pseudo { 1.0 } else { 0.0 });
     let settings = &settings;
@@ -107,6 +121,7 @@ pub fn run(
     generator.validate()?;
     let choice = ConditionChoice {
         heads: generator.heads,
+        first: config.first_condition,
         second: config.second_condition,
         long_captions: config.long_captions,
     };

@@ -49,9 +49,13 @@ pub struct ProjectPaths {
     /// Prepared subjects, captions, caches, runs. Default: `work`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work: Option<PathBuf>,
-    /// Folder of images, with captions beside them, that `pretrain-gan` trains on in place of the stimuli.
+    /// Folder or zip archive of images, with captions beside them or with CLIP's features in `dataset.json`, that `pretrain-gan`
+    /// trains on in place of the stimuli.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub images: Option<PathBuf>,
+    /// COCO's annotation file with the captions of those images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<PathBuf>,
     /// CLIP snapshot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
@@ -430,10 +434,16 @@ impl Project {
     /// Settings of `pretrain-gan`.
     ///
     /// # Errors
-    /// When neither a folder of images nor the NSD root is set, or no CLIP is there.
+    /// When neither images nor the NSD root is set, or no CLIP is there.
     pub fn pretrain_gan(&self, resume: Option<PathBuf>) -> Result<PretrainGanSettings, RunError> {
         let images = match &self.config.paths.images {
-            Some(folder) => PretrainImages::Folder(folder.clone()),
+            Some(images) => PretrainImages::Collection {
+                images: images.clone(),
+                annotations: self.config.paths.annotations.clone(),
+            },
+            None if self.config.paths.annotations.is_some() => {
+                return Err(RunError::missing("paths.images", "`--annotations`: set it with `--images DIR`"));
+            }
             None => PretrainImages::Stimuli {
                 nsd: self.nsd()?,
                 prepared: self.prepared(),

@@ -16,9 +16,13 @@ use crate::models::mapper::MapperTarget;
     after_help = "Example: mindreader pretrain-gan --images photographs --clip weights/clip.safetensors --set pretrain_gan.network.heads=one"
 )]
 pub struct PretrainGanArgs {
-    /// Folder of images (.png, .jpg) with captions beside them (.txt, one a line); by default the subject's stimuli
-    #[arg(long, value_name = "DIR")]
+    /// Folder or zip archive of images (.png, .jpg), with captions beside them (.txt, one a line) or CLIP's features in
+    /// Lafite's dataset.json; by default the subject's stimuli
+    #[arg(long, value_name = "DIR|ZIP")]
     pub images: Option<PathBuf>,
+    /// COCO's captions_*.json: which of the images, and their captions
+    #[arg(long, value_name = "FILE")]
+    pub annotations: Option<PathBuf>,
     /// CLIP snapshot; by default that of the newest `pretrain-clip`
     #[arg(long, value_name = "FILE")]
     pub clip: Option<PathBuf>,
@@ -34,6 +38,7 @@ impl PretrainGanArgs {
     /// As [`Layers::value`].
     pub fn layers(&self, mut layers: Layers) -> Result<Layers, UsageError> {
         layers = path_setting(layers, "paths.images", self.images.as_ref())?;
+        layers = path_setting(layers, "paths.annotations", self.annotations.as_ref())?;
         path_setting(layers, "paths.clip", self.clip.as_ref())
     }
 }
