@@ -10,16 +10,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::gan_conditions::DecodingMappers;
+use super::gan_distance::SampleDistance;
 use super::gan_grid::{NUM_SAMPLES, SampleSheet, evenly_spread};
 use super::gan_images::{gan_picture, image_set, low_level_resnet};
+use super::gan_snapshots::{GanSnapshots, SnapshotConfig, SnapshotSummary};
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
-use crate::data::split::SplitConfig;
+use crate::data::split::{Split, SplitConfig};
+use crate::data::trial::NsdId;
 use crate::models::stylegan2::{Condition, ConditionHeads, DiscriminatorConfig, GeneratorConfig};
 use crate::pipelines::captioned_stimuli::distinct_images;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::condition_source::ConditionSource;
+use crate::pipelines::picture_features::FeatureSource;
+use crate::pipelines::stimulus_features::StimulusSet;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
 use crate::run::interrupt;
@@ -42,6 +47,8 @@ pub struct FinetuneGanConfig {
     pub condition: ConditionSource,
     /// How the networks are trained.
     pub train: GanTrainConfig,
+    /// Which generators stay, and how they are measured.
+    pub snapshots: SnapshotConfig,
 }
 
 /// Everything that a run needs.
@@ -64,6 +71,9 @@ pub struct FinetuneGanSettings {
     pub gan: PathBuf,
     /// Which trials belong to training and validation.
     pub split: SplitConfig,
+    /// Network whose features measure snapshots; without one they are not measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<FeatureSource>,
     /// Conditions and training.
     pub finetune_gan: FinetuneGanConfig,
     /// Folder of cached embeddings.
@@ -90,6 +100,8 @@ pub struct FinetuneGanSummary {
     pub duplicated_head: bool,
     /// The training.
     pub training: GanTrainSummary,
+    /// Generators on the way.
+    pub snapshots: SnapshotSummary,
 }
 
 /// Runs the command.
@@ -139,6 +151,7 @@ pub fn run(
     };
     let data = GanDataset::new(images.0, samples)?;
 
+    let distance = sample_distance(settings, &gan, &mappers, &prepared, &split, &stimuli, progress)?;
     let run = match &settings.resume {
         Some(checkpoint) => RunDir::of_checkpoint(checkpoint)?,
         None => RunDir::create(&settings.runs, &format!("finetune-gan-{}", prepared.subject()))?,
@@ -163,6 +176,15 @@ pub fn run(
         "clip_sha256": clip.sha256,
         "resnet_sha256": resnet.as_ref().map(|(_, sha256)| sha256),
     });
+    let mut snapshots = GanSnapshots {
+        config: &config.snapshots,
+        generator: &gan.generator,
+        provenance: &provenance,
+        run: &run,
+        device: &device,
+        distance,
+        last: vec![],
+    };
     let encoder = FrozenClip::new(clip.clip, clip.config.image_size, clip.config.embed_dim);
     let training = GanTraining {
         generator: &gan.generator,
@@ -178,7 +200,10 @@ pub fn run(
         interrupted: &interrupt::requested,
     };
     let training = training
-        .run(settings.resume.as_deref(), progress, &mut |tick| sheet.write(tick, &run, &device))
+        .run(settings.resume.as_deref(), progress, &mut |tick| {
+            sheet.write(tick, &run, &device)?;
+            snapshots.on_tick(tick)
+        })
         .map_err(super::gan_error)?;
     let summary = FinetuneGanSummary {
         run: run.path().to_path_buf(),
@@ -186,6 +211,7 @@ pub fn run(
         num_images: data.num_images(),
         duplicated_head: gan.duplicated_head,
         training,
+        snapshots: snapshots.summary()?,
     };
     run.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
@@ -232,6 +258,38 @@ impl StartingGan {
             sha256,
         })
     }
+}
+
+/// Distances to the ground truth of the validation trials, and to the stimuli of the training trials, where there is a feature
+/// network. Pictures are drawn from what the mappers decode from the validation trials.
+fn sample_distance(
+    settings: &FinetuneGanSettings,
+    gan: &StartingGan,
+    mappers: &DecodingMappers<'_>,
+    prepared: &PreparedSubject,
+    split: &Split,
+    stimuli: &Path,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<Option<SampleDistance>> {
+    let Some(source) = &settings.features else { return Ok(None) };
+    let FinetuneGanConfig { condition, train, snapshots } = &settings.finetune_gan;
+    let device = mappers.device;
+    let (drawn, sets) = if split.validation.is_empty() {
+        (&split.train, vec![("train", &split.train)])
+    } else {
+        (&split.validation, vec![("test", &split.validation), ("train", &split.train)])
+    };
+    let (first, second) = mappers.conditions(prepared, drawn, *condition, train.seed, progress)?;
+    let heads = [first, second].into_iter().take(gan.generator.condition_dims().len()).collect();
+    let network = source.open(snapshots.preprocessing, device)?;
+    let distance = SampleDistance { network, real: vec![], heads, seed: train.seed };
+    let mut real = vec![];
+    for (name, trials) in sets {
+        let images: Vec<NsdId> = trials.iter().map(|trial| prepared.trials()[*trial].nsd_id).collect();
+        let set = StimulusSet { name, stimuli, images: &images, side: gan.generator.resolution as u32 };
+        real.push(distance.real_trials(set, snapshots, &settings.cache, device, progress)?);
+    }
+    Ok(Some(distance.with_real(real, snapshots)?))
 }
 
 fn misfit(path: &Path, error: &impl ToString) -> RunError {

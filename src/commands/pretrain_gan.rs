@@ -1,21 +1,24 @@
 //! `mindreader pretrain-gan`: a conditional GAN on images and noise-perturbed CLIP embeddings, without brains.
 //!
 //! Specification: gan-training.md 10. Images are those of the subject's training trials, or a collection of others. Writes `config.toml`, `metrics.jsonl`,
-//! `samples/*.png`, `generator.safetensors` (averaged), `discriminator.safetensors`, `checkpoint.mpk`.
+//! `samples/*.png`, `snapshots/*`, `generator.safetensors` (averaged), `discriminator.safetensors`, `checkpoint.mpk`.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::gan_distance::SampleDistance;
 use super::gan_grid::{NUM_SAMPLES, SampleSheet, evenly_spread};
 use super::gan_images::low_level_resnet;
+use super::gan_snapshots::{GanSnapshots, SnapshotConfig, SnapshotSummary};
 pub use super::pretrain_images::PretrainImages;
 use super::pretrain_images::{ConditionChoice, pretraining_data};
 use crate::models::clip::tokenizer::LongText;
 use crate::models::stylegan2::GanSizes;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::picture::pictures;
+use crate::pipelines::picture_features::FeatureSource;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::interrupt;
 use crate::run::progress::Progress;
@@ -60,6 +63,8 @@ pub struct PretrainGanConfig {
     pub long_captions: LongText,
     /// How they are trained.
     pub train: GanTrainConfig,
+    /// Which generators stay, and how they are measured.
+    pub snapshots: SnapshotConfig,
 }
 
 /// Everything that a run needs.
@@ -72,6 +77,9 @@ pub struct PretrainGanSettings {
     /// ResNet-50 snapshot; read for the low-level term only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resnet: Option<PathBuf>,
+    /// Network whose features measure snapshots; without one they are not measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<FeatureSource>,
     /// Networks, conditions and training.
     pub pretrain_gan: PretrainGanConfig,
     /// Folder of cached embeddings.
@@ -96,6 +104,8 @@ pub struct PretrainGanSummary {
     pub num_samples: usize,
     /// The training.
     pub training: GanTrainSummary,
+    /// Generators on the way.
+    pub snapshots: SnapshotSummary,
 }
 
 /// Runs the command.
@@ -135,6 +145,20 @@ pub fn run(
         progress,
     )?;
 
+    let distance = match &settings.features {
+        Some(source) => {
+            let distance = SampleDistance {
+                network: source.open(config.snapshots.preprocessing, &device)?,
+                real: vec![],
+                heads: data.conditions(generator.heads).cloned().collect(),
+                seed: config.train.seed,
+            };
+            let real =
+                distance.real_pictures(&data, &config.snapshots, &settings.cache, &device, progress)?;
+            Some(distance.with_real(vec![real], &config.snapshots)?)
+        }
+        None => None,
+    };
     let run = match &settings.resume {
         Some(checkpoint) => RunDir::of_checkpoint(checkpoint)?,
         None => RunDir::create(&settings.runs, &format!("pretrain-gan-{name}"))?,
@@ -157,6 +181,15 @@ pub fn run(
         "clip_sha256": clip.sha256,
         "resnet_sha256": resnet.as_ref().map(|(_, sha256)| sha256),
     });
+    let mut snapshots = GanSnapshots {
+        config: &config.snapshots,
+        generator: &generator,
+        provenance: &provenance,
+        run: &run,
+        device: &device,
+        distance,
+        last: vec![],
+    };
     let encoder = FrozenClip::new(clip.clip, clip.config.image_size, clip.config.embed_dim);
     let training = GanTraining {
         generator: &generator,
@@ -172,13 +205,17 @@ pub fn run(
         interrupted: &interrupt::requested,
     };
     let training = training
-        .run(settings.resume.as_deref(), progress, &mut |tick| sheet.write(tick, &run, &device))
+        .run(settings.resume.as_deref(), progress, &mut |tick| {
+            sheet.write(tick, &run, &device)?;
+            snapshots.on_tick(tick)
+        })
         .map_err(super::gan_error)?;
     let summary = PretrainGanSummary {
         run: run.path().to_path_buf(),
         num_images: data.num_images(),
         num_samples: data.len(),
         training,
+        snapshots: snapshots.summary()?,
     };
     run.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)

@@ -13,6 +13,7 @@ use super::encode::{EncodeConfig, EncodeSettings};
 use super::evaluate::{EvaluateConfig, EvaluateSettings};
 use super::evaluate_images::{EvaluateImagesConfig, EvaluateImagesSettings, FeatureSource};
 use super::finetune_gan::{FinetuneGanConfig, FinetuneGanSettings};
+use super::gan_snapshots::SnapshotConfig;
 use super::microstim::{MicrostimConfig, MicrostimSettings};
 use super::phantom::PhantomSettings;
 use super::prepare::{ExistingOutput, PrepareConfig, PrepareSettings};
@@ -62,7 +63,7 @@ pub struct ProjectPaths {
     /// ResNet-50 that makes the targets of a ResNet mapper and the vectors of the generator's low-level term.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resnet: Option<PathBuf>,
-    /// The FID's Inception; without it `evaluate-images` measures in CLIP's features.
+    /// The FID's Inception, with which `evaluate-images` and the trainings of a GAN measure pictures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inception: Option<PathBuf>,
     /// Image mapper.
@@ -222,6 +223,17 @@ impl Project {
     /// The ResNet-50 of the generator's low-level term, if that has a weight.
     fn low_level_resnet(&self, train: &GanTrainConfig) -> Result<Option<PathBuf>, RunError> {
         train.loss.needs_resnet().then(|| self.resnet()).transpose()
+    }
+
+    /// The network that measures a GAN's snapshots, if one is chosen.
+    fn snapshot_features(&self, snapshots: &SnapshotConfig) -> Result<Option<FeatureSource>, RunError> {
+        if snapshots.frechet_ticks == 0 {
+            return Ok(None);
+        }
+        if snapshots.clip_features {
+            return Ok(Some(FeatureSource::Clip(self.clip()?)));
+        }
+        Ok(self.config.paths.inception.clone().map(FeatureSource::Inception))
     }
 
     fn mapper(&self, target: MapperTarget) -> Result<PathBuf, RunError> {
@@ -455,6 +467,7 @@ impl Project {
             images,
             clip: self.clip()?,
             resnet: self.low_level_resnet(&self.config.pretrain_gan.train)?,
+            features: self.snapshot_features(&self.config.pretrain_gan.snapshots)?,
             pretrain_gan: self.config.pretrain_gan.clone(),
             cache: self.cache(),
             device: self.config.device,
@@ -477,6 +490,7 @@ impl Project {
             prepared: self.prepared(),
             clip: self.clip()?,
             resnet: self.low_level_resnet(&self.config.finetune_gan.train)?,
+            features: self.snapshot_features(&self.config.finetune_gan.snapshots)?,
             image_mapper: self.mapper(MapperTarget::Image)?,
             caption_mapper: self.mapper(MapperTarget::Caption)?,
             gan: gan.parent().map(Path::to_path_buf).unwrap_or_default(),

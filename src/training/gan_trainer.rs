@@ -84,6 +84,10 @@ pub struct Tick<'a> {
     pub images_seen: u64,
     /// Number of the report, from 0 (before the first step).
     pub tick: u64,
+    /// Whether a checkpoint of this state is written next.
+    pub is_checkpoint: bool,
+    /// Whether training ends here.
+    pub is_last: bool,
     /// Means since the last report.
     pub stats: &'a Map<String, Value>,
     /// Where a picture of this report goes beside the run's numbers.
@@ -159,7 +163,16 @@ impl GanTraining<'_> {
         } else {
             log = TrainingLog::start(self.run, 0)?;
             let generator_ema = &state.generator_ema;
-            on_tick(&Tick { generator_ema, images_seen: 0, tick: 0, stats: &stats, log: &log })?;
+            let (is_checkpoint, is_last) = (false, false);
+            on_tick(&Tick {
+                generator_ema,
+                images_seen: 0,
+                tick: 0,
+                is_checkpoint,
+                is_last,
+                stats: &stats,
+                log: &log,
+            })?;
         }
         let num_samples = self.data.len() * if self.config.mirror_images { 2 } else { 1 };
         let mut order = SampleOrder::new(self.config.seed, num_samples);
@@ -237,6 +250,7 @@ impl GanTraining<'_> {
         on_tick: &mut dyn FnMut(&Tick<'_>) -> Result<(), RunError>,
     ) -> Result<Map<String, Value>, GanTrainError> {
         counters.ticks += 1;
+        let is_last = counters.images_seen >= self.config.total_images();
         let stats = counters.running.take();
         let mut event = Map::new();
         event.insert("tick".into(), json!(counters.ticks));
@@ -248,6 +262,8 @@ impl GanTraining<'_> {
             generator_ema: &state.generator_ema,
             images_seen: counters.images_seen,
             tick: counters.ticks,
+            is_checkpoint: is_last || counters.ticks.is_multiple_of(self.config.checkpoint_ticks),
+            is_last,
             stats: &stats,
             log,
         })?;

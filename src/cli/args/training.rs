@@ -26,9 +26,33 @@ pub struct PretrainGanArgs {
     /// CLIP snapshot; by default that of the newest `pretrain-clip`
     #[arg(long, value_name = "FILE")]
     pub clip: Option<PathBuf>,
+    /// How snapshots are measured.
+    #[command(flatten)]
+    pub features: SnapshotFeatureArgs,
     /// Continue a run from its checkpoint
     #[arg(long, value_name = "CHECKPOINT")]
     pub resume: Option<PathBuf>,
+}
+
+/// Networks that measure the snapshots of a GAN in training; by default none does.
+#[derive(Debug, Args)]
+pub struct SnapshotFeatureArgs {
+    /// Inception snapshot of `import-weights`: the FID of generated samples is measured on the way
+    #[arg(long, value_name = "FILE")]
+    pub inception: Option<PathBuf>,
+    /// Measure in the features of the CLIP in use; the distance is then no FID and says so
+    #[arg(long, conflicts_with = "inception")]
+    pub clip_features: bool,
+}
+
+impl SnapshotFeatureArgs {
+    fn layers(&self, layers: Layers, command: &str) -> Result<Layers, UsageError> {
+        let layers = path_setting(layers, "paths.inception", self.inception.as_ref())?;
+        if self.clip_features {
+            return layers.value(&format!("{command}.snapshots.clip_features"), true);
+        }
+        Ok(layers)
+    }
 }
 
 impl PretrainGanArgs {
@@ -39,6 +63,7 @@ impl PretrainGanArgs {
     pub fn layers(&self, mut layers: Layers) -> Result<Layers, UsageError> {
         layers = path_setting(layers, "paths.images", self.images.as_ref())?;
         layers = path_setting(layers, "paths.annotations", self.annotations.as_ref())?;
+        layers = self.features.layers(layers, "pretrain_gan")?;
         path_setting(layers, "paths.clip", self.clip.as_ref())
     }
 }
@@ -207,6 +232,9 @@ pub struct FinetuneGanArgs {
     /// ResNet-50 snapshot; needed where `finetune_gan.train.loss.low_level_weight` is set
     #[arg(long, value_name = "FILE")]
     pub resnet: Option<PathBuf>,
+    /// How snapshots are measured.
+    #[command(flatten)]
+    pub features: SnapshotFeatureArgs,
     /// Continue a run from its checkpoint
     #[arg(long, value_name = "CHECKPOINT")]
     pub resume: Option<PathBuf>,
@@ -221,6 +249,7 @@ impl FinetuneGanArgs {
         layers = path_setting(layers, "paths.image_mapper", self.image_mapper.as_ref())?;
         layers = path_setting(layers, "paths.caption_mapper", self.caption_mapper.as_ref())?;
         layers = path_setting(layers, "paths.resnet", self.resnet.as_ref())?;
+        layers = self.features.layers(layers, "finetune_gan")?;
         path_setting(layers, "paths.pretrained_gan", self.gan.as_ref())
     }
 }
