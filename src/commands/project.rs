@@ -357,11 +357,12 @@ impl Project {
     ///
     /// # Errors
     /// When the NSD root is not set.
-    pub fn score(&self) -> Result<ScoreSettings, RunError> {
+    pub fn score(&self, evaluation: Option<PathBuf>) -> Result<ScoreSettings, RunError> {
         Ok(ScoreSettings {
             nsd: self.nsd()?,
             prepared: self.prepared(),
             probabilities: self.caption_probabilities(),
+            evaluation,
         })
     }
 
