@@ -97,7 +97,24 @@ fn run(cli: Cli) -> anyhow::Result<Value> {
         }
         Command::ScreenCaptions(_) => value(screen_captions::run(&project.screen_captions()?, progress)),
         Command::Encode(_) => value(encode::run(&project.encode()?, progress)),
-        Command::Score => value(score::run(&project.score()?, progress)),
+        Command::Score(args) if !args.microstim.is_empty() => {
+            let table = score::microstim_effects(&args.microstim)?;
+            if cli.global.json {
+                return value(Ok(table));
+            }
+            render::to_stdout(&table.text());
+            Ok(Value::Null)
+        }
+        Command::Score(args) => {
+            let mut summary = score::run(&project.score(args.evaluation)?, progress)?;
+            if let Some(table) = summary.decoding_table().filter(|_| !cli.global.json) {
+                summary.decoding.clear();
+                render::summary(&serde_json::to_value(&summary)?, false);
+                render::to_stdout(&table);
+                return Ok(Value::Null);
+            }
+            value(Ok(summary))
+        }
         Command::TrainMapper(args) => {
             let betas = if args.shuffle_betas { BetasControl::Shuffled } else { BetasControl::Measured };
             let mut fit = |project: &Project| {

@@ -111,7 +111,7 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
     progress.note("The way back: every voxel's betas from the image's embedding, beside its noise ceiling.");
     let encoded = encode::run(&project.encode()?, progress)?;
     progress.note("What the phantom's author knows, beside what was estimated from its files.");
-    let score = score::run(&project.score()?, progress)?;
+    let score = score::run(&project.score(None)?, progress)?;
 
     let out = settings.out.join("report.html");
     let elapsed = started.elapsed();

@@ -11,19 +11,24 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::gan_conditions::DecodingMappers;
+use super::gan_conditions::{DECODED_TRIALS, DecodingMappers, host, stacked};
+use super::gan_distance::SampleDistance;
 use super::gan_grid::{NUM_SAMPLES, SampleSheet, evenly_spread};
 use super::gan_images::{gan_picture, half_precision, image_set, low_level_resnet};
 use super::gan_mappers::{finite_betas, mapper_start, second_targets};
+use super::gan_snapshots::{GanSnapshots, SnapshotConfig, SnapshotSummary};
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
-use crate::data::split::SplitConfig;
+use crate::data::split::{Split, SplitConfig};
+use crate::data::trial::NsdId;
 use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
 use crate::models::stylegan2::{Condition, ConditionHeads, DiscriminatorConfig, GeneratorConfig};
 use crate::pipelines::captioned_stimuli::distinct_images;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
+use crate::pipelines::picture_features::FeatureSource;
+use crate::pipelines::stimulus_features::StimulusSet;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
 use crate::run::interrupt;
@@ -35,7 +40,7 @@ use crate::training::gan_config::GanTrainConfig;
 use crate::training::gan_dataset::{GanDataset, SampleSet};
 use crate::training::gan_loss::SecondCondition;
 use crate::training::gan_mapper_config::{GanMapperConfig, MapperMode};
-use crate::training::gan_mappers::JointMappers;
+use crate::training::gan_mappers::{CurrentMappers, JointMappers};
 use crate::training::gan_trainer::{
     DISCRIMINATOR_FILE, GENERATOR_FILE, GanTrainSummary, GanTraining, StartingPoint,
 };
@@ -52,6 +57,8 @@ pub struct FinetuneGanConfig {
     pub mappers: GanMapperConfig,
     /// How the networks are trained.
     pub train: GanTrainConfig,
+    /// Which generators stay, and how they are measured.
+    pub snapshots: SnapshotConfig,
 }
 
 impl FinetuneGanConfig {
@@ -95,6 +102,9 @@ pub struct FinetuneGanSettings {
     pub gan: PathBuf,
     /// Which trials belong to training and validation.
     pub split: SplitConfig,
+    /// Network whose features measure snapshots; without one they are not measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<FeatureSource>,
     /// Conditions and training.
     pub finetune_gan: FinetuneGanConfig,
     /// Folder of cached embeddings.
@@ -121,6 +131,9 @@ pub struct FinetuneGanSummary {
     pub duplicated_head: bool,
     /// The training.
     pub training: GanTrainSummary,
+    /// Generators on the way.
+    #[serde(default, skip_deserializing)]
+    pub snapshots: SnapshotSummary,
 }
 
 /// Runs the command.
@@ -189,6 +202,7 @@ pub fn run(
     };
     let data = GanDataset::new(images.0, samples)?;
 
+    let distance = sample_distance(settings, &gan, &mappers, &prepared, &split, &stimuli, progress)?;
     let run = match &settings.resume {
         Some(checkpoint) => RunDir::of_checkpoint(checkpoint)?,
         None => RunDir::create(&settings.runs, &format!("finetune-gan-{}", prepared.subject()))?,
@@ -226,6 +240,15 @@ pub fn run(
         second_targets: second_targets.as_ref(),
         betas: &betas,
     });
+    let mut snapshots = GanSnapshots {
+        config: &config.snapshots,
+        generator: &gan.generator,
+        provenance: &provenance,
+        run: &run,
+        device: &device,
+        distance,
+        last: vec![],
+    };
     let encoder = FrozenClip::new(clip.clip, clip.config.image_size, clip.config.embed_dim);
     let training = GanTraining {
         generator: &gan.generator,
@@ -248,7 +271,16 @@ pub fn run(
                 let heads = mappers.heads(&shown_betas, seed, &shown_positions).into_iter();
                 sheet.condition = Condition { heads: heads.take(sheet.condition.heads.len()).collect() };
             }
-            sheet.write(tick, &run, &device)
+            sheet.write(tick, &run, &device)?;
+            if let Some(mappers) = tick.mappers
+                && snapshots.measures(tick)
+            {
+                let trials = drawn_for_distance(&split);
+                let heads = decoded_now(mappers, &prepared, trials, seed)
+                    .map_err(|error| RunError::invalid(&settings.prepared, "betas", "finite", error))?;
+                snapshots.set_conditions(heads);
+            }
+            snapshots.on_tick(tick)
         })
         .map_err(super::gan_error)?;
     let summary = FinetuneGanSummary {
@@ -257,6 +289,7 @@ pub fn run(
         num_images: data.num_images(),
         duplicated_head: gan.duplicated_head,
         training,
+        snapshots: snapshots.summary()?,
     };
     run.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
@@ -320,6 +353,62 @@ impl StartingGan {
             sha256,
         })
     }
+}
+
+/// Distances to the ground truth of the validation trials, and to the stimuli of the training trials, where there is a feature
+/// network. Pictures are drawn from what the mappers decode from the validation trials.
+fn sample_distance(
+    settings: &FinetuneGanSettings,
+    gan: &StartingGan,
+    mappers: &DecodingMappers<'_>,
+    prepared: &PreparedSubject,
+    split: &Split,
+    stimuli: &Path,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<Option<SampleDistance>> {
+    let Some(source) = &settings.features else { return Ok(None) };
+    let FinetuneGanConfig { condition, train, snapshots, .. } = &settings.finetune_gan;
+    let device = mappers.device;
+    let sets = if split.validation.is_empty() {
+        vec![("train", &split.train)]
+    } else {
+        vec![("test", &split.validation), ("train", &split.train)]
+    };
+    let drawn = drawn_for_distance(split);
+    let (first, second) = mappers.conditions(prepared, drawn, *condition, train.seed, progress)?;
+    let heads = [first, second].into_iter().take(gan.generator.condition_dims().len()).collect();
+    let network = source.open(snapshots.preprocessing, device)?;
+    let distance = SampleDistance { network, real: vec![], heads, seed: train.seed };
+    let mut real = vec![];
+    for (name, trials) in sets {
+        let images: Vec<NsdId> = trials.iter().map(|trial| prepared.trials()[*trial].nsd_id).collect();
+        let set = StimulusSet { name, stimuli, images: &images, side: gan.generator.resolution as u32 };
+        real.push(distance.real_trials(set, snapshots, &settings.cache, device, progress)?);
+    }
+    Ok(Some(distance.with_real(real, snapshots)?))
+}
+
+/// Trials whose decoded conditions the pictures of a distance are drawn from.
+fn drawn_for_distance(split: &Split) -> &[usize] {
+    if split.validation.is_empty() { &split.train } else { &split.validation }
+}
+
+/// What mappers in training decode at present from `trials`: `[trials, width]` for each head.
+fn decoded_now(
+    mappers: &CurrentMappers<'_>,
+    prepared: &PreparedSubject,
+    trials: &[usize],
+    seed: u64,
+) -> anyhow::Result<Vec<Array2<f32>>> {
+    let mut heads = vec![vec![], vec![]];
+    for rows in trials.chunks(DECODED_TRIALS) {
+        let positions: Vec<u64> = rows.iter().map(|trial| *trial as u64).collect();
+        let decoded = mappers.heads(&finite_betas(prepared, rows)?, seed, &positions);
+        for (parts, part) in heads.iter_mut().zip(decoded) {
+            parts.push(host(part)?);
+        }
+    }
+    heads.iter().map(|parts| stacked(parts)).collect()
 }
 
 fn misfit(path: &Path, error: &impl ToString) -> RunError {

@@ -16,7 +16,7 @@ use crate::run::progress::Progress;
 use crate::tensor_ops::backend::{Base, Device};
 
 /// Trials decoded at a time.
-const DECODED_TRIALS: usize = 256;
+pub(super) const DECODED_TRIALS: usize = 256;
 
 /// The image mapper and the one of the second condition.
 pub(super) struct DecodingMappers<'a> {
@@ -102,15 +102,17 @@ impl<'a> DecodingMappers<'a> {
             progress.advance((chunk * DECODED_TRIALS + rows.len()) as u64, "");
         }
         progress.finish("");
-        let whole = |parts: &[Array2<f32>]| {
-            let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
-            concatenate(Axis(0), &views).context("no trial to decode")
-        };
-        Ok((whole(&first)?, whole(&second)?))
+        Ok((stacked(&first)?, stacked(&second)?))
     }
 }
 
-fn host(tensor: Tensor<Base, 2>) -> anyhow::Result<Array2<f32>> {
+/// Decoded chunks as one array.
+pub(super) fn stacked(parts: &[Array2<f32>]) -> anyhow::Result<Array2<f32>> {
+    let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+    concatenate(Axis(0), &views).context("no trial to decode")
+}
+
+pub(super) fn host(tensor: Tensor<Base, 2>) -> anyhow::Result<Array2<f32>> {
     let shape = tensor.dims();
     let values = tensor.into_data().iter::<f32>().collect();
     Ok(Array2::from_shape_vec(shape, values)?)

@@ -92,6 +92,9 @@ pub struct ProbeChange {
     pub before: f64,
     /// Mean cosine after.
     pub after: f64,
+    /// Standard deviation of the cosine over trials before (N − 1); unknown in runs of older versions.
+    #[serde(default)]
+    pub spread: Option<f64>,
     /// Mean change with its 95 % interval over trials.
     pub change: Interval,
 }
@@ -215,15 +218,39 @@ fn probe_changes(probe: &CaptionProbe, before: Tensor<Base, 2>, after: Tensor<Ba
             let trials: Vec<u64> = (0..change.len() as u64).collect();
             let change = mean_interval(&change, &trials, &BootstrapConfig::default())?;
             let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-            Some(ProbeChange { sentence: text.clone(), before: mean(&before), after: mean(&after), change })
+            Some(ProbeChange {
+                sentence: text.clone(),
+                before: mean(&before),
+                after: mean(&after),
+                spread: Some(deviation(&before)),
+                change,
+            })
         })
         .collect();
     changes.sort_by(|a, b| b.change.mean.total_cmp(&a.change.mean));
     changes
 }
 
+/// Standard deviation with N − 1; 0 for a single value.
+fn deviation(values: &[f64]) -> f64 {
+    let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (squares / values.len().saturating_sub(1).max(1) as f64).sqrt()
+}
+
 /// Mean cosine of rows of unit norm.
 fn mean_cosine(a: Tensor<Base, 2>, b: Tensor<Base, 2>) -> f64 {
     let values: Vec<f32> = (a * b).sum_dim(1).into_data().iter::<f32>().collect();
     values.iter().copied().map(f64::from).sum::<f64>() / values.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deviation_by_hand() {
+        assert!((deviation(&[1.0, 2.0, 3.0, 4.0]) - (5.0_f64 / 3.0).sqrt()).abs() < 1e-12);
+        assert_eq!(deviation(&[7.0]), 0.0);
+    }
 }

@@ -1,21 +1,24 @@
 //! `mindreader pretrain-gan`: a conditional GAN on images and noise-perturbed CLIP embeddings, without brains.
 //!
-//! Specification: gan-training.md 10. Images are those of the subject's training trials, or those of a folder. Writes `config.toml`, `metrics.jsonl`,
-//! `samples/*.png`, `generator.safetensors` (averaged), `discriminator.safetensors`, `checkpoint.mpk`.
+//! Specification: gan-training.md 10. Images are those of the subject's training trials, or a collection of others. Writes `config.toml`, `metrics.jsonl`,
+//! `samples/*.png`, `snapshots/*`, `generator.safetensors` (averaged), `discriminator.safetensors`, `checkpoint.mpk`.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::gan_distance::SampleDistance;
 use super::gan_grid::{NUM_SAMPLES, SampleSheet, evenly_spread};
 use super::gan_images::{half_precision, low_level_resnet};
+use super::gan_snapshots::{GanSnapshots, SnapshotConfig, SnapshotSummary};
 pub use super::pretrain_images::PretrainImages;
 use super::pretrain_images::{ConditionChoice, pretraining_data};
 use crate::models::clip::tokenizer::LongText;
 use crate::models::stylegan2::GanSizes;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::picture::pictures;
+use crate::pipelines::picture_features::FeatureSource;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::interrupt;
 use crate::run::progress::Progress;
@@ -23,6 +26,17 @@ use crate::run::run_dir::RunDir;
 use crate::training::gan_config::GanTrainConfig;
 use crate::training::gan_trainer::{GanTrainSummary, GanTraining, StartingPoint};
 use crate::training::image_view::FrozenClip;
+
+/// Where the first head's conditions come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FirstCondition {
+    /// Embeddings of the images, perturbed into pseudo conditions: language-free training.
+    #[default]
+    Images,
+    /// Embeddings of the captions, one sample per caption: supervised training.
+    Captions,
+}
 
 /// Where the second head's conditions come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,12 +55,16 @@ pub enum SecondCondition {
 pub struct PretrainGanConfig {
     /// Sizes of the networks.
     pub network: GanSizes,
+    /// Where the first head's conditions come from.
+    pub first_condition: FirstCondition,
     /// Where the second head's conditions come from.
     pub second_condition: SecondCondition,
     /// What becomes of captions longer than CLIP's context (`error`).
     pub long_captions: LongText,
     /// How they are trained.
     pub train: GanTrainConfig,
+    /// Which generators stay, and how they are measured.
+    pub snapshots: SnapshotConfig,
 }
 
 /// Everything that a run needs.
@@ -59,6 +77,9 @@ pub struct PretrainGanSettings {
     /// ResNet-50 snapshot; read for the low-level term only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resnet: Option<PathBuf>,
+    /// Network whose features measure snapshots; without one they are not measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<FeatureSource>,
     /// Networks, conditions and training.
     pub pretrain_gan: PretrainGanConfig,
     /// Folder of cached embeddings.
@@ -83,6 +104,8 @@ pub struct PretrainGanSummary {
     pub num_samples: usize,
     /// The training.
     pub training: GanTrainSummary,
+    /// Generators on the way.
+    pub snapshots: SnapshotSummary,
 }
 
 /// Runs the command.
@@ -95,7 +118,8 @@ pub fn run(
 ) -> anyhow::Result<PretrainGanSummary> {
     let mut settings = settings.clone();
     let noise = &mut settings.pretrain_gan.train.condition_noise;
-    noise.mixing_probability.get_or_insert(1.0);
+    let is_supervised = settings.pretrain_gan.first_condition == FirstCondition::Captions;
+    noise.mixing_probability.get_or_insert(if is_supervised { 0.0 } else { 1.0 });
     let pseudo = settings.pretrain_gan.second_condition == SecondCondition::Pseudo;
     noise.second_mixing_probability.get_or_insert(if pseudo { 1.0 } else { 0.0 });
     let settings = &settings;
@@ -109,6 +133,7 @@ pub fn run(
     generator.validate()?;
     let choice = ConditionChoice {
         heads: generator.heads,
+        first: config.first_condition,
         second: config.second_condition,
         long_captions: config.long_captions,
     };
@@ -122,6 +147,20 @@ pub fn run(
         progress,
     )?;
 
+    let distance = match &settings.features {
+        Some(source) => {
+            let distance = SampleDistance {
+                network: source.open(config.snapshots.preprocessing, &device)?,
+                real: vec![],
+                heads: data.conditions(generator.heads).cloned().collect(),
+                seed: config.train.seed,
+            };
+            let real =
+                distance.real_pictures(&data, &config.snapshots, &settings.cache, &device, progress)?;
+            Some(distance.with_real(vec![real], &config.snapshots)?)
+        }
+        None => None,
+    };
     let run = match &settings.resume {
         Some(checkpoint) => RunDir::of_checkpoint(checkpoint)?,
         None => RunDir::create(&settings.runs, &format!("pretrain-gan-{name}"))?,
@@ -144,6 +183,15 @@ pub fn run(
         "clip_sha256": clip.sha256,
         "resnet_sha256": resnet.as_ref().map(|(_, sha256)| sha256),
     });
+    let mut snapshots = GanSnapshots {
+        config: &config.snapshots,
+        generator: &generator,
+        provenance: &provenance,
+        run: &run,
+        device: &device,
+        distance,
+        last: vec![],
+    };
     let encoder = FrozenClip::new(clip.clip, clip.config.image_size, clip.config.embed_dim);
     let training = GanTraining {
         generator: &generator,
@@ -161,13 +209,17 @@ pub fn run(
         interrupted: &interrupt::requested,
     };
     let training = training
-        .run(settings.resume.as_deref(), progress, &mut |tick| sheet.write(tick, &run, &device))
+        .run(settings.resume.as_deref(), progress, &mut |tick| {
+            sheet.write(tick, &run, &device)?;
+            snapshots.on_tick(tick)
+        })
         .map_err(super::gan_error)?;
     let summary = PretrainGanSummary {
         run: run.path().to_path_buf(),
         num_images: data.num_images(),
         num_samples: data.len(),
         training,
+        snapshots: snapshots.summary()?,
     };
     run.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)

@@ -14,6 +14,7 @@ use super::encode::{EncodeConfig, EncodeSettings};
 use super::evaluate::{EvaluateConfig, EvaluateSettings};
 use super::evaluate_images::{EvaluateImagesConfig, EvaluateImagesSettings, FeatureSource};
 use super::finetune_gan::{FinetuneGanConfig, FinetuneGanSettings};
+use super::gan_snapshots::SnapshotConfig;
 use super::microstim::{MicrostimConfig, MicrostimSettings};
 use super::phantom::PhantomSettings;
 use super::prepare::{ExistingOutput, PrepareConfig, PrepareSettings};
@@ -51,16 +52,20 @@ pub struct ProjectPaths {
     /// Prepared subjects, captions, caches, runs. Default: `work`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work: Option<PathBuf>,
-    /// Folder of images, with captions beside them, that `pretrain-gan` trains on in place of the stimuli.
+    /// Folder or zip archive of images, with captions beside them or with CLIP's features in `dataset.json`, that `pretrain-gan`
+    /// trains on in place of the stimuli.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub images: Option<PathBuf>,
+    /// COCO's annotation file with the captions of those images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<PathBuf>,
     /// CLIP snapshot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
     /// ResNet-50 that makes the targets of a ResNet mapper and the vectors of the generator's low-level term.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resnet: Option<PathBuf>,
-    /// The FID's Inception; without it `evaluate-images` measures in CLIP's features.
+    /// The FID's Inception, with which `evaluate-images` and the trainings of a GAN measure pictures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inception: Option<PathBuf>,
     /// Image mapper.
@@ -222,6 +227,17 @@ impl Project {
         train.loss.needs_resnet().then(|| self.resnet()).transpose()
     }
 
+    /// The network that measures a GAN's snapshots, if one is chosen.
+    fn snapshot_features(&self, snapshots: &SnapshotConfig) -> Result<Option<FeatureSource>, RunError> {
+        if snapshots.frechet_ticks == 0 {
+            return Ok(None);
+        }
+        if snapshots.clip_features {
+            return Ok(Some(FeatureSource::Clip(self.clip()?)));
+        }
+        Ok(self.config.paths.inception.clone().map(FeatureSource::Inception))
+    }
+
     fn mapper(&self, target: MapperTarget) -> Result<PathBuf, RunError> {
         let paths = &self.config.paths;
         let (configured, kind, command) = match target {
@@ -369,11 +385,12 @@ impl Project {
     ///
     /// # Errors
     /// When the NSD root is not set.
-    pub fn score(&self) -> Result<ScoreSettings, RunError> {
+    pub fn score(&self, evaluation: Option<PathBuf>) -> Result<ScoreSettings, RunError> {
         Ok(ScoreSettings {
             nsd: self.nsd()?,
             prepared: self.prepared(),
             probabilities: self.caption_probabilities(),
+            evaluation,
         })
     }
 
@@ -476,10 +493,16 @@ impl Project {
     /// Settings of `pretrain-gan`.
     ///
     /// # Errors
-    /// When neither a folder of images nor the NSD root is set, or no CLIP is there.
+    /// When neither images nor the NSD root is set, or no CLIP is there.
     pub fn pretrain_gan(&self, resume: Option<PathBuf>) -> Result<PretrainGanSettings, RunError> {
         let images = match &self.config.paths.images {
-            Some(folder) => PretrainImages::Folder(folder.clone()),
+            Some(images) => PretrainImages::Collection {
+                images: images.clone(),
+                annotations: self.config.paths.annotations.clone(),
+            },
+            None if self.config.paths.annotations.is_some() => {
+                return Err(RunError::missing("paths.images", "`--annotations`: set it with `--images DIR`"));
+            }
             None => PretrainImages::Stimuli {
                 nsd: self.nsd()?,
                 prepared: self.prepared(),
@@ -491,6 +514,7 @@ impl Project {
             images,
             clip: self.clip()?,
             resnet: self.low_level_resnet(&self.config.pretrain_gan.train)?,
+            features: self.snapshot_features(&self.config.pretrain_gan.snapshots)?,
             pretrain_gan: self.config.pretrain_gan.clone(),
             cache: self.cache(),
             device: self.config.device,
@@ -509,6 +533,7 @@ impl Project {
             prepared: self.prepared(),
             clip: self.clip()?,
             resnet: self.config.finetune_gan.needs_resnet().then(|| self.resnet()).transpose()?,
+            features: self.snapshot_features(&self.config.finetune_gan.snapshots)?,
             image_mapper: self.mapper(MapperTarget::Image)?,
             caption_mapper: self.second_mapper(self.config.finetune_gan.condition.second_target())?,
             captions: self.captions(),

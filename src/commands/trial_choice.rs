@@ -28,6 +28,7 @@ pub enum TrialChoice {
 pub enum Repeats {
     /// Every presentation by itself.
     #[default]
+    #[serde(alias = "each")]
     Single,
     /// The first presentation of each image only.
     First,

@@ -122,6 +122,20 @@ impl DataError {
     }
 }
 
+/// Longest text of a file that a message repeats, in characters.
+const MAX_QUOTED: usize = 200;
+
+/// One line of at most 200 characters and a mark: control characters of a hostile name must not reach a terminal.
+pub(crate) fn one_line(text: String) -> String {
+    let is_long = text.chars().nth(MAX_QUOTED).is_some();
+    let shown: String = text
+        .chars()
+        .take(MAX_QUOTED)
+        .map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter })
+        .collect();
+    if is_long { shown + "…" } else { shown }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

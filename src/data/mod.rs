@@ -1,10 +1,10 @@
 //! From disk to batches: file formats, what NSD means, COCO annotations, the phantom.
 
-pub mod captioned_folder;
 pub mod coco;
 pub mod error;
 pub mod formats;
 pub mod image;
+pub mod image_collection;
 pub mod nsd;
 pub mod padding;
 pub mod phantom;

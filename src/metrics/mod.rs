@@ -8,3 +8,4 @@ pub mod feature_stats;
 pub mod frechet;
 pub mod identification;
 pub mod retrieval;
+pub mod share;

@@ -59,6 +59,12 @@ pub struct RetrievalHits {
     pub forward: Vec<bool>,
     /// The target's best prediction is right.
     pub backward: Vec<bool>,
+    /// Trial of the prediction's best target.
+    #[serde(default)]
+    pub forward_found: Vec<usize>,
+    /// Trial of the target's best prediction.
+    #[serde(default)]
+    pub backward_found: Vec<usize>,
 }
 
 /// Why nothing can be counted.
@@ -236,8 +242,12 @@ fn find(
             Matching::ByIndex => i == j,
         };
         for j in 0..batch_size {
-            hits.forward.push(is_right(arg_max(similarity.column(j).iter()), j));
-            hits.backward.push(is_right(arg_max(similarity.row(j).iter()), j));
+            let (target, prediction) =
+                (arg_max(similarity.column(j).iter()), arg_max(similarity.row(j).iter()));
+            hits.forward.push(is_right(target, j));
+            hits.backward.push(is_right(prediction, j));
+            hits.forward_found.push(start + target);
+            hits.backward_found.push(start + prediction);
         }
         chances.push(chance_count(ids, config.matching));
     }

@@ -34,6 +34,20 @@ pub enum ConditionSource {
     ImageResnet,
 }
 
+impl std::fmt::Display for ConditionSource {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Both => "both",
+            Self::Image => "image",
+            Self::Caption => "caption",
+            Self::Mean => "mean",
+            Self::SignedMax => "signed-max",
+            Self::Mix => "mix",
+            Self::ImageResnet => "image-resnet",
+        })
+    }
+}
+
 impl ConditionSource {
     /// What the mapper of the second vector must predict.
     pub fn second_target(self) -> MapperTarget {
@@ -102,6 +116,14 @@ mod tests {
         let image = Tensor::<Base, 2>::from_floats([[1.0, 0.0]], &cpu());
         let caption = Tensor::from_floats([[-0.6, 0.8]], &cpu());
         choice.heads(image, caption, 3, &[0]).map(|head| head.into_data().to_vec().unwrap())
+    }
+
+    #[test]
+    fn names_are_those_of_the_settings() {
+        use ConditionSource::{Both, Caption, Image, Mean, Mix, SignedMax};
+        for condition in [Both, Image, Caption, Mean, SignedMax, Mix] {
+            assert_eq!(serde_json::to_value(condition).unwrap(), condition.to_string());
+        }
     }
 
     #[test]

@@ -262,7 +262,7 @@ impl BrainDecoder {
         }
     }
 
-    /// Embeddings to pictures. The z of a picture depends on the seed and its entry of `positions` alone.
+    /// Embeddings to pictures. z and noise of a picture depend on the seed and its entry of `positions` alone.
     pub fn draw(
         &self,
         embeddings: &DecodedEmbeddings,
@@ -284,9 +284,11 @@ impl BrainDecoder {
             PixelNoise::Constant => Noise::Constant,
             PixelNoise::Off => Noise::Off,
             PixelNoise::Random => {
-                let first = positions.first().copied().unwrap_or_default();
-                let mut rng = keyed_rng(options.seed, "reconstruct noise", first);
-                self.generator.random_noise(positions.len(), &mut rng, &self.device)
+                let of_picture = |position: &u64| {
+                    let mut rng = keyed_rng(options.seed, "reconstruct noise", *position);
+                    self.generator.random_noise(1, &mut rng, &self.device)
+                };
+                Noise::joined(positions.iter().map(of_picture).collect())
             }
         };
         let truncation = Truncation { psi: options.truncation_psi, cutoff: None };

@@ -1,6 +1,6 @@
 //! Features of pictures for image metrics: a folder or a set of stimuli through a network in batches, kept in the cache.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{Tensor, TensorData};
 use image::RgbImage;
@@ -40,6 +40,40 @@ impl FeatureKind {
             Self::FidInception => "FID",
             Self::NarrowInception => "Fréchet distance in narrow Inception features (not a FID)",
             Self::ClipImage => "Fréchet distance in CLIP image features (not a FID)",
+        }
+    }
+}
+
+/// Where the features come from.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FeatureSource {
+    /// Snapshot of the FID's Inception.
+    Inception(PathBuf),
+    /// Snapshot of a CLIP.
+    Clip(PathBuf),
+}
+
+impl FeatureSource {
+    /// Reads the network; `preprocessing` is of the Inception.
+    ///
+    /// # Errors
+    /// As [`FeatureNetwork::open_inception`] and [`FeatureNetwork::open_clip`].
+    pub fn open(
+        &self,
+        preprocessing: InceptionPreprocessing,
+        device: &Device,
+    ) -> Result<FeatureNetwork, RunError> {
+        match self {
+            Self::Inception(path) => FeatureNetwork::open_inception(path, preprocessing, device),
+            Self::Clip(path) => FeatureNetwork::open_clip(path, device),
+        }
+    }
+
+    /// The snapshot.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Inception(path) | Self::Clip(path) => path,
         }
     }
 }
@@ -116,7 +150,7 @@ impl FeatureNetwork {
     }
 
     /// Features of every picture, one row behind the other. Pictures are of one size.
-    fn features(&self, pictures: &[RgbImage], device: &Device) -> Vec<f32> {
+    pub fn features(&self, pictures: &[RgbImage], device: &Device) -> Vec<f32> {
         match self {
             Self::Inception { network, preprocessing, .. } => {
                 let Some(first) = pictures.first() else { return vec![] };

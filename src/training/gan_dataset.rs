@@ -158,6 +158,22 @@ impl GanDataset {
         self.images.resolution
     }
 
+    /// Pixels of an image, channel by channel.
+    pub fn pixels_u8(&self, image: usize) -> &[u8] {
+        let size = 3 * self.resolution() * self.resolution();
+        &self.images.pixels_u8[image * size..(image + 1) * size]
+    }
+
+    /// Conditions of all samples, one matrix per head of a network with these heads.
+    pub fn conditions(&self, heads: ConditionHeads) -> impl Iterator<Item = &Array2<f32>> {
+        let count = match heads {
+            ConditionHeads::None => 0,
+            ConditionHeads::One => 1,
+            ConditionHeads::TwoByMaximum => 2,
+        };
+        std::iter::once(&self.samples.image_condition).chain(&self.samples.caption_condition).take(count)
+    }
+
     /// Widths of the conditions for a network with these heads.
     ///
     /// # Errors
@@ -204,7 +220,7 @@ impl GanDataset {
         let images: Vec<usize> = samples.iter().map(|sample| self.samples.image_of_sample[*sample]).collect();
         let mut pixels_u8 = Vec::with_capacity(indices.len() * image_bytes);
         for (index, image) in indices.iter().zip(&images) {
-            let pixels = &self.images.pixels_u8[image * image_bytes..(image + 1) * image_bytes];
+            let pixels = self.pixels_u8(*image);
             if *index < self.len() {
                 pixels_u8.extend_from_slice(pixels);
             } else {
@@ -216,16 +232,9 @@ impl GanDataset {
             let values: Vec<f32> = rows.iter().flat_map(|row| embedding.row(*row).to_vec()).collect();
             Tensor::from_data(TensorData::new(values, [rows.len(), embedding.ncols()]), device)
         };
-        let count = match heads {
-            ConditionHeads::None => 0,
-            ConditionHeads::One => 1,
-            ConditionHeads::TwoByMaximum => 2,
-        };
-        let conditions =
-            std::iter::once(&self.samples.image_condition).chain(&self.samples.caption_condition);
         GanBatch {
             pixels_pm1: Tensor::from_data(pixels, device),
-            condition: Condition { heads: conditions.take(count).map(|c| rows(c, &samples)).collect() },
+            condition: Condition { heads: self.conditions(heads).map(|c| rows(c, &samples)).collect() },
             image_embedding: rows(&self.images.embeddings, &images),
         }
     }

@@ -112,6 +112,10 @@ pub struct Tick<'a> {
     pub images_seen: u64,
     /// Number of the report, from 0 (before the first step).
     pub tick: u64,
+    /// Whether a checkpoint of this state is written next.
+    pub is_checkpoint: bool,
+    /// Whether training ends here.
+    pub is_last: bool,
     /// Means since the last report.
     pub stats: &'a Map<String, Value>,
     /// The mappers as they are, where they are trained too.
@@ -252,13 +256,10 @@ impl GanTraining<'_> {
             }
             self.step(&mut state, &mut replicas, &mut counters, &mut order, &mut clock)?;
             progress.advance(counters.images_seen.min(total), &brief(&counters.running));
-            let is_last = counters.images_seen >= total;
-            if is_last || self.is_tick_over(&counters) {
+            if self.is_last(&counters) || self.is_tick_over(&counters) {
                 stats = self.report(&mut state, &mut counters, &log, on_tick)?;
                 progress.line(&format!("{} images: {}", counters.images_seen, clock.line()));
-                // A streak of gradients without numbers is waited for: it may end the training.
-                let is_scheduled = counters.ticks.is_multiple_of(self.config.checkpoint_ticks);
-                if is_last || (is_scheduled && counters.non_finite_phases == 0) {
+                if self.is_checkpoint_due(&counters) {
                     *last_good = Some(self.save_if_finite(&state, &counters)?);
                 }
             }
@@ -324,6 +325,17 @@ impl GanTraining<'_> {
         }
     }
 
+    fn is_last(&self, counters: &Counters) -> bool {
+        counters.images_seen >= self.config.total_images()
+    }
+
+    /// Whether a report of this state is followed by a checkpoint. A streak of gradients without numbers is waited for: it may
+    /// end the training.
+    fn is_checkpoint_due(&self, counters: &Counters) -> bool {
+        let is_scheduled = counters.ticks > 0 && counters.ticks.is_multiple_of(self.config.checkpoint_ticks);
+        self.is_last(counters) || (is_scheduled && counters.non_finite_phases == 0)
+    }
+
     fn is_tick_over(&self, counters: &Counters) -> bool {
         let tick = (self.config.tick_kimg * 1000.0).max(1.0);
         let before = counters.images_seen - self.config.batch_size as u64;
@@ -367,6 +379,8 @@ impl GanTraining<'_> {
             tick: counters.ticks,
             stats,
             mappers: mappers.as_ref(),
+            is_checkpoint: self.is_checkpoint_due(counters),
+            is_last: self.is_last(counters),
             log,
         })
     }

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use crate::data::error::one_line;
+
 /// A foreign file that cannot be read; nothing of it is used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ForeignError {
@@ -44,13 +46,11 @@ pub struct Fault {
     pub hint: Option<String>,
 }
 
-/// Longest text of a file that a message repeats, in characters.
-const MAX_QUOTED: usize = 200;
-
 impl Fault {
     /// A fault without a hint. Long texts, which come from the file, are cut.
     pub fn new(field: impl Display, expected: impl Display, found: impl Display) -> Self {
-        let [field, expected, found] = [field.to_string(), expected.to_string(), found.to_string()].map(cut);
+        let [field, expected, found] =
+            [field.to_string(), expected.to_string(), found.to_string()].map(one_line);
         Self { field, expected, found, hint: None }
     }
 
@@ -76,17 +76,6 @@ impl ForeignError {
     }
 }
 
-/// One line of at most [`MAX_QUOTED`] characters: control characters of a hostile name must not reach a terminal.
-pub(super) fn cut(text: String) -> String {
-    let is_long = text.chars().nth(MAX_QUOTED).is_some();
-    let shown: String = text
-        .chars()
-        .take(MAX_QUOTED)
-        .map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter })
-        .collect();
-    if is_long { shown + "…" } else { shown }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +86,6 @@ mod tests {
         assert_eq!(error.to_string(), "`a/b.pt`: tensor `w`: found f8, expected f32");
         assert_eq!(error.hint(), Some("convert it"));
         let fault = Fault::new(format!("tensor `\u{1b}[2J\n{}`", "x".repeat(10_000)), "", "");
-        assert!(fault.field.chars().count() == MAX_QUOTED + 1 && !fault.field.contains(char::is_control));
+        assert!(fault.field.chars().count() == 201 && !fault.field.contains(char::is_control));
     }
 }

@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::cut;
 use super::foreign::{ForeignFile, ForeignNetwork};
 use super::import_error::ImportError;
+use crate::data::error::one_line;
 
 /// What a network is. Printed like the kinds of snapshots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -161,7 +161,7 @@ impl Choice {
 fn describe(kinds: &BTreeMap<&str, Option<NetworkKind>>) -> String {
     let words = |(name, kind): (&&str, &Option<NetworkKind>)| {
         let kind = kind.map_or("those of no known network", NetworkKind::as_str);
-        if name.is_empty() { kind.to_string() } else { format!("`{}` ({kind})", cut(name.to_string())) }
+        if name.is_empty() { kind.to_string() } else { format!("`{}` ({kind})", one_line(name.to_string())) }
     };
     match kinds.len() {
         0 => "no network".into(),

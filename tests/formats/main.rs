@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod hdf5;
+mod image_archives;
 mod malformed;
 mod mat5;
 mod mutations;

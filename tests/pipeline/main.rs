@@ -4,17 +4,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 #![recursion_limit = "256"]
 
+mod image_sources;
+mod reconstructions;
+
 use std::path::Path;
 
 use mindreader::commands::ablate::AblationRows;
 use mindreader::commands::prepare::ExistingOutput;
-use mindreader::commands::pretrain_gan::SecondCondition;
 use mindreader::commands::project::{Project, ProjectConfig};
 use mindreader::commands::report::{self, ReportSettings};
 use mindreader::commands::train_mapper::{self, BetasControl};
 use mindreader::commands::{
     evaluate, evaluate_images, finetune_gan, microstim, phantom, prepare, pretrain_clip, pretrain_gan,
-    reconstruct, screen_captions,
+    reconstruct, score, screen_captions,
 };
 use mindreader::data::prepared::PreparedSubject;
 use mindreader::models::mapper::MapperTarget;
@@ -63,7 +65,11 @@ fn every_configuration_is_accepted() {
 #[test]
 fn the_chain_runs_from_files_to_pictures_and_report() {
     let root = tempfile::tempdir().unwrap();
-    let project = project("phantom-tiny.toml", root.path());
+    let mut project = project("phantom-tiny.toml", root.path());
+    project.config.phantom.novel_categories = vec!["dog".into(), "car".into()];
+    project.config.phantom.near_duplicates = 0.8;
+    project.config.finetune_gan.snapshots.clip_features = true;
+    project.config.finetune_gan.snapshots.frechet_ticks = 1;
     let quiet = &mut Silent;
     phantom::run(&project.phantom(ExistingOutput::Refuse).unwrap(), quiet).unwrap();
     let prepared = prepare::run(&project.prepare(ExistingOutput::Refuse).unwrap(), quiet).unwrap();
@@ -85,6 +91,12 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     let pretrained = pretrain_gan::run(&project.pretrain_gan(None).unwrap(), quiet).unwrap();
     let finetuned = finetune_gan::run(&project.finetune_gan(None).unwrap(), quiet).unwrap();
     assert!(finetuned.duplicated_head, "the pretrained GAN has one head");
+    assert!(pretrained.snapshots.frechet.is_none(), "no network measures it");
+    let sets = &finetuned.snapshots.frechet.as_ref().unwrap().last;
+    let counts: Vec<_> =
+        sets.iter().map(|set| (set.real, set.distance.num_real, set.distance.num_other)).collect();
+    let (train, test) = (image.num_train_trials, image.num_validation_trials);
+    assert_eq!(counts, [("test", test, test), ("train", train, test)]);
 
     let reconstructed = reconstruct::run(&project.reconstruct().unwrap(), quiet).unwrap();
     assert_eq!(reconstructed.num_images, 4);
@@ -130,9 +142,28 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     let settings = joint.evaluate(both.training.mappers).unwrap();
     assert_eq!(evaluate::run(&settings, quiet).unwrap().mappers.len(), 2);
 
+    reconstructions::check(&project);
+
+    let found = evaluate::run(&project.evaluate(vec![]).unwrap(), quiet).unwrap();
+    let scored = score::run(&project.score(Some(found.run.join("evaluation.json"))).unwrap(), quiet).unwrap();
+    assert_eq!(scored.decoding.len(), 2, "an image and a caption mapper");
+    for decoder in &scored.decoding {
+        let (seen, novel) = (decoder.seen.as_ref().unwrap(), decoder.novel.as_ref().unwrap());
+        let twins = decoder.twins.as_ref().unwrap();
+        let counted = found.mappers[0].hits.forward.len();
+        assert_eq!(seen.num_trials + novel.num_trials, counted);
+        assert!(twins.num_pairs > 0 && twins.num_trials <= counted, "{twins:?}");
+        assert!(twins.forward.right.mean + twins.forward.twin.mean <= 1.0);
+    }
+    assert!(scored.decoding_table().unwrap().contains("twin for image"));
+
     let stimulated = microstim::run(&project.microstim().unwrap(), quiet).unwrap();
     assert!(stimulated.num_voxels > 0);
     assert!(stimulated.image_embedding_cosine < 0.999, "driving a region must change the embedding");
+    let effects = score::microstim_effects(std::slice::from_ref(&stimulated.run)).unwrap();
+    let probe = &effects.regions[0].probes[0];
+    let expected = stimulated.probes[0].change.mean / stimulated.probes[0].spread.unwrap();
+    assert!((probe.effect.unwrap().mean - expected).abs() < 1e-12, "{probe:?}");
 
     let out = root.path().join("report.html");
     let settings = ReportSettings {
@@ -179,45 +210,4 @@ fn decoding_is_above_chance_with_signal_and_at_chance_with_exchanged_betas() {
     assert!(measured.forward.over_batches.low > 1.5 * chance, "{measured:?}");
     assert!(shuffled.forward.over_batches.low <= chance, "{shuffled:?}");
     assert!(measured.forward.over_batches.mean > 2.0 * shuffled.forward.over_batches.mean, "{shuffled:?}");
-}
-
-/// Language-free with one head, with captions and with pseudo captions for two heads, on a folder of pictures.
-#[test]
-fn a_gan_is_pretrained_on_a_folder_of_images() {
-    let root = tempfile::tempdir().unwrap();
-    let mut project = project("phantom-tiny.toml", root.path());
-    let folder = root.path().join("pictures");
-    std::fs::create_dir(&folder).unwrap();
-    for index in 0..10_u8 {
-        let picture = image::RgbImage::from_fn(20 + u32::from(index), 24, |x, y| {
-            image::Rgb([x as u8 * 8, y as u8 * 8, index * 20])
-        });
-        picture.save(folder.join(format!("{index}.png"))).unwrap();
-        std::fs::write(folder.join(format!("{index}.txt")), "a red thing\na blue thing\n").unwrap();
-    }
-    let config = &project.config.pretrain_clip.network;
-    let clip = config
-        .init::<mindreader::tensor_ops::backend::Base>(1, &mindreader::tensor_ops::backend::cpu())
-        .unwrap();
-    let path = root.path().join("clip.safetensors");
-    mindreader::run::snapshot::save_snapshot(&path, "clip", config, &serde_json::json!({}), &clip).unwrap();
-    project.config.paths.clip = Some(path);
-    project.config.paths.images = Some(folder.clone());
-    project.config.paths.nsd = None;
-    project.config.pretrain_gan.train.total_kimg = 0.008;
-    for (heads, second, num_samples) in [
-        (ConditionHeads::One, SecondCondition::Captions, 10),
-        (ConditionHeads::TwoByMaximum, SecondCondition::Captions, 20),
-        (ConditionHeads::TwoByMaximum, SecondCondition::Pseudo, 10),
-    ] {
-        project.config.pretrain_gan.network.heads = heads;
-        project.config.pretrain_gan.second_condition = second;
-        let summary = pretrain_gan::run(&project.pretrain_gan(None).unwrap(), &mut Silent).unwrap();
-        assert_eq!((summary.num_images, summary.num_samples), (10, num_samples), "{heads:?} {second:?}");
-        assert!(summary.training.generator.is_file());
-    }
-    std::fs::remove_file(folder.join("7.txt")).unwrap();
-    project.config.pretrain_gan.second_condition = SecondCondition::Captions;
-    let error = pretrain_gan::run(&project.pretrain_gan(None).unwrap(), &mut Silent).unwrap_err();
-    assert!(error.to_string().contains("7.txt"), "{error}");
 }

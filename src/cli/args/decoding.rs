@@ -118,6 +118,18 @@ pub struct ReconstructArgs {
     /// Steer by both embeddings, by image or caption alone, or by one vector made of both: mean, signed-max, mix
     #[arg(long)]
     pub condition: Option<String>,
+    /// Several conditions with the same z, a row of the grid each, for example image,caption,both
+    #[arg(long, value_delimiter = ',', conflicts_with = "condition")]
+    pub conditions: Vec<String>,
+    /// Presentations of an image: each by itself, only the first, or their average
+    #[arg(long, conflicts_with = "average")]
+    pub repeats: Option<String>,
+    /// Columns of the grid: trials, or the repeats of an image
+    #[arg(long)]
+    pub grid: Option<String>,
+    /// Pull of the style vector towards its mean: 1 is none, 0 the mean itself
+    #[arg(long, value_name = "PSI")]
+    pub truncation: Option<f64>,
 }
 
 impl ReconstructArgs {
@@ -133,6 +145,12 @@ impl ReconstructArgs {
         }
         layers = setting(layers, "reconstruct.limit", self.limit.map(i64::from).as_ref())?;
         layers = setting(layers, "reconstruct.samples", self.samples.map(i64::from).as_ref())?;
+        if !self.conditions.is_empty() {
+            layers = layers.value("reconstruct.conditions", self.conditions.clone())?;
+        }
+        layers = setting(layers, "reconstruct.repeats", self.repeats.as_ref())?;
+        layers = setting(layers, "reconstruct.grid", self.grid.as_ref())?;
+        layers = setting(layers, "reconstruct.truncation_psi", self.truncation.as_ref())?;
         setting(layers, "reconstruct.condition", self.condition.as_ref())
     }
 }
@@ -174,6 +192,20 @@ impl MicrostimArgs {
         layers = setting(layers, "microstim.excited_beta", self.level.as_ref())?;
         setting(layers, "microstim.limit", self.limit.map(i64::from).as_ref())
     }
+}
+
+/// Arguments of `score`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: mindreader score --evaluation work/runs/00009-evaluate-subj01/evaluation.json\n         mindreader score --microstim work/runs/*-microstim-*"
+)]
+pub struct ScoreArgs {
+    /// `evaluation.json` of an `evaluate` run: retrieval of novel and of near-duplicate images too
+    #[arg(long, value_name = "FILE")]
+    pub evaluation: Option<PathBuf>,
+    /// Only tabulate the effects of these `microstim` runs, regions by sentences; needs no phantom
+    #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "evaluation")]
+    pub microstim: Vec<PathBuf>,
 }
 
 /// Arguments of `demo`.

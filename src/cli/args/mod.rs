@@ -9,7 +9,7 @@ mod weights;
 use clap::{Parser, Subcommand};
 
 pub use data::{PhantomArgs, PrepareArgs};
-pub use decoding::{DemoArgs, EvaluateArgs, EvaluateImagesArgs, MicrostimArgs, ReconstructArgs};
+pub use decoding::{DemoArgs, EvaluateArgs, EvaluateImagesArgs, MicrostimArgs, ReconstructArgs, ScoreArgs};
 pub use global::{GlobalArgs, Subjects};
 pub use training::{
     AblateArgs, FinetuneGanArgs, PretrainArgs, PretrainGanArgs, ScreenCaptionsArgs, TrainMapperArgs,
@@ -69,8 +69,8 @@ pub enum Command {
     EvaluateImages(EvaluateImagesArgs),
     /// Drive or silence a region and see what changes in the image
     Microstim(MicrostimArgs),
-    /// Compare what was estimated on a phantom with its truth: noise ceilings, screened captions
-    Score,
+    /// Compare what was estimated on a phantom with its truth: noise ceilings, screened captions, retrieval
+    Score(ScoreArgs),
     /// Print every setting with its value, as TOML that `--config` accepts
     Config,
 }
@@ -83,7 +83,7 @@ impl Command {
     pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
         match self {
             Self::Demo(args) => args.layers(layers),
-            Self::Doctor | Self::Config | Self::Score | Self::ImportWeights(_) | Self::Weights(_) => {
+            Self::Doctor | Self::Config | Self::Score(_) | Self::ImportWeights(_) | Self::Weights(_) => {
                 Ok(layers)
             }
             Self::Phantom(args) => args.layers(layers),

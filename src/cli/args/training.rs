@@ -17,15 +17,43 @@ use crate::models::mapper::MapperTarget;
     after_help = "Example: mindreader pretrain-gan --images photographs --clip weights/clip.safetensors --set pretrain_gan.network.heads=one"
 )]
 pub struct PretrainGanArgs {
-    /// Folder of images (.png, .jpg) with captions beside them (.txt, one a line); by default the subject's stimuli
-    #[arg(long, value_name = "DIR")]
+    /// Folder or zip archive of images (.png, .jpg), with captions beside them (.txt, one a line) or CLIP's features in
+    /// Lafite's dataset.json; by default the subject's stimuli
+    #[arg(long, value_name = "DIR|ZIP")]
     pub images: Option<PathBuf>,
+    /// COCO's captions_*.json: which of the images, and their captions
+    #[arg(long, value_name = "FILE")]
+    pub annotations: Option<PathBuf>,
     /// CLIP snapshot; by default that of the newest `pretrain-clip`
     #[arg(long, value_name = "FILE")]
     pub clip: Option<PathBuf>,
+    /// How snapshots are measured.
+    #[command(flatten)]
+    pub features: SnapshotFeatureArgs,
     /// Continue a run from its checkpoint
     #[arg(long, value_name = "CHECKPOINT")]
     pub resume: Option<PathBuf>,
+}
+
+/// Networks that measure the snapshots of a GAN in training; by default none does.
+#[derive(Debug, Args)]
+pub struct SnapshotFeatureArgs {
+    /// Inception snapshot of `import-weights`: the FID of generated samples is measured on the way
+    #[arg(long, value_name = "FILE")]
+    pub inception: Option<PathBuf>,
+    /// Measure in the features of the CLIP in use; the distance is then no FID and says so
+    #[arg(long, conflicts_with = "inception")]
+    pub clip_features: bool,
+}
+
+impl SnapshotFeatureArgs {
+    fn layers(&self, layers: Layers, command: &str) -> Result<Layers, UsageError> {
+        let layers = path_setting(layers, "paths.inception", self.inception.as_ref())?;
+        if self.clip_features {
+            return layers.value(&format!("{command}.snapshots.clip_features"), true);
+        }
+        Ok(layers)
+    }
 }
 
 impl PretrainGanArgs {
@@ -35,6 +63,8 @@ impl PretrainGanArgs {
     /// As [`Layers::value`].
     pub fn layers(&self, mut layers: Layers) -> Result<Layers, UsageError> {
         layers = path_setting(layers, "paths.images", self.images.as_ref())?;
+        layers = path_setting(layers, "paths.annotations", self.annotations.as_ref())?;
+        layers = self.features.layers(layers, "pretrain_gan")?;
         path_setting(layers, "paths.clip", self.clip.as_ref())
     }
 }
@@ -234,6 +264,9 @@ pub struct FinetuneGanArgs {
     /// ResNet-50 snapshot; needed where `finetune_gan.train.loss.low_level_weight` is set, and for ResNet mappers
     #[arg(long, value_name = "FILE")]
     pub resnet: Option<PathBuf>,
+    /// How snapshots are measured.
+    #[command(flatten)]
+    pub features: SnapshotFeatureArgs,
     /// Continue a run from its checkpoint
     #[arg(long, value_name = "CHECKPOINT")]
     pub resume: Option<PathBuf>,
@@ -251,6 +284,7 @@ impl FinetuneGanArgs {
         if self.end_to_end {
             layers = layers.value("finetune_gan.mappers.mode", "end-to-end")?;
         }
+        layers = self.features.layers(layers, "finetune_gan")?;
         path_setting(layers, "paths.pretrained_gan", self.gan.as_ref())
     }
 }

@@ -178,6 +178,7 @@ impl Finetuning {
             prepared: data.prepared.clone(),
             clip: data.target_network.clone(),
             resnet,
+            features: None,
             image_mapper: path_of(&mappers[0]),
             caption_mapper: path_of(&mappers[1]),
             captions: data.captions.clone(),

@@ -9,33 +9,27 @@ mod summary;
 mod tests;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
-pub use summary::{
-    Distance, EvaluateImagesSummary, FeatureNetworkSummary, FrechetSummary, IdentificationSummary,
-};
+pub use summary::{EvaluateImagesSummary, FeatureNetworkSummary, FrechetSummary, IdentificationSummary};
 
 use self::reconstructed::Reconstructed;
-use crate::data::image::resize::{Filter, resize_pil};
-use crate::data::nsd::stimuli::Stimuli;
 use crate::data::prepared::PreparedSubject;
-use crate::metrics::feature_stats::{CovarianceDivisor, FeatureStats, MeanCovariance};
-use crate::metrics::frechet::frechet_distance;
+use crate::metrics::feature_stats::CovarianceDivisor;
 use crate::metrics::identification::{IdentificationConfig, compute_identification};
 use crate::models::inception::InceptionPreprocessing;
 use crate::pipelines::captioned_stimuli::distinct_images;
-use crate::pipelines::feature_cache::file_identity;
+use crate::pipelines::picture_distance::SetStatistics;
+pub use crate::pipelines::picture_features::FeatureSource;
 use crate::pipelines::picture_features::{FeatureNetwork, PictureSet, picture_features};
+use crate::pipelines::stimulus_features::{StimulusSet, stimulus_features};
 use crate::run::device::{self, DeviceChoice};
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::tensor_ops::backend::Device;
-
-/// Rows added to the statistics at a time.
-const STATISTICS_ROWS: usize = 1024;
 
 /// Which decoded trials are identified (OQ-33).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,16 +69,6 @@ pub struct EvaluateImagesConfig {
     pub identification: IdentificationConfig,
 }
 
-/// Where the features come from.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FeatureSource {
-    /// Snapshot of the FID's Inception.
-    Inception(PathBuf),
-    /// Snapshot of a CLIP.
-    Clip(PathBuf),
-}
-
 /// Everything that a run needs.
 #[derive(Clone, Debug, Serialize)]
 pub struct EvaluateImagesSettings {
@@ -113,12 +97,7 @@ pub fn run(
     let config = &settings.evaluate_images;
     let (device, _) = device::open(settings.device)?;
     let reconstructed = Reconstructed::open(&settings.evaluated)?;
-    let (network, snapshot) = match &settings.features {
-        FeatureSource::Inception(path) => {
-            (FeatureNetwork::open_inception(path, config.preprocessing, &device)?, path)
-        }
-        FeatureSource::Clip(path) => (FeatureNetwork::open_clip(path, &device)?, path),
-    };
+    let network = settings.features.open(config.preprocessing, &device)?;
     let evaluation =
         Evaluation { settings, reconstructed: &reconstructed, network: &network, device: &device };
 
@@ -134,15 +113,16 @@ pub fn run(
     };
 
     progress.start("distances", 3);
-    let stats = |features: &Array2<f32>| statistics(features, 0..features.nrows(), config.divisor);
+    let stats =
+        |features: &Array2<f32>| SetStatistics::of_rows(features, 0..features.nrows(), config.divisor);
     let (generated_stats, truth_stats) = (stats(&generated)?, stats(&truth)?);
-    let test = distance(&truth_stats, &generated_stats)?;
+    let test = truth_stats.distance(&generated_stats)?;
     progress.advance(1, "");
     let (of_train, floor) = match &train {
         Some((features, rows)) => {
-            let train_stats = statistics(features, rows.iter().copied(), config.divisor)?;
+            let train_stats = SetStatistics::of_rows(features, rows.iter().copied(), config.divisor)?;
             progress.advance(2, "");
-            (Some(distance(&train_stats, &generated_stats)?), Some(distance(&train_stats, &truth_stats)?))
+            (Some(train_stats.distance(&generated_stats)?), Some(train_stats.distance(&truth_stats)?))
         }
         None => (None, None),
     };
@@ -161,7 +141,7 @@ pub fn run(
         num_images: ids.iter().collect::<BTreeSet<_>>().len(),
         features: FeatureNetworkSummary {
             kind: network.kind(),
-            snapshot: snapshot.clone(),
+            snapshot: settings.features.path().to_path_buf(),
             sha256: network.sha256().to_string(),
             preprocessing: network.preprocessing(),
             width: generated.ncols(),
@@ -212,47 +192,11 @@ impl Evaluation<'_> {
             .map(|trial| images.binary_search(&prepared.trials()[*trial].nsd_id))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|_| anyhow::anyhow!("an image of a training trial is not among the training images"))?;
-        let path: &Path = &run.settings.stimuli;
-        let stimuli = Stimuli::open(path)?;
-        let source = file_identity(path)?;
-        let identities: Vec<String> =
-            images.iter().map(|image| format!("{source}, image {}, side {side}", image.0)).collect();
-        let mut load =
-            |index: usize| Ok(resize_pil(&stimuli.image(images[index])?, side, side, Filter::Bicubic));
-        let set = PictureSet { name: "training stimuli", identities: &identities, load: &mut load };
-        let features = picture_features(self.network, set, &self.settings.cache, self.device, progress)?;
+        let set =
+            StimulusSet { name: "training stimuli", stimuli: &run.settings.stimuli, images: &images, side };
+        let features = stimulus_features(self.network, set, &self.settings.cache, self.device, progress)?;
         Ok((features, rows))
     }
-}
-
-/// Statistics of one set, with the number of its rows.
-struct SetStatistics {
-    count: usize,
-    moments: MeanCovariance,
-}
-
-fn statistics(
-    features: &Array2<f32>,
-    rows: impl Iterator<Item = usize>,
-    divisor: CovarianceDivisor,
-) -> anyhow::Result<SetStatistics> {
-    let mut stats = FeatureStats::new(features.ncols());
-    let rows: Vec<usize> = rows.collect();
-    for rows in rows.chunks(STATISTICS_ROWS) {
-        stats.add(features.select(Axis(0), rows).view())?;
-    }
-    Ok(SetStatistics { count: stats.count(), moments: stats.finish(divisor)? })
-}
-
-fn distance(real: &SetStatistics, other: &SetStatistics) -> anyhow::Result<Distance> {
-    let width = real.moments.mean.nrows();
-    Ok(Distance {
-        value: frechet_distance(&real.moments, &other.moments)?,
-        num_real: real.count,
-        num_other: other.count,
-        // N rows around their mean span N − 1 directions.
-        is_rank_deficient: real.count.min(other.count) <= width,
-    })
 }
 
 fn identify(

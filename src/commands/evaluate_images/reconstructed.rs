@@ -30,7 +30,7 @@ struct Manifest {
     images: Vec<ManifestEntry>,
 }
 
-/// A run with one picture per decoded trial: the first sample.
+/// A run with one picture per decoded trial: the first sample under the first condition.
 pub(super) struct Reconstructed {
     folder: PathBuf,
     /// `subj01`, …
@@ -52,20 +52,25 @@ impl Reconstructed {
             RunError::read(&path, "`evaluate-images`: give the folder of a finished `reconstruct` run")?;
         let manifest: Manifest = serde_json::from_slice(&bytes)
             .map_err(|error| RunError::invalid(&path, "manifest", "a manifest of `reconstruct`", error))?;
-        let mut entries: Vec<ManifestEntry> =
-            manifest.images.into_iter().filter(|entry| entry.sample == 0).collect();
-        entries.sort_by(|a, b| a.trials.cmp(&b.trials));
-        if entries.is_empty() {
-            return Err(RunError::invalid(&path, "images", "at least one", "none"));
-        }
+        let manifest_path = path;
         let path = folder.join("config.toml");
         let bytes = RunError::read(&path, "`evaluate-images`")?;
-        let settings = std::str::from_utf8(&bytes)
+        let settings: RunSettings = std::str::from_utf8(&bytes)
             .map_err(|error| error.to_string())
             .and_then(|text| toml::from_str(text).map_err(|error| error.to_string()))
             .map_err(|error| {
                 RunError::invalid(&path, "settings", "settings of `reconstruct`", error.trim_end())
             })?;
+        // Of several conditions the first: it is drawn like the only one of other runs.
+        let condition = settings.reconstruct.all_conditions().first().copied();
+        let is_evaluated = |entry: &ManifestEntry| {
+            entry.sample == 0 && (entry.condition.is_none() || entry.condition == condition)
+        };
+        let mut entries: Vec<ManifestEntry> = manifest.images.into_iter().filter(is_evaluated).collect();
+        entries.sort_by(|a, b| a.trials.cmp(&b.trials));
+        if entries.is_empty() {
+            return Err(RunError::invalid(&manifest_path, "images", "at least one", "none"));
+        }
         Ok(Self { folder: folder.to_path_buf(), subject: manifest.subject, settings, entries })
     }
 

@@ -8,6 +8,7 @@ use super::IdentifiedTrials;
 use crate::commands::trial_choice::TrialChoice;
 use crate::metrics::identification::IdentificationAccuracy;
 use crate::pipelines::brain_decoder::PixelNoise;
+use crate::pipelines::picture_distance::Distance;
 use crate::pipelines::picture_features::FeatureKind;
 
 /// The network that made the features.
@@ -23,19 +24,6 @@ pub struct FeatureNetworkSummary {
     pub preprocessing: &'static str,
     /// Features of a picture.
     pub width: usize,
-}
-
-/// A distance between two sets of pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Distance {
-    /// The squared Fréchet distance.
-    pub value: f64,
-    /// Real pictures, repeats counted.
-    pub num_real: usize,
-    /// Pictures on the other side.
-    pub num_other: usize,
-    /// Whether a set has too few pictures for a covariance of full rank; the distance is then biased upwards.
-    pub is_rank_deficient: bool,
 }
 
 /// Fréchet distances.

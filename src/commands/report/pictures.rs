@@ -20,15 +20,21 @@ pub(super) fn reconstructions(run: &Path) -> anyhow::Result<Section> {
     let manifest = json_file(&path)?;
     let entries: Vec<ManifestEntry> = serde_json::from_value(manifest["images"].clone())
         .map_err(|error| RunError::invalid(&path, "images", "a list of pictures", error))?;
-    let mut by_sample: BTreeMap<usize, Vec<&ManifestEntry>> = BTreeMap::new();
+    // Conditions in the order in which they were drawn.
+    let mut conditions = Vec::new();
+    let mut by_line: BTreeMap<(usize, usize), Vec<&ManifestEntry>> = BTreeMap::new();
     for entry in &entries {
-        by_sample.entry(entry.sample).or_default().push(entry);
+        let number = conditions.iter().position(|known| *known == entry.condition).unwrap_or_else(|| {
+            conditions.push(entry.condition);
+            conditions.len() - 1
+        });
+        by_line.entry((number, entry.sample)).or_default().push(entry);
     }
     let mut rows = Vec::new();
-    for (sample, entries) in by_sample {
+    for ((number, sample), entries) in by_line {
         let step = entries.len().div_ceil(COLUMNS).max(1);
         let shown: Vec<&&ManifestEntry> = entries.iter().step_by(step).collect();
-        if sample == 0 {
+        if (number, sample) == (0, 0) {
             let truth = shown
                 .iter()
                 .map(|entry| picture(run, &entry.ground_truth, &format!("image {}", entry.nsd_id)))
@@ -45,7 +51,11 @@ pub(super) fn reconstructions(run: &Path) -> anyhow::Result<Section> {
                 picture(run, &entry.file, &note)
             })
             .collect::<anyhow::Result<_>>()?;
-        rows.push((format!("decoded, z {}", sample + 1), drawn));
+        let condition = match conditions[number] {
+            Some(condition) if conditions.len() > 1 => format!(" from {condition}"),
+            _ => String::new(),
+        };
+        rows.push((format!("decoded{condition}, z {}", sample + 1), drawn));
     }
     Ok(Section::new("Seen and decoded").with(Block::Images(ImageGrid {
         rows,

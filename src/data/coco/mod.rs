@@ -5,4 +5,5 @@
 pub mod captions;
 pub mod categories;
 pub mod objects;
+pub mod photograph_files;
 pub mod vetted_captions;

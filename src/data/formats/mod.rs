@@ -1,7 +1,9 @@
 //! Readers and writers that know a file format and nothing of NSD.
 
 pub mod atomic;
+pub(crate) mod byte_fields;
 pub mod csv;
 pub mod hdf5;
 pub mod mat5;
 pub mod nifti;
+pub mod zip;

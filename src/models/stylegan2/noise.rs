@@ -23,6 +23,17 @@ impl<B: Backend> Noise<B> {
         }
     }
 
+    /// Noise of several batches as that of one, in their order; without maps it is the first.
+    pub fn joined(batches: Vec<Self>) -> Self {
+        let mut maps: Vec<Vec<Tensor<B, 4>>> = Vec::new();
+        for batch in batches {
+            let Self::Maps(of_batch) = batch else { return batch };
+            maps.resize_with(of_batch.len(), Vec::new);
+            maps.iter_mut().zip(of_batch).for_each(|(layer, map)| layer.push(map));
+        }
+        Self::Maps(maps.into_iter().map(|layer| Tensor::cat(layer, 0)).collect())
+    }
+
     /// The part of one layer.
     pub(super) fn of_layer(&self, index: usize) -> LayerNoise<B> {
         match self {

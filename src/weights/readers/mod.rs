@@ -1,7 +1,6 @@
 //! Readers of foreign weight files. They parse; they never execute anything a file says.
 
 mod budget;
-mod byte_fields;
 mod detect;
 mod file;
 mod layout;
@@ -13,7 +12,6 @@ mod tensor;
 mod torch_legacy;
 mod torch_zip;
 mod view;
-mod zip_directory;
-mod zip_end;
+mod zip_bytes;
 
 pub use file::{Networks, parse_foreign, read_foreign};

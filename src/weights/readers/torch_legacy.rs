@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::budget::Budget;
-use super::byte_fields::u64_at;
 use super::pickle::{self, Id, Tree, Value};
 use super::storage::{Storage, StorageId, Storages, storage_id};
+use crate::data::formats::byte_fields::u64_at;
 use crate::weights::error::Fault;
 use crate::weights::foreign::Dtype;
 

@@ -8,7 +8,7 @@ use super::layout;
 use super::pickle::{self, Id, Tree};
 use super::storage::{Storage, Storages, storage_id};
 use super::torch_legacy::big_endian;
-use super::zip_directory::ZipDirectory;
+use super::zip_bytes::ZipBytes;
 use crate::weights::error::Fault;
 use crate::weights::foreign::{FileFormat, ForeignNetwork};
 
@@ -17,7 +17,7 @@ use crate::weights::foreign::{FileFormat, ForeignNetwork};
 /// # Errors
 /// A fault that names the entry, the pickle or the tensor.
 pub(super) fn read(bytes: &[u8], budget: &mut Budget) -> Result<(FileFormat, ForeignNetwork), Fault> {
-    let directory = ZipDirectory::read(bytes, budget)?;
+    let directory = ZipBytes::read(bytes, budget)?;
     let top = top_folder(&directory)?;
     let order = format!("{top}/byteorder");
     if directory.contains(&order) {
@@ -51,7 +51,7 @@ pub(super) fn read(bytes: &[u8], budget: &mut Budget) -> Result<(FileFormat, For
 }
 
 /// The one folder that holds `data.pkl`.
-fn top_folder<'a>(directory: &ZipDirectory<'a>) -> Result<&'a str, Fault> {
+fn top_folder(directory: &ZipBytes<'_>) -> Result<String, Fault> {
     let mut tops: Vec<&str> = directory
         .names()
         .filter_map(|name| name.strip_suffix("/data.pkl"))
@@ -59,7 +59,7 @@ fn top_folder<'a>(directory: &ZipDirectory<'a>) -> Result<&'a str, Fault> {
         .collect();
     tops.sort_unstable();
     match tops[..] {
-        [top] => Ok(top),
+        [top] => Ok(top.to_string()),
         [] => Err(Fault::new("zip archive", "an entry `<folder>/data.pkl`", "none")
             .hint("the file is no PyTorch archive; if it is packed in a zip, unpack it first")),
         _ => Err(Fault::new("zip archive", "one `data.pkl`", format!("several: {}", tops.join(", ")))),
@@ -67,8 +67,8 @@ fn top_folder<'a>(directory: &ZipDirectory<'a>) -> Result<&'a str, Fault> {
 }
 
 struct ZipStorages<'z> {
-    directory: ZipDirectory<'z>,
-    top: &'z str,
+    directory: ZipBytes<'z>,
+    top: String,
     /// Entries that were unpacked and whose checksums were compared, once each.
     unpacked: HashMap<String, Cow<'z, [u8]>>,
 }

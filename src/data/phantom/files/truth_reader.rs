@@ -21,6 +21,15 @@ pub struct TrueVoxel {
     pub ncsnr: f64,
 }
 
+/// An image of the phantom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrueImage {
+    /// Whether it shows a category that earlier images do not show.
+    pub is_novel: bool,
+    /// The image whose scene it shows again.
+    pub twin_of: Option<u32>,
+}
+
 /// What a phantom's author knows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PhantomTruth {
@@ -28,6 +37,8 @@ pub struct PhantomTruth {
     pub voxels: BTreeMap<usize, TrueVoxel>,
     /// Grades of generated captions by COCO picture, in the order of their annotations.
     pub captions: BTreeMap<u64, Vec<CaptionQuality>>,
+    /// Images by their 0-based number.
+    pub images: BTreeMap<u32, TrueImage>,
 }
 
 impl PhantomTruth {
@@ -65,8 +76,25 @@ impl PhantomTruth {
         for (picture, _, grade) in rows {
             captions.entry(picture).or_default().push(grade);
         }
-        Ok(Self { voxels, captions })
+        Ok(Self { voxels, captions, images: images(&file, path)? })
     }
+}
+
+fn images(file: &H5File, path: &Path) -> Result<BTreeMap<u32, TrueImage>, DataError> {
+    let ids: Vec<u32> = file.dataset("images/nsd_id")?.read_all()?;
+    let novel = coded(&file.dataset("images/is_novel")?, ids.len(), &[false, true])?;
+    let twins: Vec<i64> = sized(&file.dataset("images/twin_of")?, ids.len())?;
+    let known: BTreeMap<u32, bool> = ids.iter().copied().zip(novel).collect();
+    ids.into_iter()
+        .zip(twins)
+        .map(|(id, twin)| {
+            let twin_of = u32::try_from(twin).ok();
+            if twin != -1 && !twin_of.is_some_and(|twin| twin != id && known.contains_key(&twin)) {
+                return Err(DataError::invalid(path, "images/twin_of", "other images or −1", twin));
+            }
+            Ok((id, TrueImage { is_novel: known.get(&id).copied().unwrap_or_default(), twin_of }))
+        })
+        .collect()
 }
 
 fn sized<T: H5Type>(dataset: &H5Dataset, count: usize) -> Result<Vec<T>, DataError> {

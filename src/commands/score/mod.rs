@@ -1,12 +1,18 @@
 //! `mindreader score`: what a pipeline estimated on a phantom beside what its author knows.
 //!
-//! The only command that reads `truth.h5`. It scores NSD's noise ceiling and the caption screening.
+//! The only command that reads `truth.h5`. It scores NSD's noise ceiling, the caption screening and, of an evaluation, the
+//! retrieval of novel and of near-duplicate images. Beside that it tabulates the effects of microstimulation.
+
+mod decoding;
+mod microstim_effects;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::decoding::{DecoderScore, GroupScore, TwinScore, TwinShares};
+pub use self::microstim_effects::{EffectTable, ProbeEffect, RegionEffects, microstim_effects};
 use super::screen_captions::JudgedCaption;
 use crate::data::error::DataError;
 use crate::data::nsd::noise_ceiling::{noise_ceiling_percent, read_ncsnr};
@@ -36,6 +42,9 @@ pub struct ScoreSettings {
     pub prepared: PathBuf,
     /// Every caption with its probability; without the file, screening is not scored.
     pub probabilities: PathBuf,
+    /// `evaluation.json` of a run of `evaluate` on this phantom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<PathBuf>,
 }
 
 /// Estimated against true noise ceilings, in percent of explainable variance of means of three trials.
@@ -83,6 +92,16 @@ pub struct ScoreSummary {
     /// Prepared images whose best caption, by the screening, is a specific one, as a share.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub best_caption_is_specific: Option<f64>,
+    /// Decoders on images of seen and novel categories and on near-duplicates, when there was an evaluation.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub decoding: Vec<DecoderScore>,
+}
+
+impl ScoreSummary {
+    /// The decoders' scores as text; none without an evaluation.
+    pub fn decoding_table(&self) -> Option<String> {
+        (!self.decoding.is_empty()).then(|| decoding::table(&self.decoding))
+    }
 }
 
 /// Runs the command.
@@ -103,6 +122,10 @@ pub fn run(settings: &ScoreSettings, progress: &mut dyn Progress) -> anyhow::Res
         let grades = grades_of(&tree, &settings.probabilities, &judged, &truth)?;
         (captions, best) = score_captions(&judged, &grades);
     }
+    let decoding = match &settings.evaluation {
+        Some(path) => decoding::score_decoders(path, &truth)?,
+        None => vec![],
+    };
     progress.finish("");
     Ok(ScoreSummary {
         signal: marker.config.signal,
@@ -113,6 +136,7 @@ pub fn run(settings: &ScoreSettings, progress: &mut dyn Progress) -> anyhow::Res
             .collect(),
         captions,
         best_caption_is_specific: best,
+        decoding,
     })
 }
 

@@ -1,4 +1,6 @@
-//! `mindreader reconstruct`: betas → mappers → generator → one picture per trial and z.
+//! `mindreader reconstruct`: betas → mappers → generator → one picture per trial, condition and z.
+
+mod grid;
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +10,8 @@ use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+pub use self::grid::GridLayout;
+use self::grid::ShownTrial;
 use crate::commands::trial_choice::{ChosenTrial, Repeats, TrialChoice, choose_trials};
 use crate::data::error::DataError;
 use crate::data::image::resize::{Filter, resize_pil};
@@ -18,6 +22,7 @@ use crate::models::condition_source::ConditionSource;
 use crate::pipelines::brain_decoder::{BrainDecoder, DrawOptions, PixelNoise};
 use crate::report::image_grid::contact_sheet;
 use crate::run::device::{self, DeviceChoice};
+use crate::run::error::RunError;
 use crate::run::precision::Precision;
 use crate::run::progress::Progress;
 use crate::run::run_dir::{RunDir, write_atomic};
@@ -47,12 +52,16 @@ pub struct ReconstructConfig {
     pub samples: usize,
     /// Which embeddings steer the generator.
     pub condition: ConditionSource,
+    /// Several of them, one after the other with the same z, in place of `condition`.
+    pub conditions: Vec<ConditionSource>,
     /// Pull of w towards its mean; 1 is none.
     pub truncation_psi: f64,
     /// Per-pixel noise.
     pub noise: PixelNoise,
     /// Trials per step.
     pub batch: usize,
+    /// What the columns of the grid are.
+    pub grid: GridLayout,
     /// Side of the pictures in the grid, in pixels; 0 means the generator's.
     pub grid_side: u32,
 }
@@ -65,11 +74,42 @@ impl Default for ReconstructConfig {
             limit: 0,
             samples: 1,
             condition: ConditionSource::Both,
+            conditions: vec![],
             truncation_psi: 1.0,
             noise: PixelNoise::Constant,
             batch: 16,
+            grid: GridLayout::Trials,
             grid_side: 0,
         }
+    }
+}
+
+impl ReconstructConfig {
+    /// The conditions that pictures are drawn with, in their order.
+    pub fn all_conditions(&self) -> Vec<ConditionSource> {
+        if self.conditions.is_empty() { vec![self.condition] } else { self.conditions.clone() }
+    }
+
+    /// Refuses settings that contradict each other or are out of range.
+    ///
+    /// # Errors
+    /// [`RunError::Invalid`] that names the key.
+    fn check(&self) -> Result<(), RunError> {
+        let wrong = |field: &str, expected: &str, found: String| {
+            Err(RunError::invalid("reconstruct", format!("`{field}`"), expected, found))
+        };
+        let conditions = self.all_conditions();
+        if let Some(twice) = (1..conditions.len()).find(|at| conditions[..*at].contains(&conditions[*at])) {
+            return wrong("conditions", "each once", format!("{:?} twice", conditions[twice]));
+        }
+        if self.grid == GridLayout::Repeats && self.repeats != Repeats::Single {
+            let expected = "`single` for a grid of repeats, whose columns are single presentations";
+            return wrong("repeats", expected, format!("{:?}", self.repeats));
+        }
+        if !self.truncation_psi.is_finite() {
+            return wrong("truncation_psi", "a finite number", self.truncation_psi.to_string());
+        }
+        Ok(())
     }
 }
 
@@ -105,8 +145,17 @@ pub struct ManifestEntry {
     pub trials: Vec<usize>,
     /// 0-based NSD image.
     pub nsd_id: u32,
+    /// How often the subject had seen the image before, for each of those trials.
+    #[serde(default)]
+    pub repetitions: Vec<u8>,
+    /// Which embeddings steered the generator; unknown in manifests of older versions.
+    #[serde(default)]
+    pub condition: Option<ConditionSource>,
     /// Number of the z, from 0.
     pub sample: usize,
+    /// Place in the random stream that z and noise come from, beside the seed.
+    #[serde(default)]
+    pub position: u64,
     /// Ground truth inside the run folder.
     pub ground_truth: String,
 }
@@ -128,9 +177,6 @@ pub struct ReconstructSummary {
     pub manifest: PathBuf,
 }
 
-/// Pictures of a row of the grid: ground truth first.
-const GRID_ROWS: usize = 12;
-
 /// Runs the command.
 ///
 /// # Errors
@@ -140,6 +186,7 @@ pub fn run(
     progress: &mut dyn Progress,
 ) -> anyhow::Result<ReconstructSummary> {
     let config = &settings.reconstruct;
+    config.check()?;
     let (device, device_name) = device::open(settings.device)?;
     settings.precision.check(&device, &device_name)?;
     let prepared = PreparedSubject::open(&settings.prepared)?;
@@ -149,28 +196,30 @@ pub fn run(
         BrainDecoder::open(&networks.image_mapper, &networks.caption_mapper, &networks.generator, &device)?;
     let decoder = decoder.with_precision(settings.precision);
     decoder.check_input(&prepared)?;
-    decoder.check_source(config.condition, &networks.caption_mapper)?;
-    let chosen = choose_trials(&prepared, &settings.split, config.trials, config.repeats, config.limit)?;
-    let betas = betas_of(&prepared, &chosen)?;
+    for condition in config.all_conditions() {
+        decoder.check_source(condition, &networks.caption_mapper)?;
+    }
+    let chosen = chosen_trials(settings, &prepared)?;
 
     let run = RunDir::create(&settings.runs, &format!("reconstruct-{}", prepared.subject()))?;
     run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
-    let options = DrawOptions {
-        source: config.condition,
-        truncation_psi: config.truncation_psi,
-        noise: config.noise,
-        seed: settings.seed,
-    };
+    let conditions = config.all_conditions();
     let samples = config.samples.max(1);
+    let shown = config.grid.shown(&chosen);
     let mut manifest = Vec::new();
-    let mut grid: Vec<Vec<RgbImage>> = Vec::new();
+    let mut grid: Vec<ShownTrial> = Vec::new();
     progress.start("reconstruct", chosen.len() as u64);
-    for (batch, trials) in chosen.chunks(config.batch.max(1)).enumerate() {
-        let first = batch * config.batch.max(1);
-        let rows: Vec<usize> = (first..first + trials.len()).collect();
-        let embeddings = decoder.embed(&betas.select(Axis(0), &rows));
-        let mut drawn = Vec::with_capacity(samples);
-        for sample in 0..samples {
+    let mut done = 0;
+    for trials in chosen.chunks(config.batch.max(1)) {
+        let embeddings = decoder.embed(&betas_of(&prepared, trials)?);
+        let mut drawn = Vec::with_capacity(conditions.len() * samples);
+        for (condition, sample) in lines(&conditions, samples) {
+            let options = DrawOptions {
+                source: condition,
+                truncation_psi: config.truncation_psi,
+                noise: config.noise,
+                seed: settings.seed,
+            };
             let positions: Vec<u64> = trials.iter().map(|trial| trial.position(samples, sample)).collect();
             drawn.push(decoder.draw(&embeddings, &positions, &options));
         }
@@ -179,34 +228,40 @@ pub fn run(
                 resize_pil(&stimuli.image(trial.nsd_id)?, side(&decoder), side(&decoder), Filter::Bicubic);
             let ground_truth = format!("images/nsd{:05}-truth.png", trial.nsd_id.0);
             write_png(&run, &ground_truth, &truth)?;
-            let mut grid_row = vec![truth];
-            for (sample, pictures) in drawn.iter().enumerate() {
-                let file = format!("images/{}-z{sample}.png", trial.label());
+            for ((condition, sample), pictures) in lines(&conditions, samples).zip(&drawn) {
+                let name = if conditions.len() > 1 { format!("-{condition}") } else { String::new() };
+                let file = format!("images/{}{name}-z{sample}.png", trial.label());
                 write_png(&run, &file, &pictures[row])?;
-                grid_row.push(pictures[row].clone());
                 manifest.push(ManifestEntry {
                     file,
                     trials: trial.trials.clone(),
                     nsd_id: trial.nsd_id.0,
+                    repetitions: trial.trials.iter().map(|t| prepared.trials()[*t].repetition).collect(),
+                    condition: Some(condition),
                     sample,
+                    position: trial.position(samples, sample),
                     ground_truth: ground_truth.clone(),
                 });
             }
-            grid.push(grid_row);
+            if shown[done + row] {
+                let drawn = drawn.iter().map(|pictures| pictures[row].clone()).collect();
+                grid.push(ShownTrial { nsd_id: trial.nsd_id.0, truth, drawn });
+            }
         }
-        progress.advance((first + trials.len()) as u64, "");
+        done += trials.len();
+        progress.advance(done as u64, "");
     }
-    let grid_path = run.join("grid.png");
-    let grid = thinned(grid, GRID_ROWS);
-    let grid: Vec<Vec<RgbImage>> = (0..samples + 1)
-        .map(|line| grid.iter().map(|row| enlarged(&row[line], config.grid_side)).collect())
-        .collect();
-    write_png(&run, "grid.png", &contact_sheet(&grid, 2))?;
+    write_png(&run, "grid.png", &contact_sheet(&config.grid.rows(&grid, config.grid_side), 2))?;
     let manifest_path = run.write_atomic(
         "manifest.json",
         serde_json::to_string_pretty(&json!({
             "subject": prepared.subject().to_string(),
             "seed": settings.seed,
+            "settings": config,
+            "split": settings.split,
+            "precision": settings.precision,
+            "device": device_name,
+            "resolution": decoder.resolution(),
             "weights_sha256": decoder.hashes(),
             "program": concat!("mindreader ", env!("CARGO_PKG_VERSION")),
             "images": manifest,
@@ -219,9 +274,34 @@ pub fn run(
         num_images: manifest.len(),
         num_trials: chosen.len(),
         resolution: decoder.resolution(),
-        grid: grid_path,
+        grid: run.join("grid.png"),
         manifest: manifest_path,
     })
+}
+
+/// The trials to decode; for a grid of repeats every presentation of the images, and the limit counts images.
+fn chosen_trials(
+    settings: &ReconstructSettings,
+    prepared: &PreparedSubject,
+) -> Result<Vec<ChosenTrial>, DataError> {
+    let config = &settings.reconstruct;
+    let choose = |repeats| choose_trials(prepared, &settings.split, config.trials, repeats, config.limit);
+    if config.grid == GridLayout::Trials {
+        return choose(config.repeats);
+    }
+    let images = choose(Repeats::Average)?;
+    let single = |image: ChosenTrial| {
+        image.trials.into_iter().map(move |trial| ChosenTrial { trials: vec![trial], nsd_id: image.nsd_id })
+    };
+    Ok(images.into_iter().flat_map(single).collect())
+}
+
+/// Every condition with every z, in the order in which they are drawn and shown.
+fn lines(
+    conditions: &[ConditionSource],
+    samples: usize,
+) -> impl Iterator<Item = (ConditionSource, usize)> + use<'_> {
+    conditions.iter().flat_map(move |condition| (0..samples).map(move |sample| (*condition, sample)))
 }
 
 /// Betas of the chosen trials, presentations averaged where a choice holds several.
@@ -257,27 +337,31 @@ pub fn write_png(run: &RunDir, name: &str, image: &RgbImage) -> anyhow::Result<(
     Ok(())
 }
 
-/// At most `count` items, evenly spread.
-fn thinned<T>(items: Vec<T>, count: usize) -> Vec<T> {
-    let step = items.len().div_ceil(count.max(1)).max(1);
-    items.into_iter().step_by(step).collect()
-}
-
-/// Nearest-neighbour enlargement, so that small pictures can be looked at; 0 keeps the size.
-fn enlarged(image: &RgbImage, side: u32) -> RgbImage {
-    match side {
-        0 => image.clone(),
-        side => image::imageops::resize(image, side, side, image::imageops::FilterType::Nearest),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn thinning_spreads_evenly() {
-        assert_eq!(thinned((0..10).collect(), 5), [0, 2, 4, 6, 8]);
-        assert_eq!(thinned(vec![1], 5), [1]);
+    fn settings_that_contradict_each_other_are_named() {
+        let error = |config: ReconstructConfig| config.check().unwrap_err().to_string();
+        let (image, both) = (ConditionSource::Image, ConditionSource::Both);
+        let twice = ReconstructConfig { conditions: vec![image, both, image], ..Default::default() };
+        assert!(error(twice).contains("`conditions`"));
+        let averaged =
+            ReconstructConfig { grid: GridLayout::Repeats, repeats: Repeats::Average, ..Default::default() };
+        assert!(error(averaged).contains("`repeats`"));
+        let psi = ReconstructConfig { truncation_psi: f64::NAN, ..Default::default() };
+        assert!(error(psi).contains("`truncation_psi`"));
+    }
+
+    #[test]
+    fn every_condition_is_drawn_with_every_z() {
+        let (image, both) = (ConditionSource::Image, ConditionSource::Both);
+        let drawn: Vec<_> = lines(&[both, image], 2).collect();
+        assert_eq!(drawn, [(both, 0), (both, 1), (image, 0), (image, 1)]);
+        let config = ReconstructConfig { condition: image, ..Default::default() };
+        assert_eq!(config.all_conditions(), [image]);
+        let config = ReconstructConfig { conditions: vec![both, image], ..config };
+        assert_eq!(config.all_conditions(), [both, image]);
     }
 }

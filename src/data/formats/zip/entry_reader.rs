@@ -1,0 +1,76 @@
+//! One entry while it is unpacked: never more bytes than announced, checked at the end.
+
+use std::io::{self, Read};
+
+use flate2::Crc;
+use flate2::read::DeflateDecoder;
+
+use super::directory::ZipEntry;
+use super::fault::ZipFault;
+
+pub(super) const STORED: u16 = 0;
+const DEFLATED: u16 = 8;
+
+enum Packed<R: Read> {
+    Stored(R),
+    Deflated(DeflateDecoder<R>),
+}
+
+/// The unpacked bytes of an entry. Only a reader that was read to its end has checked them.
+pub(crate) struct EntryReader<R: Read> {
+    packed: Packed<R>,
+    field: String,
+    size: u64,
+    expected_crc: u32,
+    seen: u64,
+    crc: Crc,
+}
+
+impl<R: Read> EntryReader<R> {
+    pub(super) fn new(entry: &ZipEntry, field: String, packed: R) -> Result<Self, ZipFault> {
+        let packed = match entry.method {
+            STORED => Packed::Stored(packed),
+            DEFLATED => Packed::Deflated(DeflateDecoder::new(packed)),
+            other => {
+                let found = format!("packed by method {other}");
+                return Err(ZipFault::new(field, "stored or deflated", found)
+                    .hint("write the archive again with another program"));
+            }
+        };
+        Ok(Self { packed, field, size: entry.size, expected_crc: entry.crc, seen: 0, crc: Crc::new() })
+    }
+
+    fn check_end(&self) -> Result<(), ZipFault> {
+        if self.seen != self.size {
+            let expected = format!("{} bytes, as the directory says", self.size);
+            return Err(ZipFault::new(&self.field, expected, format!("{} bytes", self.seen)));
+        }
+        // PyTorch can be told to leave checksums out.
+        if self.expected_crc != 0 && self.crc.sum() != self.expected_crc {
+            let found = format!("damaged: its bytes have {:08x}", self.crc.sum());
+            return Err(ZipFault::new(&self.field, format!("CRC-32 {:08x}", self.expected_crc), found)
+                .hint("fetch or write the file again"));
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for EntryReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // One byte more than announced is enough to refuse.
+        let most = usize::try_from((self.size - self.seen).saturating_add(1)).unwrap_or(usize::MAX);
+        let most = most.min(buffer.len());
+        let count = match &mut self.packed {
+            Packed::Stored(packed) => packed.read(&mut buffer[..most])?,
+            Packed::Deflated(packed) => packed
+                .read(&mut buffer[..most])
+                .map_err(|error| io::Error::other(ZipFault::new(&self.field, "deflated bytes", error)))?,
+        };
+        self.seen += count as u64;
+        self.crc.update(&buffer[..count]);
+        if self.seen > self.size || (count == 0 && !buffer.is_empty()) {
+            self.check_end().map_err(io::Error::other)?;
+        }
+        Ok(count)
+    }
+}

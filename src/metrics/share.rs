@@ -1,0 +1,59 @@
+//! Shares of hits with their intervals.
+
+use super::bootstrap::{BootstrapConfig, Interval, mean_interval};
+
+/// 97.5 % quantile of the standard normal distribution.
+const Z_95: f64 = 1.959_963_984_540_054;
+
+/// Share of hits with its interval over `groups` (one group per hit); `None` without any.
+///
+/// The interval is that of [`mean_interval`]. Where all hits are equal, resampling them says nothing: it is Wilson's at 95 %
+/// then, for as many draws as there are groups (Wilson 1927).
+pub fn share_interval(hits: &[bool], groups: &[u64], config: &BootstrapConfig) -> Option<Interval> {
+    let values: Vec<f64> = hits.iter().map(|hit| f64::from(u8::from(*hit))).collect();
+    let interval = mean_interval(&values, groups, config)?;
+    if hits.iter().any(|hit| hit != &hits[0]) {
+        return Some(interval);
+    }
+    let distinct: std::collections::BTreeSet<&u64> = groups.iter().take(hits.len()).collect();
+    Some(wilson(interval.mean, distinct.len() as f64))
+}
+
+fn wilson(share: f64, count: f64) -> Interval {
+    let square = Z_95 * Z_95 / count;
+    let centre = (share + square / 2.0) / (1.0 + square);
+    let half = Z_95 * (share * (1.0 - share) / count + square / (4.0 * count)).sqrt() / (1.0 + square);
+    Interval { mean: share, low: (centre - half).max(0.0), high: (centre + half).min(1.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wilson_by_hand() {
+        // 5 of 20: (0.1119, 0.4687), as any table of Wilson's interval has it.
+        let interval = wilson(0.25, 20.0);
+        assert!(
+            (interval.low - 0.1119).abs() < 1e-4 && (interval.high - 0.4687).abs() < 1e-4,
+            "{interval:?}"
+        );
+    }
+
+    #[test]
+    fn without_a_single_hit_the_interval_still_has_a_width() {
+        let config = BootstrapConfig::default();
+        let none =
+            share_interval(&[false; 30], &(0..30).map(|i| i / 3).collect::<Vec<_>>(), &config).unwrap();
+        // z² / (n + z²) for the 10 groups.
+        assert_eq!((none.mean, none.low), (0.0, 0.0));
+        assert!((none.high - 0.2775).abs() < 1e-4, "{none:?}");
+        let all = share_interval(&[true; 10], &(0..10).collect::<Vec<_>>(), &config).unwrap();
+        assert!((all.low - 0.7225).abs() < 1e-4 && all.high == 1.0, "{all:?}");
+        let some: Vec<bool> = (0..10).map(|i| i < 4).collect();
+        let groups: Vec<u64> = (0..10).collect();
+        let values: Vec<f64> = some.iter().map(|hit| f64::from(u8::from(*hit))).collect();
+        assert_eq!(share_interval(&some, &groups, &config), mean_interval(&values, &groups, &config));
+        assert_eq!(share_interval(&[], &[], &config), None);
+    }
+}
