@@ -20,7 +20,6 @@ use mindreader::commands::{
 };
 use mindreader::data::prepared::PreparedSubject;
 use mindreader::models::mapper::MapperTarget;
-use mindreader::models::stylegan2::ConditionHeads;
 use mindreader::pipelines::brain_decoder::LoadedMapper;
 use mindreader::run::device::DeviceChoice;
 use mindreader::run::progress::Silent;

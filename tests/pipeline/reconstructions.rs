@@ -7,7 +7,7 @@ use mindreader::commands::evaluate_images;
 use mindreader::commands::project::Project;
 use mindreader::commands::reconstruct::{self, GridLayout, ReconstructConfig, ReconstructSummary};
 use mindreader::commands::trial_choice::{Repeats, TrialChoice};
-use mindreader::pipelines::condition_source::ConditionSource;
+use mindreader::models::condition_source::ConditionSource;
 use mindreader::run::progress::Silent;
 use serde_json::Value;
 

@@ -75,6 +75,7 @@ fn scene(root: &Path) -> (TrainMapperSettings, FinetuneGanSettings) {
     train.tick_kimg = 0.004;
     train.crop.small_images = SmallImages::Enlarge;
     let settings = FinetuneGanSettings {
+        features: None,
         nsd: root.join("nsd"),
         prepared: mapper.prepared.clone(),
         clip: mapper.target_network.clone(),

@@ -143,6 +143,7 @@ impl Scene {
             betas: &read,
         };
         let context = PhaseContext {
+            loss_scale: 1.0,
             config: &self.train,
             generator_config: &self.generator_config,
             generator: &self.generator,
