@@ -66,7 +66,10 @@ fn main() {
         augment_probability: 0.0,
         device: &device,
     };
-    println!("{} × {0}, channels {} / {}, batch {batch_size}", sizes.resolution, sizes.channel_base, sizes.channel_max);
+    println!(
+        "{} × {0}, channels {} / {}, batch {batch_size}",
+        sizes.resolution, sizes.channel_base, sizes.channel_max
+    );
     let mut step = 0.0;
     for phase in Phase::ALL {
         let mut fastest = f64::INFINITY;

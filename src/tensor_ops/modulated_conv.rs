@@ -13,6 +13,8 @@ use super::cpu::modulation::{Finish, NoiseValues, demodulation};
 use super::cpu::upsampling_conv::modulated_upsampling_conv3;
 use super::cpu::winograd::{ConvShape, is_supported, modulated_conv3};
 use super::half::{half_like, is_half, scaled_for_half};
+use super::image_kernels::bilinear::ConvKind;
+use super::image_kernels::layers;
 use super::resample_conv::{KernelOrientation, Resampling, resample_conv};
 use super::upfirdn::FirFilter;
 
@@ -74,6 +76,9 @@ pub fn modulated_layer<B: Backend>(
     if let Some(plan) = KernelPlan::of(&x, &weight, filter, resampling, &after) {
         return plan.run(x, weight, styles, after);
     }
+    if let Some(y) = tracked_layer(&x, &weight, &styles, filter, resampling, &after) {
+        return y;
+    }
     let y = modulated_conv(x, weight, styles, filter, resampling);
     let y = match after.noise {
         Some((maps, strength)) => half_like(maps * strength.reshape([1, 1, 1, 1]), &y) + y,
@@ -81,6 +86,25 @@ pub fn modulated_layer<B: Backend>(
     };
     let bias = half_like(after.bias, &y);
     after.bias_act.apply(y, Some(bias))
+}
+
+/// The layer by kernels that record gradients, where they apply.
+fn tracked_layer<B: Backend>(
+    x: &Tensor<B, 4>,
+    weight: &Tensor<B, 4>,
+    styles: &Tensor<B, 2>,
+    filter: &FirFilter,
+    resampling: Resampling,
+    after: &AfterConv<B>,
+) -> Option<Tensor<B, 4>> {
+    let kind = match (weight.dims()[2], resampling) {
+        (3, Resampling::Keep) => ConvKind::Same,
+        (3, Resampling::Up2) if *filter == FirFilter::resampling() => ConvKind::Up,
+        _ => return None,
+    };
+    let y = layers::conv(kind, &layers::scale_channels(x, styles)?, weight)?;
+    let y = layers::scale_channels(&y, &demodulate(weight.clone(), styles.clone()))?;
+    layers::finish(&y, &after.bias, after.noise.as_ref(), &after.bias_act)
 }
 
 /// A layer that the kernels of the CPU can take.
@@ -187,6 +211,9 @@ pub fn modulated_pointwise_layer<B: Backend>(
     clamp: Option<f64>,
 ) -> (Tensor<B, 4>, Tensor<B, 4>) {
     if !kernels_apply(&x) {
+        if let Some(y) = tracked_pointwise_layer(&x, &weight, &styles, &bias, clamp) {
+            return (x, y);
+        }
         let y = modulated_pointwise_conv(x.clone(), weight, styles);
         let bias = half_like(bias, &y);
         return (x, BiasAct::new(Activation::Linear).with_clamp(clamp).apply(y, Some(bias)));
@@ -199,6 +226,18 @@ pub fn modulated_pointwise_layer<B: Backend>(
     let y = pointwise_few(&x, &kernels, &values(bias), clamp, [channels, height * width]);
     let x = tensor(x, [batch, channels, height, width], &device);
     (x, tensor(y, [batch, out, height, width], &device))
+}
+
+/// The layer by kernels that record gradients, where they apply.
+fn tracked_pointwise_layer<B: Backend>(
+    x: &Tensor<B, 4>,
+    weight: &Tensor<B, 4>,
+    styles: &Tensor<B, 2>,
+    bias: &Tensor<B, 1>,
+    clamp: Option<f64>,
+) -> Option<Tensor<B, 4>> {
+    let y = layers::conv(ConvKind::Pointwise, &layers::scale_channels(x, styles)?, weight)?;
+    layers::finish(&y, bias, None, &BiasAct::new(Activation::Linear).with_clamp(clamp))
 }
 
 #[cfg(test)]

@@ -8,8 +8,7 @@ use burn::tensor::{Tensor, backend::Backend};
 use super::weight_init::WeightInit;
 use crate::tensor_ops::activation::Activation;
 use crate::tensor_ops::bias_act::BiasAct;
-use crate::tensor_ops::resample_conv::{KernelOrientation, Resampling, resample_conv};
-use crate::tensor_ops::upfirdn::FirFilter;
+use crate::tensor_ops::resample_conv::{Resampling, resampled_layer};
 
 /// Variants of [`EqualizedLinear`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,9 +114,8 @@ impl<B: Backend> EqualizedConv<B> {
         let weight = self.weight.val();
         let [_, inputs, kernel, _] = weight.dims();
         let weight = weight.mul_scalar(1.0 / ((inputs * kernel * kernel) as f64).sqrt());
-        let filter = FirFilter::resampling();
-        let y = resample_conv(x, weight, &filter, self.resampling, KernelOrientation::Correlation);
-        self.bias_act.apply(y, self.bias.as_ref().map(Param::val))
+        let bias = self.bias.as_ref().map(Param::val);
+        resampled_layer(x, weight, bias, self.resampling, self.bias_act)
     }
 }
 

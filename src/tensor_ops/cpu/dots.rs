@@ -136,9 +136,8 @@ mod tests {
 
     #[test]
     fn every_kernel_gives_the_same_products() {
-        let values = |step: usize| -> Vec<f32> {
-            (0..400).map(|i| ((i * step) % 31) as f32 / 8.0 - 1.5).collect()
-        };
+        let values =
+            |step: usize| -> Vec<f32> { (0..400).map(|i| ((i * step) % 31) as f32 / 8.0 - 1.5).collect() };
         let (a, b) = (values(7), values(11));
         let left = Vectors { values: &a, starts: [0, 48, 96, 5, 7, 300] };
         let right = Vectors { values: &b, starts: [1, 2, 3, 320] };

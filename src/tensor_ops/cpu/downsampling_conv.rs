@@ -38,7 +38,10 @@ pub fn downsampling_conv3(x: &[f32], weight: &[f32], finish: Finish<'_>, shape: 
         let phases = Phases::new(PositionGrid { images, height: height / 2, width: width / 2 });
         source.resize(channels_in * phases.len(), 0.0);
         for (channel, source) in source.chunks_exact_mut(phases.len()).enumerate() {
-            phases.fill(|image| &x[((first + image) * channels_in + channel) * in_pixels..][..in_pixels], source);
+            phases.fill(
+                |image| &x[((first + image) * channels_in + channel) * in_pixels..][..in_pixels],
+                source,
+            );
         }
         let places = phases.places(channels_in);
         kernels.convolve(source, &places, phases.grid, sums, |channel, image, row, sums| {

@@ -94,7 +94,12 @@ fn laid_out(x: &[f32], first: usize, channels: usize, grid: PositionGrid) -> Vec
 }
 
 /// Sum over groups of samples of `group(first, count)`, in order.
-fn in_groups(batch: usize, pixels: usize, len: usize, group: impl Fn(usize, usize) -> Vec<f32> + Sync) -> Vec<f32> {
+fn in_groups(
+    batch: usize,
+    pixels: usize,
+    len: usize,
+    group: impl Fn(usize, usize) -> Vec<f32> + Sync,
+) -> Vec<f32> {
     let size = (POSITIONS_PER_GROUP / pixels.max(1)).max(1);
     let firsts: Vec<usize> = (0..batch).step_by(size).collect();
     let mut total = vec![0.0; len];

@@ -9,12 +9,18 @@ use super::tile::{COLUMNS, ROWS, Rows, add_product};
 ///
 /// # Shapes
 /// - x: `[batch, in, pixels]`, output: `[batch, out, pixels]`
-pub fn pointwise_conv(x: &[f32], kernels: Matrix<'_>, [channels_in, channels_out]: [usize; 2], pixels: usize) -> Vec<f32> {
+pub fn pointwise_conv(
+    x: &[f32],
+    kernels: Matrix<'_>,
+    [channels_in, channels_out]: [usize; 2],
+    pixels: usize,
+) -> Vec<f32> {
     let batch = x.len() / (channels_in * pixels).max(1);
     let mut panels = vec![];
     pack_rows(kernels, 0, channels_out, channels_in, &mut panels);
     let mut out = vec![0.0; batch * channels_out * pixels];
-    let samples = out.par_chunks_mut((channels_out * pixels).max(1)).zip(x.par_chunks((channels_in * pixels).max(1)));
+    let samples =
+        out.par_chunks_mut((channels_out * pixels).max(1)).zip(x.par_chunks((channels_in * pixels).max(1)));
     samples.for_each_init(Vec::new, |columns, (out, x)| {
         columns.resize(channels_in * COLUMNS, 0.0);
         for first in (0..pixels).step_by(COLUMNS) {
