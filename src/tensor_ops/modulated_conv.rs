@@ -244,9 +244,11 @@ fn tracked_pointwise_layer<B: Backend>(
 mod tests {
     use super::*;
     use crate::tensor_ops::activation::LEAKY_RELU;
-    use crate::tensor_ops::backend::{Base, Diff, cpu};
+    use crate::tensor_ops::backend::{Base, cpu};
     use crate::tensor_ops::random::{keyed_rng, normal};
-    use burn::tensor::TensorData;
+    use burn::tensor::{FloatDType, TensorData};
+
+    const DOUBLE: FloatDType = FloatDType::F64;
 
     #[test]
     fn worked_examples_of_the_reference() {
@@ -277,7 +279,7 @@ mod tests {
         }
     }
 
-    /// With gradients on, the same call takes the portable way.
+    /// In double precision, the same call takes the portable way.
     #[test]
     fn kernels_are_the_portable_layer() {
         let device = cpu();
@@ -293,22 +295,22 @@ mod tests {
             let (batch, channels, out) = (2, 5, 7);
             let side = if resampling == Resampling::Up2 { 2 } else { 1 };
             let mut rng = keyed_rng(1, "layer", 0);
-            let x = normal::<Diff, 4>([batch, channels, height, width], &mut rng, &device);
-            let weight = normal::<Diff, 4>([out, channels, 3, 3], &mut rng, &device);
-            let styles = normal::<Diff, 2>([batch, channels], &mut rng, &device);
-            let maps = normal::<Diff, 4>([batch, 1, side * height, side * width], &mut rng, &device);
-            let strength = Tensor::<Diff, 1>::from_floats([0.3], &device);
-            let bias = normal::<Diff, 1>([out], &mut rng, &device);
+            let x = normal::<Base, 4>([batch, channels, height, width], &mut rng, &device);
+            let weight = normal::<Base, 4>([out, channels, 3, 3], &mut rng, &device);
+            let styles = normal::<Base, 2>([batch, channels], &mut rng, &device);
+            let maps = normal::<Base, 4>([batch, 1, side * height, side * width], &mut rng, &device);
+            let strength = Tensor::<Base, 1>::from_floats([0.3], &device);
+            let bias = normal::<Base, 1>([out], &mut rng, &device);
             let noise = Some((maps.clone(), strength.clone()));
             let after = AfterConv { noise, bias: bias.clone(), bias_act };
-            let expected =
-                modulated_layer(x.clone(), weight.clone(), styles.clone(), &filter, resampling, after);
-            let noise = Some((maps.inner(), strength.inner()));
-            let after = AfterConv { noise, bias: bias.inner(), bias_act };
-            let (x, weight, styles) = (x.inner(), weight.inner(), styles.inner());
             assert!(KernelPlan::of(&x, &weight, &filter, resampling, &after).is_some());
-            let actual = modulated_layer(x, weight, styles, &filter, resampling, after);
-            let difference = (actual - expected.inner()).abs().max().into_scalar();
+            let actual =
+                modulated_layer(x.clone(), weight.clone(), styles.clone(), &filter, resampling, after);
+            let noise = Some((maps.cast(DOUBLE), strength.cast(DOUBLE)));
+            let after = AfterConv { noise, bias: bias.cast(DOUBLE), bias_act };
+            let (x, weight, styles) = (x.cast(DOUBLE), weight.cast(DOUBLE), styles.cast(DOUBLE));
+            let expected = modulated_layer(x, weight, styles, &filter, resampling, after);
+            let difference = (actual - expected.cast(FloatDType::F32)).abs().max().into_scalar();
             assert!(difference < 2e-6, "{resampling:?} {height}x{width}: {difference}");
         }
     }
@@ -317,16 +319,15 @@ mod tests {
     fn rgb_by_kernels_is_the_portable_layer() {
         let device = cpu();
         let mut rng = keyed_rng(2, "rgb", 0);
-        let x = normal::<Diff, 4>([2, 6, 33, 40], &mut rng, &device);
-        let weight = normal::<Diff, 4>([3, 6, 1, 1], &mut rng, &device);
-        let styles = normal::<Diff, 2>([2, 6], &mut rng, &device);
-        let bias = normal::<Diff, 1>([3], &mut rng, &device);
+        let x = normal::<Base, 4>([2, 6, 33, 40], &mut rng, &device);
+        let weight = normal::<Base, 4>([3, 6, 1, 1], &mut rng, &device);
+        let styles = normal::<Base, 2>([2, 6], &mut rng, &device);
+        let bias = normal::<Base, 1>([3], &mut rng, &device);
         let run = |x, weight, styles, bias| modulated_pointwise_layer(x, weight, styles, bias, Some(1.5));
-        let (kept, actual) =
-            run(x.clone().inner(), weight.clone().inner(), styles.clone().inner(), bias.clone().inner());
-        assert_eq!(kept.into_data(), x.clone().inner().into_data());
-        let (_, expected) = modulated_pointwise_layer(x, weight, styles, bias, Some(1.5));
-        let difference = (actual - expected.inner()).abs().max().into_scalar();
+        let (kept, actual) = run(x.clone(), weight.clone(), styles.clone(), bias.clone());
+        assert_eq!(kept.into_data(), x.clone().into_data());
+        let (_, expected) = run(x.cast(DOUBLE), weight.cast(DOUBLE), styles.cast(DOUBLE), bias.cast(DOUBLE));
+        let difference = (actual - expected.cast(FloatDType::F32)).abs().max().into_scalar();
         assert!(difference < 2e-6, "{difference}");
     }
 }

@@ -5,6 +5,8 @@
 //! rule that differentiates it ([`tracked`]) is the same at every level of autodiff. [`layers`] is the way in from generic code.
 
 pub mod bilinear;
+#[cfg(test)]
+mod comparison;
 pub mod layers;
 pub mod levels;
 pub mod linear;
