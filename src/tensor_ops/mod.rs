@@ -6,6 +6,7 @@ pub mod bias_act;
 pub mod bilinear;
 pub mod cpu;
 pub mod half;
+pub mod image_kernels;
 pub mod mixed_halves;
 pub mod modulated_conv;
 pub mod pixel_range;

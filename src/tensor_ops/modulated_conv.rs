@@ -13,6 +13,8 @@ use super::cpu::modulation::{Finish, NoiseValues, demodulation};
 use super::cpu::upsampling_conv::modulated_upsampling_conv3;
 use super::cpu::winograd::{ConvShape, is_supported, modulated_conv3};
 use super::half::{half_like, is_half, scaled_for_half};
+use super::image_kernels::bilinear::ConvKind;
+use super::image_kernels::layers;
 use super::resample_conv::{KernelOrientation, Resampling, resample_conv};
 use super::upfirdn::FirFilter;
 
@@ -74,6 +76,9 @@ pub fn modulated_layer<B: Backend>(
     if let Some(plan) = KernelPlan::of(&x, &weight, filter, resampling, &after) {
         return plan.run(x, weight, styles, after);
     }
+    if let Some(y) = tracked_layer(&x, &weight, &styles, filter, resampling, &after) {
+        return y;
+    }
     let y = modulated_conv(x, weight, styles, filter, resampling);
     let y = match after.noise {
         Some((maps, strength)) => half_like(maps * strength.reshape([1, 1, 1, 1]), &y) + y,
@@ -81,6 +86,25 @@ pub fn modulated_layer<B: Backend>(
     };
     let bias = half_like(after.bias, &y);
     after.bias_act.apply(y, Some(bias))
+}
+
+/// The layer by kernels that record gradients, where they apply.
+fn tracked_layer<B: Backend>(
+    x: &Tensor<B, 4>,
+    weight: &Tensor<B, 4>,
+    styles: &Tensor<B, 2>,
+    filter: &FirFilter,
+    resampling: Resampling,
+    after: &AfterConv<B>,
+) -> Option<Tensor<B, 4>> {
+    let kind = match (weight.dims()[2], resampling) {
+        (3, Resampling::Keep) => ConvKind::Same,
+        (3, Resampling::Up2) if *filter == FirFilter::resampling() => ConvKind::Up,
+        _ => return None,
+    };
+    let y = layers::conv(kind, &layers::scale_channels(x, styles)?, weight)?;
+    let y = layers::scale_channels(&y, &demodulate(weight.clone(), styles.clone()))?;
+    layers::finish(&y, &after.bias, after.noise.as_ref(), &after.bias_act)
 }
 
 /// A layer that the kernels of the CPU can take.
@@ -187,6 +211,9 @@ pub fn modulated_pointwise_layer<B: Backend>(
     clamp: Option<f64>,
 ) -> (Tensor<B, 4>, Tensor<B, 4>) {
     if !kernels_apply(&x) {
+        if let Some(y) = tracked_pointwise_layer(&x, &weight, &styles, &bias, clamp) {
+            return (x, y);
+        }
         let y = modulated_pointwise_conv(x.clone(), weight, styles);
         let bias = half_like(bias, &y);
         return (x, BiasAct::new(Activation::Linear).with_clamp(clamp).apply(y, Some(bias)));
@@ -201,13 +228,27 @@ pub fn modulated_pointwise_layer<B: Backend>(
     (x, tensor(y, [batch, out, height, width], &device))
 }
 
+/// The layer by kernels that record gradients, where they apply.
+fn tracked_pointwise_layer<B: Backend>(
+    x: &Tensor<B, 4>,
+    weight: &Tensor<B, 4>,
+    styles: &Tensor<B, 2>,
+    bias: &Tensor<B, 1>,
+    clamp: Option<f64>,
+) -> Option<Tensor<B, 4>> {
+    let y = layers::conv(ConvKind::Pointwise, &layers::scale_channels(x, styles)?, weight)?;
+    layers::finish(&y, bias, None, &BiasAct::new(Activation::Linear).with_clamp(clamp))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tensor_ops::activation::LEAKY_RELU;
-    use crate::tensor_ops::backend::{Base, Diff, cpu};
+    use crate::tensor_ops::backend::{Base, cpu};
     use crate::tensor_ops::random::{keyed_rng, normal};
-    use burn::tensor::TensorData;
+    use burn::tensor::{FloatDType, TensorData};
+
+    const DOUBLE: FloatDType = FloatDType::F64;
 
     #[test]
     fn worked_examples_of_the_reference() {
@@ -238,7 +279,7 @@ mod tests {
         }
     }
 
-    /// With gradients on, the same call takes the portable way.
+    /// In double precision, the same call takes the portable way.
     #[test]
     fn kernels_are_the_portable_layer() {
         let device = cpu();
@@ -254,22 +295,22 @@ mod tests {
             let (batch, channels, out) = (2, 5, 7);
             let side = if resampling == Resampling::Up2 { 2 } else { 1 };
             let mut rng = keyed_rng(1, "layer", 0);
-            let x = normal::<Diff, 4>([batch, channels, height, width], &mut rng, &device);
-            let weight = normal::<Diff, 4>([out, channels, 3, 3], &mut rng, &device);
-            let styles = normal::<Diff, 2>([batch, channels], &mut rng, &device);
-            let maps = normal::<Diff, 4>([batch, 1, side * height, side * width], &mut rng, &device);
-            let strength = Tensor::<Diff, 1>::from_floats([0.3], &device);
-            let bias = normal::<Diff, 1>([out], &mut rng, &device);
+            let x = normal::<Base, 4>([batch, channels, height, width], &mut rng, &device);
+            let weight = normal::<Base, 4>([out, channels, 3, 3], &mut rng, &device);
+            let styles = normal::<Base, 2>([batch, channels], &mut rng, &device);
+            let maps = normal::<Base, 4>([batch, 1, side * height, side * width], &mut rng, &device);
+            let strength = Tensor::<Base, 1>::from_floats([0.3], &device);
+            let bias = normal::<Base, 1>([out], &mut rng, &device);
             let noise = Some((maps.clone(), strength.clone()));
             let after = AfterConv { noise, bias: bias.clone(), bias_act };
-            let expected =
-                modulated_layer(x.clone(), weight.clone(), styles.clone(), &filter, resampling, after);
-            let noise = Some((maps.inner(), strength.inner()));
-            let after = AfterConv { noise, bias: bias.inner(), bias_act };
-            let (x, weight, styles) = (x.inner(), weight.inner(), styles.inner());
             assert!(KernelPlan::of(&x, &weight, &filter, resampling, &after).is_some());
-            let actual = modulated_layer(x, weight, styles, &filter, resampling, after);
-            let difference = (actual - expected.inner()).abs().max().into_scalar();
+            let actual =
+                modulated_layer(x.clone(), weight.clone(), styles.clone(), &filter, resampling, after);
+            let noise = Some((maps.cast(DOUBLE), strength.cast(DOUBLE)));
+            let after = AfterConv { noise, bias: bias.cast(DOUBLE), bias_act };
+            let (x, weight, styles) = (x.cast(DOUBLE), weight.cast(DOUBLE), styles.cast(DOUBLE));
+            let expected = modulated_layer(x, weight, styles, &filter, resampling, after);
+            let difference = (actual - expected.cast(FloatDType::F32)).abs().max().into_scalar();
             assert!(difference < 2e-6, "{resampling:?} {height}x{width}: {difference}");
         }
     }
@@ -278,16 +319,15 @@ mod tests {
     fn rgb_by_kernels_is_the_portable_layer() {
         let device = cpu();
         let mut rng = keyed_rng(2, "rgb", 0);
-        let x = normal::<Diff, 4>([2, 6, 33, 40], &mut rng, &device);
-        let weight = normal::<Diff, 4>([3, 6, 1, 1], &mut rng, &device);
-        let styles = normal::<Diff, 2>([2, 6], &mut rng, &device);
-        let bias = normal::<Diff, 1>([3], &mut rng, &device);
+        let x = normal::<Base, 4>([2, 6, 33, 40], &mut rng, &device);
+        let weight = normal::<Base, 4>([3, 6, 1, 1], &mut rng, &device);
+        let styles = normal::<Base, 2>([2, 6], &mut rng, &device);
+        let bias = normal::<Base, 1>([3], &mut rng, &device);
         let run = |x, weight, styles, bias| modulated_pointwise_layer(x, weight, styles, bias, Some(1.5));
-        let (kept, actual) =
-            run(x.clone().inner(), weight.clone().inner(), styles.clone().inner(), bias.clone().inner());
-        assert_eq!(kept.into_data(), x.clone().inner().into_data());
-        let (_, expected) = modulated_pointwise_layer(x, weight, styles, bias, Some(1.5));
-        let difference = (actual - expected.inner()).abs().max().into_scalar();
+        let (kept, actual) = run(x.clone(), weight.clone(), styles.clone(), bias.clone());
+        assert_eq!(kept.into_data(), x.clone().into_data());
+        let (_, expected) = run(x.cast(DOUBLE), weight.cast(DOUBLE), styles.cast(DOUBLE), bias.cast(DOUBLE));
+        let difference = (actual - expected.cast(FloatDType::F32)).abs().max().into_scalar();
         assert!(difference < 2e-6, "{difference}");
     }
 }

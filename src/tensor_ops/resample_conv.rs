@@ -10,7 +10,10 @@ use burn::tensor::{
     ops::{ConvOptions, ConvTransposeOptions},
 };
 
-use super::upfirdn::{AxisPlan, FirFilter, upfirdn};
+use super::bias_act::BiasAct;
+use super::image_kernels::bilinear::ConvKind;
+use super::image_kernels::layers::conv_layer;
+use super::upfirdn::{AxisPlan, FirFilter, downsample2, upfirdn};
 
 /// Change of size by a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,36 @@ pub enum KernelOrientation {
     Correlation,
     /// Reversed along both axes: `out[y + a] += w[a] · x[y]`.
     Convolution,
+}
+
+/// Cross-correlation with the resampling filter of all networks, bias and activation.
+///
+/// # Shapes
+/// - as [`resample_conv`]; bias: `[out]`
+pub fn resampled_layer<B: Backend>(
+    x: Tensor<B, 4>,
+    weight: Tensor<B, 4>,
+    bias: Option<Tensor<B, 1>>,
+    resampling: Resampling,
+    bias_act: BiasAct,
+) -> Tensor<B, 4> {
+    let filter = FirFilter::resampling();
+    let (x, resampling) = match (weight.dims()[2], resampling) {
+        // A 1×1 kernel sees nothing but its pixel: filter and decimate first.
+        (1, Resampling::Down2) => (downsample2(x, &filter), Resampling::Keep),
+        _ => (x, resampling),
+    };
+    let kind = match (weight.dims()[2], resampling) {
+        (1, Resampling::Keep) => Some(ConvKind::Pointwise),
+        (3, Resampling::Keep) => Some(ConvKind::Same),
+        (3, Resampling::Down2) => Some(ConvKind::Down),
+        _ => None,
+    };
+    let by_kernels = kind.and_then(|kind| conv_layer(kind, &x, &weight, bias.as_ref(), &bias_act));
+    by_kernels.unwrap_or_else(|| {
+        let y = resample_conv(x, weight, &filter, resampling, KernelOrientation::Correlation);
+        bias_act.apply(y, bias)
+    })
 }
 
 /// Convolves and resamples.

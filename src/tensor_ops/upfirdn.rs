@@ -7,6 +7,8 @@
 
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 
+use super::image_kernels::layers;
+
 /// A separable FIR filter: one row of taps, the same along both axes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FirFilter {
@@ -151,6 +153,9 @@ pub fn upfirdn<B: Backend>(
 /// # Shapes
 /// - x: `[batch, channels, height, width]`, output: `[batch, channels, 2·height, 2·width]`
 pub fn upsample2<B: Backend>(x: Tensor<B, 4>, filter: &FirFilter) -> Tensor<B, 4> {
+    if let Some(by_kernels) = (*filter == FirFilter::resampling()).then(|| layers::upsample2(&x)).flatten() {
+        return by_kernels;
+    }
     let plan = AxisPlan::upsample2(filter.len());
     upfirdn(x, filter, plan, plan, 4.0)
 }
@@ -160,6 +165,10 @@ pub fn upsample2<B: Backend>(x: Tensor<B, 4>, filter: &FirFilter) -> Tensor<B, 4
 /// # Shapes
 /// - x: `[batch, channels, height, width]`, output: `[batch, channels, height/2, width/2]`
 pub fn downsample2<B: Backend>(x: Tensor<B, 4>, filter: &FirFilter) -> Tensor<B, 4> {
+    if let Some(by_kernels) = (*filter == FirFilter::resampling()).then(|| layers::downsample2(&x)).flatten()
+    {
+        return by_kernels;
+    }
     let plan = AxisPlan::downsample2(filter.len());
     upfirdn(x, filter, plan, plan, 1.0)
 }

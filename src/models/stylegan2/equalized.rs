@@ -9,8 +9,7 @@ use super::weight_init::WeightInit;
 use crate::tensor_ops::activation::Activation;
 use crate::tensor_ops::bias_act::BiasAct;
 use crate::tensor_ops::half::half_like;
-use crate::tensor_ops::resample_conv::{KernelOrientation, Resampling, resample_conv};
-use crate::tensor_ops::upfirdn::FirFilter;
+use crate::tensor_ops::resample_conv::{Resampling, resampled_layer};
 
 /// Variants of [`EqualizedLinear`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,9 +117,7 @@ impl<B: Backend> EqualizedConv<B> {
         let weight = weight.mul_scalar(1.0 / ((inputs * kernel * kernel) as f64).sqrt());
         let weight = half_like(weight, &x);
         let bias = self.bias.as_ref().map(|bias| half_like(bias.val(), &x));
-        let filter = FirFilter::resampling();
-        let y = resample_conv(x, weight, &filter, self.resampling, KernelOrientation::Correlation);
-        self.bias_act.apply(y, bias)
+        resampled_layer(x, weight, bias, self.resampling, self.bias_act)
     }
 }
 

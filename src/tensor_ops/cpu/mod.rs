@@ -5,16 +5,24 @@
 //! shapes alone, so results do not depend on the number of threads.
 
 pub mod attention;
+pub mod dots;
+pub mod downsampling_conv;
 pub mod exponential;
 pub mod few_outputs;
 pub mod host_values;
+pub mod kernel_slope;
 pub mod layer_norm;
 pub mod modulation;
 pub mod panels;
+pub mod planes;
+pub mod pointwise_conv;
+pub mod position_grid;
 pub mod position_head;
 pub mod product;
+pub mod sides;
 pub mod signal_conv;
 pub mod simd;
+pub mod tap_conv;
 pub mod tile;
 pub mod transformer_block;
 pub mod upsampling_conv;

@@ -8,6 +8,9 @@ use super::simd::vectorised;
 /// Added to the squared norm of a modulated kernel (generator.md 1.5).
 const DEMODULATION_EPSILON: f32 = 1e-8;
 
+/// Pixels that are worth a task of their own.
+const PIXELS_PER_TASK: usize = 16 * 1024;
+
 /// `1 / ‖w_o · s_n‖` for every sample and output channel: `[batch, out]`.
 ///
 /// # Shapes
@@ -54,6 +57,15 @@ pub struct Finish<'a> {
 }
 
 impl Finish<'_> {
+    /// Finishes whole images `[batch, out, pixels]`.
+    pub fn apply_all(&self, x: &mut [f32], pixels: usize) {
+        let channels = self.bias.len().max(1);
+        let planes = x.par_chunks_exact_mut(pixels.max(1)).enumerate();
+        planes.with_min_len(PIXELS_PER_TASK.div_ceil(pixels.max(1))).for_each(|(plane, x)| {
+            self.apply(plane / channels, plane % channels, 0, pixels, x);
+        });
+    }
+
     /// Finishes the pixels of one channel from `first` on; `pixels` is the size of a whole channel.
     #[inline]
     pub fn apply(&self, sample: usize, channel: usize, first: usize, pixels: usize, x: &mut [f32]) {

@@ -53,6 +53,80 @@ pub fn add_product(rows: Rows<'_>, columns: &[f32], tile: &mut Tile) {
     baseline(rows, columns, tile);
 }
 
+/// Where the lines of a right factor begin that lies scattered in memory.
+#[derive(Clone, Debug)]
+pub struct Places {
+    starts: Vec<usize>,
+    farthest: usize,
+}
+
+impl Places {
+    /// Line k begins at `starts[k]`.
+    pub fn new(starts: Vec<usize>) -> Self {
+        let farthest = starts.iter().copied().max().unwrap_or(0);
+        Self { starts, farthest }
+    }
+
+    /// Number of lines.
+    pub fn depth(&self) -> usize {
+        self.starts.len()
+    }
+}
+
+/// [`add_product`] with row k of the right factor at `columns[first + places[k]..]`; `rows` is a panel `[depth, ROWS]`.
+///
+/// # Panics
+/// When the panel or the columns end too early.
+pub fn add_scattered_product(rows: &[f32], columns: &[f32], first: usize, places: &Places, tile: &mut Tile) {
+    let rows = rows.as_chunks::<ROWS>().0;
+    assert_eq!(rows.len(), places.depth(), "as many lines as the panel is deep");
+    let needed = first + places.farthest + COLUMNS;
+    assert!(needed <= columns.len(), "columns of {} values end before {needed}", columns.len());
+    #[cfg(target_arch = "x86_64")]
+    if Simd::detect() == Simd::Avx512 {
+        // SAFETY: the processor has the instructions, as just detected; every line ends within the columns, as checked.
+        return unsafe { avx512_scattered(rows, columns[first..].as_ptr(), &places.starts, tile) };
+    }
+    let (lines, _) = tile.as_chunks_mut::<COLUMNS>();
+    super::simd::vectorised(|| {
+        for (r, line) in lines.iter_mut().enumerate() {
+            for (row, start) in rows.iter().zip(&places.starts) {
+                for (sum, value) in line.iter_mut().zip(&columns[first + start..][..COLUMNS]) {
+                    *sum += row[r] * value;
+                }
+            }
+        }
+    });
+}
+
+/// # Safety
+/// The processor has AVX-512, and 64 values follow every start.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn avx512_scattered(rows: &[[f32; ROWS]], columns: *const f32, starts: &[usize], tile: &mut Tile) {
+    use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps};
+    const LANES: usize = 16;
+    let (lines, _) = tile.as_chunks_mut::<LANES>();
+    // SAFETY: every load and store of a tile covers 16 elements of an array of 16.
+    let mut sums: [_; ROWS * COLUMNS / LANES] =
+        std::array::from_fn(|index| unsafe { _mm512_loadu_ps(lines[index].as_ptr()) });
+    for (row, start) in rows.iter().zip(starts) {
+        // SAFETY: 64 values follow the start, says the caller.
+        let parts: [_; COLUMNS / LANES] =
+            std::array::from_fn(|part| unsafe { _mm512_loadu_ps(columns.add(start + part * LANES)) });
+        for (r, factor) in row.iter().enumerate() {
+            let factor = _mm512_set1_ps(*factor);
+            for (p, part) in parts.iter().enumerate() {
+                sums[4 * r + p] = _mm512_fmadd_ps(factor, *part, sums[4 * r + p]);
+            }
+        }
+    }
+    for (line, sum) in lines.iter_mut().zip(sums) {
+        // SAFETY: as the loads.
+        unsafe { _mm512_storeu_ps(line.as_mut_ptr(), sum) };
+    }
+}
+
 /// # Safety
 /// The processor has AVX-512, and the rows reach as far as the columns are deep.
 #[cfg(target_arch = "x86_64")]
@@ -160,6 +234,20 @@ mod tests {
                 assert_eq!(tile, expected);
             }
         }
+    }
+
+    #[test]
+    fn scattered_lines_are_the_same_product() {
+        const DEPTH: usize = 5;
+        let values = |count: usize| -> Vec<f32> { (0..count).map(|i| ((i * 7) % 31) as f32 / 8.0).collect() };
+        let (left, right) = (values(DEPTH * ROWS), values(300));
+        let places = Places::new(vec![3, 200, 0, 64, 17]);
+        let gathered: Vec<f32> =
+            [3, 200, 0, 64, 17].iter().flat_map(|start| right[start + 2..][..COLUMNS].to_vec()).collect();
+        let (mut expected, mut tile) = ([1.0; ROWS * COLUMNS], [1.0; ROWS * COLUMNS]);
+        baseline(Rows::packed(&left), gathered.as_chunks().0, &mut expected);
+        add_scattered_product(&left, &right, 2, &places, &mut tile);
+        assert_eq!(tile, expected);
     }
 
     #[test]

@@ -49,31 +49,42 @@ pub fn modulated_conv3(
     let pixels = height * width;
     let batch = styles.len() / channels_in;
     let kernels = transformed_kernels(weight, shape);
-    // A task is one panel of 64 blocks, or as many as a whole row of blocks or image asks for.
+    // A task is one panel of 64 blocks, or as many as a whole row of blocks asks for, or several small images.
+    let blocks_per_image = pixels / 4;
+    let images = (COLUMNS / blocks_per_image).clamp(1, batch.max(1));
     let rows = (COLUMNS / (width / 2)).clamp(1, height / 2);
     let rows = if (height / 2).is_multiple_of(rows) { rows } else { 1 };
     let tasks = height / 2 / rows;
     let mut out = vec![0.0; batch * channels_out * pixels];
-    let by_task = chunks_by_task(&mut out, channels_out, tasks, 2 * rows * width);
-    by_task.into_par_iter().enumerate().for_each_init(Buffers::default, |buffers, (index, mut chunks)| {
-        let (sample, task) = (index / tasks, index % tasks);
-        let x = &x[sample * channels_in * pixels..][..channels_in * pixels];
-        let styles = &styles[sample * channels_in..][..channels_in];
-        let panels = (rows * width / 2).div_ceil(COLUMNS);
+    let mut by_task = chunks_by_task(&mut out, channels_out, tasks, 2 * rows * width);
+    // Several images only where one is a single task.
+    let by_group = by_task.par_chunks_mut(images).enumerate();
+    by_group.for_each_init(Buffers::default, |buffers, (index, group)| {
+        let blocks_per_task = rows * width / 2;
+        let panels = (group.len() * blocks_per_task).div_ceil(COLUMNS);
         buffers.blocks.resize(POINTS * point_stride(panels, channels_in), 0.0);
-        for (channel, (x, style)) in x.chunks_exact(pixels).zip(styles).enumerate() {
-            for row in 0..rows {
-                let place = BlockRow { row: task * rows + row, first: row * (width / 2), channel };
-                transform_input(x, *style, place, shape, panels, &mut buffers.blocks);
+        for image in 0..group.len() {
+            let (sample, task) = ((index * images + image) / tasks, (index * images + image) % tasks);
+            let x = &x[sample * channels_in * pixels..][..channels_in * pixels];
+            let styles = &styles[sample * channels_in..][..channels_in];
+            for (channel, (x, style)) in x.chunks_exact(pixels).zip(styles).enumerate() {
+                for row in 0..rows {
+                    let first = image * blocks_per_task + row * (width / 2);
+                    let place = BlockRow { row: task * rows + row, first, channel };
+                    transform_input(x, *style, place, shape, panels, &mut buffers.blocks);
+                }
             }
         }
         mix_channels(&kernels, &buffers.blocks, shape, panels, &mut buffers.mixed);
-        for (channel, chunk) in chunks.iter_mut().enumerate() {
-            for (row, chunk) in chunk.chunks_exact_mut(2 * width).enumerate() {
-                let mixed = &buffers.mixed[channel * panels * POINTS * COLUMNS..];
-                transform_output(mixed, row * (width / 2), chunk);
+        for (image, chunks) in group.iter_mut().enumerate() {
+            let (sample, task) = ((index * images + image) / tasks, (index * images + image) % tasks);
+            for (channel, chunk) in chunks.iter_mut().enumerate() {
+                for (row, chunk) in chunk.chunks_exact_mut(2 * width).enumerate() {
+                    let mixed = &buffers.mixed[channel * panels * POINTS * COLUMNS..];
+                    transform_output(mixed, image * blocks_per_task + row * (width / 2), chunk);
+                }
+                finish.apply(sample, channel, task * 2 * rows * width, pixels, chunk);
             }
-            finish.apply(sample, channel, task * 2 * rows * width, pixels, chunk);
         }
     });
     out

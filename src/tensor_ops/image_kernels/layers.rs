@@ -1,0 +1,200 @@
+//! From generic code to the kernels: each function answers `None` where they do not apply, and the caller goes the portable way.
+//!
+//! Networks are generic over any backend, the kernels exist for three. Which of them a backend is, its type says at run time;
+//! a bound on every network instead would reach through the whole program.
+
+use std::any::{Any, TypeId};
+use std::sync::Arc;
+
+use burn::tensor::ops::FloatTensor;
+use burn::tensor::{Tensor, TensorPrimitive, backend::Backend};
+
+use super::bilinear::{Argument, ConvForm, ConvKind, Form};
+use super::levels::{Bend, ImageKernels};
+use super::linear::Linear;
+use crate::tensor_ops::backend::{Base, Diff, Diff2};
+use crate::tensor_ops::bias_act::BiasAct;
+use crate::tensor_ops::cpu::host_values::is_single_on_cpu;
+
+/// Whether [`Bend`] describes what follows a linear map: a piecewise linear activation with positive slopes.
+fn bend_of(bias_act: &BiasAct) -> Option<Bend> {
+    let slopes = bias_act.slopes()?;
+    let clamp = bias_act.clamp.map_or(f32::INFINITY, |clamp| clamp as f32);
+    (slopes[0] > 0.0 && slopes[1] > 0.0 && clamp > 0.0).then_some(Bend { slopes, clamp })
+}
+
+/// `act(conv(x, weight) + bias)`.
+///
+/// # Shapes
+/// - x: `[batch, in, height, width]`, weight: `[out, in, k, k]`, bias: `[out]`
+/// - output: `[batch, out, height', width']`
+pub fn conv_layer<B: Backend>(
+    kind: ConvKind,
+    x: &Tensor<B, 4>,
+    weight: &Tensor<B, 4>,
+    bias: Option<&Tensor<B, 1>>,
+    bias_act: &BiasAct,
+) -> Option<Tensor<B, 4>> {
+    let form = ConvForm::new(kind, x.dims(), weight.dims()[0]).filter(|_| takes(x))?;
+    let bend = bend_of(bias_act)?;
+    let Some(bias) = bias else {
+        let is_plain_gain = bend.slopes[0] == bend.slopes[1] && bend.clamp.is_infinite();
+        let weight = is_plain_gain.then(|| weight.clone().mul_scalar(bias_act.gain))?;
+        return conv(kind, x, &weight);
+    };
+    let inputs = vec![primitive(x), primitive(weight), primitive(bias)];
+    route::<B, 4>(inputs, &ConvLayer { form, bend })
+}
+
+/// `conv(x, weight)`.
+///
+/// # Shapes
+/// - as [`conv_layer`]
+pub fn conv<B: Backend>(kind: ConvKind, x: &Tensor<B, 4>, weight: &Tensor<B, 4>) -> Option<Tensor<B, 4>> {
+    let form = ConvForm::new(kind, x.dims(), weight.dims()[0]).filter(|_| takes(x))?;
+    route::<B, 4>(vec![primitive(x), primitive(weight)], &Bilinear(Form::Conv(form)))
+}
+
+/// `x` times a factor per sample and channel.
+///
+/// # Shapes
+/// - x: `[batch, channels, height, width]`, factors: `[batch, channels]`
+pub fn scale_channels<B: Backend>(x: &Tensor<B, 4>, factors: &Tensor<B, 2>) -> Option<Tensor<B, 4>> {
+    let has_values = x.shape().num_elements() > 0;
+    let form = (takes(x) && has_values).then(|| Form::Channels(x.dims()))?;
+    route::<B, 4>(vec![primitive(x), primitive(factors)], &Bilinear(form))
+}
+
+/// `act(x + strength · maps + bias)`; the maps get no gradient.
+///
+/// # Shapes
+/// - x: `[batch, channels, height, width]`, bias: `[channels]`
+/// - noise: maps `[1 or batch, 1, height, width]` and strength `[1]`
+pub fn finish<B: Backend>(
+    x: &Tensor<B, 4>,
+    bias: &Tensor<B, 1>,
+    noise: Option<&(Tensor<B, 4>, Tensor<B, 1>)>,
+    bias_act: &BiasAct,
+) -> Option<Tensor<B, 4>> {
+    let has_values = x.shape().num_elements() > 0;
+    let bend = bend_of(bias_act).filter(|_| takes(x) && has_values)?;
+    if noise.is_some_and(|(maps, _)| maps.is_require_grad()) {
+        return None;
+    }
+    let maps =
+        noise.map(|(maps, _)| Arc::new(maps.to_data().convert::<f32>().into_vec().unwrap_or_default()));
+    let strength = noise.map_or_else(|| Tensor::zeros([1], &x.device()), |(_, strength)| strength.clone());
+    let inputs = vec![primitive(x), primitive(bias), primitive(&strength)];
+    route::<B, 4>(inputs, &FinishLayer { shape: x.dims(), bend, maps })
+}
+
+/// Twice the size by the filter `[1, 3, 3, 1]`.
+///
+/// # Shapes
+/// - x: `[batch, channels, height, width]`, output: `[batch, channels, 2·height, 2·width]`
+pub fn upsample2<B: Backend>(x: &Tensor<B, 4>) -> Option<Tensor<B, 4>> {
+    let has_values = x.shape().num_elements() > 0;
+    let map = (takes(x) && has_values).then(|| Linear::Upsample(x.dims(), 1.0))?;
+    route::<B, 4>(vec![primitive(x)], &Mapped(map))
+}
+
+/// Half the size by the filter `[1, 3, 3, 1]`.
+///
+/// # Shapes
+/// - x: `[batch, channels, height, width]`, output: `[batch, channels, height/2, width/2]`
+pub fn downsample2<B: Backend>(x: &Tensor<B, 4>) -> Option<Tensor<B, 4>> {
+    let [batch, channels, height, width] = x.dims();
+    let fits = height.is_multiple_of(2) && width.is_multiple_of(2) && batch * channels * height * width > 0;
+    let map = (takes(x) && fits).then(|| Linear::Downsample(x.dims(), 1.0))?;
+    route::<B, 4>(vec![primitive(x)], &Mapped(map))
+}
+
+/// Whether the kernels take tensors like this.
+fn takes<B: Backend>(x: &Tensor<B, 4>) -> bool {
+    let level = TypeId::of::<B>();
+    let is_plain = level == TypeId::of::<Base>() && !B::ad_enabled(&x.device());
+    let is_known = is_plain || level == TypeId::of::<Diff>() || level == TypeId::of::<Diff2>();
+    is_known && is_single_on_cpu(x)
+}
+
+fn primitive<B: Backend, const D: usize>(tensor: &Tensor<B, D>) -> FloatTensor<B> {
+    tensor.clone().into_primitive().tensor()
+}
+
+/// An operation that is the same at every level.
+trait Job {
+    fn run<K: ImageKernels>(&self, inputs: Vec<FloatTensor<K>>) -> Option<FloatTensor<K>>;
+}
+
+struct ConvLayer {
+    form: ConvForm,
+    bend: Bend,
+}
+
+impl Job for ConvLayer {
+    fn run<K: ImageKernels>(&self, inputs: Vec<FloatTensor<K>>) -> Option<FloatTensor<K>> {
+        let [x, w, bias] = inputs.try_into().ok()?;
+        Some(K::conv_layer(self.form, self.bend, x, w, bias).0)
+    }
+}
+
+struct Bilinear(Form);
+
+impl Job for Bilinear {
+    fn run<K: ImageKernels>(&self, inputs: Vec<FloatTensor<K>>) -> Option<FloatTensor<K>> {
+        let [x, w] = inputs.try_into().ok()?;
+        Some(K::apply_form(self.0, Argument::Y, x, w))
+    }
+}
+
+struct FinishLayer {
+    shape: [usize; 4],
+    bend: Bend,
+    maps: Option<Arc<Vec<f32>>>,
+}
+
+impl Job for FinishLayer {
+    fn run<K: ImageKernels>(&self, inputs: Vec<FloatTensor<K>>) -> Option<FloatTensor<K>> {
+        let [x, bias, strength] = inputs.try_into().ok()?;
+        Some(K::finish(self.shape, self.bend, self.maps.clone(), x, bias, strength).0)
+    }
+}
+
+struct Mapped(Linear);
+
+impl Job for Mapped {
+    fn run<K: ImageKernels>(&self, inputs: Vec<FloatTensor<K>>) -> Option<FloatTensor<K>> {
+        let [x] = inputs.try_into().ok()?;
+        Some(K::apply_linear(self.0.clone(), x))
+    }
+}
+
+/// Runs a job at the level that `B` is.
+fn route<B: Backend, const D: usize>(inputs: Vec<FloatTensor<B>>, job: &impl Job) -> Option<Tensor<B, D>> {
+    let level = TypeId::of::<B>();
+    let result = if level == TypeId::of::<Base>() {
+        at_level::<B, Base>(inputs, job)
+    } else if level == TypeId::of::<Diff>() {
+        at_level::<B, Diff>(inputs, job)
+    } else if level == TypeId::of::<Diff2>() {
+        at_level::<B, Diff2>(inputs, job)
+    } else {
+        None
+    };
+    result.map(|result| Tensor::from_primitive(TensorPrimitive::Float(result)))
+}
+
+fn at_level<B: Backend, K: ImageKernels>(
+    inputs: Vec<FloatTensor<B>>,
+    job: &impl Job,
+) -> Option<FloatTensor<B>> {
+    let inputs: Vec<FloatTensor<K>> = same_type(inputs)?;
+    same_type(job.run::<K>(inputs)?)
+}
+
+/// The value as the type that it already has; nothing if it has another.
+fn same_type<From: 'static, To: 'static>(value: From) -> Option<To> {
+    let mut slot = Some(value);
+    let slot: &mut dyn Any = &mut slot;
+    slot.downcast_mut::<Option<To>>().and_then(Option::take)
+}

@@ -1,0 +1,123 @@
+//! The operations at every level of autodiff, beginning with none: tensors of the plain backend on the CPU.
+
+use std::sync::Arc;
+
+use burn::tensor::ops::{FloatTensor, FloatTensorOps};
+use burn::tensor::{Shape, Tensor, TensorData, TensorPrimitive, backend::Backend};
+
+use super::bilinear::{Argument, ConvForm, Form, PlainFinish};
+use super::linear::Linear;
+use crate::tensor_ops::backend::{Base, Device, cpu};
+use crate::tensor_ops::cpu::modulation::{Finish, NoiseValues};
+use crate::tensor_ops::cpu::sides::Sides;
+
+/// Activation and clamp: `clamp(slope · x)`, the slope by the sign of x; both are positive.
+#[derive(Clone, Copy, Debug)]
+pub struct Bend {
+    /// Slopes at negative and other values, gain included.
+    pub slopes: [f32; 2],
+    /// Bound on the magnitude; infinite for none.
+    pub clamp: f32,
+}
+
+/// A backend whose tensors these operations take.
+pub trait ImageKernels: Backend {
+    /// `form` with `open` left open at the two other arguments, in order.
+    fn apply_form(
+        form: Form,
+        open: Argument,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+
+    /// `map(x)`.
+    fn apply_linear(map: Linear, x: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// `bend(conv(x, w) + bias)`, and where every value lies.
+    fn conv_layer(
+        form: ConvForm,
+        bend: Bend,
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, Arc<Sides>);
+
+    /// `bend(x + strength · maps + bias)`, and where every value lies; no gradient for the maps.
+    ///
+    /// # Shapes
+    /// - x: `shape`, bias: `[channels]`, strength: `[1]`, maps: `[1 or batch, height, width]`
+    fn finish(
+        shape: [usize; 4],
+        bend: Bend,
+        maps: Option<Arc<Vec<f32>>>,
+        x: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        strength: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, Arc<Sides>);
+}
+
+/// Values of a tensor of any rank.
+fn values(tensor: FloatTensor<Base>) -> Vec<f32> {
+    // The rank of the wrapper plays no part in reading.
+    let tensor: Tensor<Base, 1> = Tensor::from_primitive(TensorPrimitive::Float(tensor));
+    crate::tensor_ops::cpu::host_values::values(tensor)
+}
+
+fn tensor(values: Vec<f32>, shape: Vec<usize>) -> FloatTensor<Base> {
+    Base::float_from_data(TensorData::new(values, Shape::from(shape)), &device())
+}
+
+fn device() -> Device {
+    cpu()
+}
+
+impl ImageKernels for Base {
+    fn apply_form(
+        form: Form,
+        open: Argument,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        tensor(form.evaluate(open, values(a), values(b)), form.shape_of(open))
+    }
+
+    fn apply_linear(map: Linear, x: FloatTensor<Self>) -> FloatTensor<Self> {
+        tensor(map.apply(values(x)), map.output_shape())
+    }
+
+    fn conv_layer(
+        form: ConvForm,
+        bend: Bend,
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, Arc<Sides>) {
+        let after = PlainFinish { bias: &values(bias), slopes: bend.slopes, clamp: bend.clamp };
+        let y = form.layer(&values(x), &values(w), &after);
+        let sides = Sides::of_results(&y, bend.slopes, bend.clamp);
+        (tensor(y, Form::Conv(form).shape_of(Argument::Y)), Arc::new(sides))
+    }
+
+    fn finish(
+        shape: [usize; 4],
+        bend: Bend,
+        maps: Option<Arc<Vec<f32>>>,
+        x: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        strength: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, Arc<Sides>) {
+        let [batch, channels, height, width] = shape;
+        let strength = values(strength).first().copied().unwrap_or(0.0);
+        let finish = Finish {
+            scale: &vec![1.0; batch * channels],
+            bias: &values(bias),
+            noise: maps.as_ref().map(|maps| NoiseValues { maps, strength }),
+            slopes: bend.slopes,
+            clamp: bend.clamp,
+        };
+        let mut y = values(x);
+        finish.apply_all(&mut y, height * width);
+        let sides = Sides::of_results(&y, bend.slopes, bend.clamp);
+        (tensor(y, shape.to_vec()), Arc::new(sides))
+    }
+}

@@ -1,0 +1,182 @@
+//! One level of autodiff on top of any other: the rules that differentiate the operations into themselves.
+
+use std::sync::Arc;
+
+use burn::backend::Autodiff;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::tensor::ops::FloatTensor;
+
+use super::bilinear::{Argument, ConvForm, Form};
+use super::levels::{Bend, ImageKernels};
+use super::linear::Linear;
+use crate::tensor_ops::cpu::sides::Sides;
+
+impl<B: ImageKernels> ImageKernels for Autodiff<B> {
+    fn apply_form(
+        form: Form,
+        open: Argument,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let kept = kept::<B>(&a, &b);
+        let result = B::apply_form(form, open, a.primitive, b.primitive);
+        let prepared =
+            Backward::<B, 2>::prepare::<NoCheckpointing>(BilinearRule { form, open }, [a.node, b.node]);
+        match prepared.compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish(kept, result),
+            OpsKind::UnTracked(prepared) => prepared.finish(result),
+        }
+    }
+
+    fn apply_linear(map: Linear, x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let result = B::apply_linear(map.clone(), x.primitive);
+        let prepared = Backward::<B, 1>::prepare::<NoCheckpointing>(LinearRule, [x.node]);
+        match prepared.compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish(map, result),
+            OpsKind::UnTracked(prepared) => prepared.finish(result),
+        }
+    }
+
+    fn conv_layer(
+        form: ConvForm,
+        bend: Bend,
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, Arc<Sides>) {
+        let kept = kept::<B>(&x, &w);
+        let (y, sides) = B::conv_layer(form, bend, x.primitive, w.primitive, bias.primitive);
+        let nodes = [x.node, w.node, bias.node];
+        let prepared = Backward::<B, 3>::prepare::<NoCheckpointing>(ConvLayerRule { form }, nodes);
+        let y = match prepared.compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish((kept, sides.clone()), y),
+            OpsKind::UnTracked(prepared) => prepared.finish(y),
+        };
+        (y, sides)
+    }
+
+    fn finish(
+        shape: [usize; 4],
+        bend: Bend,
+        maps: Option<Arc<Vec<f32>>>,
+        x: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        strength: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, Arc<Sides>) {
+        let (y, sides) =
+            B::finish(shape, bend, maps.clone(), x.primitive, bias.primitive, strength.primitive);
+        let nodes = [x.node, bias.node, strength.node];
+        let prepared = Backward::<B, 3>::prepare::<NoCheckpointing>(FinishRule { shape }, nodes);
+        let y = match prepared.compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish((sides.clone(), maps), y),
+            OpsKind::UnTracked(prepared) => prepared.finish(y),
+        };
+        (y, sides)
+    }
+}
+
+/// The two arguments, as far as a backward pass will need them: each serves the other's gradient.
+fn kept<B: ImageKernels>(
+    a: &FloatTensor<Autodiff<B>>,
+    b: &FloatTensor<Autodiff<B>>,
+) -> [Option<FloatTensor<B>>; 2] {
+    [b.is_tracked().then(|| a.primitive.clone()), a.is_tracked().then(|| b.primitive.clone())]
+}
+
+/// Two arguments of a form in order.
+fn in_order<T>(p: (Argument, T), q: (Argument, T)) -> (T, T) {
+    if p.0 < q.0 { (p.1, q.1) } else { (q.1, p.1) }
+}
+
+#[derive(Debug)]
+struct BilinearRule {
+    form: Form,
+    open: Argument,
+}
+
+impl<B: ImageKernels> Backward<B, 2> for BilinearRule {
+    type State = [Option<FloatTensor<B>>; 2];
+
+    fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let Self { form, open } = self;
+        let slope = gradients.consume::<B>(&ops.node);
+        let ([a, b], [node_a, node_b]) = (ops.state, ops.parents);
+        let [first, second] = open.others();
+        if let Some((node, b)) = node_a.zip(b) {
+            let (p, q) = in_order((second, b), (open, slope.clone()));
+            gradients.register::<B>(node.id, B::apply_form(form, first, p, q));
+        }
+        if let Some((node, a)) = node_b.zip(a) {
+            let (p, q) = in_order((first, a), (open, slope));
+            gradients.register::<B>(node.id, B::apply_form(form, second, p, q));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct LinearRule;
+
+impl<B: ImageKernels> Backward<B, 1> for LinearRule {
+    type State = Linear;
+
+    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let slope = gradients.consume::<B>(&ops.node);
+        if let [Some(node)] = ops.parents {
+            gradients.register::<B>(node.id, B::apply_linear(ops.state.adjoint(), slope));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct ConvLayerRule {
+    form: ConvForm,
+}
+
+impl<B: ImageKernels> Backward<B, 3> for ConvLayerRule {
+    type State = ([Option<FloatTensor<B>>; 2], Arc<Sides>);
+
+    fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let form = Form::Conv(self.form);
+        let ([x, w], sides) = ops.state;
+        let shape = self.form.output_dims();
+        let slope = B::apply_linear(Linear::Slopes(sides, shape), gradients.consume::<B>(&ops.node));
+        let [node_x, node_w, node_bias] = ops.parents;
+        if let Some(node) = node_bias {
+            gradients.register::<B>(node.id, B::apply_linear(Linear::ChannelSums(shape), slope.clone()));
+        }
+        if let Some((node, x)) = node_w.zip(x) {
+            gradients.register::<B>(node.id, B::apply_form(form, Argument::W, x, slope.clone()));
+        }
+        if let Some((node, w)) = node_x.zip(w) {
+            gradients.register::<B>(node.id, B::apply_form(form, Argument::X, w, slope));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct FinishRule {
+    shape: [usize; 4],
+}
+
+impl<B: ImageKernels> Backward<B, 3> for FinishRule {
+    type State = (Arc<Sides>, Option<Arc<Vec<f32>>>);
+
+    fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let shape = self.shape;
+        let (sides, maps) = ops.state;
+        let slope = B::apply_linear(Linear::Slopes(sides, shape), gradients.consume::<B>(&ops.node));
+        let [node_x, node_bias, node_strength] = ops.parents;
+        if let Some(node) = node_bias {
+            gradients.register::<B>(node.id, B::apply_linear(Linear::ChannelSums(shape), slope.clone()));
+        }
+        if let Some((node, maps)) = node_strength.zip(maps) {
+            gradients.register::<B>(node.id, B::apply_linear(Linear::NoiseSum(maps, shape), slope.clone()));
+        }
+        if let Some(node) = node_x {
+            gradients.register::<B>(node.id, slope);
+        }
+    }
+}
