@@ -168,7 +168,12 @@ pub(super) fn load<M: AutodiffModule<Diff>>(
 }
 
 /// Names the first setting that differs between this run and the checkpoint's.
-fn refuse_other_settings(path: &Path, key: &str, now: &Value, then: &Value) -> Result<(), RunError> {
+pub(super) fn refuse_other_settings(
+    path: &Path,
+    key: &str,
+    now: &Value,
+    then: &Value,
+) -> Result<(), RunError> {
     match (now, then) {
         (Value::Object(now), Value::Object(then)) if now.keys().eq(then.keys()) => {
             now.iter().zip(then.values()).try_for_each(|((name, now), then)| {

@@ -178,8 +178,8 @@ struct Moved<'a> {
 impl ModuleMapper<Diff> for Moved<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<Diff, D>>) -> Param<Tensor<Diff, D>> {
         let Some(gradient) = self.gradients.get::<Base, D>(param.id) else { return param };
-        let step = Tensor::from_inner(gradient.mul_scalar(self.factor));
-        param.map(|value| (value.detach() + step).require_grad())
+        let step = gradient.mul_scalar(self.factor);
+        param.map(|value| Tensor::from_inner(value.inner() + step).require_grad())
     }
 }
 
@@ -216,8 +216,6 @@ fn the_gradient_of_a_mapper_is_that_of_its_loss() {
                     let result = round.run(context, 7);
                     (network, result.gradients)
                 });
-                let norm = make_finite(&mut GradientsParams::new(), &network).norm;
-                assert_eq!(norm, 0.0);
                 let mut measured = gradients;
                 let norm = make_finite(&mut measured, &network).norm;
                 assert!(norm > 1e-5, "{case}: {norm}");
