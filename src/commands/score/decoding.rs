@@ -259,7 +259,7 @@ mod tests {
         let row = json!({
             "name": "image mapper", "target": "image", "cosine": {"mean": 0.5, "low": 0.4, "high": 0.6},
             "by_image": by_image, "by_index": by_image,
-            "hits": {"forward": forward, "backward": [true; 8], "forward_found": forward_found,
+            "hits": {"forward": forward, "backward": vec![true; 8], "forward_found": forward_found,
                      "backward_found": [0, 1, 2, 3, 4, 5, 6, 7]},
         });
         json!({"run": "x", "num_trials": 8, "num_search_trials": 4, "images": IMAGES, "mappers": [row], "ridge": [],
