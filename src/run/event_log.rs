@@ -45,6 +45,11 @@ impl EventLog {
     /// # Errors
     /// [`RunError::Missing`] and [`RunError::Invalid`].
     pub fn read(&self) -> Result<Vec<Value>, RunError> {
+        Ok(self.lines()?.into_iter().map(|(_, event)| event).collect())
+    }
+
+    /// Whole lines with the events in them.
+    fn lines(&self) -> Result<Vec<(String, Value)>, RunError> {
         let bytes = RunError::read(&self.path, "the metrics of a run")?;
         let text = String::from_utf8_lossy(&bytes);
         let complete = text.rfind('\n').map_or("", |end| &text[..end]);
@@ -52,14 +57,16 @@ impl EventLog {
             .lines()
             .enumerate()
             .map(|(number, line)| {
-                serde_json::from_str(line).map_err(|error| {
+                let event = serde_json::from_str(line).map_err(|error| {
                     RunError::invalid(&self.path, format!("line {}", number + 1), "a JSON object", error)
-                })
+                })?;
+                Ok((line.to_string(), event))
             })
             .collect()
     }
 
-    /// Drops every event for which `keep` is false: a resumed run first takes back what came after its checkpoint.
+    /// Drops every event for which `keep` is false: a resumed run first takes back what came after its checkpoint. The other
+    /// lines stay as they were written: numbers that are read and written again may lose their last digit.
     ///
     /// # Errors
     /// As [`EventLog::read`], and [`RunError::Unwritable`].
@@ -67,8 +74,8 @@ impl EventLog {
         if !self.path.is_file() {
             return Ok(());
         }
-        let text: String =
-            self.read()?.into_iter().filter(|event| keep(event)).map(|event| format!("{event}\n")).collect();
+        let kept = self.lines()?.into_iter().filter(|(_, event)| keep(event));
+        let text: String = kept.map(|(line, _)| line + "\n").collect();
         super::run_dir::write_atomic(&self.path, text.as_bytes())
     }
 }
@@ -87,7 +94,10 @@ mod tests {
         let mut file = OpenOptions::new().append(true).open(log.path()).unwrap();
         file.write_all(b"{\"step\": 3").unwrap();
         assert_eq!(log.read().unwrap(), vec![json!({"step": 1}), json!({"step": 2})]);
+        log.retain(|event| event["step"] != 3).unwrap();
+        log.append(&json!({"step": 1, "norm": 9.596395459411609})).unwrap();
         log.retain(|event| event["step"] == 1).unwrap();
-        assert_eq!(log.read().unwrap(), vec![json!({"step": 1})]);
+        let text = std::fs::read_to_string(log.path()).unwrap();
+        assert_eq!(text, "{\"step\":1}\n{\"step\":1,\"norm\":9.596395459411609}\n");
     }
 }
