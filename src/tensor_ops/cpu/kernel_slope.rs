@@ -139,9 +139,8 @@ fn products(
     taps: &[usize],
 ) -> Vec<f32> {
     let left = left.vectors();
-    let columns: Vec<usize> = (0..channels)
-        .flat_map(|channel| taps.iter().map(move |tap| channel * right_len + tap))
-        .collect();
+    let columns: Vec<usize> =
+        (0..channels).flat_map(|channel| taps.iter().map(move |tap| channel * right_len + tap)).collect();
     let mut out = vec![0.0; rows * columns.len()];
     out.par_chunks_mut((LEFT * columns.len()).max(1)).enumerate().for_each(|(panel, out)| {
         let count = out.len() / columns.len();
