@@ -102,9 +102,10 @@ fn tracked_layer<B: Backend>(
         (3, Resampling::Up2) if *filter == FirFilter::resampling() => ConvKind::Up,
         _ => return None,
     };
-    let y = layers::conv(kind, &layers::scale_channels(x, styles)?, weight)?;
-    let y = layers::scale_channels(&y, &demodulate(weight.clone(), styles.clone()))?;
-    layers::finish(&y, &after.bias, after.noise.as_ref(), &after.bias_act)
+    let demodulation = demodulate(weight.clone(), styles.clone());
+    let factors = [styles, &demodulation];
+    let AfterConv { noise, bias, bias_act } = after;
+    layers::modulated_layer(kind, x, weight, factors, bias, noise.as_ref(), bias_act)
 }
 
 /// A layer that the kernels of the CPU can take.

@@ -4,7 +4,7 @@
 
 use rayon::prelude::*;
 
-use super::dots::{LEFT, RIGHT, Vectors, add_dots};
+use super::dots::{LANES, LEFT, RIGHT, Vectors, add_dots};
 use super::downsampling_conv::Phases;
 use super::position_grid::PositionGrid;
 use super::tap_conv::source_len;
@@ -13,8 +13,8 @@ use super::winograd::ConvShape;
 const TAPS: usize = 9;
 /// Positions of a group of samples, if one sample has fewer.
 const POSITIONS_PER_GROUP: usize = 1024;
-/// Places of a vector worked on at a time: ten vectors of them stream from the second cache.
-const PLACES_AT_A_TIME: usize = 2048;
+/// Places of a vector worked on at a time: the six left ones of a tile stay in the first cache.
+const PLACES_AT_A_TIME: usize = 768;
 
 /// Of a 3×3 convolution with padding 1: `Σ slope[o, y] · x[i, y + tap]`.
 ///
@@ -33,9 +33,9 @@ pub fn same_kernel_slope(x: &[f32], slope: &[f32], shape: ConvShape) -> Vec<f32>
         for (channel, to) in of_x.chunks_exact_mut(x_len).enumerate() {
             grid.fill(plane(x, first, channel, channels_in, pixels), &mut to[lead..]);
         }
-        let of_slope = laid_out(slope, first, channels_out, grid);
+        let of_slope = LaidOut::new(slope, first, channels_out, grid);
         let taps: [usize; TAPS] = std::array::from_fn(|tap| tap / 3 * grid.line() + tap % 3);
-        products(&of_slope, grid.len(), &of_x, x_len, &taps)
+        products(&of_slope, [channels_out, grid.len()], &of_x, [channels_in, x_len], &taps)
     })
 }
 
@@ -53,8 +53,9 @@ pub fn downsampling_kernel_slope(x: &[f32], slope: &[f32], shape: ConvShape) -> 
         for (channel, to) in of_x.chunks_exact_mut(phases.len()).enumerate() {
             phases.fill(plane(x, first, channel, channels_in, in_pixels), to);
         }
-        let of_slope = laid_out(slope, first, channels_out, phases.grid);
-        products(&of_slope, phases.grid.len(), &of_x, phases.len(), &phases.taps())
+        let of_slope = LaidOut::new(slope, first, channels_out, phases.grid);
+        let left = [channels_out, phases.grid.len()];
+        products(&of_slope, left, &of_x, [channels_in, phases.len()], &phases.taps())
     })
 }
 
@@ -68,9 +69,9 @@ pub fn pointwise_kernel_slope(x: &[f32], slope: &[f32], shape: ConvShape) -> Vec
     let batch = x.len() / (channels_in * pixels).max(1);
     in_groups(batch, pixels, channels_out * channels_in, |first, images| {
         let grid = PositionGrid { images, height: 1, width: pixels };
-        let of_x = laid_out(x, first, channels_in, grid);
-        let of_slope = laid_out(slope, first, channels_out, grid);
-        products(&of_slope, grid.len(), &of_x, grid.len(), &[0])
+        let of_x = LaidOut::new(x, first, channels_in, grid);
+        let of_slope = LaidOut::new(slope, first, channels_out, grid);
+        products(&of_slope, [channels_out, grid.len()], of_x.vectors(), [channels_in, grid.len()], &[0])
     })
 }
 
@@ -84,13 +85,26 @@ fn plane<'a>(
     move |image| &x[((first + image) * channels + channel) * pixels..][..pixels]
 }
 
-/// Images from `first` on: `[channels, grid]`.
-fn laid_out(x: &[f32], first: usize, channels: usize, grid: PositionGrid) -> Vec<f32> {
-    let mut out = vec![0.0; channels * grid.len()];
-    for (channel, to) in out.chunks_exact_mut(grid.len()).enumerate() {
-        grid.fill(plane(x, first, channel, channels, grid.height * grid.width), to);
+/// `[channels, grid]` from `start` on, which is where a line of the cache begins: whole vectors then lie in one line each.
+struct LaidOut {
+    values: Vec<f32>,
+    start: usize,
+}
+
+impl LaidOut {
+    /// Images from `first` on.
+    fn new(x: &[f32], first: usize, channels: usize, grid: PositionGrid) -> Self {
+        let mut values = vec![0.0; channels * grid.len() + LANES];
+        let start = values.as_ptr().align_offset(LANES * size_of::<f32>()).min(LANES);
+        for (channel, to) in values[start..].chunks_exact_mut(grid.len()).take(channels).enumerate() {
+            grid.fill(plane(x, first, channel, channels, grid.height * grid.width), to);
+        }
+        Self { values, start }
     }
-    out
+
+    fn vectors(&self) -> &[f32] {
+        &self.values[self.start..]
+    }
 }
 
 /// Sum over groups of samples of `group(first, count)`, in order.
@@ -117,11 +131,16 @@ fn in_groups(
 }
 
 /// `Σ left[l, p] · right[r, taps[t] + p]`: `[left, right, taps]`. Left vectors are whole vectors long, zeros at their end.
-fn products(left: &[f32], left_len: usize, right: &[f32], right_len: usize, taps: &[usize]) -> Vec<f32> {
-    let rows = left.len() / left_len.max(1);
-    let columns: Vec<usize> = (0..right.len() / right_len.max(1))
-        .flat_map(|channel| taps.iter().map(move |tap| channel * right_len + tap))
-        .collect();
+fn products(
+    left: &LaidOut,
+    [rows, left_len]: [usize; 2],
+    right: &[f32],
+    [channels, right_len]: [usize; 2],
+    taps: &[usize],
+) -> Vec<f32> {
+    let left = left.vectors();
+    let columns: Vec<usize> =
+        (0..channels).flat_map(|channel| taps.iter().map(move |tap| channel * right_len + tap)).collect();
     let mut out = vec![0.0; rows * columns.len()];
     out.par_chunks_mut((LEFT * columns.len()).max(1)).enumerate().for_each(|(panel, out)| {
         let count = out.len() / columns.len();

@@ -12,14 +12,22 @@ fn planes_per_task(pixels: usize) -> usize {
     VALUES_PER_TASK.div_ceil(pixels.max(1))
 }
 
-/// Multiplies every plane by its own factor.
+/// Every plane times its own factor.
 ///
 /// # Shapes
-/// - x: `[planes, pixels]`, factors: `[planes]`
-pub fn scale_planes(x: &mut [f32], factors: &[f32]) {
+/// - x, output: `[planes, pixels]`, factors: `[planes]`
+pub fn scaled_planes(x: &[f32], factors: &[f32]) -> Vec<f32> {
     let pixels = x.len() / factors.len().max(1);
-    let planes = x.par_chunks_exact_mut(pixels.max(1)).zip(factors).with_min_len(planes_per_task(pixels));
-    planes.for_each(|(x, factor)| vectorised(|| x.iter_mut().for_each(|x| *x *= factor)));
+    let mut out = vec![0.0; x.len()];
+    let planes = out.par_chunks_exact_mut(pixels.max(1)).zip(x.par_chunks_exact(pixels.max(1))).zip(factors);
+    planes.with_min_len(planes_per_task(pixels)).for_each(|((out, x), factor)| {
+        vectorised(|| {
+            for (out, x) in out.iter_mut().zip(x) {
+                *out = x * factor;
+            }
+        });
+    });
+    out
 }
 
 /// Scalar product of each pair of planes: `[planes]`.
@@ -31,13 +39,20 @@ pub fn dot_planes(a: &[f32], b: &[f32], pixels: usize) -> Vec<f32> {
     pairs.with_min_len(planes_per_task(pixels)).map(|(a, b)| vectorised(|| dot(a, b))).collect()
 }
 
-/// Sum of each plane: `[planes]`.
+/// Sum of each channel: `[channels]`.
 ///
 /// # Shapes
-/// - x: `[planes, pixels]`
-pub fn sum_planes(x: &[f32], pixels: usize) -> Vec<f32> {
+/// - x: `[batch, channels, pixels]`
+pub fn channel_sums(x: &[f32], [batch, channels]: [usize; 2], pixels: usize) -> Vec<f32> {
     let planes = x.par_chunks_exact(pixels.max(1)).with_min_len(planes_per_task(pixels));
-    planes.map(|x| vectorised(|| sum(x, |x| x))).collect()
+    let sums: Vec<f32> = planes.map(|x| vectorised(|| sum(x, |x| x))).collect();
+    over_batch(&sums, [batch, channels])
+}
+
+/// Sum over the samples of `[batch, channels]`.
+pub fn over_batch(values: &[f32], [batch, channels]: [usize; 2]) -> Vec<f32> {
+    let of_channel = |channel| (0..batch).map(|sample| values[sample * channels + channel]).sum();
+    (0..channels).map(of_channel).collect()
 }
 
 /// Scalar product in 32 partial sums.

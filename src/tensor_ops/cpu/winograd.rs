@@ -221,13 +221,15 @@ fn mix_channels(kernels: &[Vec<f32>], blocks: &[f32], shape: ConvShape, panels: 
             let rows = &kernels[point * channels_in * ROWS..][..channels_in * ROWS];
             let mut tile = [0.0; ROWS * COLUMNS];
             add_product(Rows::packed(rows), column_panel, &mut tile);
-            for (r, sums) in tile.as_chunks::<COLUMNS>().0.iter().enumerate() {
-                let channel = row_panel * ROWS + r;
-                if channel < channels_out {
-                    let at = ((channel * panels + panel) * POINTS + point) * COLUMNS;
-                    mixed[at..at + COLUMNS].copy_from_slice(sums);
+            vectorised(|| {
+                for (r, sums) in tile.as_chunks::<COLUMNS>().0.iter().enumerate() {
+                    let channel = row_panel * ROWS + r;
+                    if channel < channels_out {
+                        let at = ((channel * panels + panel) * POINTS + point) * COLUMNS;
+                        mixed[at..at + COLUMNS].copy_from_slice(sums);
+                    }
                 }
-            }
+            });
         }
     }
 }

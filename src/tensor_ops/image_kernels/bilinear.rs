@@ -9,7 +9,7 @@ use crate::tensor_ops::cpu::kernel_slope::{
 };
 use crate::tensor_ops::cpu::modulation::Finish;
 use crate::tensor_ops::cpu::panels::Matrix;
-use crate::tensor_ops::cpu::planes::{dot_planes, scale_planes};
+use crate::tensor_ops::cpu::planes::{dot_planes, scaled_planes};
 use crate::tensor_ops::cpu::pointwise_conv::pointwise_conv;
 use crate::tensor_ops::cpu::upsampling_conv::modulated_upsampling_conv3;
 use crate::tensor_ops::cpu::winograd::{ConvShape, is_supported, modulated_conv3};
@@ -112,10 +112,15 @@ impl ConvForm {
 
     /// `finish(conv(x, w))`.
     pub fn layer(&self, x: &[f32], w: &[f32], after: &PlainFinish<'_>) -> Vec<f32> {
-        let ConvShape { channels_in, channels_out, height, width } = self.shape;
+        let ConvShape { channels_in, channels_out, .. } = self.shape;
         let factors = vec![1.0; self.batch * channels_in.max(channels_out)];
         let styles = &factors[..self.batch * channels_in];
-        let finish = after.finish(&factors[..self.batch * channels_out]);
+        self.modulated(x, w, styles, after.finish(&factors[..self.batch * channels_out]))
+    }
+
+    /// `finish(conv(x · styles, w))`; only convolutions that the generator modulates read the styles.
+    pub fn modulated(&self, x: &[f32], w: &[f32], styles: &[f32], finish: Finish<'_>) -> Vec<f32> {
+        let ConvShape { channels_in, channels_out, height, width } = self.shape;
         match self.kind {
             ConvKind::Same => modulated_conv3(x, w, styles, finish, self.shape),
             ConvKind::Up => modulated_upsampling_conv3(x, w, styles, finish, self.shape),
@@ -131,7 +136,7 @@ impl ConvForm {
     }
 
     /// `conv` transposed in its images: from slopes at the output to slopes at the input.
-    fn to_input(self, w: &[f32], y: &[f32]) -> Vec<f32> {
+    pub fn to_input(self, w: &[f32], y: &[f32]) -> Vec<f32> {
         let ConvShape { channels_in, channels_out, .. } = self.shape;
         let transposed = |kind, gain: f32, reverse| {
             let form = Self { kind, batch: self.batch, shape: self.output_shape() };
@@ -151,7 +156,8 @@ impl ConvForm {
         }
     }
 
-    fn to_kernels(self, x: &[f32], y: &[f32]) -> Vec<f32> {
+    /// From images and slopes at the output to slopes of the kernels.
+    pub fn to_kernels(self, x: &[f32], y: &[f32]) -> Vec<f32> {
         match self.kind {
             ConvKind::Same => same_kernel_slope(x, y, self.shape),
             ConvKind::Down => downsampling_kernel_slope(x, y, self.shape),
@@ -223,21 +229,16 @@ impl Form {
     }
 
     /// The form with `open` left open: `a` and `b` are the two others, in order.
-    pub fn evaluate(&self, open: Argument, a: Vec<f32>, b: Vec<f32>) -> Vec<f32> {
+    pub fn evaluate(&self, open: Argument, a: &[f32], b: &[f32]) -> Vec<f32> {
         match (self, open) {
-            (Self::Conv(form), Argument::X) => form.to_input(&a, &b),
-            (Self::Conv(form), Argument::W) => form.to_kernels(&a, &b),
+            (Self::Conv(form), Argument::X) => form.to_input(a, b),
+            (Self::Conv(form), Argument::W) => form.to_kernels(a, b),
             (Self::Conv(form), Argument::Y) => {
-                form.layer(&a, &b, &PlainFinish::none(&vec![0.0; form.shape.channels_out]))
+                form.layer(a, b, &PlainFinish::none(&vec![0.0; form.shape.channels_out]))
             }
-            (Self::Channels([_, _, height, width]), Argument::W) => dot_planes(&a, &b, height * width),
-            (Self::Channels(_), Argument::X) => scaled(b, &a),
-            (Self::Channels(_), Argument::Y) => scaled(a, &b),
+            (Self::Channels([_, _, height, width]), Argument::W) => dot_planes(a, b, height * width),
+            (Self::Channels(_), Argument::X) => scaled_planes(b, a),
+            (Self::Channels(_), Argument::Y) => scaled_planes(a, b),
         }
     }
-}
-
-fn scaled(mut images: Vec<f32>, factors: &[f32]) -> Vec<f32> {
-    scale_planes(&mut images, factors);
-    images
 }

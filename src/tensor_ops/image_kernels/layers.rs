@@ -12,6 +12,7 @@ use burn::tensor::{Tensor, TensorPrimitive, backend::Backend};
 use super::bilinear::{Argument, ConvForm, ConvKind, Form};
 use super::levels::{Bend, ImageKernels};
 use super::linear::Linear;
+use super::modulated::{self, ModulatedForm};
 use crate::tensor_ops::backend::{Base, Diff, Diff2};
 use crate::tensor_ops::bias_act::BiasAct;
 use crate::tensor_ops::cpu::host_values::is_single_on_cpu;
@@ -78,14 +79,43 @@ pub fn finish<B: Backend>(
 ) -> Option<Tensor<B, 4>> {
     let has_values = x.shape().num_elements() > 0;
     let bend = bend_of(bias_act).filter(|_| takes(x) && has_values)?;
-    if noise.is_some_and(|(maps, _)| maps.is_require_grad()) {
-        return None;
-    }
-    let maps =
-        noise.map(|(maps, _)| Arc::new(maps.to_data().convert::<f32>().into_vec().unwrap_or_default()));
-    let strength = noise.map_or_else(|| Tensor::zeros([1], &x.device()), |(_, strength)| strength.clone());
-    let inputs = vec![primitive(x), primitive(bias), primitive(&strength)];
+    let (maps, strength) = noise_values(noise, &x.device())?;
+    let inputs = vec![primitive(x), primitive(bias), strength];
     route::<B, 4>(inputs, &FinishLayer { shape: x.dims(), bend, maps })
+}
+
+/// A modulated layer, its demodulation given: one operation where only first-order gradients exist, several elsewhere.
+///
+/// # Shapes
+/// - x: `[batch, in, height, width]`, weight: `[out, in, 3, 3]`, styles: `[batch, in]`, demodulation: `[batch, out]`
+/// - others as [`finish`]; output: `[batch, out, height', width']`
+pub fn modulated_layer<B: Backend>(
+    kind: ConvKind,
+    x: &Tensor<B, 4>,
+    weight: &Tensor<B, 4>,
+    [styles, demodulation]: [&Tensor<B, 2>; 2],
+    bias: &Tensor<B, 1>,
+    noise: Option<&(Tensor<B, 4>, Tensor<B, 1>)>,
+    bias_act: &BiasAct,
+) -> Option<Tensor<B, 4>> {
+    if TypeId::of::<B>() != TypeId::of::<Diff>() {
+        let y = conv(kind, &scale_channels(x, styles)?, weight)?;
+        return finish(&scale_channels(&y, demodulation)?, bias, noise, bias_act);
+    }
+    let conv = ConvForm::new(kind, x.dims(), weight.dims()[0]).filter(|_| takes(x))?;
+    let bend = bend_of(bias_act)?;
+    let (maps, strength) = noise_values(noise, &x.device())?;
+    let inputs = [
+        primitive(x),
+        primitive(weight),
+        primitive(styles),
+        primitive(demodulation),
+        primitive(bias),
+        strength,
+    ];
+    let inputs: [FloatTensor<Diff>; 6] = same_type(inputs)?;
+    let y = modulated::modulated_layer(&ModulatedForm { conv, bend, maps }, inputs);
+    same_type(y).map(|y| Tensor::from_primitive(TensorPrimitive::Float(y)))
 }
 
 /// Twice the size by the filter `[1, 3, 3, 1]`.
@@ -107,6 +137,20 @@ pub fn downsample2<B: Backend>(x: &Tensor<B, 4>) -> Option<Tensor<B, 4>> {
     let fits = height.is_multiple_of(2) && width.is_multiple_of(2) && batch * channels * height * width > 0;
     let map = (takes(x) && fits).then(|| Linear::Downsample(x.dims(), 1.0))?;
     route::<B, 4>(vec![primitive(x)], &Mapped(map))
+}
+
+type NoiseInputs<B> = (Option<Arc<Vec<f32>>>, FloatTensor<B>);
+
+/// Maps on the host, and their strength; nothing if the maps would need a gradient.
+fn noise_values<B: Backend>(
+    noise: Option<&(Tensor<B, 4>, Tensor<B, 1>)>,
+    device: &B::Device,
+) -> Option<NoiseInputs<B>> {
+    let Some((maps, strength)) = noise else {
+        return Some((None, primitive(&Tensor::<B, 1>::zeros([1], device))));
+    };
+    let values = || maps.to_data().convert::<f32>().into_vec().unwrap_or_default();
+    (!maps.is_require_grad()).then(|| (Some(Arc::new(values())), primitive(strength)))
 }
 
 /// Whether the kernels take tensors like this.

@@ -9,6 +9,7 @@ use super::bilinear::{Argument, ConvForm, Form, PlainFinish};
 use super::linear::Linear;
 use crate::tensor_ops::backend::{Base, Device, cpu};
 use crate::tensor_ops::cpu::modulation::{Finish, NoiseValues};
+use crate::tensor_ops::cpu::planes::channel_sums;
 use crate::tensor_ops::cpu::sides::Sides;
 
 /// Activation and clamp: `clamp(slope · x)`, the slope by the sign of x; both are positive.
@@ -33,6 +34,25 @@ pub trait ImageKernels: Backend {
     /// `map(x)`.
     fn apply_linear(map: Linear, x: FloatTensor<Self>) -> FloatTensor<Self>;
 
+    /// Gradients of [`Self::apply_form`] for its two arguments, as far as the other one was kept.
+    fn form_slopes(
+        form: Form,
+        open: Argument,
+        [a, b]: [Option<FloatTensor<Self>>; 2],
+        slope: FloatTensor<Self>,
+    ) -> [Option<FloatTensor<Self>>; 2] {
+        let [first, second] = open.others();
+        let of_a = b.map(|b| {
+            let (p, q) = in_order((second, b), (open, slope.clone()));
+            Self::apply_form(form, first, p, q)
+        });
+        let of_b = a.map(|a| {
+            let (p, q) = in_order((first, a), (open, slope));
+            Self::apply_form(form, second, p, q)
+        });
+        [of_a, of_b]
+    }
+
     /// `bend(conv(x, w) + bias)`, and where every value lies.
     fn conv_layer(
         form: ConvForm,
@@ -41,6 +61,21 @@ pub trait ImageKernels: Backend {
         w: FloatTensor<Self>,
         bias: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, Arc<Sides>);
+
+    /// Slopes behind an activation to slopes before it, and their sum by channel if `sums` are wanted.
+    ///
+    /// # Shapes
+    /// - slope: `shape`, output: `shape` and `[channels]`
+    fn through_bend(
+        shape: [usize; 4],
+        sides: Arc<Sides>,
+        slope: FloatTensor<Self>,
+        sums: bool,
+    ) -> (FloatTensor<Self>, Option<FloatTensor<Self>>) {
+        let slope = Self::apply_linear(Linear::Slopes(sides, shape), slope);
+        let sums = sums.then(|| Self::apply_linear(Linear::ChannelSums(shape), slope.clone()));
+        (slope, sums)
+    }
 
     /// `bend(x + strength · maps + bias)`, and where every value lies; no gradient for the maps.
     ///
@@ -56,14 +91,20 @@ pub trait ImageKernels: Backend {
     ) -> (FloatTensor<Self>, Arc<Sides>);
 }
 
+/// Two arguments of a form in order.
+fn in_order<T>(p: (Argument, T), q: (Argument, T)) -> (T, T) {
+    if p.0 < q.0 { (p.1, q.1) } else { (q.1, p.1) }
+}
+
 /// Values of a tensor of any rank.
-fn values(tensor: FloatTensor<Base>) -> Vec<f32> {
+pub(super) fn values(tensor: FloatTensor<Base>) -> Vec<f32> {
     // The rank of the wrapper plays no part in reading.
     let tensor: Tensor<Base, 1> = Tensor::from_primitive(TensorPrimitive::Float(tensor));
     crate::tensor_ops::cpu::host_values::values(tensor)
 }
 
-fn tensor(values: Vec<f32>, shape: Vec<usize>) -> FloatTensor<Base> {
+/// The tensor of these values.
+pub(super) fn tensor(values: Vec<f32>, shape: Vec<usize>) -> FloatTensor<Base> {
     Base::float_from_data(TensorData::new(values, Shape::from(shape)), &device())
 }
 
@@ -71,6 +112,7 @@ fn device() -> Device {
     cpu()
 }
 
+/// The same operations, each tensor read once: reading one that is in use elsewhere copies it.
 impl ImageKernels for Base {
     fn apply_form(
         form: Form,
@@ -78,11 +120,47 @@ impl ImageKernels for Base {
         a: FloatTensor<Self>,
         b: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        tensor(form.evaluate(open, values(a), values(b)), form.shape_of(open))
+        tensor(form.evaluate(open, &values(a), &values(b)), form.shape_of(open))
     }
 
     fn apply_linear(map: Linear, x: FloatTensor<Self>) -> FloatTensor<Self> {
         tensor(map.apply(values(x)), map.output_shape())
+    }
+
+    fn form_slopes(
+        form: Form,
+        open: Argument,
+        [a, b]: [Option<FloatTensor<Self>>; 2],
+        slope: FloatTensor<Self>,
+    ) -> [Option<FloatTensor<Self>>; 2] {
+        let [first, second] = open.others();
+        let slope = values(slope);
+        let of_a = b.map(|b| {
+            let (p, q) = (values(b), &slope[..]);
+            let (p, q) = in_order((second, &p[..]), (open, q));
+            tensor(form.evaluate(first, p, q), form.shape_of(first))
+        });
+        let of_b = a.map(|a| {
+            let (p, q) = (values(a), &slope[..]);
+            let (p, q) = in_order((first, &p[..]), (open, q));
+            tensor(form.evaluate(second, p, q), form.shape_of(second))
+        });
+        [of_a, of_b]
+    }
+
+    fn through_bend(
+        shape: [usize; 4],
+        sides: Arc<Sides>,
+        slope: FloatTensor<Self>,
+        sums: bool,
+    ) -> (FloatTensor<Self>, Option<FloatTensor<Self>>) {
+        let mut slope = values(slope);
+        sides.multiply(&mut slope);
+        let sums = sums.then(|| {
+            let [batch, channels, height, width] = shape;
+            tensor(channel_sums(&slope, [batch, channels], height * width), vec![channels])
+        });
+        (tensor(slope, shape.to_vec()), sums)
     }
 
     fn conv_layer(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::tensor_ops::cpu::planes::{dot_planes, downsample_planes, sum_planes, upsample_planes};
+use crate::tensor_ops::cpu::planes::{channel_sums, dot_planes, downsample_planes, upsample_planes};
 use crate::tensor_ops::cpu::sides::Sides;
 
 /// A linear operation.
@@ -68,9 +68,7 @@ impl Linear {
                 values
             }
             Self::ChannelSums([batch, channels, height, width]) => {
-                let sums = sum_planes(&values, height * width);
-                let of_channel = |channel| (0..*batch).map(|sample| sums[sample * channels + channel]).sum();
-                (0..*channels).map(of_channel).collect()
+                channel_sums(&values, [*batch, *channels], height * width)
             }
             Self::ChannelSpread([batch, _, height, width]) => {
                 let plane = |value: &f32| std::iter::repeat_n(*value, height * width);

@@ -10,4 +10,5 @@ mod comparison;
 pub mod layers;
 pub mod levels;
 pub mod linear;
+pub mod modulated;
 pub mod tracked;

@@ -86,11 +86,6 @@ fn kept<B: ImageKernels>(
     [b.is_tracked().then(|| a.primitive.clone()), a.is_tracked().then(|| b.primitive.clone())]
 }
 
-/// Two arguments of a form in order.
-fn in_order<T>(p: (Argument, T), q: (Argument, T)) -> (T, T) {
-    if p.0 < q.0 { (p.1, q.1) } else { (q.1, p.1) }
-}
-
 #[derive(Debug)]
 struct BilinearRule {
     form: Form,
@@ -101,17 +96,12 @@ impl<B: ImageKernels> Backward<B, 2> for BilinearRule {
     type State = [Option<FloatTensor<B>>; 2];
 
     fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let Self { form, open } = self;
         let slope = gradients.consume::<B>(&ops.node);
-        let ([a, b], [node_a, node_b]) = (ops.state, ops.parents);
-        let [first, second] = open.others();
-        if let Some((node, b)) = node_a.zip(b) {
-            let (p, q) = in_order((second, b), (open, slope.clone()));
-            gradients.register::<B>(node.id, B::apply_form(form, first, p, q));
-        }
-        if let Some((node, a)) = node_b.zip(a) {
-            let (p, q) = in_order((first, a), (open, slope));
-            gradients.register::<B>(node.id, B::apply_form(form, second, p, q));
+        let slopes = B::form_slopes(self.form, self.open, ops.state, slope);
+        for (node, slope) in ops.parents.into_iter().zip(slopes) {
+            if let Some((node, slope)) = node.zip(slope) {
+                gradients.register::<B>(node.id, slope);
+            }
         }
     }
 }
@@ -139,19 +129,18 @@ impl<B: ImageKernels> Backward<B, 3> for ConvLayerRule {
     type State = ([Option<FloatTensor<B>>; 2], Arc<Sides>);
 
     fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let form = Form::Conv(self.form);
-        let ([x, w], sides) = ops.state;
-        let shape = self.form.output_dims();
-        let slope = B::apply_linear(Linear::Slopes(sides, shape), gradients.consume::<B>(&ops.node));
+        let (kept, sides) = ops.state;
         let [node_x, node_w, node_bias] = ops.parents;
-        if let Some(node) = node_bias {
-            gradients.register::<B>(node.id, B::apply_linear(Linear::ChannelSums(shape), slope.clone()));
+        let slope = gradients.consume::<B>(&ops.node);
+        let (slope, sums) = B::through_bend(self.form.output_dims(), sides, slope, node_bias.is_some());
+        if let Some((node, sums)) = node_bias.zip(sums) {
+            gradients.register::<B>(node.id, sums);
         }
-        if let Some((node, x)) = node_w.zip(x) {
-            gradients.register::<B>(node.id, B::apply_form(form, Argument::W, x, slope.clone()));
-        }
-        if let Some((node, w)) = node_x.zip(w) {
-            gradients.register::<B>(node.id, B::apply_form(form, Argument::X, w, slope));
+        let slopes = B::form_slopes(Form::Conv(self.form), Argument::Y, kept, slope);
+        for (node, slope) in [node_x, node_w].into_iter().zip(slopes) {
+            if let Some((node, slope)) = node.zip(slope) {
+                gradients.register::<B>(node.id, slope);
+            }
         }
     }
 }
@@ -167,10 +156,11 @@ impl<B: ImageKernels> Backward<B, 3> for FinishRule {
     fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let shape = self.shape;
         let (sides, maps) = ops.state;
-        let slope = B::apply_linear(Linear::Slopes(sides, shape), gradients.consume::<B>(&ops.node));
         let [node_x, node_bias, node_strength] = ops.parents;
-        if let Some(node) = node_bias {
-            gradients.register::<B>(node.id, B::apply_linear(Linear::ChannelSums(shape), slope.clone()));
+        let slope = gradients.consume::<B>(&ops.node);
+        let (slope, sums) = B::through_bend(shape, sides, slope, node_bias.is_some());
+        if let Some((node, sums)) = node_bias.zip(sums) {
+            gradients.register::<B>(node.id, sums);
         }
         if let Some((node, maps)) = node_strength.zip(maps) {
             gradients.register::<B>(node.id, B::apply_linear(Linear::NoiseSum(maps, shape), slope.clone()));
