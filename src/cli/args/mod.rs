@@ -128,8 +128,45 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
+    use crate::commands::project::ProjectConfig;
+    use crate::commands::reconstruct::GridLayout;
+    use crate::commands::trial_choice::Repeats;
+    use crate::pipelines::condition_source::ConditionSource;
+
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    fn resolved(arguments: &str) -> ProjectConfig {
+        let arguments = std::iter::once("mindreader").chain(arguments.split_whitespace());
+        let cli = Cli::try_parse_from(arguments).unwrap();
+        let layers = cli.command.layers(cli.global.layers(Layers::default()).unwrap()).unwrap();
+        layers.resolve().unwrap()
+    }
+
+    #[test]
+    fn flags_are_settings() {
+        let config =
+            resolved("reconstruct --conditions image,both --repeats each --grid repeats --truncation 0.5");
+        let reconstruct = config.reconstruct;
+        assert_eq!(reconstruct.conditions, [ConditionSource::Image, ConditionSource::Both]);
+        assert_eq!((reconstruct.repeats, reconstruct.grid), (Repeats::Single, GridLayout::Repeats));
+        assert_eq!(reconstruct.truncation_psi, 0.5);
+        let config = resolved("pretrain-gan --images a.zip --annotations b.json --clip-features");
+        assert_eq!(config.paths.images, Some("a.zip".into()));
+        assert_eq!(config.paths.annotations, Some("b.json".into()));
+        assert!(config.pretrain_gan.snapshots.clip_features && !config.finetune_gan.snapshots.clip_features);
+        let config = resolved("finetune-gan --inception c.safetensors");
+        assert_eq!(config.paths.inception, Some("c.safetensors".into()));
+        for wrong in [
+            "pretrain-gan --inception a --clip-features",
+            "reconstruct --average --repeats each",
+            "reconstruct --condition image --conditions image,both",
+            "score --evaluation a --microstim b",
+        ] {
+            let arguments = std::iter::once("mindreader").chain(wrong.split_whitespace());
+            assert!(Cli::try_parse_from(arguments).is_err(), "{wrong}");
+        }
     }
 }

@@ -42,8 +42,19 @@ pub(super) fn section(settings: &ReportSettings) -> anyhow::Result<Section> {
                 .map(|key| series(key.trim_end_matches("_loss"), &events, "/images_seen", &format!("/{key}")))
                 .to_vec(),
         ));
+        if let Some((title, distances)) = distances(&events) {
+            section = section.with(chart(&format!("{name}: {title}"), "images shown", "distance", distances));
+        }
     }
     Ok(section)
+}
+
+/// Distances of generated samples from each set of real pictures, and what they are called; none where nothing was measured.
+fn distances(events: &[Value]) -> Option<(String, Vec<Series>)> {
+    let name = events.iter().find_map(|event| event.pointer("/frechet/name")?.as_str())?;
+    let sets = ["real", "test", "train"];
+    let of_sets = sets.map(|set| series(set, events, "/images_seen", &format!("/frechet/{set}")));
+    Some((name.to_string(), of_sets.into_iter().filter(|set| !set.points.is_empty()).collect()))
 }
 
 /// Charts of a mapper's run with their names: losses of each phase, retrieval.
@@ -130,6 +141,15 @@ mod tests {
         assert_eq!(charts.len(), 2);
         assert_eq!(charts[1].title, "Losses, phase 2");
         assert_eq!(charts[1].series[0].points, [(3.0, 2.0)]);
+    }
+
+    #[test]
+    fn distances_have_a_curve_per_set() {
+        let event = |images: u64, test: f64| json!({"images_seen": images, "frechet": {"name": "FID", "test": test, "train": 2.0 * test}});
+        let (name, sets) = distances(&[json!({"images_seen": 0}), event(1, 9.0), event(2, 8.0)]).unwrap();
+        assert_eq!((name.as_str(), sets.len()), ("FID", 2));
+        assert_eq!(sets[1].points, [(1.0, 18.0), (2.0, 16.0)]);
+        assert!(distances(&[json!({"images_seen": 0})]).is_none());
     }
 
     #[test]
