@@ -10,10 +10,8 @@ use super::bias_act::BiasAct;
 use super::cpu::few_outputs::pointwise_few;
 use super::cpu::host_values::{kernels_apply, tensor, values};
 use super::cpu::modulation::{Finish, NoiseValues, demodulation};
-use super::cpu::upsampling_conv::modulated_upsampling_conv3;
-use super::cpu::winograd::{ConvShape, is_supported, modulated_conv3};
 use super::half::{half_like, is_half, scaled_for_half};
-use super::image_kernels::bilinear::ConvKind;
+use super::image_kernels::bilinear::{ConvForm, ConvKind};
 use super::image_kernels::layers;
 use super::resample_conv::{KernelOrientation, Resampling, resample_conv};
 use super::upfirdn::FirFilter;
@@ -97,11 +95,7 @@ fn tracked_layer<B: Backend>(
     resampling: Resampling,
     after: &AfterConv<B>,
 ) -> Option<Tensor<B, 4>> {
-    let kind = match (weight.dims()[2], resampling) {
-        (3, Resampling::Keep) => ConvKind::Same,
-        (3, Resampling::Up2) if *filter == FirFilter::resampling() => ConvKind::Up,
-        _ => return None,
-    };
+    let kind = kernel_kind(weight, filter, resampling)?;
     let demodulation = demodulate(weight.clone(), styles.clone());
     let factors = [styles, &demodulation];
     let AfterConv { noise, bias, bias_act } = after;
@@ -110,8 +104,7 @@ fn tracked_layer<B: Backend>(
 
 /// A layer that the kernels of the CPU can take.
 struct KernelPlan {
-    shape: ConvShape,
-    upsamples: bool,
+    form: ConvForm,
     slopes: [f32; 2],
 }
 
@@ -123,16 +116,9 @@ impl KernelPlan {
         resampling: Resampling,
         after: &AfterConv<B>,
     ) -> Option<Self> {
-        let [_, channels_in, height, width] = x.dims();
-        let [channels_out, _, kernel, _] = weight.dims();
-        let shape = ConvShape { channels_in, channels_out, height, width };
-        let upsamples = match resampling {
-            Resampling::Keep if is_supported(shape) => false,
-            Resampling::Up2 if *filter == FirFilter::resampling() => true,
-            _ => return None,
-        };
-        let slopes = after.bias_act.slopes()?;
-        (kernel == 3 && kernels_apply(x)).then_some(Self { shape, upsamples, slopes })
+        let kind = kernel_kind(weight, filter, resampling).filter(|_| kernels_apply(x))?;
+        let form = ConvForm::new(kind, x.dims(), weight.dims()[0])?;
+        Some(Self { form, slopes: after.bias_act.slopes()? })
     }
 
     fn run<B: Backend>(
@@ -143,24 +129,30 @@ impl KernelPlan {
         after: AfterConv<B>,
     ) -> Tensor<B, 4> {
         let device = x.device();
-        let ConvShape { channels_in, channels_out, height, width } = self.shape;
-        let batch = x.dims()[0];
         let (x, weight, styles, bias) = (values(x), values(weight), values(styles), values(after.bias));
         let noise = after.noise.map(|(maps, strength)| (values(maps), values(strength)));
         let finish = Finish {
-            scale: &demodulation(&weight, &styles, channels_in, 9),
+            scale: &demodulation(&weight, &styles, self.form.shape.channels_in, 9),
             bias: &bias,
             noise: noise.as_ref().map(|(maps, strength)| NoiseValues { maps, strength: strength[0] }),
             slopes: self.slopes,
             clamp: after.bias_act.clamp.map_or(f32::INFINITY, |clamp| clamp as f32),
         };
-        if self.upsamples {
-            let y = modulated_upsampling_conv3(&x, &weight, &styles, finish, self.shape);
-            tensor(y, [batch, channels_out, 2 * height, 2 * width], &device)
-        } else {
-            let y = modulated_conv3(&x, &weight, &styles, finish, self.shape);
-            tensor(y, [batch, channels_out, height, width], &device)
-        }
+        let y = self.form.modulated(&x, &weight, &styles, finish);
+        tensor(y, self.form.output_dims(), &device)
+    }
+}
+
+/// The convolution among those that there are kernels for.
+fn kernel_kind<B: Backend>(
+    weight: &Tensor<B, 4>,
+    filter: &FirFilter,
+    resampling: Resampling,
+) -> Option<ConvKind> {
+    match (weight.dims()[2], resampling) {
+        (3, Resampling::Keep) => Some(ConvKind::Same),
+        (3, Resampling::Up2) if *filter == FirFilter::resampling() => Some(ConvKind::Up),
+        _ => None,
     }
 }
 
@@ -237,7 +229,8 @@ fn tracked_pointwise_layer<B: Backend>(
     bias: &Tensor<B, 1>,
     clamp: Option<f64>,
 ) -> Option<Tensor<B, 4>> {
-    let y = layers::conv(ConvKind::Pointwise, &layers::scale_channels(x, styles)?, weight)?;
+    let kernels = modulated_kernels(weight.clone(), styles.clone());
+    let y = layers::sample_pointwise_conv(x, &kernels)?;
     layers::finish(&y, bias, None, &BiasAct::new(Activation::Linear).with_clamp(clamp))
 }
 

@@ -75,6 +75,23 @@ pub fn pointwise_kernel_slope(x: &[f32], slope: &[f32], shape: ConvShape) -> Vec
     })
 }
 
+/// Of a 1×1 convolution with kernels of every sample's own.
+///
+/// # Shapes
+/// - as [`pointwise_kernel_slope`]; output: `[batch, out, in]`
+pub fn sample_kernel_slope(x: &[f32], slope: &[f32], shape: ConvShape) -> Vec<f32> {
+    let ConvShape { channels_in, channels_out, height, width } = shape;
+    let grid = PositionGrid { images: 1, height: 1, width: height * width };
+    let batch = x.len() / (channels_in * grid.width).max(1);
+    let of_sample = |sample| {
+        let of_x = LaidOut::new(x, sample, channels_in, grid);
+        let of_slope = LaidOut::new(slope, sample, channels_out, grid);
+        products(&of_slope, [channels_out, grid.len()], of_x.vectors(), [channels_in, grid.len()], &[0])
+    };
+    let slopes: Vec<Vec<f32>> = (0..batch).into_par_iter().map(of_sample).collect();
+    slopes.concat()
+}
+
 fn plane<'a>(
     x: &'a [f32],
     first: usize,

@@ -5,6 +5,7 @@
 //! shapes alone, so results do not depend on the number of threads.
 
 pub mod attention;
+pub mod direct_conv;
 pub mod dots;
 pub mod downsampling_conv;
 pub mod exponential;

@@ -1,27 +1,51 @@
-//! 1×1 convolution with kernels that the batch shares.
+//! 1×1 convolution with kernels that the batch shares, or with kernels of every sample's own.
 
 use rayon::prelude::*;
 
 use super::panels::{Matrix, pack_columns, pack_rows};
 use super::tile::{COLUMNS, ROWS, Rows, add_product};
 
-/// `kernels · x` for every pixel; `kernels` is a matrix `[out, in]`.
+/// Kernels `[1 or batch, rows, columns]`, each read as it lies or as its transpose.
+#[derive(Clone, Copy, Debug)]
+pub struct PointwiseKernels<'a> {
+    /// Their values.
+    pub values: &'a [f32],
+    /// Whether the output's channels are the columns.
+    pub transposed: bool,
+}
+
+/// `kernels · x` for every pixel.
 ///
 /// # Shapes
 /// - x: `[batch, in, pixels]`, output: `[batch, out, pixels]`
 pub fn pointwise_conv(
     x: &[f32],
-    kernels: Matrix<'_>,
+    kernels: PointwiseKernels<'_>,
     [channels_in, channels_out]: [usize; 2],
     pixels: usize,
 ) -> Vec<f32> {
     let batch = x.len() / (channels_in * pixels).max(1);
-    let mut panels = vec![];
-    pack_rows(kernels, 0, channels_out, channels_in, &mut panels);
+    let kernel_len = channels_in * channels_out;
+    let pack = |values, panels: &mut Vec<f32>| {
+        let kernels = match kernels.transposed {
+            true => Matrix::transposed(values, channels_out),
+            false => Matrix::row_major(values, channels_in),
+        };
+        pack_rows(kernels, 0, channels_out, channels_in, panels);
+    };
+    let is_shared = kernels.values.len() == kernel_len;
+    let mut shared = vec![];
+    if is_shared {
+        pack(kernels.values, &mut shared);
+    }
     let mut out = vec![0.0; batch * channels_out * pixels];
-    let samples =
-        out.par_chunks_mut((channels_out * pixels).max(1)).zip(x.par_chunks((channels_in * pixels).max(1)));
-    samples.for_each_init(Vec::new, |columns, (out, x)| {
+    let samples = out.par_chunks_exact_mut((channels_out * pixels).max(1));
+    let samples = samples.zip(x.par_chunks_exact((channels_in * pixels).max(1))).enumerate();
+    samples.for_each_init(<(Vec<f32>, Vec<f32>)>::default, |(columns, own), (sample, (out, x))| {
+        if !is_shared {
+            pack(&kernels.values[sample * kernel_len..][..kernel_len], own);
+        }
+        let panels = if is_shared { &shared } else { &*own };
         columns.resize(channels_in * COLUMNS, 0.0);
         for first in (0..pixels).step_by(COLUMNS) {
             let count = COLUMNS.min(pixels - first);

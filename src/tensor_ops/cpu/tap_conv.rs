@@ -2,6 +2,7 @@
 
 use super::panels::{Matrix, pack_rows};
 use super::position_grid::PositionGrid;
+use super::simd::vectorised;
 use super::tile::{COLUMNS, Places, ROWS, add_scattered_product};
 
 /// Positions worked on at a time: their sums of all channels stay in the second cache.
@@ -44,9 +45,11 @@ impl TapKernels {
                 for column in (0..lines * line).step_by(COLUMNS) {
                     let mut tile = [0.0; ROWS * COLUMNS];
                     add_scattered_product(panel, source, first_line * line + column, places, &mut tile);
-                    for (r, tile) in tile.as_chunks::<COLUMNS>().0.iter().enumerate() {
-                        sums[(index * ROWS + r) * stride + column..][..COLUMNS].copy_from_slice(tile);
-                    }
+                    vectorised(|| {
+                        for (r, tile) in tile.as_chunks::<COLUMNS>().0.iter().enumerate() {
+                            sums[(index * ROWS + r) * stride + column..][..COLUMNS].copy_from_slice(tile);
+                        }
+                    });
                 }
             }
             for (channel, sums) in sums.chunks_exact(stride).take(self.channels_out).enumerate() {

@@ -32,6 +32,9 @@ pub fn modulated_upsampling_conv3(
     let ConvShape { channels_in, channels_out, height, width } = shape;
     let (pixels, batch) = (height * width, styles.len() / channels_in);
     let kernels = tap_rows(weight, channels_in, channels_out);
+    if 2 * pixels <= COLUMNS {
+        return small_images(x, &kernels, styles, finish, shape);
+    }
     let mut out = vec![0.0; batch * channels_out * 4 * pixels];
     let mut panels = vec![0.0; pixels.div_ceil(COLUMNS) * channels_in * COLUMNS];
     let images = x.chunks_exact(channels_in * pixels).zip(out.chunks_exact_mut(channels_out * 4 * pixels));
@@ -44,12 +47,55 @@ pub fn modulated_upsampling_conv3(
             multiply_taps(&kernels[task], &panels, channels_in, pixels, taps);
             let planes = taps.chunks_exact(TAPS * pixels).zip(out.chunks_exact_mut(4 * pixels));
             for (index, (taps, out)) in planes.enumerate() {
-                let phases = Phases::gather(taps, height, width);
+                let phases = Phases::gather(taps, pixels, height, width);
                 phases.filter(out);
                 finish.apply(sample, task * CHANNELS_PER_TASK + index, 0, 4 * pixels, out);
             }
         });
     }
+    out
+}
+
+/// The same with as many images as fill one column panel.
+fn small_images(
+    x: &[f32],
+    kernels: &[Vec<f32>],
+    styles: &[f32],
+    finish: Finish<'_>,
+    shape: ConvShape,
+) -> Vec<f32> {
+    let ConvShape { channels_in, channels_out, height, width } = shape;
+    let (pixels, batch) = (height * width, styles.len() / channels_in);
+    let group = COLUMNS / pixels;
+    let mut out = vec![0.0; batch * channels_out * 4 * pixels];
+    let groups = out.par_chunks_mut(group * channels_out * 4 * pixels).enumerate();
+    groups.for_each(|(index, out)| {
+        let (first, images) = (index * group, out.len() / (channels_out * 4 * pixels));
+        let columns = images * pixels;
+        let mut panel = vec![0.0; channels_in * COLUMNS];
+        for (channel, panel) in panel.as_chunks_mut::<COLUMNS>().0.iter_mut().enumerate() {
+            for (image, panel) in panel.chunks_exact_mut(pixels).take(images).enumerate() {
+                let at = (first + image) * channels_in + channel;
+                for (to, from) in panel.iter_mut().zip(&x[at * pixels..][..pixels]) {
+                    *to = from * styles[at];
+                }
+            }
+        }
+        let mut taps = vec![0.0; CHANNELS_PER_TASK * TAPS * columns];
+        for (task, kernels) in kernels.iter().enumerate() {
+            multiply_taps(kernels, &panel, channels_in, columns, &mut taps);
+            let first_channel = task * CHANNELS_PER_TASK;
+            let channels = CHANNELS_PER_TASK.min(channels_out - first_channel);
+            for (taps, channel) in taps.chunks_exact(TAPS * columns).zip(first_channel..).take(channels) {
+                for image in 0..images {
+                    let phases = Phases::gather(&taps[image * pixels..], columns, height, width);
+                    let out = &mut out[(image * channels_out + channel) * 4 * pixels..][..4 * pixels];
+                    phases.filter(out);
+                    finish.apply(first + image, channel, 0, 4 * pixels, out);
+                }
+            }
+        }
+    });
     out
 }
 
@@ -98,9 +144,11 @@ fn multiply_taps(kernels: &[f32], panels: &[f32], channels_in: usize, pixels: us
         for (row_panel, rows) in kernels.chunks_exact(channels_in * ROWS).enumerate() {
             let mut tile = [0.0; ROWS * COLUMNS];
             add_product(Rows::packed(rows), column_panel, &mut tile);
-            for (r, sums) in tile.as_chunks::<COLUMNS>().0.iter().enumerate() {
-                taps[(row_panel * ROWS + r) * pixels + first..][..count].copy_from_slice(&sums[..count]);
-            }
+            vectorised(|| {
+                for (r, sums) in tile.as_chunks::<COLUMNS>().0.iter().enumerate() {
+                    taps[(row_panel * ROWS + r) * pixels + first..][..count].copy_from_slice(&sums[..count]);
+                }
+            });
         }
     }
 }
@@ -116,14 +164,14 @@ struct Phases {
 }
 
 impl Phases {
-    /// Adds up what the taps `[9, height, width]` give to each place.
-    fn gather(taps: &[f32], height: usize, width: usize) -> Self {
+    /// Adds up what the taps `[9, height, width]`, `stride` apart, give to each place.
+    fn gather(taps: &[f32], stride: usize, height: usize, width: usize) -> Self {
         let line = width + 2;
         let plane = |lines: usize| vec![0.0; lines * line];
         let mut even_rows = [plane(height + 1), plane(height + 1)];
         let mut odd_rows = [plane(height + 2), plane(height + 2)];
         let add = |tap: usize, to: &mut [f32], first_line: usize, first_column: usize| {
-            let taps = &taps[tap * height * width..][..height * width];
+            let taps = &taps[tap * stride..][..height * width];
             let lines = to.chunks_exact_mut(line).skip(first_line);
             vectorised(|| {
                 for (to, from) in lines.zip(taps.chunks_exact(width)) {

@@ -56,6 +56,15 @@ pub fn conv<B: Backend>(kind: ConvKind, x: &Tensor<B, 4>, weight: &Tensor<B, 4>)
     route::<B, 4>(vec![primitive(x), primitive(weight)], &Bilinear(Form::Conv(form)))
 }
 
+/// `kernels · x` for every pixel, with kernels of every sample's own.
+///
+/// # Shapes
+/// - x: `[batch, in, height, width]`, kernels: `[batch, out, in]`, output: `[batch, out, height, width]`
+pub fn sample_pointwise_conv<B: Backend>(x: &Tensor<B, 4>, kernels: &Tensor<B, 3>) -> Option<Tensor<B, 4>> {
+    let form = ConvForm::new(ConvKind::SamplePointwise, x.dims(), kernels.dims()[1]).filter(|_| takes(x))?;
+    route::<B, 4>(vec![primitive(x), primitive(kernels)], &Bilinear(Form::Conv(form)))
+}
+
 /// `x` times a factor per sample and channel.
 ///
 /// # Shapes
