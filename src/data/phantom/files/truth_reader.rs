@@ -113,3 +113,48 @@ fn coded<T: Copy>(dataset: &H5Dataset, count: usize, names: &[T]) -> Result<Vec<
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::formats::hdf5::H5Writer;
+
+    /// A truth without voxels and captions, with three images.
+    fn read(novel: [u8; 3], twins: [i64; 3]) -> Result<PhantomTruth, DataError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("truth.h5");
+        let writer = H5Writer::create(&path).unwrap();
+        for group in ["voxels", "images", "captions"] {
+            writer.group(group).unwrap();
+        }
+        writer.write::<i64>("voxels/flat_index", &[1], &[4]).unwrap();
+        writer.write::<u8>("voxels/kind", &[1], &[0]).unwrap();
+        writer.write::<f32>("voxels/ncsnr", &[1], &[0.5]).unwrap();
+        for name in ["captions/annotation_id", "captions/coco_id"] {
+            writer.write::<u64>(name, &[1], &[1]).unwrap();
+        }
+        writer.write::<u8>("captions/quality", &[1], &[0]).unwrap();
+        writer.write::<u32>("images/nsd_id", &[3], &[7, 8, 9]).unwrap();
+        writer.write("images/is_novel", &[3], &novel).unwrap();
+        writer.write("images/twin_of", &[3], &twins).unwrap();
+        writer.finish().unwrap();
+        PhantomTruth::read(&path)
+    }
+
+    #[test]
+    fn images_tell_of_novelty_and_twins() {
+        let images = read([0, 1, 0], [-1, -1, 7]).unwrap().images;
+        let image = |is_novel, twin_of| TrueImage { is_novel, twin_of };
+        let expected = [(7, image(false, None)), (8, image(true, None)), (9, image(false, Some(7)))];
+        assert_eq!(images, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn twins_of_no_image_and_other_codes_are_named() {
+        let error = |novel, twins| read(novel, twins).unwrap_err().to_string();
+        for twin in [-2, 8, 100, i64::MAX] {
+            assert!(error([0, 0, 0], [-1, twin, -1]).contains("images/twin_of"), "{twin}");
+        }
+        assert!(error([0, 0, 2], [-1, -1, -1]).contains("images/is_novel"));
+    }
+}
