@@ -161,12 +161,16 @@ impl AblationTable {
     }
 
     fn lines(&self) -> Vec<Vec<String>> {
-        let (head, cells): (Vec<String>, fn(&TableRow) -> Vec<String>) = match self.content {
-            TableContent::Counts => (COUNTS.map(String::from).to_vec(), TableRow::count_cells),
+        let head = match self.content {
+            TableContent::Counts => COUNTS.map(String::from).to_vec(),
             TableContent::Pictures => {
                 let ways = WAYS.map(|ways| format!("{ways}-way %"));
-                (PICTURES.map(String::from).into_iter().chain(ways).collect(), TableRow::picture_cells)
+                PICTURES.map(String::from).into_iter().chain(ways).collect()
             }
+        };
+        let cells = |row: &TableRow| match self.content {
+            TableContent::Counts => row.count_cells(),
+            TableContent::Pictures => row.picture_cells(),
         };
         std::iter::once(head).chain(self.rows.iter().map(cells)).collect()
     }
