@@ -38,7 +38,7 @@ pub enum PretrainImages {
         nsd: PathBuf,
         /// Prepared subject: which images were seen.
         prepared: PathBuf,
-        /// Vetted captions of `screen-captions`; read for two heads only.
+        /// Vetted captions of `screen-captions`; read where captions steer a head.
         captions: PathBuf,
         /// Which trials belong to training and validation.
         split: SplitConfig,

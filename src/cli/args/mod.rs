@@ -131,7 +131,7 @@ mod tests {
     use crate::commands::project::ProjectConfig;
     use crate::commands::reconstruct::GridLayout;
     use crate::commands::trial_choice::Repeats;
-    use crate::pipelines::condition_source::ConditionSource;
+    use crate::models::condition_source::ConditionSource;
 
     #[test]
     fn the_command_line_is_consistent() {
