@@ -33,7 +33,7 @@ use crate::run::snapshot::{DISCRIMINATOR_KIND, GENERATOR_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device};
 use crate::training::gan_config::GanTrainConfig;
 use crate::training::gan_dataset::{GanDataset, SampleSet};
-use crate::training::gan_loss::SecondCondition;
+use crate::training::gan_loss::SecondVector;
 use crate::training::gan_mapper_config::{GanMapperConfig, MapperMode};
 use crate::training::gan_mappers::JointMappers;
 use crate::training::gan_trainer::{
@@ -58,9 +58,9 @@ impl FinetuneGanConfig {
     /// The same with the loss that belongs to the condition.
     pub fn resolved(&self) -> Self {
         let mut config = self.clone();
-        config.train.loss.second_condition = match self.condition.second_target() {
-            MapperTarget::Resnet => SecondCondition::Resnet,
-            MapperTarget::Image | MapperTarget::Caption => SecondCondition::Clip,
+        config.train.loss.second_vector = match self.condition.second_target() {
+            MapperTarget::Resnet => SecondVector::Resnet,
+            MapperTarget::Image | MapperTarget::Caption => SecondVector::Clip,
         };
         config
     }
