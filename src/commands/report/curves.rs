@@ -38,12 +38,20 @@ pub(super) fn section(settings: &ReportSettings) -> anyhow::Result<Section> {
             &format!("{name}: losses"),
             "images shown",
             "loss",
-            ["generator_loss", "discriminator_loss"]
-                .map(|key| series(key.trim_end_matches("_loss"), &events, "/images_seen", &format!("/{key}")))
-                .to_vec(),
+            gan_losses(&events, ["generator_loss", "discriminator_loss"]),
         ));
+        // Only of a run that trained them.
+        let mappers = gan_losses(&events, ["image_mapper_loss", "second_mapper_loss"]);
+        if mappers.iter().any(|series| !series.points.is_empty()) {
+            section = section.with(chart(&format!("{name}: mappers"), "images shown", "loss", mappers));
+        }
     }
     Ok(section)
+}
+
+fn gan_losses(events: &[Value], keys: [&str; 2]) -> Vec<Series> {
+    let name = |key: &str| key.trim_end_matches("_loss").replace('_', " ");
+    keys.map(|key| series(&name(key), events, "/images_seen", &format!("/{key}"))).to_vec()
 }
 
 /// Charts of a mapper's run with their names: losses of each phase, retrieval.
@@ -130,6 +138,16 @@ mod tests {
         assert_eq!(charts.len(), 2);
         assert_eq!(charts[1].title, "Losses, phase 2");
         assert_eq!(charts[1].series[0].points, [(3.0, 2.0)]);
+    }
+
+    #[test]
+    fn mappers_trained_with_a_gan_have_series_where_they_were() {
+        let events = [json!({"images_seen": 8, "generator_loss": 2.0, "image_mapper_loss": 1.5})];
+        let [image, second] = &gan_losses(&events, ["image_mapper_loss", "second_mapper_loss"])[..] else {
+            panic!("two series")
+        };
+        assert_eq!((image.name.as_str(), &image.points[..]), ("image mapper", &[(8.0, 1.5)][..]));
+        assert!(second.points.is_empty());
     }
 
     #[test]
