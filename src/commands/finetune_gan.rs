@@ -14,7 +14,7 @@ use serde_json::json;
 use super::gan_conditions::DecodingMappers;
 use super::gan_grid::{NUM_SAMPLES, SampleSheet, evenly_spread};
 use super::gan_images::{gan_picture, image_set, low_level_resnet};
-use super::gan_mappers::{finite_betas, mapper_start, second_targets};
+use super::gan_mappers::{check_split, finite_betas, mapper_start, second_targets};
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
@@ -160,6 +160,9 @@ pub fn run(
         .map_err(|_| anyhow::anyhow!("an image of a training trial is not among the training images"))?;
     let is_joint = config.mappers.mode == MapperMode::EndToEnd;
     let second_targets = if is_joint {
+        for (path, mapper) in [(image_mapper, &mappers.image), (caption_mapper, &mappers.second)] {
+            check_split(path, mapper, &settings.split)?;
+        }
         second_targets(settings, &clip, &images.1, &image_of_sample, &device, progress)?
     } else {
         None
