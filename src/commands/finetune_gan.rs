@@ -15,7 +15,7 @@ use super::gan_conditions::{DECODED_TRIALS, DecodingMappers, host, stacked};
 use super::gan_distance::SampleDistance;
 use super::gan_grid::{NUM_SAMPLES, SampleSheet, evenly_spread};
 use super::gan_images::{gan_picture, half_precision, image_set, low_level_resnet};
-use super::gan_mappers::{finite_betas, mapper_start, second_targets};
+use super::gan_mappers::{check_split, finite_betas, mapper_start, second_targets};
 use super::gan_snapshots::{GanSnapshots, SnapshotConfig, SnapshotSummary};
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::nsd::tree::NsdTree;
@@ -38,7 +38,7 @@ use crate::run::snapshot::{DISCRIMINATOR_KIND, GENERATOR_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device};
 use crate::training::gan_config::GanTrainConfig;
 use crate::training::gan_dataset::{GanDataset, SampleSet};
-use crate::training::gan_loss::SecondCondition;
+use crate::training::gan_loss::SecondVector;
 use crate::training::gan_mapper_config::{GanMapperConfig, MapperMode};
 use crate::training::gan_mappers::{CurrentMappers, JointMappers};
 use crate::training::gan_trainer::{
@@ -65,9 +65,9 @@ impl FinetuneGanConfig {
     /// The same with the loss that belongs to the condition.
     pub fn resolved(&self) -> Self {
         let mut config = self.clone();
-        config.train.loss.second_condition = match self.condition.second_target() {
-            MapperTarget::Resnet => SecondCondition::Resnet,
-            MapperTarget::Image | MapperTarget::Caption => SecondCondition::Clip,
+        config.train.loss.second_vector = match self.condition.second_target() {
+            MapperTarget::Resnet => SecondVector::Resnet,
+            MapperTarget::Image | MapperTarget::Caption => SecondVector::Clip,
         };
         config
     }
@@ -175,6 +175,9 @@ pub fn run(
         .map_err(|_| anyhow::anyhow!("an image of a training trial is not among the training images"))?;
     let is_joint = config.mappers.mode == MapperMode::EndToEnd;
     let second_targets = if is_joint {
+        for (path, mapper) in [(image_mapper, &mappers.image), (caption_mapper, &mappers.second)] {
+            check_split(path, mapper, &settings.split)?;
+        }
         second_targets(settings, &clip, &images.1, &image_of_sample, &device, progress)?
     } else {
         None

@@ -9,6 +9,7 @@ use crate::data::coco::vetted_captions::VettedCaptions;
 use crate::data::error::DataError;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
+use crate::data::split::SplitConfig;
 use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
 use crate::data::trial::NsdId;
 use crate::models::clip::tokenizer::LongText;
@@ -31,6 +32,20 @@ pub(super) fn mapper_start(mapper: &LoadedMapper) -> MapperStart<'_> {
         sha256: &mapper.sha256,
         provenance: &mapper.provenance,
     }
+}
+
+/// Refuses to finetune a mapper on another split than its own: images that neither may see would be seen by one of them.
+///
+/// # Errors
+/// [`RunError::Invalid`] naming the mapper's file.
+pub(super) fn check_split(path: &Path, mapper: &LoadedMapper, split: &SplitConfig) -> anyhow::Result<()> {
+    let trained = &mapper.provenance["settings"]["split"];
+    let asked = serde_json::to_value(split)?;
+    if trained.is_null() || *trained == asked {
+        return Ok(());
+    }
+    let expected = format!("the split of this finetuning, {asked}");
+    Err(RunError::invalid(path, "settings.split", expected, trained).into())
 }
 
 /// Unit vectors that the second mapper aims at; nothing where it has no part in the condition. `images` are the distinct images

@@ -63,6 +63,10 @@ impl GanTraining<'_> {
             }
         }
         if config.loss.needs_resnet() && self.resnet.is_none() {
+            if config.loss.compares_second_with_resnet() {
+                let expected = "`clip`, or a ResNet-50 snapshot beside it".to_string();
+                return mismatch("loss.second_vector", expected, "resnet".into());
+            }
             let expected = "0, or a ResNet-50 snapshot beside it".to_string();
             return mismatch("loss.low_level_weight", expected, config.loss.low_level_weight.to_string());
         }

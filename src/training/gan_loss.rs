@@ -14,7 +14,7 @@ use crate::models::stylegan2::{Condition, DiscriminatorOutput};
 /// What the second condition is an embedding of, and so what of a generated image it is compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum SecondCondition {
+pub enum SecondVector {
     /// CLIP's caption, like the first CLIP's image: the image's CLIP embedding.
     #[default]
     Clip,
@@ -31,7 +31,7 @@ pub struct GanLossConfig {
     /// CLIP embedding of the generated image against each condition (`itc`, 10); halved with two heads.
     pub clip_condition_weight: f64,
     /// What the second condition is compared with in that term. `finetune-gan` sets it by its own `condition`.
-    pub second_condition: SecondCondition,
+    pub second_vector: SecondVector,
     /// CLIP embedding of the generated image against that of the real one (`iic`, 0).
     pub clip_image_weight: f64,
     /// Semantic embeddings of the discriminator against each condition (`itd`, 10); halved with two heads.
@@ -49,7 +49,7 @@ impl Default for GanLossConfig {
         Self {
             contrastive: ContrastiveConfig { row_share: 0.0, ..ContrastiveConfig::default() },
             clip_condition_weight: 10.0,
-            second_condition: SecondCondition::Clip,
+            second_vector: SecondVector::Clip,
             clip_image_weight: 0.0,
             semantic_condition_weight: 10.0,
             semantic_image_weight: 0.0,
@@ -67,7 +67,7 @@ impl GanLossConfig {
 
     /// Whether the second condition is compared with a low-level vector.
     pub fn compares_second_with_resnet(&self) -> bool {
-        self.second_condition == SecondCondition::Resnet && self.clip_condition_weight > 0.0
+        self.second_vector == SecondVector::Resnet && self.clip_condition_weight > 0.0
     }
 
     /// Whether generated images must be seen by CLIP.

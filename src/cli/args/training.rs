@@ -288,3 +288,33 @@ impl FinetuneGanArgs {
         path_setting(layers, "paths.pretrained_gan", self.gan.as_ref())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gans_are_given_by_name_and_folder() {
+        let of = |texts: &[&str]| {
+            let gan = texts.iter().map(ToString::to_string).collect();
+            AblateArgs {
+                table: None,
+                rows: None,
+                only: vec![],
+                list: false,
+                clip: None,
+                resnet: None,
+                gan,
+                inception: None,
+            }
+            .gans()
+        };
+        let found = of(&["supervised=a/b", "free=c=d"]).unwrap();
+        assert_eq!(found["supervised"], PathBuf::from("a/b"));
+        assert_eq!(found["free"], PathBuf::from("c=d"));
+        for wrong in ["supervised", "=dir", "name="] {
+            let error = of(&[wrong]).unwrap_err().to_string();
+            assert!(error.contains(wrong) && error.contains("NAME=DIR"), "{error}");
+        }
+    }
+}

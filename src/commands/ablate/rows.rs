@@ -257,7 +257,7 @@ fn overlay(below: &mut Table, above: &Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::gan_loss::SecondCondition;
+    use crate::training::gan_loss::SecondVector;
     use crate::training::gan_mapper_config::MapperMode;
 
     const ROWS: &str = r#"
@@ -334,7 +334,7 @@ mod tests {
         let config =
             rows.finetunings[0].resolve(Path::new("rows.toml"), &FinetuneGanConfig::default()).unwrap();
         assert_eq!(config.mappers.mode, MapperMode::EndToEnd);
-        assert_eq!(config.train.loss.second_condition, SecondCondition::Resnet);
+        assert_eq!(config.train.loss.second_vector, SecondVector::Resnet);
         for (from, to, needle) in [
             ("finetuning = \"joint\"", "finetuning = \"join\"", "row `end to end`"),
             ("image_mapper = \"a\"", "image_mapper = \"b\"", "image_mapper of finetuning `joint`"),

@@ -179,6 +179,13 @@ fn captions_of_the_training_images_are_needed_where_a_caption_mapper_is_trained(
     let caption_only = run(&settings, &mut Silent).unwrap();
     assert_eq!(caption_only.training.mappers, [caption_only.run.join("mapper-caption.safetensors")]);
 
+    // Images that the mapper has seen must not be held out from the GAN, nor the other way round.
+    let split = settings.split.clone();
+    settings.split.train_fraction = 0.5;
+    let error = run(&settings, &mut Silent).unwrap_err().to_string();
+    assert!(error.contains("best.safetensors") && error.contains("settings.split"), "{error}");
+    settings.split = split;
+
     // A run may go on for longer, from its own folder, with its mappers.
     settings.finetune_gan.train.total_kimg = 0.016;
     settings.resume = Some(caption_only.run.join(CHECKPOINT_FILE));

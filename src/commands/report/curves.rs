@@ -38,12 +38,15 @@ pub(super) fn section(settings: &ReportSettings) -> anyhow::Result<Section> {
             &format!("{name}: losses"),
             "images shown",
             "loss",
-            ["generator_loss", "discriminator_loss"]
-                .map(|key| series(key.trim_end_matches("_loss"), &events, "/images_seen", &format!("/{key}")))
-                .to_vec(),
+            gan_losses(&events, ["generator_loss", "discriminator_loss"]),
         ));
         if let Some((title, distances)) = distances(&events) {
             section = section.with(chart(&format!("{name}: {title}"), "images shown", "distance", distances));
+        }
+        // Only of a run that trained them.
+        let mappers = gan_losses(&events, ["image_mapper_loss", "second_mapper_loss"]);
+        if mappers.iter().any(|series| !series.points.is_empty()) {
+            section = section.with(chart(&format!("{name}: mappers"), "images shown", "loss", mappers));
         }
     }
     Ok(section)
@@ -55,6 +58,11 @@ fn distances(events: &[Value]) -> Option<(String, Vec<Series>)> {
     let sets = ["real", "test", "train"];
     let of_sets = sets.map(|set| series(set, events, "/images_seen", &format!("/frechet/{set}")));
     Some((name.to_string(), of_sets.into_iter().filter(|set| !set.points.is_empty()).collect()))
+}
+
+fn gan_losses(events: &[Value], keys: [&str; 2]) -> Vec<Series> {
+    let name = |key: &str| key.trim_end_matches("_loss").replace('_', " ");
+    keys.map(|key| series(&name(key), events, "/images_seen", &format!("/{key}"))).to_vec()
 }
 
 /// Charts of a mapper's run with their names: losses of each phase, retrieval.
@@ -150,6 +158,16 @@ mod tests {
         assert_eq!((name.as_str(), sets.len()), ("FID", 2));
         assert_eq!(sets[1].points, [(1.0, 18.0), (2.0, 16.0)]);
         assert!(distances(&[json!({"images_seen": 0})]).is_none());
+    }
+
+    #[test]
+    fn mappers_trained_with_a_gan_have_series_where_they_were() {
+        let events = [json!({"images_seen": 8, "generator_loss": 2.0, "image_mapper_loss": 1.5})];
+        let [image, second] = &gan_losses(&events, ["image_mapper_loss", "second_mapper_loss"])[..] else {
+            panic!("two series")
+        };
+        assert_eq!((image.name.as_str(), &image.points[..]), ("image mapper", &[(8.0, 1.5)][..]));
+        assert!(second.points.is_empty());
     }
 
     #[test]
