@@ -56,7 +56,9 @@ impl Case {
         let lrelu = BiasAct::new(LEAKY_RELU).with_clamp(Some(2.5));
         match self.layer {
             Layer::Plain { resampling, kernel, has_bias } => {
-                let weight = parts.take([out, channels, kernel, kernel]).mul_scalar(0.3);
+                // The networks' own gain: sums of unit deviation.
+                let gain = 1.0 / ((channels * kernel * kernel) as f64).sqrt();
+                let weight = parts.take([out, channels, kernel, kernel]).mul_scalar(gain);
                 let linear = BiasAct::new(Activation::Linear).with_extra_gain(0.7);
                 let bias = has_bias.then(|| parts.take([out]));
                 let bias_act = if has_bias { lrelu } else { linear };
