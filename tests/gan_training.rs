@@ -26,7 +26,8 @@ use mindreader::training::finite_weights::all_finite;
 use mindreader::training::gan_config::{GanTrainConfig, LatentSource};
 use mindreader::training::gan_dataset::{GanDataset, ImageSet, SampleSet};
 use mindreader::training::gan_mapper_config::GanMapperConfig;
-use mindreader::training::gan_mappers::{JointMappers, MapperStart, mapper_file};
+use mindreader::training::gan_mapper_outputs::mapper_file;
+use mindreader::training::gan_mappers::{JointMappers, MapperStart};
 use mindreader::training::gan_trainer::{
     CHECKPOINT_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE, GanTrainError, GanTrainSummary, GanTraining,
     StartingPoint,

@@ -34,7 +34,7 @@ use crate::run::error::RunError;
 use crate::run::precision::Precision;
 use crate::run::run_dir::RunDir;
 use crate::training::gan_config::GanTrainConfig;
-use crate::training::gan_mappers::mapper_file;
+use crate::training::gan_mapper_outputs::mapper_file;
 use crate::training::gan_trainer::GENERATOR_FILE;
 
 /// Snapshot of a run that chooses its best weights.

@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 use super::ada::AdaState;
 use super::gan_config::{GanConfigError, GanTrainConfig};
 use super::gan_dataset::{GanDataset, GanDatasetError, SampleOrder};
-use super::gan_mappers::{CurrentMappers, JointMappers};
+use super::gan_mapper_outputs::CurrentMappers;
+use super::gan_mappers::JointMappers;
 use super::gan_state::{Counters, GanState};
 use super::image_view::ImageEncoder;
 use super::loss_scale::LossScale;
@@ -27,7 +28,6 @@ use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
-use crate::run::snapshot::{DISCRIMINATOR_KIND, GENERATOR_KIND, save_snapshot};
 use crate::run::training_log::TrainingLog;
 use crate::tensor_ops::backend::{Base, Device, Diff};
 
@@ -206,14 +206,6 @@ impl GanTraining<'_> {
         }
     }
 
-    /// Snapshots of a checkpoint, in place of those that a finished run leaves.
-    fn fall_back(&self, checkpoint: &Path) -> Result<(), GanTrainError> {
-        let mut state = self.first_state()?;
-        let counters = state.resume(checkpoint, &self.fresh_counters(), self.device)?;
-        self.save_snapshots(&state, &counters)?;
-        Ok(())
-    }
-
     fn train(
         &self,
         resume: Option<&Path>,
@@ -278,7 +270,7 @@ impl GanTraining<'_> {
         })
     }
 
-    fn first_state(&self) -> Result<GanState, GanTrainError> {
+    pub(super) fn first_state(&self) -> Result<GanState, GanTrainError> {
         let seed = self.config.seed;
         // Drawn in any case: it is this that marks which parameters are trained.
         let drawn: Generator<Diff> = self.generator.init(seed, self.device)?;
@@ -307,7 +299,7 @@ impl GanTraining<'_> {
         }
     }
 
-    fn fresh_counters(&self) -> Counters {
+    pub(super) fn fresh_counters(&self) -> Counters {
         Counters {
             generator: self.generator.clone(),
             discriminator: self.discriminator.clone(),
@@ -383,42 +375,6 @@ impl GanTraining<'_> {
             is_last: self.is_last(counters),
             log,
         })
-    }
-
-    /// The checkpoint, unless it would put weights without numbers in place of the last good ones.
-    fn save_if_finite(&self, state: &GanState, counters: &Counters) -> Result<PathBuf, GanTrainError> {
-        if state.is_finite() {
-            return Ok(self.save(state, counters)?);
-        }
-        Err(GanTrainError::NotFinite { step: counters.step, checkpoint: self.run.join(CHECKPOINT_FILE) })
-    }
-
-    fn save(&self, state: &GanState, counters: &Counters) -> Result<PathBuf, RunError> {
-        let path = self.run.join(CHECKPOINT_FILE);
-        state.save(&path, counters)?;
-        Ok(path)
-    }
-
-    /// Generator, discriminator, mappers.
-    fn save_snapshots(
-        &self,
-        state: &GanState,
-        counters: &Counters,
-    ) -> Result<(PathBuf, PathBuf, Vec<PathBuf>), RunError> {
-        let mut provenance = self.provenance.clone();
-        if let Value::Object(provenance) = &mut provenance {
-            provenance.insert("images_seen".into(), json!(counters.images_seen));
-        }
-        let generator = self.run.join(GENERATOR_FILE);
-        save_snapshot(&generator, GENERATOR_KIND, self.generator, &provenance, &state.generator_ema)?;
-        let discriminator = self.run.join(DISCRIMINATOR_FILE);
-        let network = state.discriminator.network.valid();
-        save_snapshot(&discriminator, DISCRIMINATOR_KIND, self.discriminator, &provenance, &network)?;
-        let mappers = match (self.mappers, &state.mappers) {
-            (Some(joint), Some(pair)) => joint.save_snapshots(pair, self.run, &provenance)?,
-            _ => vec![],
-        };
-        Ok((generator, discriminator, mappers))
     }
 }
 

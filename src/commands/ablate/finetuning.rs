@@ -25,7 +25,7 @@ use crate::run::progress::Progress;
 use crate::run::run_dir::write_atomic;
 use crate::run::snapshot::Snapshot;
 use crate::training::gan_mapper_config::MapperMode;
-use crate::training::gan_mappers::mapper_file;
+use crate::training::gan_mapper_outputs::mapper_file;
 use crate::training::gan_trainer::{CHECKPOINT_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE};
 
 /// What finetuned GANs are made from, beside the data of mappers. What is absent leaves those rows out that need it.
