@@ -60,6 +60,7 @@ fn main() {
         image_embedding,
     };
     let context = PhaseContext {
+        loss_scale: 1.0,
         config: &config,
         generator_config: &generator_config,
         generator: &generator,

@@ -75,7 +75,10 @@ fn run(cli: Cli) -> anyhow::Result<Value> {
             render::to_stdout(toml::to_string(&project.config)?.trim_end());
             Ok(Value::Null)
         }
-        Command::Demo(args) => value(demo::run(&demo::DemoSettings { project, out: args.out }, progress)),
+        Command::Demo(args) => {
+            let networks = args.networks();
+            value(demo::run(&demo::DemoSettings { project, networks, out: args.out }, progress))
+        }
         Command::Doctor => examine(&project, cli.global.json),
         Command::Phantom(args) => value(phantom::run(&project.phantom(existing(args.overwrite))?, progress)),
         Command::Prepare(args) if args.check => examine(&project, cli.global.json),

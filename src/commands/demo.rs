@@ -1,20 +1,24 @@
 //! `mindreader demo`: the whole chain on a small phantom, from an empty folder to a report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::evaluate_images::{self, EvaluateImagesSummary, RealSets};
 use super::prepare::ExistingOutput;
 use super::project::Project;
 use super::report::{self, ReportSettings};
+use super::shipped_networks::ShippedNetworks;
 use super::train_mapper::{self, BetasControl};
 use super::{
     encode, finetune_gan, microstim, phantom, prepare, pretrain_clip, pretrain_gan, reconstruct, score,
     screen_captions,
 };
 use crate::data::phantom::StimulusSource;
+use crate::metrics::identification::IdentificationAccuracy;
 use crate::metrics::retrieval::RetrievalSummary;
+use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::stimulation::Stimulation;
 use crate::report::number_format::{duration, number};
@@ -34,9 +38,20 @@ const STIMULATIONS: [(&str, Stimulation); 6] = [
     ("streams:ventral + streams:lateral + streams:parietal", Stimulation::Silence),
 ];
 
+/// Where the demo's CLIP and pretrained GAN come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DemoNetworks {
+    /// From the program: trained on another phantom.
+    Shipped,
+    /// Trained within the demo, on its own phantom.
+    Trained,
+}
+
 /// A project whose files go below one folder.
 #[derive(Clone, Debug)]
 pub struct DemoSettings {
+    /// Where CLIP and pretrained GAN come from.
+    pub networks: DemoNetworks,
     /// The configuration; its paths are set by the demo.
     pub project: Project,
     /// Folder of phantom, runs and report.
@@ -58,6 +73,10 @@ pub struct DemoSummary {
     pub caption_retrieval: RetrievalSummary,
     /// The same as the first with betas exchanged between trials.
     pub control_retrieval: RetrievalSummary,
+    /// Whether held-out pictures are closest to their own ground truth.
+    pub identification: Vec<IdentificationAccuracy>,
+    /// The same where the image mapper learned from exchanged betas, and steers alone.
+    pub control_identification: Vec<IdentificationAccuracy>,
     /// Duration in seconds.
     pub seconds: f64,
     /// The page to open.
@@ -82,8 +101,26 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
     let phantom = phantom::run(&project.phantom(ExistingOutput::Replace)?, progress)?;
     progress.note("Betas of the visual voxels (nsdgeneral), z-scored within each session.");
     let prepared = prepare::run(&project.prepare(ExistingOutput::Replace)?, progress)?;
-    progress.note("A small CLIP learns the joint space of pictures and captions from the training images.");
-    let clip = pretrain_clip::run(&project.pretrain_clip(None)?, progress)?;
+    let shipped = (settings.networks == DemoNetworks::Shipped)
+        .then(|| ShippedNetworks::write(&settings.out.join("networks")))
+        .transpose()?;
+    let clip = match &shipped {
+        Some(networks) => {
+            progress.note(
+                "A small CLIP and a conditional StyleGAN2 come with the program: they know the phantom's world of scenes, \
+                 but have seen none of this subject's pictures.",
+            );
+            project.config.paths.clip = Some(networks.clip.clone());
+            project.config.paths.pretrained_gan = Some(networks.gan.clone());
+            None
+        }
+        None => {
+            progress.note(
+                "A small CLIP learns the joint space of pictures and captions from the training images.",
+            );
+            Some(pretrain_clip::run(&project.pretrain_clip(None)?, progress)?.run)
+        }
+    };
     progress.note("Caption screening: keep captions more than half as probable as an image's best one.");
     let screened = screen_captions::run(&project.screen_captions()?, progress)?;
     progress.note("Stage one: two mappers from betas to CLIP's image and caption space.");
@@ -92,13 +129,24 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
     let image = train(MapperTarget::Image, BetasControl::Measured)?;
     let caption = train(MapperTarget::Caption, BetasControl::Measured)?;
     let control = train(MapperTarget::Image, BetasControl::Shuffled)?;
-    progress
-        .note("A conditional StyleGAN2 learns to draw from noise-perturbed CLIP embeddings, without brains.");
-    let pretrained = pretrain_gan::run(&project.pretrain_gan(None)?, progress)?;
+    let mut gan_runs = vec![];
+    if shipped.is_none() {
+        progress.note(
+            "A conditional StyleGAN2 learns to draw from noise-perturbed CLIP embeddings, without brains.",
+        );
+        let pretrained = pretrain_gan::run(&project.pretrain_gan(None)?, progress)?;
+        gan_runs.push(("GAN, pretraining".into(), pretrained.run));
+    }
     progress.note("Stage two: the generator is finetuned on the embeddings decoded from betas.");
     let finetuned = finetune_gan::run(&project.finetune_gan(None)?, progress)?;
+    gan_runs.push(("GAN, finetuning".into(), finetuned.run));
     progress.note("Held-out trials are decoded into pictures.");
     let reconstructed = reconstruct::run(&project.reconstruct()?, progress)?;
+    progress.note(
+        "Is a picture closer to what was seen than to other images? And without information in the betas?",
+    );
+    let identified = identify(&project, None, progress)?;
+    let control_identified = identify(&project, Some(&control.snapshot), progress)?;
     progress.note("Microstimulation: one region is driven or silenced, everything else stays.");
     let mut microstim_runs = Vec::new();
     for (roi, action) in STIMULATIONS {
@@ -121,7 +169,7 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
             lead: "What mindreader's demo decoded from the betas of a phantom: a subject that does not exist, stored \
                    as NSD stores one."
                 .into(),
-            introduction: introduction(),
+            introduction: introduction(settings.networks),
             facts: vec![
                 ("stimuli".into(), format!("{} images, {} photographs among their sources", phantom.images, phantom.photographs)),
                 ("signal".into(), format!("{} × NSD's", number(project.config.phantom.signal))),
@@ -133,22 +181,23 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
                 ("device".into(), device_name.clone()),
                 ("time".into(), duration(Duration::from_secs(elapsed.as_secs()))),
             ],
-            clip_run: Some(clip.run),
+            clip_run: clip,
             captions: Some(project.caption_probabilities()),
             mapper_runs: vec![
                 ("image mapper".into(), image.run_dir),
                 ("caption mapper".into(), caption.run_dir),
                 ("control: exchanged betas".into(), control.run_dir),
             ],
-            gan_runs: vec![
-                ("GAN, pretraining".into(), pretrained.run),
-                ("GAN, finetuning".into(), finetuned.run),
+            gan_runs,
+            identification: vec![
+                ("decoded".into(), identified.identification.accuracies.clone()),
+                ("control: exchanged betas".into(), control_identified.identification.accuracies.clone()),
             ],
             reconstruct_run: Some(reconstructed.run),
             microstim_runs,
             encode_run: Some(encoded.run),
             score: Some(score),
-            commands: vec![format!("mindreader demo --out {}", settings.out.display())],
+            commands: vec![command(settings)],
             configuration: toml::to_string(&project.config)?,
             out: out.clone(),
         },
@@ -161,19 +210,55 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
         image_retrieval: image.retrieval,
         caption_retrieval: caption.retrieval,
         control_retrieval: control.retrieval,
+        identification: identified.identification.accuracies,
+        control_identification: control_identified.identification.accuracies,
         seconds: started.elapsed().as_secs_f64(),
         report: out,
     })
 }
 
-fn introduction() -> Vec<String> {
+fn command(settings: &DemoSettings) -> String {
+    let flag = if settings.networks == DemoNetworks::Trained { " --train-all" } else { "" };
+    format!("mindreader demo --out {}{flag}", settings.out.display())
+}
+
+/// Draws every held-out image anew and identifies the pictures; `control` is an image mapper that then steers alone.
+fn identify(
+    project: &Project,
+    control: Option<&Path>,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<EvaluateImagesSummary> {
+    let mut drawing = project.reconstruct()?;
+    drawing.reconstruct.limit = 0;
+    drawing.reconstruct.samples = 1;
+    if let Some(mapper) = control {
+        drawing.networks.image_mapper = mapper.to_path_buf();
+        drawing.reconstruct.condition = ConditionSource::Image;
+    }
+    let drawn = reconstruct::run(&drawing, progress)?;
+    let mut evaluation = project.evaluate_images(Some(drawn.run))?;
+    evaluation.evaluate_images.real = RealSets::Test;
+    evaluate_images::run(&evaluation, progress)
+}
+
+fn introduction(networks: DemoNetworks) -> Vec<String> {
+    let origin = match networks {
+        DemoNetworks::Shipped => {
+            "CLIP and the pretrained generator come with the program and have seen none of these images; mappers and \
+             finetuning were trained within this demo. The networks are small, so the pictures are coarse. "
+        }
+        DemoNetworks::Trained => {
+            "The networks are small and were trained within this demo, so the pictures are coarse. "
+        }
+    };
     vec![
         "The phantom's brain is known: retinotopic voxels respond to contrast and colour in their receptive field, \
          category voxels to faces, bodies, places and words, others to mixtures, some to nothing; every voxel has noise, \
          drift and gain. The decoder sees only the files."
             .into(),
-        "The networks are small and were trained within this demo, so the pictures are coarse. What counts is whether they \
-         follow the brain: compare retrieval with chance and with the control before you trust a picture."
-            .into(),
+        format!(
+            "{origin}What counts is whether they follow the brain: compare retrieval and identification with chance and with \
+             the control before you trust a picture."
+        ),
     ]
 }

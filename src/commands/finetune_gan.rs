@@ -40,7 +40,8 @@ use crate::training::gan_config::GanTrainConfig;
 use crate::training::gan_dataset::{GanDataset, SampleSet};
 use crate::training::gan_loss::SecondVector;
 use crate::training::gan_mapper_config::{GanMapperConfig, MapperMode};
-use crate::training::gan_mappers::{CurrentMappers, JointMappers};
+use crate::training::gan_mapper_outputs::CurrentMappers;
+use crate::training::gan_mappers::JointMappers;
 use crate::training::gan_trainer::{
     DISCRIMINATOR_FILE, GENERATOR_FILE, GanTrainSummary, GanTraining, StartingPoint,
 };
@@ -403,7 +404,7 @@ fn decoded_now(
     trials: &[usize],
     seed: u64,
 ) -> anyhow::Result<Vec<Array2<f32>>> {
-    let mut heads = vec![vec![], vec![]];
+    let mut heads = [vec![], vec![]];
     for rows in trials.chunks(DECODED_TRIALS) {
         let positions: Vec<u64> = rows.iter().map(|trial| *trial as u64).collect();
         let decoded = mappers.heads(&finite_betas(prepared, rows)?, seed, &positions);

@@ -28,6 +28,7 @@ pub mod reconstruct;
 pub mod report;
 pub mod score;
 pub mod screen_captions;
+pub mod shipped_networks;
 pub mod train_mapper;
 pub mod trial_choice;
 pub mod weights;

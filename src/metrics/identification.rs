@@ -3,6 +3,7 @@
 //! Trial i draws n − 1 distinct wrong pictures uniformly; it is right when the cosine with its own picture is strictly the
 //! largest. The whole is repeated with new draws. What the draws average to is known exactly, too (hypergeometric).
 
+use super::bootstrap::{BootstrapConfig, Interval, mean_interval};
 use std::collections::BTreeSet;
 
 use ndarray::{Array2, ArrayView2};
@@ -96,8 +97,8 @@ pub struct IdentificationAccuracy {
     pub mean: f64,
     /// Standard deviation over repeats (divided by repeats − 1); 0 for a single one.
     pub deviation: f64,
-    /// What infinitely many repeats would give.
-    pub expected: f64,
+    /// What infinitely many repeats would give, with the 95 % interval that resampled images give.
+    pub expected: Interval,
     /// Accuracy of a random choice, 1/n.
     pub chance: f64,
 }
@@ -237,7 +238,11 @@ pub fn compute_identification(
             ways: *ways,
             mean,
             deviation: (squares / (repeats.len() - 1).max(1) as f64).sqrt(),
-            expected: exact.iter().sum::<f64>() / exact.len() as f64,
+            expected: mean_interval(&exact, ids, &BootstrapConfig::default()).unwrap_or(Interval {
+                mean,
+                low: mean,
+                high: mean,
+            }),
             chance: 1.0 / *ways as f64,
         })
     };
@@ -261,13 +266,16 @@ mod tests {
         let ids: Vec<u64> = (0..300).collect();
         let config = IdentificationConfig::default();
         for accuracy in compute_identification(truth.view(), truth.view(), &ids, &config).unwrap() {
-            assert_eq!((accuracy.mean, accuracy.deviation, accuracy.expected), (1.0, 0.0, 1.0));
+            assert_eq!((accuracy.mean, accuracy.deviation, accuracy.expected.mean), (1.0, 0.0, 1.0));
+            assert_eq!((accuracy.expected.low, accuracy.expected.high), (1.0, 1.0));
         }
         let noise = random(300, 20, 2);
         for accuracy in compute_identification(noise.view(), truth.view(), &ids, &config).unwrap() {
             let IdentificationAccuracy { ways, mean, deviation, expected, chance } = accuracy;
             // One standard error over trials, then over ten repeats.
             let error = (chance * (1.0 - chance) / 300.0).sqrt();
+            assert!(expected.low < expected.mean && expected.mean < expected.high);
+            let expected = expected.mean;
             assert!((expected - chance).abs() < 4.0 * error, "{ways}: {expected}");
             assert!((mean - expected).abs() < 4.0 * error / 10_f64.sqrt(), "{ways}: {mean}, {expected}");
             assert!(deviation > 0.0 && deviation < 3.0 * error, "{ways}: {deviation}");

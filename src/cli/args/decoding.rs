@@ -7,6 +7,7 @@ use clap::Args;
 use super::{path_setting, setting};
 use crate::cli::layers::Layers;
 use crate::cli::usage_error::UsageError;
+use crate::commands::demo::DemoNetworks;
 
 /// Snapshots to decode with; by default those of the newest runs of the subject.
 #[derive(Debug, Args)]
@@ -218,9 +219,18 @@ pub struct DemoArgs {
     /// Folder of photographs with COCO annotations, used beside the synthetic scenes
     #[arg(long, value_name = "DIR")]
     pub photographs: Option<PathBuf>,
+    /// Train CLIP and the GAN on the spot too, instead of starting from those that ship with the program
+    #[arg(long)]
+    pub train_all: bool,
 }
 
 impl DemoArgs {
+    /// Where CLIP and the pretrained GAN come from. The shipped ones know scenes, not photographs.
+    pub fn networks(&self) -> DemoNetworks {
+        let trains = self.train_all || self.photographs.is_some();
+        if trains { DemoNetworks::Trained } else { DemoNetworks::Shipped }
+    }
+
     /// Adds the flags to the settings.
     ///
     /// # Errors

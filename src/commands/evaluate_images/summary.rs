@@ -104,12 +104,14 @@ impl EvaluateImagesSummary {
         let IdentificationSummary { num_trials, repeats, accuracies, skipped_ways, .. } =
             &self.identification;
         lines.push(format!("Identification of {num_trials} pictures, {repeats} repeats:"));
-        for IdentificationAccuracy { ways, mean, deviation, chance, .. } in accuracies {
+        for IdentificationAccuracy { ways, mean, deviation, expected, chance } in accuracies {
             lines.push(format!(
-                "  {:<34} {:>9.2}% ± {:.2}  chance {:.2}%",
+                "  {:<34} {:>9.2}% ± {:.2}  (images resampled: {:.1} to {:.1}%)  chance {:.2}%",
                 format!("{ways}-way"),
                 100.0 * mean,
                 100.0 * deviation,
+                100.0 * expected.low,
+                100.0 * expected.high,
                 100.0 * chance
             ));
         }

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::score::ScoreSummary;
+use crate::metrics::identification::IdentificationAccuracy;
 use crate::report::{Block, Page, Section};
 use crate::run::progress::Progress;
 use crate::run::run_dir::write_atomic;
@@ -38,6 +39,8 @@ pub struct ReportSettings {
     pub mapper_runs: Vec<(String, PathBuf)>,
     /// GAN runs with their names.
     pub gan_runs: Vec<(String, PathBuf)>,
+    /// Identification accuracies with the names of what was identified.
+    pub identification: Vec<(String, Vec<IdentificationAccuracy>)>,
     /// Run of `reconstruct`.
     pub reconstruct_run: Option<PathBuf>,
     /// Runs of `microstim`.
@@ -80,6 +83,9 @@ pub fn run(settings: &ReportSettings, progress: &mut dyn Progress) -> anyhow::Re
     }
     if !settings.mapper_runs.is_empty() {
         sections.push(numbers::retrieval(&settings.mapper_runs)?);
+    }
+    if !settings.identification.is_empty() {
+        sections.push(numbers::identification(&settings.identification));
     }
     if !settings.microstim_runs.is_empty() {
         sections.push(pictures::microstimulation(&settings.microstim_runs)?);

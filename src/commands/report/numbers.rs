@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::commands::screen_captions::JudgedCaption;
+use crate::metrics::identification::IdentificationAccuracy;
 use crate::report::number_format::{number, percent};
 use crate::report::{Block, Section, Table};
 use crate::run::error::RunError;
@@ -60,6 +61,33 @@ pub(super) fn retrieval(runs: &[(String, PathBuf)]) -> anyhow::Result<Section> {
                       takes that into account. Intervals resample images."
                 .into(),
         })))
+}
+
+/// Identification accuracies, beside chance.
+pub(super) fn identification(named: &[(String, Vec<IdentificationAccuracy>)]) -> Section {
+    let row = |name: &String, accuracy: &IdentificationAccuracy| {
+        let IdentificationAccuracy { ways, mean, expected, chance, .. } = accuracy;
+        vec![
+            name.clone(),
+            format!("{ways}-way"),
+            percent(*mean),
+            format!("{} to {}", percent(expected.low), percent(expected.high)),
+            percent(*chance),
+        ]
+    };
+    let rows = named.iter().flat_map(|(name, all)| all.iter().map(move |accuracy| row(name, accuracy)));
+    let head = ["pictures", "choice", "right", "95 % (images resampled)", "chance"];
+    Section::new("Identification of pictures")
+        .text(
+            "Each picture is compared with its own ground truth and with other held-out images, in features of a network \
+             that saw neither. The control's picture is drawn from a mapper that learned from exchanged betas: it must \
+             be at chance.",
+        )
+        .with(Block::Table(Table {
+            head: head.map(String::from).to_vec(),
+            rows: rows.collect(),
+            caption: "Means of 10 repeats with wrong images drawn anew.".into(),
+        }))
 }
 
 /// How many captions survived the screening, with examples.
