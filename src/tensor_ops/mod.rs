@@ -13,6 +13,7 @@ pub mod pixel_range;
 pub mod random;
 pub mod resample_conv;
 pub mod resize;
+pub mod same_type;
 pub mod signed_max;
 pub mod similarity;
 pub mod upfirdn;

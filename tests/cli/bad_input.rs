@@ -91,7 +91,7 @@ fn commands_say_which_command_must_come_first() {
         (&["train-mapper", "--target", "resnet"], "--resnet FILE"),
         (&["reconstruct", "--subject", "all"], "only `train-mapper`"),
         (&["evaluate"], "train-mapper --target image"),
-        (&["finetune-gan"], "pretrain-gan"),
+        (&["finetune-gan"], "pretrain-clip"),
         (&["reconstruct"], "train-mapper --target image"),
         (&["evaluate-images"], "mindreader reconstruct"),
         (&["microstim", "--roi", "floc-faces"], "train-mapper --target image"),

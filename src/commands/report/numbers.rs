@@ -79,8 +79,8 @@ pub(super) fn identification(named: &[(String, Vec<IdentificationAccuracy>)]) ->
     let head = ["pictures", "choice", "right", "95 % (images resampled)", "chance"];
     Section::new("Identification of pictures")
         .text(
-            "Each picture is compared with its own ground truth and with other held-out images, in features of a network \
-             that saw neither. The control's picture is drawn from a mapper that learned from exchanged betas: it must \
+            "Each picture is compared with its own ground truth and with other held-out images, in features of the CLIP that \
+             the generator was trained with: that flatters it. The control's picture is drawn from a mapper that learned from exchanged betas: it must \
              be at chance.",
         )
         .with(Block::Table(Table {

@@ -3,7 +3,6 @@
 //! Only first-order gradients exist, and none for the betas: where either is asked for, the caller keeps to the portable
 //! formulation.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -15,6 +14,7 @@ use burn::tensor::{Tensor, TensorPrimitive, backend::Backend};
 use super::kernels::{KernelShape, MapperKernels, SampleState};
 use crate::tensor_ops::backend::{Base, Diff};
 use crate::tensor_ops::cpu::host_values::{is_single_on_cpu, kernels_apply, tensor, values};
+use crate::tensor_ops::same_type::same_type;
 
 /// Embeddings by the kernels, or nothing where they do not apply.
 ///
@@ -40,13 +40,6 @@ pub fn forward_by_kernels<B: Backend>(
     let parameters: Tensor<Diff, 1> = same_type(parameters())?;
     let betas: Tensor<Base, 2> = Tensor::from_primitive(TensorPrimitive::Float(betas.primitive));
     same_type(tracked_forward(shape, parameters, betas))
-}
-
-/// The value as the type that it already has; nothing if it has another.
-fn same_type<From: 'static, To: 'static>(value: From) -> Option<To> {
-    let mut slot = Some(value);
-    let slot: &mut dyn Any = &mut slot;
-    slot.downcast_mut::<Option<To>>().and_then(Option::take)
 }
 
 fn tracked_forward(

@@ -3,7 +3,7 @@
 //! Networks are generic over any backend, the kernels exist for three. Which of them a backend is, its type says at run time;
 //! a bound on every network instead would reach through the whole program.
 
-use std::any::{Any, TypeId};
+use std::any::TypeId;
 use std::sync::Arc;
 
 use burn::tensor::ops::FloatTensor;
@@ -16,6 +16,7 @@ use super::modulated::{self, ModulatedForm};
 use crate::tensor_ops::backend::{Base, Diff, Diff2};
 use crate::tensor_ops::bias_act::BiasAct;
 use crate::tensor_ops::cpu::host_values::is_single_on_cpu;
+use crate::tensor_ops::same_type::same_type;
 
 /// Whether [`Bend`] describes what follows a linear map: a piecewise linear activation with positive slopes.
 fn bend_of(bias_act: &BiasAct) -> Option<Bend> {
@@ -243,11 +244,4 @@ fn at_level<B: Backend, K: ImageKernels>(
 ) -> Option<FloatTensor<B>> {
     let inputs: Vec<FloatTensor<K>> = same_type(inputs)?;
     same_type(job.run::<K>(inputs)?)
-}
-
-/// The value as the type that it already has; nothing if it has another.
-fn same_type<From: 'static, To: 'static>(value: From) -> Option<To> {
-    let mut slot = Some(value);
-    let slot: &mut dyn Any = &mut slot;
-    slot.downcast_mut::<Option<To>>().and_then(Option::take)
 }
