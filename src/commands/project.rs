@@ -272,8 +272,13 @@ impl Project {
     /// Generator and mappers; mappers that were finetuned with the generator lie beside it.
     fn networks(&self, second: MapperTarget) -> Result<DecoderPaths, RunError> {
         let paths = &self.config.paths;
-        let generator =
-            self.newest(paths.generator.as_ref(), "finetune-gan", GENERATOR_FILE, "finetune-gan")?;
+        let generator = self.newest(paths.generator.as_ref(), "finetune-gan", GENERATOR_FILE, "finetune-gan");
+        if generator.is_err() {
+            // The command that comes first is named first.
+            self.mapper(MapperTarget::Image)?;
+            self.second_mapper(second)?;
+        }
+        let generator = generator?;
         let beside = |target, configured: &Option<PathBuf>| {
             let path = generator.with_file_name(mapper_file(target));
             (configured.is_none() && path.is_file()).then_some(path)
