@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::modulation::Finish;
 use super::panels::Matrix;
-use super::position_grid::PositionGrid;
+use super::position_grid::{PositionGrid, zeros_for_layout};
 use super::simd::vectorised;
 use super::tap_conv::{TapKernels, source_len};
 use super::tile::Places;
@@ -41,7 +41,7 @@ pub fn direct_conv3(
         // One line and one zero before the first pixel: the taps above and left of it.
         let lead = grid.line() + 1;
         let stride = source_len(grid, 2 * lead);
-        source.resize(channels_in * stride, 0.0);
+        zeros_for_layout(source, channels_in * stride);
         for (channel, source) in source.chunks_exact_mut(stride).enumerate() {
             for (image, row, at) in grid.lines() {
                 let style = styles[(first + image) * channels_in + channel];
@@ -59,4 +59,33 @@ pub fn direct_conv3(
         });
     });
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor_ops::random::keyed_rng;
+    use rand::RngExt;
+
+    #[test]
+    fn an_image_does_not_depend_on_its_place_in_the_batch() {
+        let shape = ConvShape { channels_in: 3, channels_out: 5, height: 4, width: 4 };
+        // Tasks of 8 images, the last one of 3, one after the other in the same buffers.
+        let batch = 35;
+        let mut rng = keyed_rng(0, "direct", 0);
+        let mut draw = |len: usize| -> Vec<f32> { (0..len).map(|_| rng.random_range(-1.0..1.0)).collect() };
+        let (x, weight, styles, bias) = (draw(batch * 48), draw(5 * 3 * 9), draw(batch * 3), draw(5));
+        let run = |x: &[f32], styles: &[f32]| {
+            let scale = vec![1.0; styles.len() / 3 * 5];
+            let finish =
+                Finish { scale: &scale, bias: &bias, noise: None, slopes: [1.0, 1.0], clamp: f32::INFINITY };
+            direct_conv3(x, &weight, styles, finish, shape)
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let whole = pool.install(|| run(&x, &styles));
+        for image in 0..batch {
+            let alone = run(&x[image * 48..][..48], &styles[image * 3..][..3]);
+            assert!(whole[image * 80..][..80] == alone[..], "image {image}");
+        }
+    }
 }

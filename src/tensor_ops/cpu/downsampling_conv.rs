@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::modulation::Finish;
 use super::panels::Matrix;
-use super::position_grid::PositionGrid;
+use super::position_grid::{PositionGrid, zeros_for_layout};
 use super::simd::vectorised;
 use super::tap_conv::{TapKernels, source_len};
 use super::tile::Places;
@@ -36,7 +36,7 @@ pub fn downsampling_conv3(x: &[f32], weight: &[f32], finish: Finish<'_>, shape: 
         let first = index * group;
         let images = out.len() / (channels_out * pixels);
         let phases = Phases::new(PositionGrid { images, height: height / 2, width: width / 2 });
-        source.resize(channels_in * phases.len(), 0.0);
+        zeros_for_layout(source, channels_in * phases.len());
         for (channel, source) in source.chunks_exact_mut(phases.len()).enumerate() {
             phases.fill(
                 |image| &x[((first + image) * channels_in + channel) * in_pixels..][..in_pixels],

@@ -16,6 +16,15 @@ pub struct PositionGrid {
     pub width: usize,
 }
 
+/// Makes a buffer ready for a layout of `len` values. The zeros of a layout stay where they are from task to task; the last task may
+/// hold fewer images, and its zeros lie elsewhere.
+pub fn zeros_for_layout(buffer: &mut Vec<f32>, len: usize) {
+    if buffer.len() != len {
+        buffer.clear();
+        buffer.resize(len, 0.0);
+    }
+}
+
 impl PositionGrid {
     /// Distance from row to row.
     pub fn line(&self) -> usize {
