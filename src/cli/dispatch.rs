@@ -14,8 +14,8 @@ use super::usage_error::UsageError;
 use crate::commands::project::{Project, ProjectConfig, SEED_KEYS, SUBJECT_KEYS};
 use crate::commands::train_mapper::BetasControl;
 use crate::commands::{
-    ablate, demo, doctor, encode, evaluate, evaluate_images, finetune_gan, import_weights, microstim,
-    phantom, prepare, prepare::ExistingOutput, pretrain_clip, pretrain_gan, reconstruct, score,
+    ablate, compact_weights, demo, doctor, encode, evaluate, evaluate_images, finetune_gan, import_weights,
+    microstim, phantom, prepare, prepare::ExistingOutput, pretrain_clip, pretrain_gan, reconstruct, score,
     screen_captions, train_mapper, weights,
 };
 use crate::run::interrupt;
@@ -95,6 +95,7 @@ fn run(cli: Cli) -> anyhow::Result<Value> {
             render::weights(&files);
             Ok(Value::Null)
         }
+        Command::CompactWeights(args) => value(compact_weights::run(&args.settings()).map_err(Into::into)),
         Command::PretrainClip(args) => {
             value(pretrain_clip::run(&project.pretrain_clip(args.resume)?, progress))
         }
@@ -161,7 +162,11 @@ fn run(cli: Cli) -> anyhow::Result<Value> {
             render::to_stdout(&table.text());
             Ok(Value::Null)
         }
-        Command::PretrainGan(args) => value(pretrain_gan::run(&project.pretrain_gan(args.resume)?, progress)),
+        Command::PretrainGan(args) => {
+            let mut settings = project.pretrain_gan(args.resume)?;
+            settings.init_from = args.init_from;
+            value(pretrain_gan::run(&settings, progress))
+        }
         Command::FinetuneGan(args) => value(finetune_gan::run(&project.finetune_gan(args.resume)?, progress)),
         Command::Reconstruct(_) => value(reconstruct::run(&project.reconstruct()?, progress)),
         Command::EvaluateImages(args) => {

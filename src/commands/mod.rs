@@ -1,6 +1,7 @@
 //! One job per file: typed settings in, a summary out. No clap, no printing, no device choice.
 
 pub mod ablate;
+pub mod compact_weights;
 mod decoded_pairs;
 pub mod demo;
 pub mod doctor;

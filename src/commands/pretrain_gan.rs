@@ -3,7 +3,7 @@
 //! Specification: gan-training.md 10. Images are those of the subject's training trials, or a collection of others. Writes `config.toml`, `metrics.jsonl`,
 //! `samples/*.png`, `snapshots/*`, `generator.safetensors` (averaged), `discriminator.safetensors`, `checkpoint.mpk`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,16 +15,21 @@ use super::gan_snapshots::{GanSnapshots, SnapshotConfig, SnapshotSummary};
 pub use super::pretrain_images::PretrainImages;
 use super::pretrain_images::{ConditionChoice, pretraining_data};
 use crate::models::clip::tokenizer::LongText;
-use crate::models::stylegan2::GanSizes;
+use crate::models::stylegan2::{DiscriminatorConfig, GanSizes, GeneratorConfig};
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::picture::pictures;
 use crate::pipelines::picture_features::FeatureSource;
 use crate::run::device::{self, DeviceChoice};
+use crate::run::error::RunError;
 use crate::run::interrupt;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
+use crate::run::snapshot::{DISCRIMINATOR_KIND, GENERATOR_KIND, Snapshot};
+use crate::tensor_ops::backend::{Base, Device};
 use crate::training::gan_config::GanTrainConfig;
-use crate::training::gan_trainer::{GanTrainSummary, GanTraining, StartingPoint};
+use crate::training::gan_trainer::{
+    DISCRIMINATOR_FILE, GENERATOR_FILE, GanTrainSummary, GanTraining, StartingPoint,
+};
 use crate::training::image_view::FrozenClip;
 
 /// Where the first head's conditions come from.
@@ -88,6 +93,9 @@ pub struct PretrainGanSettings {
     pub device: DeviceChoice,
     /// Folder of the runs.
     pub runs: PathBuf,
+    /// Folder with the snapshots of a GAN to start from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_from: Option<PathBuf>,
     /// Checkpoint to continue from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resume: Option<PathBuf>,
@@ -147,6 +155,7 @@ pub fn run(
         progress,
     )?;
 
+    let (start, start_sha256) = starting_point(settings, &generator, &discriminator, &device)?;
     let distance = match &settings.features {
         Some(source) => {
             let distance = SampleDistance {
@@ -181,6 +190,7 @@ pub fn run(
         "images": data.num_images(),
         "samples": data.len(),
         "clip_sha256": clip.sha256,
+        "init_from_sha256": start_sha256,
         "resnet_sha256": resnet.as_ref().map(|(_, sha256)| sha256),
     });
     let mut snapshots = GanSnapshots {
@@ -201,7 +211,7 @@ pub fn run(
         encoder: Some(&encoder),
         resnet: resnet.as_ref().map(|(resnet, _)| resnet),
         mappers: None,
-        start: &StartingPoint::Scratch,
+        start: &start,
         run: &run,
         provenance: &provenance,
         device: &device,
@@ -223,4 +233,34 @@ pub fn run(
     };
     run.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
+}
+
+/// Weights as they are drawn, or those of another GAN of the same sizes, with the hash of its generator. Its conditions may be of
+/// another CLIP: training teaches it the new ones.
+fn starting_point(
+    settings: &PretrainGanSettings,
+    generator: &GeneratorConfig,
+    discriminator: &DiscriminatorConfig,
+    device: &Device,
+) -> anyhow::Result<(StartingPoint, Option<String>)> {
+    let Some(folder) = &settings.init_from else { return Ok((StartingPoint::Scratch, None)) };
+    let path = folder.join(GENERATOR_FILE);
+    let file = Snapshot::open(&path, GENERATOR_KIND)?;
+    same_sizes(&path, &file.config()?, generator)?;
+    let sha256 = file.network_sha256()?;
+    let network = file.load_into(generator.init::<Base>(0, device)?)?;
+    let path = folder.join(DISCRIMINATOR_FILE);
+    let file = Snapshot::open(&path, DISCRIMINATOR_KIND)?;
+    same_sizes(&path, &file.config()?, discriminator)?;
+    let judge = file.load_into(discriminator.init::<Base>(0, device)?)?;
+    let start = StartingPoint::Pretrained { generator: Box::new(network), discriminator: Box::new(judge) };
+    Ok((start, Some(sha256)))
+}
+
+fn same_sizes<C: PartialEq + std::fmt::Debug>(path: &Path, found: &C, expected: &C) -> Result<(), RunError> {
+    if found == expected {
+        return Ok(());
+    }
+    let expected = format!("that of `[pretrain_gan.network]` and the CLIP: {expected:?}");
+    Err(RunError::invalid(path, "config", expected, format!("{found:?}")))
 }

@@ -524,6 +524,7 @@ impl Project {
             cache: self.cache(),
             device: self.config.device,
             runs: self.runs(),
+            init_from: None,
             resume,
         })
     }

@@ -6,6 +6,7 @@ mod crc32c;
 pub mod device;
 pub mod error;
 pub mod event_log;
+pub mod half_snapshot;
 pub mod interrupt;
 pub mod precision;
 pub mod progress;

@@ -14,6 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::error::RunError;
+use super::half_snapshot::widened;
 use super::run_dir::write_atomic;
 
 /// Kind of a CLIP's snapshot.
@@ -134,12 +135,14 @@ impl Snapshot {
         &self.sha256
     }
 
-    /// SHA-256 of kind, configuration and tensors: equal networks are equal, wherever and whenever they were imported.
+    /// SHA-256 of kind, configuration and tensors: equal networks are equal, wherever and whenever they were imported, and whether
+    /// their weights are stored in half precision or, rounded alike, in single.
     ///
     /// # Errors
     /// [`RunError::Invalid`] when the tensors cannot be told apart.
     pub fn network_sha256(&self) -> Result<String, RunError> {
-        let file = safetensors::SafeTensors::deserialize(&self.bytes)
+        let bytes = widened(&self.path, &self.bytes)?;
+        let file = safetensors::SafeTensors::deserialize(&bytes)
             .map_err(|error| RunError::invalid(&self.path, "tensors", "a safetensors file", error))?;
         let mut tensors = file.tensors();
         tensors.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -193,7 +196,7 @@ impl Snapshot {
     /// [`RunError::Invalid`] that names the tensor.
     pub fn load_into<B: Backend, M: Module<B>>(&self, module: M) -> Result<M, RunError> {
         let mut module = module;
-        let mut store = SafetensorsStore::from_bytes(Some(self.bytes.clone()));
+        let mut store = SafetensorsStore::from_bytes(Some(widened(&self.path, &self.bytes)?.into_owned()));
         let result = module.load_from(&mut store).map_err(|error| {
             RunError::invalid(&self.path, "weights", "every tensor of the network", error)
         })?;
@@ -214,6 +217,7 @@ pub fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::half_snapshot::narrowed;
     use crate::tensor_ops::backend::{Base, cpu};
     use burn::nn::{Linear, LinearConfig};
     use burn::tensor::Tensor;
@@ -242,6 +246,18 @@ mod tests {
         assert_ne!(file, snapshot.sha256());
         assert_eq!(network, snapshot.network_sha256().unwrap());
         assert_ne!(identity(json!({}), &linear(3)).1, network);
+        // Weights that half precision holds are the same network in either form.
+        let write = |name: &str, bytes: &[u8]| {
+            let path = root.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            Snapshot::open(&path, "test").unwrap()
+        };
+        let half = write("half.safetensors", &narrowed(&path, snapshot.bytes()).unwrap());
+        let wide = write("wide.safetensors", &widened(&path, half.bytes()).unwrap());
+        assert!(half.bytes().len() < wide.bytes().len());
+        assert_eq!(half.network_sha256().unwrap(), wide.network_sha256().unwrap());
+        let weights = |snapshot: &Snapshot| snapshot.load_into(linear(3)).unwrap().weight.to_data();
+        assert_eq!(weights(&half), weights(&wide));
         let loaded = snapshot.load_into(linear(3)).unwrap();
         let input = Tensor::<Base, 2>::ones([1, 3], &cpu());
         assert_eq!(saved.forward(input.clone()).into_data(), loaded.forward(input).into_data());

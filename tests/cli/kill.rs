@@ -58,6 +58,26 @@ impl Training {
         }
     }
 
+    /// The same for the second half of stage two: mappers and a GAN first, then a finetuning to be killed.
+    fn finetuning(work: &Path, end_to_end: bool) -> Self {
+        let mut args = vec![
+            "--set",
+            "finetune_gan.train.total_kimg=0.16",
+            "--set",
+            "finetune_gan.train.tick_kimg=0.016",
+            "--set",
+            "finetune_gan.train.checkpoint_ticks=1",
+        ];
+        args.extend(end_to_end.then_some("--end-to-end"));
+        Self {
+            work: work.to_path_buf(),
+            command: "finetune-gan",
+            args,
+            run: "finetune-gan-subj01".into(),
+            assert_equal: if end_to_end { assert_equal_joint_trainings } else { assert_equal_gans },
+        }
+    }
+
     fn start(&self, resume: Option<&Path>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mindreader"));
         command
@@ -145,18 +165,26 @@ fn assert_equal_mappers(run: &Path, undisturbed: &Path) {
     assert_equal_metrics(run, undisturbed);
 }
 
+fn tensors(file: &Path) -> Vec<(String, Vec<u8>)> {
+    let bytes = fs::read(file).unwrap();
+    let read = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let mut tensors: Vec<_> =
+        read.tensors().into_iter().map(|(name, view)| (name, view.data().to_vec())).collect();
+    tensors.sort();
+    tensors
+}
+
+fn assert_equal_joint_trainings(run: &Path, undisturbed: &Path) {
+    for file in ["mapper-image.safetensors", "mapper-caption.safetensors"] {
+        assert!(tensors(&run.join(file)) == tensors(&undisturbed.join(file)), "{file}");
+    }
+    assert_equal_gans(run, undisturbed);
+}
+
 fn assert_equal_gans(run: &Path, undisturbed: &Path) {
     // The files also hold identities of parameters, which every process draws anew.
-    let tensors = |file: PathBuf| {
-        let bytes = fs::read(file).unwrap();
-        let read = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-        let mut tensors: Vec<_> =
-            read.tensors().into_iter().map(|(name, view)| (name, view.data().to_vec())).collect();
-        tensors.sort();
-        tensors
-    };
     for file in ["generator.safetensors", "discriminator.safetensors"] {
-        assert!(tensors(run.join(file)) == tensors(undisturbed.join(file)), "{file}");
+        assert!(tensors(&run.join(file)) == tensors(&undisturbed.join(file)), "{file}");
     }
     let names = |run: &Path| -> Vec<PathBuf> {
         let samples = run.join("samples");
@@ -195,6 +223,29 @@ fn killed_at_20_random_moments_a_training_ends_as_if_it_had_not_been() {
 fn killed_at_10_random_moments_a_gan_ends_as_if_it_had_not_been() {
     let root = tempfile::tempdir().unwrap();
     Training::gan(&mapper_work(root.path())).kill_and_resume(10);
+}
+
+/// Everything that a finetuning needs.
+fn finetuning_work(to: &Path) -> PathBuf {
+    let work = mapper_work(to);
+    for training in
+        [Training::mapper(&work, "image"), Training::mapper(&work, "caption"), Training::gan(&work)]
+    {
+        finish(training.start(None));
+    }
+    work
+}
+
+#[test]
+fn killed_at_10_random_moments_a_finetuning_ends_as_if_it_had_not_been() {
+    let root = tempfile::tempdir().unwrap();
+    Training::finetuning(&finetuning_work(root.path()), false).kill_and_resume(10);
+}
+
+#[test]
+fn killed_at_10_random_moments_mappers_and_gan_end_as_if_they_had_not_been() {
+    let root = tempfile::tempdir().unwrap();
+    Training::finetuning(&finetuning_work(root.path()), true).kill_and_resume(10);
 }
 
 /// A small file system of its own; gone with the value.

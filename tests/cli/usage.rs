@@ -14,6 +14,7 @@ fn help_names_every_subcommand() {
         "prepare",
         "import-weights",
         "weights",
+        "compact-weights",
         "pretrain-clip",
         "screen-captions",
         "train-mapper",

@@ -14,7 +14,7 @@ pub use global::{GlobalArgs, Subjects};
 pub use training::{
     AblateArgs, FinetuneGanArgs, PretrainArgs, PretrainGanArgs, ScreenCaptionsArgs, TrainMapperArgs,
 };
-pub use weights::{ImportWeightsArgs, WeightsArgs};
+pub use weights::{CompactWeightsArgs, ImportWeightsArgs, WeightsArgs};
 
 use super::layers::Layers;
 use super::usage_error::UsageError;
@@ -47,6 +47,8 @@ pub enum Command {
     ImportWeights(ImportWeightsArgs),
     /// Say what files of weights hold, ours or foreign
     Weights(WeightsArgs),
+    /// Store a snapshot's weights in half precision, for passing on
+    CompactWeights(CompactWeightsArgs),
     /// Train a small CLIP on the subject's stimuli and their captions
     PretrainClip(PretrainArgs),
     /// Keep the captions of each image that CLIP finds fitting
@@ -83,9 +85,12 @@ impl Command {
     pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
         match self {
             Self::Demo(args) => args.layers(layers),
-            Self::Doctor | Self::Config | Self::Score(_) | Self::ImportWeights(_) | Self::Weights(_) => {
-                Ok(layers)
-            }
+            Self::Doctor
+            | Self::Config
+            | Self::Score(_)
+            | Self::ImportWeights(_)
+            | Self::Weights(_)
+            | Self::CompactWeights(_) => Ok(layers),
             Self::Phantom(args) => args.layers(layers),
             Self::Prepare(args) => args.layers(layers),
             Self::PretrainClip(_) => Ok(layers),

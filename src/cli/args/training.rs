@@ -30,6 +30,10 @@ pub struct PretrainGanArgs {
     /// How snapshots are measured.
     #[command(flatten)]
     pub features: SnapshotFeatureArgs,
+    /// Start from the generator.safetensors and discriminator.safetensors of this folder, trained or imported; their sizes must be
+    /// those of the settings
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub init_from: Option<PathBuf>,
     /// Continue a run from its checkpoint
     #[arg(long, value_name = "CHECKPOINT")]
     pub resume: Option<PathBuf>,

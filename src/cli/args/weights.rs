@@ -1,10 +1,11 @@
-//! Arguments of `import-weights` and `weights`.
+//! Arguments of `import-weights`, `weights` and `compact-weights`.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use super::training::Target;
+use crate::commands::compact_weights::CompactWeightsSettings;
 use crate::commands::import_weights::{ImportWeightsSettings, MapperOrigin};
 use crate::commands::prepare::ExistingOutput;
 use crate::commands::project::Project;
@@ -203,5 +204,31 @@ impl WeightsArgs {
     pub fn settings(&self) -> WeightsSettings {
         let tensors = if self.tensors { TensorList::Listed } else { TensorList::Counted };
         WeightsSettings { files: self.files.clone(), tensors }
+    }
+}
+
+/// Arguments of `compact-weights`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: mindreader compact-weights --from work/runs/00000-pretrain-clip-subj01/best.safetensors --out clip.safetensors\n\
+    The snapshot is half as large and read like any other; numbers are rounded once, to 11 bits."
+)]
+pub struct CompactWeightsArgs {
+    /// Snapshot of any kind of network
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub from: PathBuf,
+    /// Snapshot to write
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub out: PathBuf,
+    /// Replace a snapshot that is already there
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+impl CompactWeightsArgs {
+    /// Settings of the command.
+    pub fn settings(&self) -> CompactWeightsSettings {
+        let existing = if self.overwrite { ExistingOutput::Replace } else { ExistingOutput::Refuse };
+        CompactWeightsSettings { from: self.from.clone(), out: self.out.clone(), existing }
     }
 }

@@ -33,6 +33,8 @@ pub const STUFF_GROUPS: [(&str, &[u32]); 8] = [
     ("wall", &[171, 172, 173, 174, 175, 176, 177, 102, 103]),
     ("interior", &[98, 101, 107, 108, 109, 110, 112, 114, 115, 116, 117, 118, 123, 152, 156, 165, 180, 181]),
 ];
+/// Share of an animal's area that counts as a body's.
+const ANIMAL_BODIES: f32 = 0.25;
 /// COCO's thing ids go up to this.
 pub const LAST_THING: usize = 90;
 
@@ -102,7 +104,8 @@ pub fn measure(shares: &CropShares, maps: &VisualMaps) -> Vec<f32> {
     let people = areas[Semantic::Category(1).index()];
     let animals = areas[Semantic::Supercategory(3).index()];
     areas[0] = shares.faces;
-    areas[1] = (people - shares.faces).max(0.0) + 0.6 * animals;
+    // Body areas answer to human bodies first, to animals less.
+    areas[1] = (people - shares.faces).max(0.0) + ANIMAL_BODIES * animals;
     areas[2] = shares.letters;
     areas[3] = (1.0 - covered).max(0.0);
     for &(category_id, share) in &shares.stuff {
@@ -146,7 +149,7 @@ mod tests {
         assert!((vector[Semantic::Category(1).index()] - 0.4).abs() < 1e-6);
         assert!((vector[Semantic::Supercategory(3).index()] - 0.3).abs() < 1e-6);
         assert!((vector[0] - 0.1).abs() < 1e-6);
-        assert!((vector[1] - (0.15_f32 + 0.054).sqrt()).abs() < 1e-6);
+        assert!((vector[1] - (0.15_f32 + 0.0225).sqrt()).abs() < 1e-6);
         assert!((vector[3] - 0.75_f32.sqrt()).abs() < 1e-6);
         assert!((vector[Semantic::Stuff(0).index()] - 0.5).abs() < 1e-6);
     }

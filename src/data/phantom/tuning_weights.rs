@@ -57,7 +57,7 @@ pub fn draw_semantic_weights(kind: VoxelKind, rng: &mut ChaCha12Rng) -> Vec<f32>
     weights.iter_mut().for_each(|weight| *weight /= norm);
     let preferred: &[(Semantic, f32)] = match kind {
         VoxelKind::Faces => &[(Semantic::Special(0), 1.0), (Semantic::Special(1), 0.15)],
-        VoxelKind::Bodies => &[(Semantic::Special(1), 1.0), (Semantic::Supercategory(3), 0.3)],
+        VoxelKind::Bodies => &[(Semantic::Special(1), 1.0)],
         VoxelKind::Words => &[(Semantic::Special(2), 1.0)],
         VoxelKind::Places => &[
             (Semantic::Special(3), 0.5),
