@@ -6,6 +6,7 @@ use std::path::Path;
 use super::numbers::json_file;
 use crate::commands::microstim::MicrostimSummary;
 use crate::commands::reconstruct::ManifestEntry;
+use crate::commands::score::microstim_effects;
 use crate::pipelines::stimulation::Stimulation;
 use crate::report::number_format::number;
 use crate::report::{Block, Cell, ImageGrid, Section, Table};
@@ -72,6 +73,16 @@ pub(super) fn microstimulation(runs: &[std::path::PathBuf]) -> anyhow::Result<Se
         "The betas of one region are set to a constant, everything else stays. The same z is drawn before and after, so \
          every change comes from the region.",
     );
+    if !runs.is_empty() {
+        let mut rows = microstim_effects(runs)?.cells().into_iter();
+        section = section.with(Block::Table(Table {
+            head: rows.next().unwrap_or_default(),
+            rows: rows.collect(),
+            caption: "Effects: change of the cosine between the decoded image embedding and each sentence, in units of its \
+                      deviation over the pictures before, with 95 % intervals over pictures."
+                .into(),
+        }));
+    }
     for run in runs {
         let path = run.join("summary.json");
         let summary: MicrostimSummary = serde_json::from_value(json_file(&path)?)

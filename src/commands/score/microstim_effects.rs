@@ -78,8 +78,8 @@ fn region(run: &Path) -> Result<RegionEffects, RunError> {
 }
 
 impl EffectTable {
-    /// The table as text: a line per region, a column per sentence.
-    pub fn text(&self) -> String {
+    /// A row of sentences, then a row per region with its name first.
+    pub fn cells(&self) -> Vec<Vec<String>> {
         let mut sentences: Vec<&str> = Vec::new();
         for probe in self.regions.iter().flat_map(|region| &region.probes) {
             if !sentences.contains(&probe.sentence.as_str()) {
@@ -106,7 +106,14 @@ impl EffectTable {
             }));
             rows.push(row);
         }
-        let widths: Vec<usize> = (0..=sentences.len())
+        rows
+    }
+
+    /// The table as text: a line per region, a column per sentence.
+    pub fn text(&self) -> String {
+        let rows = self.cells();
+        let num_columns = rows.first().map_or(0, Vec::len);
+        let widths: Vec<usize> = (0..num_columns)
             .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
             .collect();
         let mut lines: Vec<String> = rows
