@@ -15,6 +15,7 @@ fn help_names_every_subcommand() {
         "import-weights",
         "weights",
         "pretrain-clip",
+        "pretrain-classifier",
         "screen-captions",
         "train-mapper",
         "evaluate",
