@@ -67,9 +67,10 @@ impl LabelledImages {
         batch.pixels_pm1.reserve(images.len() * size);
         for (image, is_mirrored) in images.iter().zip(mirrored) {
             let pixels = &self.pixels_u8_hwc[image * size..(image + 1) * size];
-            match is_mirrored {
-                true => mirrored_planes_pm1(pixels, self.side, &mut batch.pixels_pm1),
-                false => planes_pm1(pixels, &mut batch.pixels_pm1),
+            if *is_mirrored {
+                mirrored_planes_pm1(pixels, self.side, &mut batch.pixels_pm1);
+            } else {
+                planes_pm1(pixels, &mut batch.pixels_pm1);
             }
             for (kind, count) in self.counts {
                 let (labels, weight) = match self.shown(*image, kind) {

@@ -14,7 +14,7 @@ use crate::tensor_ops::resample_conv::{Resampling, resampled_layer};
 
 /// Convolution, bias, activation. Weights begin with variance 1/fan-in: the activation's gain keeps that of its input.
 #[derive(Module, Debug)]
-struct ConvLayer<B: Backend> {
+pub struct ConvLayer<B: Backend> {
     /// `[out, in, k, k]`
     weight: Param<Tensor<B, 4>>,
     bias: Option<Param<Tensor<B, 1>>>,
@@ -61,14 +61,14 @@ impl<B: Backend> Init<'_, B> {
 
 impl<B: Backend> ConvLayer<B> {
     fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
-        let bias = self.bias.as_ref().map(Param::val);
+        let bias = self.bias.as_ref().map(|bias| bias.val());
         resampled_layer(x, self.weight.val(), bias, self.resampling, self.bias_act)
     }
 }
 
 /// Half the size: two 3×3 convolutions beside a 1×1 skip.
 #[derive(Module, Debug)]
-struct Block<B: Backend> {
+pub struct Block<B: Backend> {
     keep: ConvLayer<B>,
     down: ConvLayer<B>,
     skip: ConvLayer<B>,
