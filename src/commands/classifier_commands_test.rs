@@ -124,7 +124,7 @@ fn a_classifier_is_trained_on_the_categories_that_are_frequent() {
     // 0.85 of 24 photographs are 20, of which 6 are set aside.
     assert_eq!((summary.train_images, summary.held_out_images), (14, 6));
     assert_eq!((summary.num_things, summary.num_stuff), (1, 2));
-    assert!(summary.held_out.loss < 0.2, "{summary:?}");
+    assert!(summary.held_out.loss < 0.3, "{summary:?}");
     assert_eq!(summary.held_out.stuff.as_ref().unwrap().naming.as_ref().unwrap().own.mean, 1.0);
     let classifier = ClassifierSnapshot::open(&summary.snapshot, &cpu()).unwrap();
     let names: Vec<&str> = classifier.config.classes.iter().map(|class| class.name.as_str()).collect();

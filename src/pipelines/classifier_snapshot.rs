@@ -88,7 +88,7 @@ mod tests {
         let snapshot = ClassifierSnapshot::open(&path, &cpu()).unwrap();
         assert_eq!(snapshot.config, config());
         let picture = |side: u32, shift: u8| {
-            RgbImage::from_fn(side, side, |x, y| image::Rgb([x as u8 * 9, y as u8 * 9, shift]))
+            RgbImage::from_fn(side, side, |x, y| image::Rgb([x as u8 * 8, y as u8 * 8, shift]))
         };
         let pictures = [picture(8, 0), picture(8, 200)];
         let features = snapshot.features(&pictures, &cpu());

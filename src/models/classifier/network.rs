@@ -236,8 +236,8 @@ mod tests {
             let slope: f64 = slope.sum().into_scalar().elem();
             let moved = |sign: f64| {
                 let mut network = network.clone();
-                let there = weight.clone().detach() + towards.clone().mul_scalar(sign * step);
-                layer(&mut network).weight = Param::from_tensor(there);
+                let there = weight.clone().inner() + towards.clone().inner().mul_scalar(sign * step);
+                layer(&mut network).weight = Param::from_tensor(Tensor::from_inner(there));
                 value(&network, pixels.clone())
             };
             let numeric = (moved(1.0) - moved(-1.0)) / (2.0 * step);
