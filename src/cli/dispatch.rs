@@ -15,8 +15,8 @@ use crate::commands::project::{Project, ProjectConfig, SEED_KEYS, SUBJECT_KEYS};
 use crate::commands::train_mapper::BetasControl;
 use crate::commands::{
     ablate, compact_weights, demo, doctor, encode, evaluate, evaluate_images, finetune_gan, import_weights,
-    microstim, phantom, prepare, prepare::ExistingOutput, pretrain_clip, pretrain_gan, reconstruct, score,
-    screen_captions, train_mapper, weights,
+    microstim, phantom, prepare, prepare::ExistingOutput, pretrain_classifier, pretrain_clip, pretrain_gan,
+    reconstruct, score, screen_captions, train_mapper, weights,
 };
 use crate::run::interrupt;
 
@@ -98,6 +98,9 @@ fn run(cli: Cli) -> anyhow::Result<Value> {
         Command::CompactWeights(args) => value(compact_weights::run(&args.settings()).map_err(Into::into)),
         Command::PretrainClip(args) => {
             value(pretrain_clip::run(&project.pretrain_clip(args.resume)?, progress))
+        }
+        Command::PretrainClassifier => {
+            value(pretrain_classifier::run(&project.pretrain_classifier()?, progress))
         }
         Command::ScreenCaptions(_) => value(screen_captions::run(&project.screen_captions()?, progress)),
         Command::Encode(_) => value(encode::run(&project.encode()?, progress)),

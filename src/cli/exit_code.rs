@@ -2,6 +2,7 @@
 
 use crate::data::error::DataError;
 use crate::data::image::augment::AugmentConfigError;
+use crate::models::classifier::ClassifierConfigError;
 use crate::models::clip::ClipConfigError;
 use crate::models::clip::tokenizer::TextTooLong;
 use crate::models::mapper::MapperConfigError;
@@ -10,6 +11,8 @@ use crate::pipelines::caption_screen::ScreenError;
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
 use crate::training::EpochTrainError;
+use crate::training::classifier_config::ClassifierTrainConfigError;
+use crate::training::classifier_trainer::ClassifierTrainError;
 use crate::training::clip_trainer::ClipTrainError;
 use crate::training::gan_trainer::GanTrainError;
 use crate::training::mapper_config::MapperTrainConfigError;
@@ -28,7 +31,7 @@ pub enum ExitCode {
     Failure = 1,
     /// Bad input or bad usage: the user can put it right.
     BadInput = 2,
-    /// The user stopped the work; a checkpoint is there.
+    /// The user stopped the work; a checkpoint is there, if the work can be continued.
     Interrupted = 130,
 }
 
@@ -54,6 +57,7 @@ pub fn of_error(error: &anyhow::Error) -> ExitCode {
 fn is_interruption(cause: &(dyn std::error::Error + 'static)) -> bool {
     cause.is::<Interrupted>()
         || matches!(cause.downcast_ref(), Some(ClipTrainError::Interrupted(_)))
+        || matches!(cause.downcast_ref(), Some(ClassifierTrainError::Interrupted { .. }))
         || matches!(cause.downcast_ref(), Some(GanTrainError::Interrupted(_)))
         || matches!(cause.downcast_ref(), Some(EpochTrainError::Interrupted(_)))
 }
@@ -70,6 +74,8 @@ fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<MapperConfigError>()
         || cause.is::<ConfigError>()
         || cause.is::<ClipConfigError>()
+        || cause.is::<ClassifierConfigError>()
+        || cause.is::<ClassifierTrainConfigError>()
         || cause.is::<ScreenError>()
         || cause.is::<ImportError>()
         || cause.is::<ForeignError>()
@@ -81,6 +87,15 @@ fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
                     | ClipTrainError::TooFew { .. }
                     | ClipTrainError::Side { .. }
                     | ClipTrainError::Run(_)
+            )
+        )
+        || matches!(
+            cause.downcast_ref(),
+            Some(
+                ClassifierTrainError::Network(_)
+                    | ClassifierTrainError::Config(_)
+                    | ClassifierTrainError::Empty { .. }
+                    | ClassifierTrainError::Run(_)
             )
         )
         || matches!(
@@ -114,6 +129,10 @@ mod tests {
         assert_eq!(of_error(&error), ExitCode::Interrupted);
         let error = anyhow::Error::from(ClipTrainError::from(Interrupted { checkpoint: "c".into() }));
         assert_eq!(of_error(&error), ExitCode::Interrupted);
+        let error = anyhow::Error::from(ClassifierTrainError::Interrupted { snapshot: None });
+        assert_eq!(of_error(&error), ExitCode::Interrupted);
+        let error = anyhow::Error::from(ClassifierTrainError::Empty { what: "training images" });
+        assert_eq!(of_error(&error), ExitCode::BadInput);
         let error = anyhow::Error::from(GanTrainError::from(RunError::missing("f", "training")));
         assert_eq!(of_error(&error), ExitCode::BadInput);
         let error = anyhow::Error::from(Fault::new("tensor `w`", "f32", "f8").at("w.pt".as_ref()));

@@ -193,6 +193,11 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
                 ("decoded".into(), identified.identification.accuracies.clone()),
                 ("control: exchanged betas".into(), control_identified.identification.accuracies.clone()),
             ],
+            identified_by: Some(identified.features.kind),
+            naming: [("decoded", identified.naming), ("control: exchanged betas", control_identified.naming)]
+                .into_iter()
+                .filter_map(|(name, naming)| naming.map(|naming| (name.to_string(), naming)))
+                .collect(),
             reconstruct_run: Some(reconstructed.run),
             microstim_runs,
             encode_run: Some(encoded.run),

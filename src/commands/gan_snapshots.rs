@@ -31,7 +31,7 @@ pub struct SnapshotConfig {
     pub frechet_ticks: u64,
     /// Pictures drawn for a distance; 0 for as many as there are real ones, at most 50,000.
     pub frechet_samples: usize,
-    /// Whether features are those of the run's CLIP (off), and not of an Inception.
+    /// Whether features are those of the run's CLIP (off), and not of an Inception or a classifier.
     pub clip_features: bool,
     /// How pictures enter the Inception.
     pub preprocessing: InceptionPreprocessing,

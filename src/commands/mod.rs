@@ -15,12 +15,14 @@ mod gan_grid;
 mod gan_images;
 mod gan_mappers;
 pub mod gan_snapshots;
+mod held_out_photographs;
 pub mod import_weights;
 mod mapper_embeddings;
 mod mapper_plots;
 pub mod microstim;
 pub mod phantom;
 pub mod prepare;
+pub mod pretrain_classifier;
 pub mod pretrain_clip;
 pub mod pretrain_gan;
 mod pretrain_images;
@@ -34,6 +36,8 @@ pub mod train_mapper;
 pub mod trial_choice;
 pub mod weights;
 
+#[cfg(test)]
+mod classifier_commands_test;
 #[cfg(test)]
 mod clip_commands_test;
 use crate::training::gan_trainer::GanTrainError;

@@ -5,14 +5,14 @@
 
 use std::path::PathBuf;
 
-use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::held_out_photographs::HeldOut;
 use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
-use crate::data::trial::{CocoId, NsdId};
+use crate::data::trial::NsdId;
 use crate::models::clip::ClipConfig;
 use crate::models::clip::tokenizer::Tokenizer;
 use crate::pipelines::captioned_stimuli::{CaptionedStimuli, distinct_images};
@@ -20,7 +20,6 @@ use crate::run::device::{self, DeviceChoice};
 use crate::run::interrupt;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
-use crate::tensor_ops::random::keyed_rng;
 use crate::training::captioned_images::CaptionedImages;
 use crate::training::clip_config::ClipTrainConfig;
 use crate::training::clip_evaluation::ClipEvaluation;
@@ -120,7 +119,9 @@ pub fn run(
     let stimuli = CaptionedStimuli::open(&settings.nsd)?;
     let images = chosen_images(&prepared, settings)?;
     let photographs = images.iter().map(|image| stimuli.photograph(*image)).collect::<Result<Vec<_>, _>>()?;
-    let held_out = held_out_photographs(&photographs, config)?;
+    let held_out =
+        HeldOut { fraction: config.held_out_fraction, seed: config.train.seed, purpose: "clip held out" }
+            .of(&photographs)?;
 
     let tokenizer = Tokenizer::new(config.network.context_length, config.train.long_captions);
     let size = config.network.image_size;
@@ -186,54 +187,4 @@ fn chosen_images(
             distinct_images(split.train.iter().map(|trial| trials[*trial]))
         }
     })
-}
-
-/// A random share of the photographs, ascending; at least two on either side.
-fn held_out_photographs(
-    photographs: &[CocoId],
-    config: &PretrainClipConfig,
-) -> Result<Vec<CocoId>, DataError> {
-    let mut distinct = photographs.to_vec();
-    distinct.sort_unstable();
-    distinct.dedup();
-    if !(config.held_out_fraction > 0.0 && config.held_out_fraction < 1.0) {
-        let known = vec!["a number between 0 and 1".to_string()];
-        let name = config.held_out_fraction.to_string();
-        return Err(DataError::Unknown { what: "`held_out_fraction`".into(), name, known });
-    }
-    if distinct.len() < 4 {
-        let what = format!("the held-out set of {} photographs", distinct.len());
-        return Err(DataError::empty(what, "at least 4 photographs are needed; prepare more sessions"));
-    }
-    let count = (config.held_out_fraction * distinct.len() as f64).round() as usize;
-    distinct.shuffle(&mut keyed_rng(config.train.seed, "clip held out", 0));
-    distinct.truncate(count.clamp(2, distinct.len() - 2));
-    distinct.sort_unstable();
-    Ok(distinct)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn photographs_are_set_aside_whole_and_by_seed() {
-        // Forty images of twenty photographs.
-        let photographs: Vec<CocoId> = (0..40).map(|image| CocoId(1000 - image / 2)).collect();
-        let config = |held_out_fraction: f64, seed| {
-            let mut config = PretrainClipConfig { held_out_fraction, ..PretrainClipConfig::default() };
-            config.train.seed = seed;
-            config
-        };
-        let held = |fraction, seed| held_out_photographs(&photographs, &config(fraction, seed)).unwrap();
-        assert_eq!(held(0.2, 1).len(), 4);
-        assert!(held(0.2, 1).is_sorted());
-        assert_eq!(held(0.2, 1), held(0.2, 1));
-        assert_ne!(held(0.2, 1), held(0.2, 2));
-        assert_eq!((held(0.01, 1).len(), held(0.99, 1).len()), (2, 18));
-        for (photographs, fraction) in [(&photographs[..6], 0.5), (&photographs[..], 1.0)] {
-            let error = held_out_photographs(photographs, &config(fraction, 1)).unwrap_err().to_string();
-            assert!(error.contains("held"), "{error}");
-        }
-    }
 }

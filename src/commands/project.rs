@@ -18,6 +18,7 @@ use super::gan_snapshots::SnapshotConfig;
 use super::microstim::{MicrostimConfig, MicrostimSettings};
 use super::phantom::PhantomSettings;
 use super::prepare::{ExistingOutput, PrepareConfig, PrepareSettings};
+use super::pretrain_classifier::{PretrainClassifierConfig, PretrainClassifierSettings};
 use super::pretrain_clip::{PretrainClipConfig, PretrainClipSettings};
 use super::pretrain_gan::{PretrainGanConfig, PretrainGanSettings, PretrainImages};
 use super::reconstruct::{DecoderPaths, ReconstructConfig, ReconstructSettings};
@@ -68,6 +69,10 @@ pub struct ProjectPaths {
     /// The FID's Inception, with which `evaluate-images` and the trainings of a GAN measure pictures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inception: Option<PathBuf>,
+    /// The scene classifier of `pretrain-classifier`: with it `evaluate-images` says what can be named, and without an Inception its
+    /// features measure pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classifier: Option<PathBuf>,
     /// Image mapper.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_mapper: Option<PathBuf>,
@@ -106,6 +111,8 @@ pub struct ProjectConfig {
     pub prepare: PrepareConfig,
     /// A CLIP of one's own.
     pub pretrain_clip: PretrainClipConfig,
+    /// A judge of pictures.
+    pub pretrain_classifier: PretrainClassifierConfig,
     /// Which captions are kept.
     pub screen_captions: ScreenCaptionsConfig,
     /// Stage one.
@@ -130,6 +137,7 @@ pub struct ProjectConfig {
 pub const SEED_KEYS: &[&str] = &[
     "phantom.seed",
     "pretrain_clip.train.seed",
+    "pretrain_classifier.train.seed",
     "train_mapper.train.seed",
     "pretrain_gan.train.seed",
     "finetune_gan.train.seed",
@@ -235,7 +243,14 @@ impl Project {
         if snapshots.clip_features {
             return Ok(Some(FeatureSource::Clip(self.clip()?)));
         }
-        Ok(self.config.paths.inception.clone().map(FeatureSource::Inception))
+        Ok(self.picture_features())
+    }
+
+    /// The network that was named for measuring pictures: a published one before one's own.
+    fn picture_features(&self) -> Option<FeatureSource> {
+        let ProjectPaths { inception, classifier, .. } = &self.config.paths;
+        let classifier = || classifier.clone().map(FeatureSource::Classifier);
+        inception.clone().map(FeatureSource::Inception).or_else(classifier)
     }
 
     fn mapper(&self, target: MapperTarget) -> Result<PathBuf, RunError> {
@@ -368,6 +383,21 @@ impl Project {
         })
     }
 
+    /// Settings of `pretrain-classifier`.
+    ///
+    /// # Errors
+    /// When the NSD root is not set.
+    pub fn pretrain_classifier(&self) -> Result<PretrainClassifierSettings, RunError> {
+        Ok(PretrainClassifierSettings {
+            nsd: self.nsd()?,
+            prepared: self.prepared(),
+            split: self.config.split.clone(),
+            pretrain_classifier: self.config.pretrain_classifier.clone(),
+            device: self.config.device,
+            runs: self.runs(),
+        })
+    }
+
     /// Settings of `screen-captions`.
     ///
     /// # Errors
@@ -476,7 +506,8 @@ impl Project {
             resnet_mapper: self.mapper(MapperTarget::Resnet).ok(),
             gan: newest_gan,
             gans,
-            inception: self.config.paths.inception.clone(),
+            features: self.picture_features(),
+            classifier: self.config.paths.classifier.clone(),
             finetune_gan: self.config.finetune_gan.clone(),
             reconstruct: self.config.reconstruct.clone(),
             seed: self.config.seed,
@@ -574,7 +605,7 @@ impl Project {
     /// Settings of `evaluate-images`; without `run` that of the newest `reconstruct`.
     ///
     /// # Errors
-    /// When there is no run, or neither an Inception nor a CLIP.
+    /// When there is no run, or neither an Inception, a classifier nor a CLIP.
     pub fn evaluate_images(&self, run: Option<PathBuf>) -> Result<EvaluateImagesSettings, RunError> {
         let evaluated = match run {
             Some(run) => run,
@@ -583,12 +614,13 @@ impl Project {
                 manifest.parent().map(Path::to_path_buf).unwrap_or_default()
             }
         };
-        let features = match &self.config.paths.inception {
-            Some(path) => FeatureSource::Inception(path.clone()),
+        let features = match self.picture_features() {
+            Some(features) => features,
             None => FeatureSource::Clip(self.clip()?),
         };
         Ok(EvaluateImagesSettings {
             evaluated,
+            classifier: self.config.paths.classifier.clone(),
             features,
             evaluate_images: self.config.evaluate_images.clone(),
             cache: self.cache(),

@@ -1,5 +1,6 @@
 //! Features and numbers in, numbers out.
 
+pub mod average_precision;
 pub mod bootstrap;
 pub mod classification;
 pub mod combined_retrieval;
@@ -7,5 +8,6 @@ pub mod correlation;
 pub mod feature_stats;
 pub mod frechet;
 pub mod identification;
+pub mod naming;
 pub mod retrieval;
 pub mod share;

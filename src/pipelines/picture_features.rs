@@ -7,6 +7,7 @@ use image::RgbImage;
 use ndarray::Array2;
 use serde::Serialize;
 
+use super::classifier_snapshot::ClassifierSnapshot;
 use super::clip_snapshot::ClipSnapshot;
 use super::feature_cache::{CacheKey, clip_pixels, read, store};
 use crate::models::clip::encode_batches::encode_images;
@@ -31,6 +32,8 @@ pub enum FeatureKind {
     NarrowInception,
     /// Embeddings of a CLIP's image tower.
     ClipImage,
+    /// Pooled features of a scene classifier.
+    Classifier,
 }
 
 impl FeatureKind {
@@ -40,6 +43,7 @@ impl FeatureKind {
             Self::FidInception => "FID",
             Self::NarrowInception => "Fréchet distance in narrow Inception features (not a FID)",
             Self::ClipImage => "Fréchet distance in CLIP image features (not a FID)",
+            Self::Classifier => "Fréchet distance in features of a scene classifier (not a FID)",
         }
     }
 }
@@ -52,13 +56,15 @@ pub enum FeatureSource {
     Inception(PathBuf),
     /// Snapshot of a CLIP.
     Clip(PathBuf),
+    /// Snapshot of a scene classifier.
+    Classifier(PathBuf),
 }
 
 impl FeatureSource {
     /// Reads the network; `preprocessing` is of the Inception.
     ///
     /// # Errors
-    /// As [`FeatureNetwork::open_inception`] and [`FeatureNetwork::open_clip`].
+    /// As [`FeatureNetwork::open_inception`], [`FeatureNetwork::open_clip`] and [`ClassifierSnapshot::open`].
     pub fn open(
         &self,
         preprocessing: InceptionPreprocessing,
@@ -67,13 +73,14 @@ impl FeatureSource {
         match self {
             Self::Inception(path) => FeatureNetwork::open_inception(path, preprocessing, device),
             Self::Clip(path) => FeatureNetwork::open_clip(path, device),
+            Self::Classifier(path) => FeatureNetwork::open_classifier(path, device),
         }
     }
 
     /// The snapshot.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Inception(path) | Self::Clip(path) => path,
+            Self::Inception(path) | Self::Clip(path) | Self::Classifier(path) => path,
         }
     }
 }
@@ -94,6 +101,8 @@ pub enum FeatureNetwork {
     },
     /// The image tower of a CLIP; its embeddings are not scaled.
     Clip(Box<ClipSnapshot>),
+    /// A scene classifier.
+    Classifier(Box<ClassifierSnapshot>),
 }
 
 impl FeatureNetwork {
@@ -123,12 +132,21 @@ impl FeatureNetwork {
         Ok(Self::Clip(Box::new(ClipSnapshot::open(path, device)?)))
     }
 
+    /// Reads a scene classifier.
+    ///
+    /// # Errors
+    /// As [`ClassifierSnapshot::open`].
+    pub fn open_classifier(path: &Path, device: &Device) -> Result<Self, RunError> {
+        Ok(Self::Classifier(Box::new(ClassifierSnapshot::open(path, device)?)))
+    }
+
     /// What its features are.
     pub fn kind(&self) -> FeatureKind {
         match self {
             Self::Inception { config, .. } if config.channel_divisor == 1 => FeatureKind::FidInception,
             Self::Inception { .. } => FeatureKind::NarrowInception,
             Self::Clip(_) => FeatureKind::ClipImage,
+            Self::Classifier(_) => FeatureKind::Classifier,
         }
     }
 
@@ -137,6 +155,7 @@ impl FeatureNetwork {
         match self {
             Self::Inception { sha256, .. } => sha256,
             Self::Clip(clip) => &clip.sha256,
+            Self::Classifier(classifier) => &classifier.sha256,
         }
     }
 
@@ -146,6 +165,7 @@ impl FeatureNetwork {
             Self::Inception { preprocessing: InceptionPreprocessing::TensorFlow, .. } => "tensor-flow",
             Self::Inception { preprocessing: InceptionPreprocessing::PytorchFid, .. } => "pytorch-fid",
             Self::Clip(_) => "clip",
+            Self::Classifier(_) => "classifier",
         }
     }
 
@@ -171,6 +191,7 @@ impl FeatureNetwork {
                     pictures.iter().flat_map(|picture| clip_pixels(picture, side)).collect();
                 encode_images(&snapshot.clip, &pixels, side, BATCH, device, &mut |_, _| {})
             }
+            Self::Classifier(snapshot) => snapshot.features(pictures, device),
         }
     }
 }

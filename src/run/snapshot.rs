@@ -27,6 +27,8 @@ pub const GENERATOR_KIND: &str = "generator";
 pub const DISCRIMINATOR_KIND: &str = "discriminator";
 /// Kind of a ResNet's snapshot.
 pub const RESNET_KIND: &str = "resnet";
+/// Kind of a scene classifier's snapshot.
+pub const CLASSIFIER_KIND: &str = "classifier";
 /// Kind of an Inception network's snapshot.
 pub const INCEPTION_KIND: &str = "inception";
 

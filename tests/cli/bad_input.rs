@@ -86,6 +86,7 @@ fn commands_say_which_command_must_come_first() {
     let root = tempfile::tempdir().unwrap();
     for (arguments, needle) in [
         (&["screen-captions"][..], "pretrain-clip"),
+        (&["pretrain-classifier"], "subj01-nsdgeneral-func1pt8mm.h5"),
         (&["train-mapper", "--target", "image"], "pretrain-clip"),
         (&["train-mapper", "--target", "image", "--subject", "all"], "mindreader prepare"),
         (&["train-mapper", "--target", "resnet"], "--resnet FILE"),
@@ -106,6 +107,25 @@ fn commands_say_which_command_must_come_first() {
             .unwrap();
         assert_refused(&output, &[needle]);
     }
+}
+
+#[test]
+fn a_classifier_needs_annotations_and_settings_in_range() {
+    let root = tempfile::tempdir().unwrap();
+    let work = root.path().join("work");
+    let nsd = copy_of_phantom(root.path());
+    assert!(prepare(&nsd, &work, &[]).status.success());
+    let train = |options: &[&str]| {
+        let mut command = mindreader();
+        command.args(["pretrain-classifier", "--config", TINY, "--nsd"]).arg(&nsd).arg("--work").arg(&work);
+        command.args(options).output().unwrap()
+    };
+    assert_refused(&train(&["--set", "pretrain_classifier.network.side=61"]), &["`side`", "multiple of 2"]);
+    assert_refused(&train(&["--set", "pretrain_classifier.min_share=2"]), &["min_share"]);
+    assert_refused(&train(&["--set", "pretrain_classifier.min_images=100000"]), &["min_images"]);
+    fs::remove_dir_all(nsd.join("nsddata_stimuli/stimuli/nsd/annotations")).unwrap();
+    assert_refused(&train(&[]), &["instances_train2017.json", "is missing"]);
+    assert_eq!(files(&work.join("runs")), Vec::<PathBuf>::new());
 }
 
 #[test]

@@ -16,6 +16,7 @@ fn help_names_every_subcommand() {
         "weights",
         "compact-weights",
         "pretrain-clip",
+        "pretrain-classifier",
         "screen-captions",
         "train-mapper",
         "evaluate",

@@ -15,8 +15,8 @@ use mindreader::commands::project::{Project, ProjectConfig};
 use mindreader::commands::report::{self, ReportSettings};
 use mindreader::commands::train_mapper::{self, BetasControl};
 use mindreader::commands::{
-    evaluate, evaluate_images, finetune_gan, microstim, phantom, prepare, pretrain_clip, pretrain_gan,
-    reconstruct, score, screen_captions,
+    evaluate, evaluate_images, finetune_gan, microstim, phantom, prepare, pretrain_classifier, pretrain_clip,
+    pretrain_gan, reconstruct, score, screen_captions,
 };
 use mindreader::data::prepared::PreparedSubject;
 use mindreader::models::mapper::MapperTarget;
@@ -105,6 +105,16 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     let train = evaluated.frechet.train.unwrap();
     assert_eq!((train.num_real, train.num_other), (image.num_train_trials, 4));
     assert!(train.value > 0.0 && evaluated.frechet.train_floor.unwrap().value > 0.0);
+    // A network that nothing was trained with judges the same pictures.
+    let classifier = pretrain_classifier::run(&project.pretrain_classifier().unwrap(), quiet).unwrap();
+    assert!(classifier.num_things > 0 && classifier.num_stuff > 0, "{classifier:?}");
+    let mut judged = project.clone();
+    judged.config.paths.classifier = Some(classifier.snapshot);
+    let settings = judged.evaluate_images(Some(reconstructed.run.clone())).unwrap();
+    let judged = evaluate_images::run(&settings, quiet).unwrap();
+    assert!(judged.frechet.name.contains("scene classifier"), "{}", judged.frechet.name);
+    let naming = judged.naming.unwrap();
+    assert_eq!(naming.kinds().map(|(_, kind)| kind.generated.num_pictures).collect::<Vec<_>>(), [4, 4]);
     let manifest: serde_json::Value =
         serde_json::from_slice(&std::fs::read(&reconstructed.manifest).unwrap()).unwrap();
     for entry in manifest["images"].as_array().unwrap() {
@@ -171,6 +181,7 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
         captions: Some(project.caption_probabilities()),
         mapper_runs: vec![("image".into(), image.run_dir), ("caption".into(), caption.run_dir)],
         gan_runs: vec![("pretraining".into(), pretrained.run), ("finetuning".into(), finetuned.run)],
+        naming: vec![("decoded".into(), naming)],
         reconstruct_run: Some(reconstructed.run),
         microstim_runs: vec![stimulated.run],
         out: out.clone(),
@@ -178,9 +189,14 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     };
     report::run(&settings, quiet).unwrap();
     let html = std::fs::read_to_string(out).unwrap();
-    for needle in
-        ["Seen and decoded", "Retrieval of held-out images", "floc-faces", "Caption screening", "<svg"]
-    {
+    for needle in [
+        "Seen and decoded",
+        "Retrieval of held-out images",
+        "What can be named",
+        "floc-faces",
+        "Caption screening",
+        "<svg",
+    ] {
         assert!(html.contains(needle), "{needle}");
     }
 }

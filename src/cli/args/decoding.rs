@@ -75,7 +75,10 @@ pub struct EvaluateImagesArgs {
     /// Inception snapshot of `import-weights`: with it the distance is a FID
     #[arg(long, value_name = "FILE")]
     pub inception: Option<PathBuf>,
-    /// CLIP snapshot whose features are used without an Inception; by default that of the newest `pretrain-clip`
+    /// Snapshot of `pretrain-classifier`: says what can be named; its features are used without an Inception
+    #[arg(long, value_name = "FILE")]
+    pub classifier: Option<PathBuf>,
+    /// CLIP snapshot whose features are used without either; by default that of the newest `pretrain-clip`
     #[arg(long, value_name = "FILE")]
     pub clip: Option<PathBuf>,
     /// Identify every decoded trial, not only the first of each image
@@ -90,6 +93,7 @@ impl EvaluateImagesArgs {
     /// As [`Layers::value`].
     pub fn layers(&self, mut layers: Layers) -> Result<Layers, UsageError> {
         layers = path_setting(layers, "paths.inception", self.inception.as_ref())?;
+        layers = path_setting(layers, "paths.classifier", self.classifier.as_ref())?;
         if self.all_trials {
             layers = layers.value("evaluate_images.trials", "all")?;
         }

@@ -51,6 +51,8 @@ pub enum Command {
     CompactWeights(CompactWeightsArgs),
     /// Train a small CLIP on the subject's stimuli and their captions
     PretrainClip(PretrainArgs),
+    /// Train a small network that says what a picture shows, as a judge of drawn pictures
+    PretrainClassifier,
     /// Keep the captions of each image that CLIP finds fitting
     ScreenCaptions(ScreenCaptionsArgs),
     /// Train a mapper from betas to CLIP's image or caption space
@@ -93,7 +95,7 @@ impl Command {
             | Self::CompactWeights(_) => Ok(layers),
             Self::Phantom(args) => args.layers(layers),
             Self::Prepare(args) => args.layers(layers),
-            Self::PretrainClip(_) => Ok(layers),
+            Self::PretrainClip(_) | Self::PretrainClassifier => Ok(layers),
             Self::PretrainGan(args) => args.layers(layers),
             Self::Encode(args) => args.layers(layers),
             Self::ScreenCaptions(args) => args.layers(layers),
@@ -162,10 +164,21 @@ mod tests {
         assert_eq!(config.paths.images, Some("a.zip".into()));
         assert_eq!(config.paths.annotations, Some("b.json".into()));
         assert!(config.pretrain_gan.snapshots.clip_features && !config.finetune_gan.snapshots.clip_features);
+        // A network of one's own goes before a file's wish for CLIP's features.
+        let config = resolved(
+            "pretrain-gan --set pretrain_gan.snapshots.clip_features=true --classifier c.safetensors",
+        );
+        assert_eq!(config.paths.classifier, Some("c.safetensors".into()));
+        assert!(!config.pretrain_gan.snapshots.clip_features);
+        let config = resolved("evaluate-images --classifier c --inception i");
+        assert_eq!((config.paths.classifier, config.paths.inception), (Some("c".into()), Some("i".into())));
+        assert_eq!(resolved("ablate --table 1 --classifier c").paths.classifier, Some("c".into()));
         let config = resolved("finetune-gan --inception c.safetensors");
         assert_eq!(config.paths.inception, Some("c.safetensors".into()));
         for wrong in [
             "pretrain-gan --inception a --clip-features",
+            "finetune-gan --classifier a --clip-features",
+            "finetune-gan --classifier a --inception b",
             "reconstruct --average --repeats each",
             "reconstruct --condition image --conditions image,both",
             "score --evaluation a --microstim b",

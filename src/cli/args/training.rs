@@ -45,16 +45,21 @@ pub struct SnapshotFeatureArgs {
     /// Inception snapshot of `import-weights`: the FID of generated samples is measured on the way
     #[arg(long, value_name = "FILE")]
     pub inception: Option<PathBuf>,
+    /// Snapshot of `pretrain-classifier`: measure in its features; the distance is then no FID and says so
+    #[arg(long, value_name = "FILE", conflicts_with = "inception")]
+    pub classifier: Option<PathBuf>,
     /// Measure in the features of the CLIP in use; the distance is then no FID and says so
-    #[arg(long, conflicts_with = "inception")]
+    #[arg(long, conflicts_with_all = ["inception", "classifier"])]
     pub clip_features: bool,
 }
 
 impl SnapshotFeatureArgs {
     fn layers(&self, layers: Layers, command: &str) -> Result<Layers, UsageError> {
         let layers = path_setting(layers, "paths.inception", self.inception.as_ref())?;
-        if self.clip_features {
-            return layers.value(&format!("{command}.snapshots.clip_features"), true);
+        let layers = path_setting(layers, "paths.classifier", self.classifier.as_ref())?;
+        let is_file = self.inception.is_some() || self.classifier.is_some();
+        if self.clip_features || is_file {
+            return layers.value(&format!("{command}.snapshots.clip_features"), self.clip_features);
         }
         Ok(layers)
     }
@@ -199,6 +204,9 @@ pub struct AblateArgs {
     /// Inception snapshot: with it the distances of table 1 are FIDs
     #[arg(long, value_name = "FILE")]
     pub inception: Option<PathBuf>,
+    /// Snapshot of `pretrain-classifier`, whose features measure table 1 without an Inception
+    #[arg(long, value_name = "FILE")]
+    pub classifier: Option<PathBuf>,
 }
 
 impl AblateArgs {
@@ -209,6 +217,7 @@ impl AblateArgs {
     pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
         let layers = path_setting(layers, "paths.clip", self.clip.as_ref())?;
         let layers = path_setting(layers, "paths.inception", self.inception.as_ref())?;
+        let layers = path_setting(layers, "paths.classifier", self.classifier.as_ref())?;
         path_setting(layers, "paths.resnet", self.resnet.as_ref())
     }
 
@@ -310,6 +319,7 @@ mod tests {
                 resnet: None,
                 gan,
                 inception: None,
+                classifier: None,
             }
             .gans()
         };

@@ -43,8 +43,10 @@ pub struct FinetuningSources {
     pub gan: Option<PathBuf>,
     /// Folders of GANs by name.
     pub gans: BTreeMap<String, PathBuf>,
-    /// The FID's Inception; CLIP's features without it.
-    pub inception: Option<PathBuf>,
+    /// The network that measures pictures; the CLIP in use without one.
+    pub features: Option<FeatureSource>,
+    /// The network that names what pictures show.
+    pub classifier: Option<PathBuf>,
     /// What rows differ from.
     pub finetune_gan: FinetuneGanConfig,
     /// How pictures are drawn; condition, noise and trials are the row's, random, and the validation trials.
@@ -255,15 +257,9 @@ impl Finetuning {
             samples: 1,
             ..sources.reconstruct.clone()
         };
-        let features = match &sources.inception {
-            Some(path) => FeatureSource::Inception(path.clone()),
-            None => FeatureSource::Clip(settings.data.target_network.clone()),
-        };
-        let network = match &features {
-            FeatureSource::Inception(path) | FeatureSource::Clip(path) => {
-                Snapshot::open_any(path)?.network_sha256()?
-            }
-        };
+        let clip = || FeatureSource::Clip(settings.data.target_network.clone());
+        let features = sources.features.clone().unwrap_or_else(clip);
+        let network = Snapshot::open_any(features.path())?.network_sha256()?;
         let protocol = json!({
             "reconstruct": reconstruct,
             "seed": sources.seed,
@@ -303,6 +299,7 @@ impl Finetuning {
         let judged = evaluate_images::run(
             &EvaluateImagesSettings {
                 evaluated: drawn.run,
+                classifier: sources.classifier.clone(),
                 features,
                 evaluate_images: sources.evaluate_images.clone(),
                 cache: own.cache.clone(),

@@ -1,23 +1,28 @@
 //! `mindreader evaluate-images`: Fréchet distance and n-way identification of reconstructed pictures (metrics.md 1 and 2).
 //!
-//! Writes `config.toml` and `evaluation.json`. Without an Inception snapshot any CLIP serves as feature network; the numbers
-//! then carry another name.
+//! Writes `config.toml` and `evaluation.json`. Without an Inception snapshot a scene classifier or any CLIP serves as feature
+//! network; the numbers then carry another name. With a classifier the evaluation also says what can be named.
 
+mod naming;
 mod reconstructed;
 mod summary;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
+pub use naming::{NamedKind, NamingSummary};
 pub use summary::{EvaluateImagesSummary, FeatureNetworkSummary, FrechetSummary, IdentificationSummary};
 
+use self::naming::Scored;
 use self::reconstructed::Reconstructed;
+use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
+use crate::data::trial::NsdId;
 use crate::metrics::feature_stats::CovarianceDivisor;
 use crate::metrics::identification::{IdentificationConfig, compute_identification};
 use crate::models::inception::InceptionPreprocessing;
@@ -25,6 +30,7 @@ use crate::pipelines::captioned_stimuli::distinct_images;
 use crate::pipelines::picture_distance::SetStatistics;
 pub use crate::pipelines::picture_features::FeatureSource;
 use crate::pipelines::picture_features::{FeatureNetwork, PictureSet, picture_features};
+use crate::pipelines::scene_labels::has_scene_annotations;
 use crate::pipelines::stimulus_features::{StimulusSet, stimulus_features};
 use crate::run::device::{self, DeviceChoice};
 use crate::run::progress::Progress;
@@ -74,6 +80,9 @@ pub struct EvaluateImagesConfig {
 pub struct EvaluateImagesSettings {
     /// Folder of a finished `reconstruct` run.
     pub evaluated: PathBuf,
+    /// Scene classifier that names what pictures show; without one nothing is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classifier: Option<PathBuf>,
     /// Where the features come from.
     pub features: FeatureSource,
     /// Protocol.
@@ -105,8 +114,9 @@ pub fn run(
     let files = |of: fn(&crate::commands::reconstruct::ManifestEntry) -> &String| {
         entries.iter().map(of).cloned().collect::<Vec<String>>()
     };
-    let generated = evaluation.of_files("generated pictures", &files(|entry| &entry.file), progress)?;
-    let truth = evaluation.of_files("ground truth", &files(|entry| &entry.ground_truth), progress)?;
+    let (generated_files, truth_files) = (files(|entry| &entry.file), files(|entry| &entry.ground_truth));
+    let generated = evaluation.of_files("generated pictures", &generated_files, progress)?;
+    let truth = evaluation.of_files("ground truth", &truth_files, progress)?;
     let train = match config.real {
         RealSets::Test => None,
         RealSets::TestAndTrain => Some(evaluation.of_training_stimuli(progress)?),
@@ -129,6 +139,10 @@ pub fn run(
     progress.finish("");
     let ids: Vec<u64> = entries.iter().map(|entry| u64::from(entry.nsd_id)).collect();
     let identification = identify(&generated, &truth, &ids, config)?;
+    let naming = match &settings.classifier {
+        Some(path) => evaluation.naming(path, [&generated_files, &truth_files], progress)?,
+        None => None,
+    };
 
     let run = RunDir::create(&settings.runs, &format!("evaluate-images-{}", reconstructed.subject))?;
     run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
@@ -153,6 +167,7 @@ pub fn run(
             train_floor: floor,
         },
         identification,
+        naming,
     };
     run.write_atomic("evaluation.json", &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
@@ -178,6 +193,35 @@ impl Evaluation<'_> {
         let mut load = |index: usize| Ok(run.picture(&files[index])?);
         let set = PictureSet { name, identities: &identities, load: &mut load };
         picture_features(self.network, set, &self.settings.cache, self.device, progress)
+    }
+
+    /// What a classifier names in generated pictures and in their ground truth; none where the tree has no annotations to name by.
+    fn naming(
+        &self,
+        path: &Path,
+        files: [&[String]; 2],
+        progress: &mut dyn Progress,
+    ) -> anyhow::Result<Option<NamingSummary>> {
+        let run = self.reconstructed;
+        let Some(tree) = NsdTree::of_stimuli(&run.settings.stimuli).filter(has_scene_annotations) else {
+            progress.note("Nothing is named: the NSD tree has no COCO annotations of things or stuff.");
+            return Ok(None);
+        };
+        // Features are in the cache if the distance was measured in them.
+        let network = FeatureNetwork::open_classifier(path, self.device)?;
+        let FeatureNetwork::Classifier(classifier) = &network else { return Ok(None) };
+        let Evaluation { settings, reconstructed, device, .. } = *self;
+        let namer = Evaluation { settings, reconstructed, network: &network, device };
+        let generated = namer.of_files("generated pictures", files[0], progress)?;
+        let truth = namer.of_files("ground truth", files[1], progress)?;
+        let images: Vec<NsdId> = run.entries.iter().map(|entry| NsdId(entry.nsd_id)).collect();
+        let scored = Scored {
+            config: &classifier.config,
+            generated: classifier.logits(&generated, self.device),
+            truth: classifier.logits(&truth, self.device),
+            images: &images,
+        };
+        Ok(Some(scored.summary(&tree, path, &classifier.sha256)?))
     }
 
     /// Features of the distinct training stimuli at the size of the generated pictures, and the row of every training trial.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::IdentifiedTrials;
+use super::naming::NamingSummary;
 use crate::commands::trial_choice::TrialChoice;
 use crate::metrics::identification::IdentificationAccuracy;
 use crate::pipelines::brain_decoder::PixelNoise;
@@ -75,6 +76,9 @@ pub struct EvaluateImagesSummary {
     pub frechet: FrechetSummary,
     /// Is each picture closest to its own ground truth?
     pub identification: IdentificationSummary,
+    /// Is what can be named in a picture there? Where a classifier was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub naming: Option<NamingSummary>,
 }
 
 impl EvaluateImagesSummary {
@@ -118,6 +122,7 @@ impl EvaluateImagesSummary {
         for ways in skipped_ways {
             lines.push(format!("  {ways}-way                              too few different images"));
         }
+        lines.extend(self.naming.iter().flat_map(NamingSummary::lines));
         lines.join("\n")
     }
 }

@@ -8,11 +8,13 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
+use crate::data::nsd::tree::AnnotationKind;
+use crate::models::classifier::{ClassKind, ClassifierConfig, ClassifierSizes, SceneClass};
 use crate::models::clip::ClipConfig;
 use crate::models::inception::InceptionConfig;
 use crate::pipelines::picture_features::FeatureKind;
 use crate::run::progress::Silent;
-use crate::run::snapshot::{CLIP_KIND, INCEPTION_KIND, save_snapshot};
+use crate::run::snapshot::{CLASSIFIER_KIND, CLIP_KIND, INCEPTION_KIND, save_snapshot};
 use crate::tensor_ops::backend::{Base, cpu};
 use crate::tensor_ops::random::keyed_rng;
 
@@ -66,6 +68,7 @@ fn settings(root: &TempDir, evaluated: PathBuf) -> EvaluateImagesSettings {
     save_snapshot(&path, CLIP_KIND, &config, &json!({}), &config.init::<Base>(1, &cpu()).unwrap()).unwrap();
     EvaluateImagesSettings {
         evaluated,
+        classifier: None,
         features: FeatureSource::Clip(path),
         evaluate_images: EvaluateImagesConfig { real: RealSets::Test, ..Default::default() },
         cache: root.path().join("cache"),
@@ -143,6 +146,82 @@ fn narrow_inception() {
     assert!(summary.frechet.test.value.abs() < 1e-6);
     let table = summary.table();
     assert!(table.contains("not a FID") && table.contains("biased upwards"), "{table}");
+}
+
+/// A classifier that always finds a cat, and a tree in which every other image shows one.
+fn cat_lover(root: &TempDir, folder: &std::path::Path) -> PathBuf {
+    let class = |id: u32, kind| SceneClass { id, name: id.to_string(), kind };
+    let config = ClassifierConfig {
+        sizes: ClassifierSizes { side: 16, widths: vec![4, 6] },
+        min_share: 0.01,
+        classes: vec![class(17, ClassKind::Thing), class(18, ClassKind::Thing), class(92, ClassKind::Stuff)],
+    };
+    let network = config.init::<Base>(1, &cpu()).unwrap().with_logit_biases(&[50.0, -50.0, 0.0]);
+    let path = root.path().join("classifier.safetensors");
+    save_snapshot(&path, CLASSIFIER_KIND, &config, &json!({}), &network).unwrap();
+
+    let tree = NsdTree::new(root.path().join("nsd"));
+    let instances = tree.annotations(AnnotationKind::Instances, "train2017");
+    for file in [tree.stim_info(), instances.clone()] {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    }
+    let mut table = String::from("nsdId,cocoId,cocoSplit,cropBox,flagged,shared1000\n");
+    let (mut images, mut annotations) = (vec![], vec![]);
+    for image in 0..IMAGES {
+        table += &format!("{image},{image},train2017,\"(0, 0, 0, 0)\",False,False\n");
+        images.push(json!({"id": image, "width": 32, "height": 32}));
+        let (outline, category) = (json!([[0, 0, 8, 0, 8, 8, 0, 8]]), if image % 2 == 0 { 17 } else { 18 });
+        annotations.push(json!({
+            "id": image, "image_id": image, "category_id": category, "area": 64, "segmentation": outline,
+        }));
+    }
+    std::fs::write(tree.stim_info(), table).unwrap();
+    let file = json!({"images": images, "annotations": annotations});
+    std::fs::write(instances, file.to_string()).unwrap();
+    let stimuli = tree.stimuli();
+    let settings = format!("prepared = \"none.h5\"\nstimuli = {stimuli:?}\n[split]\n[reconstruct]\n");
+    std::fs::write(folder.join("config.toml"), settings).unwrap();
+    path
+}
+
+#[test]
+fn a_classifier_measures_and_names() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = run_folder(&root, |image| (image + 1) % IMAGES as u64);
+    let mut settings = settings(&root, folder.clone());
+    let named = cat_lover(&root, &folder);
+    settings.classifier = Some(named.clone());
+    settings.features = FeatureSource::Classifier(named);
+    let summary = run(&settings, &mut Silent).unwrap();
+    assert_eq!((summary.features.kind, summary.features.width), (FeatureKind::Classifier, 6));
+    assert!(summary.frechet.test.value.abs() < 1e-6, "the set of pictures is the same");
+    let naming = summary.naming.as_ref().unwrap();
+    let things = naming.things.as_ref().unwrap();
+    // Six of twelve images show a cat: right for one half, and for one half of the others.
+    for rate in [&things.generated, &things.truth] {
+        assert_eq!((rate.own.mean, rate.num_names, rate.num_pictures), (0.5, 1, 2 * IMAGES));
+        assert!((rate.others.unwrap().mean - 0.5).abs() < 1e-12, "{rate:?}");
+    }
+    assert!(naming.stuff.is_none(), "nobody annotated stuff");
+    let table = summary.table();
+    assert!(table.contains("scene classifier (not a FID)") && table.contains("things, one of 2"), "{table}");
+    let stored: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(summary.run.join("evaluation.json")).unwrap()).unwrap();
+    assert_eq!(stored["naming"]["things"]["generated"]["own"]["mean"], 0.5);
+    assert_eq!(stored["features"]["kind"], "classifier");
+
+    // Another network may measure; without annotations nothing is named.
+    settings.features = FeatureSource::Clip(root.path().join("clip.safetensors"));
+    let again = run(&settings, &mut Silent).unwrap();
+    assert_eq!(again.features.kind, FeatureKind::ClipImage);
+    assert_eq!(again.naming.unwrap().things.unwrap().generated, things.generated);
+    std::fs::remove_dir_all(root.path().join("nsd")).unwrap();
+    assert!(run(&settings, &mut Silent).unwrap().naming.is_none());
+    // A snapshot of another kind cannot name.
+    settings.classifier = Some(root.path().join("clip.safetensors"));
+    cat_lover(&root, &folder);
+    let error = run(&settings, &mut Silent).unwrap_err().to_string();
+    assert!(error.contains("found `clip`, expected `classifier`"), "{error}");
 }
 
 #[test]

@@ -14,8 +14,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::evaluate_images::NamingSummary;
 use super::score::ScoreSummary;
 use crate::metrics::identification::IdentificationAccuracy;
+use crate::pipelines::picture_features::FeatureKind;
 use crate::report::{Block, Page, Section};
 use crate::run::progress::Progress;
 use crate::run::run_dir::write_atomic;
@@ -41,6 +43,10 @@ pub struct ReportSettings {
     pub gan_runs: Vec<(String, PathBuf)>,
     /// Identification accuracies with the names of what was identified.
     pub identification: Vec<(String, Vec<IdentificationAccuracy>)>,
+    /// The features that they were identified by.
+    pub identified_by: Option<FeatureKind>,
+    /// What a classifier named, with the names of what it looked at.
+    pub naming: Vec<(String, NamingSummary)>,
     /// Run of `reconstruct`.
     pub reconstruct_run: Option<PathBuf>,
     /// Runs of `microstim`.
@@ -85,7 +91,10 @@ pub fn run(settings: &ReportSettings, progress: &mut dyn Progress) -> anyhow::Re
         sections.push(numbers::retrieval(&settings.mapper_runs)?);
     }
     if !settings.identification.is_empty() {
-        sections.push(numbers::identification(&settings.identification));
+        sections.push(numbers::identification(&settings.identification, settings.identified_by));
+    }
+    if !settings.naming.is_empty() {
+        sections.push(numbers::naming(&settings.naming));
     }
     if !settings.microstim_runs.is_empty() {
         sections.push(pictures::microstimulation(&settings.microstim_runs)?);

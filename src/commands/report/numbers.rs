@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::commands::evaluate_images::NamingSummary;
 use crate::commands::screen_captions::JudgedCaption;
 use crate::metrics::identification::IdentificationAccuracy;
+use crate::pipelines::picture_features::FeatureKind;
 use crate::report::number_format::{number, percent};
 use crate::report::{Block, Section, Table};
 use crate::run::error::RunError;
@@ -64,7 +66,17 @@ pub(super) fn retrieval(runs: &[(String, PathBuf)]) -> anyhow::Result<Section> {
 }
 
 /// Identification accuracies, beside chance.
-pub(super) fn identification(named: &[(String, Vec<IdentificationAccuracy>)]) -> Section {
+pub(super) fn identification(
+    named: &[(String, Vec<IdentificationAccuracy>)],
+    features: Option<FeatureKind>,
+) -> Section {
+    let features = match features {
+        Some(FeatureKind::Classifier) => "a scene classifier that no other network was trained with.",
+        Some(FeatureKind::FidInception | FeatureKind::NarrowInception) => "an Inception network.",
+        Some(FeatureKind::ClipImage) | None => {
+            "the CLIP that the generator was trained with: that flatters it."
+        }
+    };
     let row = |name: &String, accuracy: &IdentificationAccuracy| {
         let IdentificationAccuracy { ways, mean, expected, chance, .. } = accuracy;
         vec![
@@ -78,15 +90,45 @@ pub(super) fn identification(named: &[(String, Vec<IdentificationAccuracy>)]) ->
     let rows = named.iter().flat_map(|(name, all)| all.iter().map(move |accuracy| row(name, accuracy)));
     let head = ["pictures", "choice", "right", "95 % (images resampled)", "chance"];
     Section::new("Identification of pictures")
-        .text(
-            "Each picture is compared with its own ground truth and with other held-out images, in features of the CLIP that \
-             the generator was trained with: that flatters it. The control's picture is drawn from a mapper that learned from exchanged betas: it must \
-             be at chance.",
-        )
+        .text(format!(
+            "Each picture is compared with its own ground truth and with other held-out images, in features of {features} \
+             The control's picture is drawn from a mapper that learned from exchanged betas: it must be at chance."
+        ))
         .with(Block::Table(Table {
             head: head.map(String::from).to_vec(),
             rows: rows.collect(),
             caption: "Means of 10 repeats with wrong images drawn anew.".into(),
+        }))
+}
+
+/// Shares of pictures of which something can be named, beside chance and the ground truth.
+pub(super) fn naming(named: &[(String, NamingSummary)]) -> Section {
+    let mut rows = Vec::new();
+    for (pictures, summary) in named {
+        for (kind, share) in summary.kinds() {
+            let own = share.generated.own;
+            rows.push(vec![
+                pictures.clone(),
+                format!("{kind}, one of {}", share.num_classes),
+                percent(own.mean),
+                format!("{} to {}", percent(own.low), percent(own.high)),
+                share.generated.others.map_or("none".into(), |others| percent(others.mean)),
+                percent(share.truth.own.mean),
+            ]);
+        }
+    }
+    let head = ["pictures", "kind", "right", "95 % (images resampled)", "chance", "ground truth"];
+    Section::new("What can be named")
+        .text(
+            "A small network that was trained on other images, and with no other network, says which thing and which stuff it \
+             finds most probable in a picture; it is right when the image's annotations show that.",
+        )
+        .with(Block::Table(Table {
+            head: head.map(String::from).to_vec(),
+            rows,
+            caption: "Chance: the same names held against the annotations of all other images. Ground truth: the images themselves, \
+                      named by the same network."
+                .into(),
         }))
 }
 

@@ -69,6 +69,11 @@ impl NsdTree {
         Self { root: root.as_ref().to_path_buf() }
     }
 
+    /// The tree whose images are `stimuli`; none for a path that is too short.
+    pub fn of_stimuli(stimuli: &Path) -> Option<Self> {
+        stimuli.ancestors().nth(4).map(Self::new)
+    }
+
     /// The folder that holds `nsddata`, `nsddata_betas` and `nsddata_stimuli`.
     pub fn root(&self) -> &Path {
         &self.root
@@ -222,6 +227,8 @@ mod tests {
             tree.annotations(AnnotationKind::Stuff, "val2017"),
             Path::new("nsd/nsddata_stimuli/stimuli/nsd/annotations/stuff_val2017.json")
         );
+        assert_eq!(NsdTree::of_stimuli(&tree.stimuli()), Some(tree.clone()));
+        assert_eq!(NsdTree::of_stimuli(Path::new("nsd_stimuli.hdf5")), None);
         assert_eq!(
             tree.relative(&tree.ncsnr(subject, fine, "b")),
             "nsddata_betas/ppdata/subj05/func1pt8mm/b/ncsnr.nii.gz"

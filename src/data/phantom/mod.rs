@@ -19,7 +19,6 @@
 
 pub mod anatomy;
 pub mod atlas;
-pub mod clipping;
 pub mod config;
 pub mod design;
 pub mod files;

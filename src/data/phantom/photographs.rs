@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use rand::RngExt;
 use serde_json::Value;
 
-use super::clipping::visible_area;
 use super::scenes::annotation::CropShares;
+use crate::data::coco::clipping::visible_area;
 use crate::data::error::DataError;
 use crate::tensor_ops::random::keyed_rng;
 
