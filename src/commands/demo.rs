@@ -112,6 +112,7 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
             );
             project.config.paths.clip = Some(networks.clip.clone());
             project.config.paths.pretrained_gan = Some(networks.gan.clone());
+            project.config.paths.classifier = Some(networks.classifier.clone());
             None
         }
         None => {

@@ -6,7 +6,9 @@ use std::process::Output;
 
 use mindreader::data::formats::nifti::{Frame, write_volume};
 
-use crate::phantom::{TINY, assert_refused, copy_of_phantom, files, mindreader, phantom, replace};
+use crate::phantom::{
+    TINY, assert_refused, copy_of_phantom, files, mapper_work, mindreader, phantom, replace,
+};
 
 const BETAS: &str = "nsddata_betas/ppdata/subj01/func1pt8mm/betas_fithrf_GLMdenoise_RR/betas_session01.hdf5";
 const NSDGENERAL: &str = "nsddata/ppdata/subj01/func1pt8mm/roi/nsdgeneral.nii.gz";
@@ -126,6 +128,48 @@ fn a_classifier_needs_annotations_and_settings_in_range() {
     fs::remove_dir_all(nsd.join("nsddata_stimuli/stimuli/nsd/annotations")).unwrap();
     assert_refused(&train(&[]), &["instances_train2017.json", "is missing"]);
     assert_eq!(files(&work.join("runs")), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn only_snapshots_are_compacted_and_none_is_overwritten_unasked() {
+    let root = tempfile::tempdir().unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/phantom/discriminator.safetensors");
+    let (garbage, out) = (root.path().join("garbage.pt"), root.path().join("out.safetensors"));
+    fs::write(&garbage, b"PK\x03\x04").unwrap();
+    let compact = |from: &Path, more: &[&str]| {
+        let mut command = mindreader();
+        command.arg("compact-weights").arg("--from").arg(from).arg("--out").arg(&out);
+        command.args(more).output().unwrap()
+    };
+    assert_refused(&compact(&root.path().join("none"), &[]), &["none", "is missing"]);
+    assert_refused(&compact(&garbage, &[]), &["garbage.pt", "safetensors"]);
+    assert!(!out.exists());
+    assert!(compact(&shipped, &[]).status.success());
+    assert_refused(&compact(&shipped, &[]), &["out.safetensors", "--overwrite"]);
+    assert!(compact(&shipped, &["--overwrite"]).status.success());
+    assert_eq!(files(root.path()), [garbage.clone(), out.clone()]);
+}
+
+#[test]
+fn a_gan_of_other_sizes_is_no_start() {
+    let root = tempfile::tempdir().unwrap();
+    let work = mapper_work(root.path());
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/phantom");
+    for (folder, needles) in [
+        (shipped.as_path(), &["generator.safetensors", "config", "pretrain_gan.network"][..]),
+        (root.path(), &["generator.safetensors", "is missing"]),
+    ] {
+        let output = mindreader()
+            .args(["pretrain-gan", "--config", TINY, "--nsd"])
+            .arg(phantom())
+            .arg("--work")
+            .arg(&work)
+            .arg("--init-from")
+            .arg(folder)
+            .output()
+            .unwrap();
+        assert_refused(&output, needles);
+    }
 }
 
 #[test]
