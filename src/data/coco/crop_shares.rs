@@ -115,6 +115,9 @@ fn read_file(
 
 /// Share of the square that an annotation covers.
 fn share_of(annotation: &Value, [left, top, side]: [u32; 3]) -> Option<f64> {
+    if side == 0 {
+        return Some(0.0);
+    }
     let whole = f64::from(side) * f64::from(side);
     let segmentation = &annotation["segmentation"];
     if segmentation.is_object() {
@@ -170,7 +173,7 @@ mod tests {
         let centred = CropBox { top: 0.0, bottom: 0.0, left: 1.0 / 6.0, right: 1.0 / 6.0 };
         let left = CropBox { left: 0.0, right: 1.0 / 3.0, ..centred };
         let crops = [(CocoId(5), centred), (CocoId(6), centred), (CocoId(5), left)];
-        let shown = read_crop_shares(&[instances.clone()], &[stuff], &crops).unwrap();
+        let shown = read_crop_shares(std::slice::from_ref(&instances), &[stuff], &crops).unwrap();
         // Of 20 × 20 the centred crop keeps the right half; the second dog is half hidden.
         let expected = [(18, (200.0 + 100.0) / 1600.0), (124, (5.0 * 40.0 + 2.0) / 1600.0)];
         assert_eq!(shown[0].shares, expected.into());

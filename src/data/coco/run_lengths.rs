@@ -4,15 +4,19 @@
 
 use serde_json::Value;
 
-/// Run lengths of a segmentation with `counts`, and the mask's height; none where it is no such thing.
+/// Run lengths of a segmentation with `counts`, and the mask's height; none where it is no such thing, or the runs are longer than the
+/// mask.
 pub(super) fn run_lengths(segmentation: &Value) -> Option<(Vec<u64>, u64)> {
-    let height = segmentation["size"].as_array()?.first()?.as_u64().filter(|height| *height > 0)?;
-    let counts = match &segmentation["counts"] {
+    let side =
+        |place: usize| segmentation["size"].get(place)?.as_u64().and_then(|side| u32::try_from(side).ok());
+    let (height, width) = (u64::from(side(0).filter(|height| *height > 0)?), u64::from(side(1)?));
+    let counts: Vec<u64> = match &segmentation["counts"] {
         Value::Array(counts) => counts.iter().map(Value::as_u64).collect::<Option<_>>()?,
         Value::String(text) => decompressed(text)?,
         _ => return None,
     };
-    Some((counts, height))
+    let total = counts.iter().try_fold(0_u64, |sum, count| sum.checked_add(*count))?;
+    (total <= height * width).then_some((counts, height))
 }
 
 /// The text form: differences to the run before the last, lowest bits first.
@@ -35,7 +39,7 @@ fn decompressed(text: &str) -> Option<Vec<u64>> {
             letter = letters.next().filter(|_| shift < 50)?;
         }
         if counts.len() > 2 {
-            value += counts[counts.len() - 2];
+            value = value.checked_add(counts[counts.len() - 2])?;
         }
         counts.push(value);
     }
@@ -74,7 +78,16 @@ mod tests {
         let text = json!({"counts": compressed(&counts), "size": [60, 30]});
         assert_eq!(run_lengths(&text), Some((wide.clone(), 60)));
         assert_eq!(run_lengths(&json!({"counts": counts, "size": [60, 30]})), Some((wide, 60)));
-        for wrong in [json!([[1, 2]]), json!({"counts": "\u{1}", "size": [2, 2]}), json!({"counts": "oo"})] {
+        for wrong in [
+            json!([[1, 2]]),
+            json!({"counts": "\u{1}", "size": [2, 2]}),
+            json!({"counts": "oo"}),
+            // Longer than the mask, or than any number.
+            json!({"counts": [1, 4], "size": [2, 2]}),
+            json!({"counts": [u64::MAX, u64::MAX], "size": [2, 2]}),
+            json!({"counts": [1], "size": [u64::MAX, 2]}),
+            json!({"counts": "PPPPPPPPP?".repeat(200), "size": [2, 2]}),
+        ] {
             assert_eq!(run_lengths(&wrong), None, "{wrong}");
         }
     }
