@@ -146,8 +146,9 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
     progress.note(
         "Is a picture closer to what was seen than to other images? And without information in the betas?",
     );
-    let identified = identify(&project, None, progress)?;
-    let control_identified = identify(&project, Some(&control.snapshot), progress)?;
+    let identified = identify(&project, reconstructed.run.clone(), progress)?;
+    let control_drawn = draw_control(&project, &control.snapshot, progress)?;
+    let control_identified = identify(&project, control_drawn, progress)?;
     progress.note("Microstimulation: one region is driven or silenced, everything else stays.");
     let mut microstim_runs = Vec::new();
     for (roi, action) in STIMULATIONS {
@@ -200,6 +201,7 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
                 .filter_map(|(name, naming)| naming.map(|naming| (name.to_string(), naming)))
                 .collect(),
             reconstruct_run: Some(reconstructed.run),
+            ranking_run: Some(identified.run.clone()),
             microstim_runs,
             encode_run: Some(encoded.run),
             score: Some(score),
@@ -228,21 +230,22 @@ fn command(settings: &DemoSettings) -> String {
     format!("mindreader demo --out {}{flag}", settings.out.display())
 }
 
-/// Draws every held-out image anew and identifies the pictures; `control` is an image mapper that then steers alone.
+/// Pictures of every held-out image that a mapper without information steers alone; their run.
+fn draw_control(project: &Project, mapper: &Path, progress: &mut dyn Progress) -> anyhow::Result<PathBuf> {
+    let mut drawing = project.reconstruct()?;
+    drawing.reconstruct.samples = 1;
+    drawing.networks.image_mapper = mapper.to_path_buf();
+    drawing.reconstruct.condition = ConditionSource::Image;
+    Ok(reconstruct::run(&drawing, progress)?.run)
+}
+
+/// Identifies the pictures of a run.
 fn identify(
     project: &Project,
-    control: Option<&Path>,
+    drawn: PathBuf,
     progress: &mut dyn Progress,
 ) -> anyhow::Result<EvaluateImagesSummary> {
-    let mut drawing = project.reconstruct()?;
-    drawing.reconstruct.limit = 0;
-    drawing.reconstruct.samples = 1;
-    if let Some(mapper) = control {
-        drawing.networks.image_mapper = mapper.to_path_buf();
-        drawing.reconstruct.condition = ConditionSource::Image;
-    }
-    let drawn = reconstruct::run(&drawing, progress)?;
-    let mut evaluation = project.evaluate_images(Some(drawn.run))?;
+    let mut evaluation = project.evaluate_images(Some(drawn))?;
     evaluation.evaluate_images.real = RealSets::Test;
     evaluate_images::run(&evaluation, progress)
 }

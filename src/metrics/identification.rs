@@ -103,6 +103,17 @@ pub struct IdentificationAccuracy {
     pub chance: f64,
 }
 
+/// How near a generated picture is to its own ground truth.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OwnPicture {
+    /// Cosine of the features, −1..1.
+    pub similarity: f64,
+    /// Place of the own picture among itself and the wrong ones, from 1; ties are lost.
+    pub rank: usize,
+    /// Pictures ranked: the own one and the wrong ones.
+    pub of: usize,
+}
+
 /// Similarities of every trial with its own picture and the wrong ones.
 #[derive(Clone, Debug)]
 pub struct Identification {
@@ -193,6 +204,16 @@ impl Identification {
             column.iter().filter(|value| **value > column[*trial]).count() < k
         };
         (0..self.distractors.len()).filter(is_among).count()
+    }
+
+    /// Similarity and rank of every trial's own picture.
+    pub fn own_pictures(&self) -> Vec<OwnPicture> {
+        let own = |(trial, wrong): (usize, &Vec<usize>)| OwnPicture {
+            similarity: self.similarity[[trial, trial]],
+            rank: 1 + wrong.iter().filter(|row| !self.beats(trial, **row)).count(),
+            of: 1 + wrong.len(),
+        };
+        self.distractors.iter().enumerate().map(own).collect()
     }
 
     fn beats(&self, trial: usize, wrong: usize) -> bool {
@@ -294,6 +315,11 @@ mod tests {
         assert_eq!(of(Distractors::OtherTrials).exact(2).unwrap(), [0.5, 0.5, 1.0]);
         assert_eq!(of(Distractors::OtherTrials).exact(3).unwrap(), [0.0, 0.0, 1.0]);
         assert_eq!(of(Distractors::OtherImages).count_top(1), 3);
+        let ranks = |distractors| -> Vec<(usize, usize)> {
+            of(distractors).own_pictures().iter().map(|own| (own.rank, own.of)).collect()
+        };
+        assert_eq!(ranks(Distractors::OtherImages), [(1, 2), (1, 2), (1, 2)]);
+        assert_eq!(ranks(Distractors::OtherTrials), [(2, 3), (2, 3), (1, 3)]);
         // Image 7 offers trial 2 one wrong picture, not two.
         let error = of(Distractors::OtherImages).exact(3).unwrap_err();
         assert_eq!(error, IdentificationError::TooFew { ways: 3, row: 0, found: 1 });

@@ -113,6 +113,7 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     let settings = judged.evaluate_images(Some(reconstructed.run.clone())).unwrap();
     let judged = evaluate_images::run(&settings, quiet).unwrap();
     assert!(judged.frechet.name.contains("scene classifier"), "{}", judged.frechet.name);
+    assert!(judged.pictures.iter().all(|picture| picture.own.of == 4 && picture.own.rank <= 4));
     let naming = judged.naming.unwrap();
     assert_eq!(naming.kinds().map(|(_, kind)| kind.generated.num_pictures).collect::<Vec<_>>(), [4, 4]);
     let manifest: serde_json::Value =
@@ -183,6 +184,7 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
         gan_runs: vec![("pretraining".into(), pretrained.run), ("finetuning".into(), finetuned.run)],
         naming: vec![("decoded".into(), naming)],
         reconstruct_run: Some(reconstructed.run),
+        ranking_run: Some(judged.run),
         microstim_runs: vec![stimulated.run],
         out: out.clone(),
         ..ReportSettings::default()
@@ -193,6 +195,7 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
         "Seen and decoded",
         "Retrieval of held-out images",
         "What can be named",
+        " of 4",
         "floc-faces",
         "Caption screening",
         "<svg",

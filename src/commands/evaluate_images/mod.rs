@@ -16,7 +16,9 @@ use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 pub use naming::{NamedKind, NamingSummary};
-pub use summary::{EvaluateImagesSummary, FeatureNetworkSummary, FrechetSummary, IdentificationSummary};
+pub use summary::{
+    EvaluateImagesSummary, FeatureNetworkSummary, FrechetSummary, IdentificationSummary, RankedPicture,
+};
 
 use self::naming::Scored;
 use self::reconstructed::Reconstructed;
@@ -24,7 +26,9 @@ use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::trial::NsdId;
 use crate::metrics::feature_stats::CovarianceDivisor;
-use crate::metrics::identification::{IdentificationConfig, compute_identification};
+use crate::metrics::identification::{
+    Identification, IdentificationConfig, OwnPicture, compute_identification,
+};
 use crate::models::inception::InceptionPreprocessing;
 use crate::pipelines::captioned_stimuli::distinct_images;
 use crate::pipelines::picture_distance::SetStatistics;
@@ -138,7 +142,9 @@ pub fn run(
     };
     progress.finish("");
     let ids: Vec<u64> = entries.iter().map(|entry| u64::from(entry.nsd_id)).collect();
-    let identification = identify(&generated, &truth, &ids, config)?;
+    let (identification, own) = identify(&generated, &truth, &ids, config)?;
+    let ranked = |(row, own): (usize, OwnPicture)| RankedPicture { file: generated_files[row].clone(), own };
+    let pictures = own.into_iter().map(ranked).collect();
     let naming = match &settings.classifier {
         Some(path) => evaluation.naming(path, [&generated_files, &truth_files], progress)?,
         None => None,
@@ -167,6 +173,7 @@ pub fn run(
             train_floor: floor,
         },
         identification,
+        pictures,
         naming,
     };
     run.write_atomic("evaluation.json", &serde_json::to_vec_pretty(&summary)?)?;
@@ -248,7 +255,7 @@ fn identify(
     truth: &Array2<f32>,
     ids: &[u64],
     config: &EvaluateImagesConfig,
-) -> anyhow::Result<IdentificationSummary> {
+) -> anyhow::Result<(IdentificationSummary, Vec<(usize, OwnPicture)>)> {
     let mut seen = BTreeSet::new();
     let rows: Vec<usize> = (0..ids.len())
         .filter(|row| seen.insert(ids[*row]) || config.trials == IdentifiedTrials::All)
@@ -259,11 +266,16 @@ fn identify(
         config.identification.ways.iter().partition(|ways| **ways <= num_images);
     let protocol = IdentificationConfig { ways, ..config.identification.clone() };
     let (generated, truth) = (generated.select(Axis(0), &rows), truth.select(Axis(0), &rows));
-    Ok(IdentificationSummary {
+    let distractors = protocol.distractors;
+    let own = Identification::new(generated.view(), truth.view(), &ids, distractors)?.own_pictures();
+    let num_trials = rows.len();
+    let own = rows.into_iter().zip(own).collect();
+    let summary = IdentificationSummary {
         trials: config.trials,
-        num_trials: rows.len(),
+        num_trials,
         repeats: protocol.repeats,
         accuracies: compute_identification(generated.view(), truth.view(), &ids, &protocol)?,
         skipped_ways,
-    })
+    };
+    Ok((summary, own))
 }

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::IdentifiedTrials;
 use super::naming::NamingSummary;
 use crate::commands::trial_choice::TrialChoice;
-use crate::metrics::identification::IdentificationAccuracy;
+use crate::metrics::identification::{IdentificationAccuracy, OwnPicture};
 use crate::pipelines::brain_decoder::PixelNoise;
 use crate::pipelines::picture_distance::Distance;
 use crate::pipelines::picture_features::FeatureKind;
@@ -55,6 +55,16 @@ pub struct IdentificationSummary {
     pub skipped_ways: Vec<usize>,
 }
 
+/// A picture beside its ground truth.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RankedPicture {
+    /// File inside the evaluated run.
+    pub file: String,
+    /// How near it is to its own ground truth, in the evaluation's features.
+    #[serde(flatten)]
+    pub own: OwnPicture,
+}
+
 /// What was found.
 #[derive(Clone, Debug, Serialize)]
 pub struct EvaluateImagesSummary {
@@ -76,6 +86,8 @@ pub struct EvaluateImagesSummary {
     pub frechet: FrechetSummary,
     /// Is each picture closest to its own ground truth?
     pub identification: IdentificationSummary,
+    /// Every identified picture beside its ground truth.
+    pub pictures: Vec<RankedPicture>,
     /// Is what can be named in a picture there? Where a classifier was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub naming: Option<NamingSummary>,

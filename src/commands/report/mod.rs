@@ -49,6 +49,8 @@ pub struct ReportSettings {
     pub naming: Vec<(String, NamingSummary)>,
     /// Run of `reconstruct`.
     pub reconstruct_run: Option<PathBuf>,
+    /// Run of `evaluate-images` on that run: how near each picture is to its ground truth.
+    pub ranking_run: Option<PathBuf>,
     /// Runs of `microstim`.
     pub microstim_runs: Vec<PathBuf>,
     /// Run of `encode`.
@@ -85,7 +87,7 @@ pub fn run(settings: &ReportSettings, progress: &mut dyn Progress) -> anyhow::Re
     }
     sections.push(opening.with(Block::Table(numbers::facts(&settings.facts))));
     if let Some(run) = &settings.reconstruct_run {
-        sections.push(pictures::reconstructions(run)?);
+        sections.push(pictures::reconstructions(run, settings.ranking_run.as_deref())?);
     }
     if !settings.mapper_runs.is_empty() {
         sections.push(numbers::retrieval(&settings.mapper_runs)?);

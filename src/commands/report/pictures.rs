@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::numbers::json_file;
+use crate::commands::evaluate_images::RankedPicture;
 use crate::commands::microstim::MicrostimSummary;
 use crate::commands::reconstruct::ManifestEntry;
 use crate::commands::score::microstim_effects;
+use crate::metrics::identification::OwnPicture;
 use crate::pipelines::stimulation::Stimulation;
 use crate::report::number_format::number;
 use crate::report::{Block, Cell, ImageGrid, Section, Table};
@@ -15,8 +17,22 @@ use crate::run::error::RunError;
 /// Pictures of a row of the grid.
 const COLUMNS: usize = 10;
 
-/// Ground truth above reconstructions, as the paper's figure 4.
-pub(super) fn reconstructions(run: &Path) -> anyhow::Result<Section> {
+/// Similarity and rank of the pictures of `run` that its evaluation ranked, by file name.
+fn ranks(run: &Path, evaluation_run: &Path) -> anyhow::Result<BTreeMap<String, OwnPicture>> {
+    let path = evaluation_run.join("evaluation.json");
+    let evaluation = json_file(&path)?;
+    let evaluated = &evaluation["evaluated"];
+    if evaluated.as_str().map(Path::new) != Some(run) {
+        return Err(RunError::invalid(&path, "evaluated", run.display(), evaluated).into());
+    }
+    let pictures: Vec<RankedPicture> = serde_json::from_value(evaluation["pictures"].clone())
+        .map_err(|error| RunError::invalid(&path, "pictures", "a list of ranked pictures", error))?;
+    Ok(pictures.into_iter().map(|picture| (picture.file, picture.own)).collect())
+}
+
+/// Ground truth above reconstructions, as the paper's figure 4; `ranking` is an evaluation of that run.
+pub(super) fn reconstructions(run: &Path, ranking: Option<&Path>) -> anyhow::Result<Section> {
+    let ranks = ranking.map_or_else(|| Ok(BTreeMap::new()), |ranking| ranks(run, ranking))?;
     let path = run.join("manifest.json");
     let manifest = json_file(&path)?;
     let entries: Vec<ManifestEntry> = serde_json::from_value(manifest["images"].clone())
@@ -45,9 +61,12 @@ pub(super) fn reconstructions(run: &Path) -> anyhow::Result<Section> {
         let drawn = shown
             .iter()
             .map(|entry| {
-                let note = match entry.trials.as_slice() {
-                    [trial] => format!("trial {trial}"),
-                    trials => format!("mean of {}", trials.len()),
+                let note = match (ranks.get(&entry.file), entry.trials.as_slice()) {
+                    (Some(OwnPicture { similarity, rank, of }), _) => {
+                        format!("{similarity:.2}, rank {rank} of {of}")
+                    }
+                    (None, [trial]) => format!("trial {trial}"),
+                    (None, trials) => format!("mean of {}", trials.len()),
                 };
                 picture(run, &entry.file, &note)
             })
@@ -58,12 +77,18 @@ pub(super) fn reconstructions(run: &Path) -> anyhow::Result<Section> {
         };
         rows.push((format!("decoded{condition}, z {}", sample + 1), drawn));
     }
+    let ranking = if ranks.is_empty() {
+        ""
+    } else {
+        " Numbers: cosine of the drawn picture's features with those of the seen one, and the seen one's rank among all held-out \
+         pictures (1: the nearest)."
+    };
     Ok(Section::new("Seen and decoded").with(Block::Images(ImageGrid {
         rows,
-        caption:
-            "Top: the held-out picture that the subject saw. Below: what the generator draws from the two \
-                  embeddings decoded from the betas of that picture, one row per random z."
-                .into(),
+        caption: format!(
+            "Top: the held-out picture that the subject saw. Below: what the generator draws from the two embeddings decoded \
+             from the betas of that picture, one row per random z.{ranking}"
+        ),
     })))
 }
 
@@ -156,11 +181,11 @@ mod tests {
     #[test]
     fn a_run_without_manifest_is_named() {
         let root = tempfile::tempdir().unwrap();
-        let error = reconstructions(root.path()).err().map(|error| error.to_string()).unwrap();
+        let error = reconstructions(root.path(), None).err().map(|error| error.to_string()).unwrap();
         assert!(error.contains("manifest.json"), "{error}");
         let entry = serde_json::json!({"images": [{"file": 3}]});
         std::fs::write(root.path().join("manifest.json"), entry.to_string()).unwrap();
-        let error = reconstructions(root.path()).err().map(|error| error.to_string()).unwrap();
+        let error = reconstructions(root.path(), None).err().map(|error| error.to_string()).unwrap();
         assert!(error.contains("images"), "{error}");
     }
 }
