@@ -93,7 +93,7 @@ pub struct PretrainGanSettings {
     pub device: DeviceChoice,
     /// Folder of the runs.
     pub runs: PathBuf,
-    /// Folder with the snapshots of a GAN to start from.
+    /// Folder with the snapshots of a GAN to start from. A resumed run takes its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_from: Option<PathBuf>,
     /// Checkpoint to continue from.
@@ -130,6 +130,9 @@ pub fn run(
     noise.mixing_probability.get_or_insert(if is_supervised { 0.0 } else { 1.0 });
     let pseudo = settings.pretrain_gan.second_condition == SecondCondition::Pseudo;
     noise.second_mixing_probability.get_or_insert(if pseudo { 1.0 } else { 0.0 });
+    if let Some(checkpoint) = &settings.resume {
+        settings.init_from = stored_start(checkpoint)?;
+    }
     let settings = &settings;
     let config = &settings.pretrain_gan;
 
@@ -233,6 +236,17 @@ pub fn run(
     };
     run.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
+}
+
+/// The GAN that an interrupted run started from: it decides how the averaged generator is warmed up.
+fn stored_start(checkpoint: &Path) -> Result<Option<PathBuf>, RunError> {
+    let path = checkpoint.with_file_name("config.toml");
+    let bytes = RunError::read(&path, "`--resume`: what the run started from")?;
+    let table: toml::Table = std::str::from_utf8(&bytes)
+        .map_err(|error| error.to_string())
+        .and_then(|text| toml::from_str(text).map_err(|error| error.to_string()))
+        .map_err(|error| RunError::invalid(&path, "settings", "TOML", error.trim_end()))?;
+    Ok(table.get("init_from").and_then(toml::Value::as_str).map(PathBuf::from))
 }
 
 /// Weights as they are drawn, or those of another GAN of the same sizes, with the hash of its generator. Its conditions may be of

@@ -14,6 +14,8 @@ struct Training {
     work: PathBuf,
     command: &'static str,
     args: Vec<&'static str>,
+    /// Folder that `--init-from` names where the training is not resumed.
+    init_from: Option<PathBuf>,
     /// How the names of its runs end.
     run: String,
     assert_equal: fn(&Path, &Path),
@@ -35,6 +37,7 @@ impl Training {
                 "--set",
                 "train_mapper.train.checkpoint_every_minutes=0.001",
             ],
+            init_from: None,
             run: format!("train-mapper-{target}-subj01"),
             assert_equal: assert_equal_mappers,
         }
@@ -53,6 +56,7 @@ impl Training {
                 "--set",
                 "pretrain_gan.train.checkpoint_ticks=1",
             ],
+            init_from: None,
             run: "pretrain-gan-subj01".into(),
             assert_equal: assert_equal_gans,
         }
@@ -73,6 +77,7 @@ impl Training {
             work: work.to_path_buf(),
             command: "finetune-gan",
             args,
+            init_from: None,
             run: "finetune-gan-subj01".into(),
             assert_equal: if end_to_end { assert_equal_joint_trainings } else { assert_equal_gans },
         }
@@ -88,8 +93,10 @@ impl Training {
             .args(&self.args)
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        if let Some(checkpoint) = resume {
-            command.arg("--resume").arg(checkpoint);
+        match (resume, &self.init_from) {
+            (Some(checkpoint), _) => drop(command.arg("--resume").arg(checkpoint)),
+            (None, Some(folder)) => drop(command.arg("--init-from").arg(folder)),
+            (None, None) => {}
         }
         command
     }
@@ -223,6 +230,15 @@ fn killed_at_20_random_moments_a_training_ends_as_if_it_had_not_been() {
 fn killed_at_10_random_moments_a_gan_ends_as_if_it_had_not_been() {
     let root = tempfile::tempdir().unwrap();
     Training::gan(&mapper_work(root.path())).kill_and_resume(10);
+}
+
+#[test]
+fn killed_at_5_random_moments_a_gan_that_began_trained_ends_as_if_it_had_not_been() {
+    let root = tempfile::tempdir().unwrap();
+    let work = mapper_work(root.path());
+    let first = Training::gan(&work);
+    finish(first.start(None));
+    Training { init_from: Some(first.newest_run()), ..first }.kill_and_resume(5);
 }
 
 /// Everything that a finetuning needs.
