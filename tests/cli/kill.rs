@@ -93,10 +93,10 @@ impl Training {
             .args(&self.args)
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        match (resume, &self.init_from) {
-            (Some(checkpoint), _) => drop(command.arg("--resume").arg(checkpoint)),
-            (None, Some(folder)) => drop(command.arg("--init-from").arg(folder)),
-            (None, None) => {}
+        if let Some(checkpoint) = resume {
+            command.arg("--resume").arg(checkpoint);
+        } else if let Some(folder) = &self.init_from {
+            command.arg("--init-from").arg(folder);
         }
         command
     }
