@@ -113,7 +113,10 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     let settings = judged.evaluate_images(Some(reconstructed.run.clone())).unwrap();
     let judged = evaluate_images::run(&settings, quiet).unwrap();
     assert!(judged.frechet.name.contains("scene classifier"), "{}", judged.frechet.name);
-    assert!(judged.pictures.iter().all(|picture| picture.own.of == 4 && picture.own.rank <= 4));
+    // One picture of every image is ranked, among all of them.
+    let of = judged.num_images;
+    assert!(of > 1 && judged.pictures.len() == of);
+    assert!(judged.pictures.iter().all(|picture| picture.own.of == of && picture.own.rank <= of));
     let naming = judged.naming.unwrap();
     assert_eq!(naming.kinds().map(|(_, kind)| kind.generated.num_pictures).collect::<Vec<_>>(), [4, 4]);
     let manifest: serde_json::Value =
@@ -195,13 +198,14 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
         "Seen and decoded",
         "Retrieval of held-out images",
         "What can be named",
-        " of 4",
         "floc-faces",
         "Caption screening",
         "<svg",
     ] {
         assert!(html.contains(needle), "{needle}");
     }
+    let own = judged.pictures[0].own;
+    assert!(html.contains(&format!("{:.2}, rank {} of {of}", own.similarity, own.rank)));
 }
 
 /// The phantom's brain is known: with signal it can be read, with exchanged betas it cannot.
