@@ -216,6 +216,40 @@ impl Identification {
         self.distractors.iter().enumerate().map(own).collect()
     }
 
+    /// Accuracies of all configured numbers of ways; `ids` as in [`Identification::new`].
+    ///
+    /// # Errors
+    /// [`IdentificationError`].
+    pub fn accuracies(
+        &self,
+        ids: &[u64],
+        config: &IdentificationConfig,
+    ) -> Result<Vec<IdentificationAccuracy>, IdentificationError> {
+        if config.repeats == 0 {
+            return Err(IdentificationError::Config { field: "repeats", found: 0, expected: 1 });
+        }
+        let accuracy = |ways: &usize| {
+            let exact = self.exact(*ways)?;
+            let repeats = (0..config.repeats as u64)
+                .map(|repeat| self.draw(*ways, config.seed, repeat))
+                .collect::<Result<Vec<f64>, _>>()?;
+            let mean = repeats.iter().sum::<f64>() / repeats.len() as f64;
+            let squares = repeats.iter().map(|accuracy| (accuracy - mean).powi(2)).sum::<f64>();
+            Ok(IdentificationAccuracy {
+                ways: *ways,
+                mean,
+                deviation: (squares / (repeats.len() - 1).max(1) as f64).sqrt(),
+                expected: mean_interval(&exact, ids, &BootstrapConfig::default()).unwrap_or(Interval {
+                    mean,
+                    low: mean,
+                    high: mean,
+                }),
+                chance: 1.0 / *ways as f64,
+            })
+        };
+        config.ways.iter().map(accuracy).collect()
+    }
+
     fn beats(&self, trial: usize, wrong: usize) -> bool {
         self.similarity[[trial, trial]] > self.similarity[[wrong, trial]]
     }
@@ -244,30 +278,7 @@ pub fn compute_identification(
     ids: &[u64],
     config: &IdentificationConfig,
 ) -> Result<Vec<IdentificationAccuracy>, IdentificationError> {
-    if config.repeats == 0 {
-        return Err(IdentificationError::Config { field: "repeats", found: 0, expected: 1 });
-    }
-    let identification = Identification::new(generated, truth, ids, config.distractors)?;
-    let accuracy = |ways: &usize| {
-        let exact = identification.exact(*ways)?;
-        let repeats = (0..config.repeats as u64)
-            .map(|repeat| identification.draw(*ways, config.seed, repeat))
-            .collect::<Result<Vec<f64>, _>>()?;
-        let mean = repeats.iter().sum::<f64>() / repeats.len() as f64;
-        let squares = repeats.iter().map(|accuracy| (accuracy - mean).powi(2)).sum::<f64>();
-        Ok(IdentificationAccuracy {
-            ways: *ways,
-            mean,
-            deviation: (squares / (repeats.len() - 1).max(1) as f64).sqrt(),
-            expected: mean_interval(&exact, ids, &BootstrapConfig::default()).unwrap_or(Interval {
-                mean,
-                low: mean,
-                high: mean,
-            }),
-            chance: 1.0 / *ways as f64,
-        })
-    };
-    config.ways.iter().map(accuracy).collect()
+    Identification::new(generated, truth, ids, config.distractors)?.accuracies(ids, config)
 }
 
 #[cfg(test)]

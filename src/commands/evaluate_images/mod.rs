@@ -26,9 +26,7 @@ use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::trial::NsdId;
 use crate::metrics::feature_stats::CovarianceDivisor;
-use crate::metrics::identification::{
-    Identification, IdentificationConfig, OwnPicture, compute_identification,
-};
+use crate::metrics::identification::{Identification, IdentificationConfig, OwnPicture};
 use crate::models::inception::InceptionPreprocessing;
 use crate::pipelines::captioned_stimuli::distinct_images;
 use crate::pipelines::picture_distance::SetStatistics;
@@ -266,15 +264,15 @@ fn identify(
         config.identification.ways.iter().partition(|ways| **ways <= num_images);
     let protocol = IdentificationConfig { ways, ..config.identification.clone() };
     let (generated, truth) = (generated.select(Axis(0), &rows), truth.select(Axis(0), &rows));
-    let distractors = protocol.distractors;
-    let own = Identification::new(generated.view(), truth.view(), &ids, distractors)?.own_pictures();
+    let compared = Identification::new(generated.view(), truth.view(), &ids, protocol.distractors)?;
+    let own = compared.own_pictures();
     let num_trials = rows.len();
     let own = rows.into_iter().zip(own).collect();
     let summary = IdentificationSummary {
         trials: config.trials,
         num_trials,
         repeats: protocol.repeats,
-        accuracies: compute_identification(generated.view(), truth.view(), &ids, &protocol)?,
+        accuracies: compared.accuracies(&ids, &protocol)?,
         skipped_ways,
     };
     Ok((summary, own))
