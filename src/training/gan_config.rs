@@ -8,6 +8,7 @@ use super::gan_loss::GanLossConfig;
 use super::image_view::CropConfig;
 use super::loss_scale::LossScaleConfig;
 use super::regularizers::path_length::PathLengthConfig;
+use super::schedule::FinalDecay;
 
 /// A training setting out of range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +60,8 @@ pub struct GanTrainConfig {
     pub loss_scale: LossScaleConfig,
     /// Adam's rate before the lazy correction (0.0025).
     pub learning_rate: f64,
+    /// How every network's rate falls at the end of `total_kimg`; constant by default, as published.
+    pub learning_rate_decay: FinalDecay,
     /// Adam's first decay (0).
     pub beta_1: f64,
     /// Adam's second decay (0.99).
@@ -114,6 +117,7 @@ impl Default for GanTrainConfig {
             half_resolutions: 0,
             loss_scale: LossScaleConfig::default(),
             learning_rate: 0.0025,
+            learning_rate_decay: FinalDecay::default(),
             beta_1: 0.0,
             beta_2: 0.99,
             epsilon: 1e-8,
@@ -160,6 +164,11 @@ impl GanTrainConfig {
         (self.total_kimg * 1000.0).ceil() as u64
     }
 
+    /// Factor on every network's rate in the step that follows `images_seen`.
+    pub fn rate_factor(&self, images_seen: u64) -> f64 {
+        self.learning_rate_decay.factor_at(images_seen as f64 / self.total_images() as f64)
+    }
+
     /// Checks every value that does not depend on networks or data.
     pub fn validate(&self) -> Result<(), GanConfigError> {
         at_least_one("batch_size", self.batch_size as u64)?;
@@ -180,6 +189,7 @@ impl GanTrainConfig {
         for (field, value) in [
             ("total_kimg", self.total_kimg),
             ("learning_rate", self.learning_rate),
+            ("learning_rate_decay.factor", self.learning_rate_decay.factor),
             ("epsilon", self.epsilon),
             ("tick_kimg", self.tick_kimg),
         ] {
@@ -188,6 +198,7 @@ impl GanTrainConfig {
             }
         }
         for (field, value) in [
+            ("learning_rate_decay.share", self.learning_rate_decay.share),
             ("beta_1", self.beta_1),
             ("beta_2", self.beta_2),
             ("style_mixing_probability", self.style_mixing_probability),
@@ -253,6 +264,12 @@ mod tests {
         );
         assert_eq!(GanTrainConfig { gpus: 2, ..Default::default() }.round_size(), 8);
         assert_eq!(field(GanTrainConfig { learning_rate: f64::NAN, ..Default::default() }), "learning_rate");
+        let decay = |share, factor| GanTrainConfig {
+            learning_rate_decay: FinalDecay { share, factor },
+            ..Default::default()
+        };
+        assert_eq!(field(decay(1.5, 0.1)), "learning_rate_decay.share");
+        assert_eq!(field(decay(0.5, 0.0)), "learning_rate_decay.factor");
         assert_eq!(field(GanTrainConfig { beta_2: 1.5, ..Default::default() }), "beta_2");
         assert_eq!(field(GanTrainConfig { r1_gamma: Some(-1.0), ..Default::default() }), "r1_gamma");
     }

@@ -230,7 +230,7 @@ impl GanTraining<'_> {
         let trained = &mut pair.0[branch.index()];
         let check = make_finite(&mut gradients, &trained.network);
         self.record_gradients(branch.norm_name(), check, counters)?;
-        trained.update(gradients);
+        trained.update(gradients, self.config.rate_factor(counters.images_seen));
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ use super::gan_config::GanTrainConfig;
 use super::gan_phases::lazy_correction;
 use super::loss_scale::LossScale;
 use super::running_stats::RunningStats;
+use super::schedule::FinalDecay;
 use crate::models::mapper::Mapper;
 use crate::models::stylegan2::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
 use crate::run::checkpoint::{load_checkpoint, save_checkpoint};
@@ -89,9 +90,9 @@ impl<M: AutodiffModule<Diff>> Trained<M> {
         Self { network, adam, rate: config.learning_rate * correction }
     }
 
-    /// One step of the optimiser.
-    pub fn update(&mut self, gradients: GradientsParams) {
-        self.network = self.adam.step(self.rate, self.network.clone(), gradients);
+    /// One step of the optimiser at `factor` times its rate.
+    pub fn update(&mut self, gradients: GradientsParams, factor: f64) {
+        self.network = self.adam.step(self.rate * factor, self.network.clone(), gradients);
     }
 
     fn to_record(&self) -> (RecordOf<M>, MomentsOf<M>) {
@@ -196,7 +197,12 @@ impl GanState {
 fn check_same_settings(path: &Path, stored: &Counters, asked: &Counters) -> Result<(), RunError> {
     let wrong = |error: serde_json::Error| RunError::invalid(path, "settings", "settings", error);
     let settings = |counters: &Counters| {
-        let config = GanTrainConfig { total_kimg: 1.0, learning_rate: 1.0, ..counters.config.clone() };
+        let config = GanTrainConfig {
+            total_kimg: 1.0,
+            learning_rate: 1.0,
+            learning_rate_decay: FinalDecay::default(),
+            ..counters.config.clone()
+        };
         let Counters { generator, discriminator, num_samples, mappers, .. } = counters;
         json!({
             "generator": generator,

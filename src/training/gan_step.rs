@@ -48,6 +48,10 @@ impl GanTraining<'_> {
             running.record("augment_mean_sign", mean_sign);
             running.record("augment_probability", f64::from(augment.probability));
         }
+        if !config.learning_rate_decay.is_constant() {
+            let rate = config.learning_rate * config.rate_factor(counters.images_seen);
+            counters.running.record("learning_rate", rate);
+        }
         counters.step += 1;
         counters.images_seen += config.batch_size as u64;
         clock.count_images(config.batch_size as u64);
@@ -202,7 +206,7 @@ impl GanTraining<'_> {
         let name =
             if phase.is_of_generator() { "generator_gradient_norm" } else { "discriminator_gradient_norm" };
         self.record_gradients(name, check, counters)?;
-        trained.update(gradients);
+        trained.update(gradients, self.config.rate_factor(counters.images_seen));
         Ok(true)
     }
 }

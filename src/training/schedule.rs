@@ -1,4 +1,4 @@
-//! Learning rate as a pure function of progress.
+//! Learning rates as pure functions of progress.
 
 use serde::{Deserialize, Serialize};
 
@@ -50,9 +50,55 @@ impl StepDecay {
     }
 }
 
+/// Lets the rate fall at the end of a training: over its last `share`, geometrically, down to `factor` times the rate.
+/// An averaged network follows a rate that falls; StyleGAN2's published rate is constant.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FinalDecay {
+    /// Share of the training, from 0 (the rate is constant) to 1.
+    pub share: f64,
+    /// What is left of the rate at the end.
+    pub factor: f64,
+}
+
+impl Default for FinalDecay {
+    /// Constant.
+    fn default() -> Self {
+        Self { share: 0.0, factor: 0.1 }
+    }
+}
+
+impl FinalDecay {
+    /// Whether the rate ever changes.
+    pub fn is_constant(&self) -> bool {
+        self.share == 0.0
+    }
+
+    /// Factor on the rate after `progress` of the training, from 0 to 1.
+    pub fn factor_at(&self, progress: f64) -> f64 {
+        let past_start = progress - (1.0 - self.share);
+        if self.is_constant() || past_start <= 0.0 {
+            return 1.0;
+        }
+        self.factor.powf((past_start / self.share).min(1.0))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_final_decay_is_geometric_and_ends_at_its_factor() {
+        let decay = FinalDecay { share: 0.4, factor: 0.01 };
+        assert_eq!(decay.factor_at(0.0), 1.0);
+        assert_eq!(decay.factor_at(0.5), 1.0);
+        assert!((decay.factor_at(0.8) - 0.1).abs() < 1e-12);
+        assert!((decay.factor_at(1.0) - 0.01).abs() < 1e-12);
+        assert!((decay.factor_at(1.5) - 0.01).abs() < 1e-12);
+        let constant = FinalDecay::default();
+        assert_eq!((constant.factor_at(0.0), constant.factor_at(1.0)), (1.0, 1.0));
+    }
 
     #[test]
     fn decays_at_10_20_30_and_resets_there_only() {
