@@ -1,21 +1,15 @@
 //! `pretrain-classifier` on a small NSD tree.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use ndarray::Array2;
 use serde_json::{Value, json};
 
 use super::pretrain_classifier::{self, PretrainClassifierConfig, PretrainClassifierSettings};
-use crate::data::formats::hdf5::H5Writer;
+use super::small_subject_test::{write_prepared, write_stimuli};
 use crate::data::nsd::stimuli::IMAGE_SIDE;
 use crate::data::nsd::tree::{AnnotationKind, NsdTree};
-use crate::data::prepared::{PreparedWriter, Provenance, TrialTable, VoxelTable};
 use crate::data::split::SplitConfig;
-use crate::data::standardize::Standardization;
-use crate::data::subject::{Resolution, SubjectId};
-use crate::data::trial::{CocoId, NsdId, Trial};
 use crate::models::classifier::ClassifierSizes;
 use crate::pipelines::classifier_snapshot::ClassifierSnapshot;
 use crate::run::device::DeviceChoice;
@@ -29,15 +23,29 @@ const BOAT: u32 = 9;
 const SKY: u32 = 157;
 const GRASS: u32 = 124;
 
-/// A bright square on blue or green: half of the images have one, half of either are blue. Image 0 has a boat, too.
+/// Has an image a dog, is its ground the sky?
+fn shown(image: usize) -> (bool, bool) {
+    (image.is_multiple_of(2), (image / 2).is_multiple_of(2))
+}
+
+/// A bright square for the dog on blue or green.
+fn pixels(image: usize) -> Vec<u8> {
+    let (has_dog, is_sky) = shown(image);
+    let ground = if is_sky { [40, 60, 200] } else { [40, 180, 60] };
+    let pixel = |place: usize| {
+        let inside = [place / IMAGE_SIDE, place % IMAGE_SIDE].iter().all(|at| (100..300).contains(at));
+        if inside && has_dog { [230, 220, 210] } else { ground }
+    };
+    (0..IMAGE_SIDE * IMAGE_SIDE).flat_map(pixel).collect()
+}
+
+/// Half of the images have a dog, half of either are of the sky. Image 0 has a boat, too.
 fn write_tree(root: &Path) {
     let tree = NsdTree::new(root);
     for path in [tree.stimuli(), tree.stim_info(), tree.annotations(AnnotationKind::Stuff, "train2017")] {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     }
-    let writer = H5Writer::create(&tree.stimuli()).unwrap();
-    let shape = [NUM_IMAGES, IMAGE_SIDE, IMAGE_SIDE, 3];
-    let brick = writer.dataset::<u8>("imgBrick", &shape, Some(&[1, IMAGE_SIDE, IMAGE_SIDE, 3])).unwrap();
+    write_stimuli(&tree, NUM_IMAGES, pixels);
     let mut table = String::from("nsdId,cocoId,cocoSplit,cropBox,flagged,shared1000\n");
     let (mut photographs, mut things, mut stuff) = (vec![], vec![], vec![]);
     let outline = |id, image, category: u32, from: usize, to: usize| {
@@ -45,14 +53,7 @@ fn write_tree(root: &Path) {
         json!({"id": id, "image_id": image, "category_id": category, "segmentation": [ring]})
     };
     for image in 0..NUM_IMAGES {
-        let (has_dog, is_sky) = (image % 2 == 0, image / 2 % 2 == 0);
-        let mut pixels = Vec::with_capacity(3 * IMAGE_SIDE * IMAGE_SIDE);
-        for place in 0..IMAGE_SIDE * IMAGE_SIDE {
-            let inside = [place / IMAGE_SIDE, place % IMAGE_SIDE].iter().all(|at| (100..300).contains(at));
-            let ground = if is_sky { [40, 60, 200] } else { [40, 180, 60] };
-            pixels.extend(if inside && has_dog { [230, 220, 210] } else { ground });
-        }
-        brick.write_block(&[image..image + 1, 0..IMAGE_SIDE, 0..IMAGE_SIDE, 0..3], &pixels).unwrap();
+        let (has_dog, is_sky) = shown(image);
         writeln!(table, "{image},{image},train2017,\"(0, 0, 0, 0)\",False,False").unwrap();
         photographs.push(json!({"id": image, "width": 425, "height": 425}));
         if has_dog {
@@ -61,8 +62,6 @@ fn write_tree(root: &Path) {
         stuff.push(outline(image, image, if is_sky { SKY } else { GRASS }, 0, 425));
     }
     things.push(outline(99, 0, BOAT, 0, 100));
-    drop(brick);
-    writer.finish().unwrap();
     std::fs::write(tree.stim_info(), table).unwrap();
     let write = |kind, annotations: Vec<Value>| {
         let file = json!({"images": photographs, "annotations": annotations});
@@ -70,29 +69,6 @@ fn write_tree(root: &Path) {
     };
     write(AnnotationKind::Instances, things);
     write(AnnotationKind::Stuff, stuff);
-}
-
-fn write_prepared(path: &Path) {
-    let provenance = Provenance {
-        subject: SubjectId::new(1).unwrap(),
-        resolution: Resolution::Func1pt8mm,
-        betas_version: "betas".into(),
-        selection: vec!["nsdgeneral".into()],
-        standardization: Standardization::ZscorePerSession,
-        grid: [1, 1, 1],
-        sources: Vec::new(),
-        program_version: "0".into(),
-    };
-    let trial = |image: usize| Trial { nsd_id: NsdId(image as u32), session: 1, repetition: 0 };
-    let trials = TrialTable {
-        trials: (0..NUM_IMAGES).map(trial).collect(),
-        is_shared: vec![false; NUM_IMAGES],
-        coco_ids: Some((0..NUM_IMAGES).map(|image| CocoId(image as u64)).collect()),
-    };
-    let voxels = VoxelTable { flat_index: vec![0], hemisphere: vec![None], rois: BTreeMap::new() };
-    let mut writer = PreparedWriter::create(path, &provenance, &trials, &voxels).unwrap();
-    writer.append(&Array2::zeros((NUM_IMAGES, 1))).unwrap();
-    writer.finish().unwrap();
 }
 
 fn settings(root: &Path) -> PretrainClassifierSettings {
@@ -119,7 +95,7 @@ fn a_classifier_is_trained_on_the_categories_that_are_frequent() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     write_tree(&root.join("nsd"));
-    write_prepared(&root.join("subj01.h5"));
+    write_prepared(&root.join("subj01.h5"), 0..NUM_IMAGES as u64);
     let summary = pretrain_classifier::run(&settings(root), &mut Silent).unwrap();
     // 0.85 of 24 photographs are 20, of which 6 are set aside.
     assert_eq!((summary.train_images, summary.held_out_images), (14, 6));
@@ -144,7 +120,7 @@ fn what_is_missing_or_out_of_range_is_named_before_a_run_begins() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     write_tree(&root.join("nsd"));
-    write_prepared(&root.join("subj01.h5"));
+    write_prepared(&root.join("subj01.h5"), 0..NUM_IMAGES as u64);
     let error = |change: fn(&mut PretrainClassifierConfig)| {
         let mut settings = settings(root);
         change(&mut settings.pretrain_classifier);

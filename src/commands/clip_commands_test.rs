@@ -4,18 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use ndarray::Array2;
-
 use super::pretrain_clip::{self, PretrainClipConfig, PretrainClipSettings};
 use super::screen_captions::{self, JudgedCaption, ScreenCaptionsConfig, ScreenCaptionsSettings};
-use crate::data::formats::hdf5::H5Writer;
+use super::small_subject_test::{write_prepared, write_stimuli};
 use crate::data::nsd::stimuli::IMAGE_SIDE;
 use crate::data::nsd::tree::{AnnotationKind, NsdTree};
-use crate::data::prepared::{PreparedWriter, Provenance, TrialTable, VoxelTable};
 use crate::data::split::SplitConfig;
-use crate::data::standardize::Standardization;
-use crate::data::subject::{Resolution, SubjectId};
-use crate::data::trial::{CocoId, NsdId, Trial};
 use crate::models::clip::ClipConfig;
 use crate::run::device::DeviceChoice;
 use crate::run::progress::Silent;
@@ -31,16 +25,12 @@ fn write_tree(root: &Path) {
     for path in [tree.stimuli(), tree.stim_info(), tree.annotations(AnnotationKind::Captions, "train2017")] {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     }
-    let writer = H5Writer::create(&tree.stimuli()).unwrap();
-    let shape = [NUM_IMAGES, IMAGE_SIDE, IMAGE_SIDE, 3];
-    let brick = writer.dataset::<u8>("imgBrick", &shape, Some(&[1, IMAGE_SIDE, IMAGE_SIDE, 3])).unwrap();
+    write_stimuli(&tree, NUM_IMAGES, |image| COLOURS[image % 4].1.repeat(IMAGE_SIDE * IMAGE_SIDE));
     let mut table =
         String::from(",cocoId,cocoSplit,cropBox,loss,nsdId,flagged,BOLD5000,shared1000,subject1\n");
     let mut captions = Vec::new();
     for image in 0..NUM_IMAGES {
-        let (colour, rgb) = COLOURS[image % 4];
-        let pixels = rgb.repeat(IMAGE_SIDE * IMAGE_SIDE);
-        brick.write_block(&[image..image + 1, 0..IMAGE_SIDE, 0..IMAGE_SIDE, 0..3], &pixels).unwrap();
+        let colour = COLOURS[image % 4].0;
         let photograph = photograph(image);
         writeln!(table, "{image},{photograph},train2017,\"(0, 0, 0, 0)\",0,{image},False,False,False,1")
             .unwrap();
@@ -51,8 +41,6 @@ fn write_tree(root: &Path) {
             captions.push(caption(format!("a {} wall", COLOURS[(image + 1) % 4].0)));
         }
     }
-    drop(brick);
-    writer.finish().unwrap();
     std::fs::write(tree.stim_info(), table).unwrap();
     write_captions(root, &captions);
 }
@@ -65,29 +53,6 @@ fn write_captions(root: &Path, captions: &[serde_json::Value]) {
 /// Images 10 and 11 are second crops of the photographs of 6 and 7.
 fn photograph(image: usize) -> u64 {
     1000 + if image < 10 { image as u64 } else { image as u64 - 4 }
-}
-
-fn write_prepared(path: &Path) {
-    let provenance = Provenance {
-        subject: SubjectId::new(1).unwrap(),
-        resolution: Resolution::Func1pt8mm,
-        betas_version: "betas".into(),
-        selection: vec!["nsdgeneral".into()],
-        standardization: Standardization::ZscorePerSession,
-        grid: [1, 1, 1],
-        sources: Vec::new(),
-        program_version: "0".into(),
-    };
-    let trial = |image: usize| Trial { nsd_id: NsdId(image as u32), session: 1, repetition: 0 };
-    let trials = TrialTable {
-        trials: (0..NUM_IMAGES).map(trial).collect(),
-        is_shared: vec![false; NUM_IMAGES],
-        coco_ids: Some((0..NUM_IMAGES).map(|image| CocoId(photograph(image))).collect()),
-    };
-    let voxels = VoxelTable { flat_index: vec![0], hemisphere: vec![None], rois: BTreeMap::new() };
-    let mut writer = PreparedWriter::create(path, &provenance, &trials, &voxels).unwrap();
-    writer.append(&Array2::zeros((NUM_IMAGES, 1))).unwrap();
-    writer.finish().unwrap();
 }
 
 fn pretrain_settings(root: &Path) -> PretrainClipSettings {
@@ -139,7 +104,7 @@ fn a_clip_is_trained_and_screens_the_captions_of_every_image() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     write_tree(&root.join("nsd"));
-    write_prepared(&root.join("subj01.h5"));
+    write_prepared(&root.join("subj01.h5"), (0..NUM_IMAGES).map(photograph));
     let trained = pretrain_clip::run(&pretrain_settings(root), &mut Silent).unwrap();
     // 0.85 of ten photographs are eight: images 0 to 7 and the second crops of 6 and 7; two are set aside.
     assert_eq!(trained.train_images + trained.held_out_images, 10);
@@ -175,7 +140,7 @@ fn an_image_without_captions_is_named_before_any_work() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     write_tree(&root.join("nsd"));
-    write_prepared(&root.join("subj01.h5"));
+    write_prepared(&root.join("subj01.h5"), (0..NUM_IMAGES).map(photograph));
     write_captions(&root.join("nsd"), &[serde_json::json!({"image_id": 1000, "id": 1, "caption": "a wall"})]);
     let settings = screen_settings(root, &root.join("none.safetensors"));
     let error = screen_captions::run(&settings, &mut Silent).unwrap_err().to_string();

@@ -40,6 +40,8 @@ pub mod weights;
 mod classifier_commands_test;
 #[cfg(test)]
 mod clip_commands_test;
+#[cfg(test)]
+mod small_subject_test;
 use crate::training::gan_trainer::GanTrainError;
 
 /// The cause itself where the trainer only passes it on, so that a caller can see of what kind it is.

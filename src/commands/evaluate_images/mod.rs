@@ -3,6 +3,9 @@
 //! Writes `config.toml` and `evaluation.json`. Without an Inception snapshot a scene classifier or any CLIP serves as feature
 //! network; the numbers then carry another name. With a classifier the evaluation also says what can be named.
 
+mod config;
+mod distances;
+mod identification;
 mod naming;
 mod reconstructed;
 mod summary;
@@ -10,92 +13,33 @@ mod summary;
 mod tests;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use ndarray::{Array2, Axis};
-use serde::{Deserialize, Serialize};
+use ndarray::Array2;
 
+pub use config::{EvaluateImagesConfig, EvaluateImagesSettings, IdentifiedTrials, RealSets};
 pub use naming::{NamedKind, NamingSummary};
 pub use summary::{
     EvaluateImagesSummary, FeatureNetworkSummary, FrechetSummary, IdentificationSummary, RankedPicture,
 };
 
+use self::distances::ComparedSets;
+use self::identification::identify;
 use self::naming::Scored;
 use self::reconstructed::Reconstructed;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::trial::NsdId;
-use crate::metrics::feature_stats::CovarianceDivisor;
-use crate::metrics::identification::{Identification, IdentificationConfig, OwnPicture};
-use crate::models::inception::InceptionPreprocessing;
+use crate::metrics::identification::OwnPicture;
 use crate::pipelines::captioned_stimuli::distinct_images;
-use crate::pipelines::picture_distance::SetStatistics;
 pub use crate::pipelines::picture_features::FeatureSource;
 use crate::pipelines::picture_features::{FeatureNetwork, PictureSet, picture_features};
 use crate::pipelines::scene_labels::has_scene_annotations;
 use crate::pipelines::stimulus_features::{StimulusSet, stimulus_features};
-use crate::run::device::{self, DeviceChoice};
+use crate::run::device;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::tensor_ops::backend::Device;
-
-/// Which decoded trials are identified (OQ-33).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum IdentifiedTrials {
-    /// The first decoded trial of every image: the paper's count.
-    #[default]
-    FirstOfImage,
-    /// Every decoded trial.
-    All,
-}
-
-/// Which real pictures the generated ones are compared with (OQ-32).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RealSets {
-    /// Their own ground truth, and the stimuli of all training trials.
-    #[default]
-    TestAndTrain,
-    /// Their own ground truth only.
-    Test,
-}
-
-/// Protocol of the evaluation.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EvaluateImagesConfig {
-    /// Which real pictures the distance is taken to.
-    pub real: RealSets,
-    /// How pictures enter the Inception.
-    pub preprocessing: InceptionPreprocessing,
-    /// What sums of squares are divided by.
-    pub divisor: CovarianceDivisor,
-    /// Which decoded trials are identified.
-    pub trials: IdentifiedTrials,
-    /// How they are identified.
-    pub identification: IdentificationConfig,
-}
-
-/// Everything that a run needs.
-#[derive(Clone, Debug, Serialize)]
-pub struct EvaluateImagesSettings {
-    /// Folder of a finished `reconstruct` run.
-    pub evaluated: PathBuf,
-    /// Scene classifier that names what pictures show; without one nothing is named.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub classifier: Option<PathBuf>,
-    /// Where the features come from.
-    pub features: FeatureSource,
-    /// Protocol.
-    pub evaluate_images: EvaluateImagesConfig,
-    /// Folder of cached features.
-    pub cache: PathBuf,
-    /// Where to compute.
-    pub device: DeviceChoice,
-    /// Folder of the runs.
-    pub runs: PathBuf,
-}
 
 /// Runs the command.
 ///
@@ -123,24 +67,10 @@ pub fn run(
         RealSets::Test => None,
         RealSets::TestAndTrain => Some(evaluation.of_training_stimuli(progress)?),
     };
-
-    progress.start("distances", 3);
-    let stats =
-        |features: &Array2<f32>| SetStatistics::of_rows(features, 0..features.nrows(), config.divisor);
-    let (generated_stats, truth_stats) = (stats(&generated)?, stats(&truth)?);
-    let test = truth_stats.distance(&generated_stats)?;
-    progress.advance(1, "");
-    let (of_train, floor) = match &train {
-        Some((features, rows)) => {
-            let train_stats = SetStatistics::of_rows(features, rows.iter().copied(), config.divisor)?;
-            progress.advance(2, "");
-            (Some(train_stats.distance(&generated_stats)?), Some(train_stats.distance(&truth_stats)?))
-        }
-        None => (None, None),
-    };
-    progress.finish("");
+    let sets = ComparedSets { generated, truth, train };
+    let frechet = sets.distances(network.kind().distance_name(), config.divisor, progress)?;
     let ids: Vec<u64> = entries.iter().map(|entry| u64::from(entry.nsd_id)).collect();
-    let (identification, own) = identify(&generated, &truth, &ids, config)?;
+    let (identification, own) = identify(&sets.generated, &sets.truth, &ids, config)?;
     let ranked = |(row, own): (usize, OwnPicture)| RankedPicture { file: generated_files[row].clone(), own };
     let pictures = own.into_iter().map(ranked).collect();
     let naming = match &settings.classifier {
@@ -162,14 +92,9 @@ pub fn run(
             snapshot: settings.features.path().to_path_buf(),
             sha256: network.sha256().to_string(),
             preprocessing: network.preprocessing(),
-            width: generated.ncols(),
+            width: sets.generated.ncols(),
         },
-        frechet: FrechetSummary {
-            name: network.kind().distance_name(),
-            test,
-            train: of_train,
-            train_floor: floor,
-        },
+        frechet,
         identification,
         pictures,
         naming,
@@ -246,34 +171,4 @@ impl Evaluation<'_> {
         let features = stimulus_features(self.network, set, &self.settings.cache, self.device, progress)?;
         Ok((features, rows))
     }
-}
-
-fn identify(
-    generated: &Array2<f32>,
-    truth: &Array2<f32>,
-    ids: &[u64],
-    config: &EvaluateImagesConfig,
-) -> anyhow::Result<(IdentificationSummary, Vec<(usize, OwnPicture)>)> {
-    let mut seen = BTreeSet::new();
-    let rows: Vec<usize> = (0..ids.len())
-        .filter(|row| seen.insert(ids[*row]) || config.trials == IdentifiedTrials::All)
-        .collect();
-    let ids: Vec<u64> = rows.iter().map(|row| ids[*row]).collect();
-    let num_images = seen.len();
-    let (ways, skipped_ways): (Vec<usize>, Vec<usize>) =
-        config.identification.ways.iter().partition(|ways| **ways <= num_images);
-    let protocol = IdentificationConfig { ways, ..config.identification.clone() };
-    let (generated, truth) = (generated.select(Axis(0), &rows), truth.select(Axis(0), &rows));
-    let compared = Identification::new(generated.view(), truth.view(), &ids, protocol.distractors)?;
-    let own = compared.own_pictures();
-    let num_trials = rows.len();
-    let own = rows.into_iter().zip(own).collect();
-    let summary = IdentificationSummary {
-        trials: config.trials,
-        num_trials,
-        repeats: protocol.repeats,
-        accuracies: compared.accuracies(&ids, &protocol)?,
-        skipped_ways,
-    };
-    Ok((summary, own))
 }

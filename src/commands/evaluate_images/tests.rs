@@ -13,6 +13,7 @@ use crate::models::classifier::{ClassKind, ClassifierConfig, ClassifierSizes, Sc
 use crate::models::clip::ClipConfig;
 use crate::models::inception::InceptionConfig;
 use crate::pipelines::picture_features::FeatureKind;
+use crate::run::device::DeviceChoice;
 use crate::run::progress::Silent;
 use crate::run::snapshot::{CLASSIFIER_KIND, CLIP_KIND, INCEPTION_KIND, save_snapshot};
 use crate::tensor_ops::backend::{Base, cpu};

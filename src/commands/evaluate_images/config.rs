@@ -1,0 +1,69 @@
+//! What `evaluate-images` takes: the protocol, the run, the networks.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::feature_stats::CovarianceDivisor;
+use crate::metrics::identification::IdentificationConfig;
+use crate::models::inception::InceptionPreprocessing;
+use crate::pipelines::picture_features::FeatureSource;
+use crate::run::device::DeviceChoice;
+
+/// Which decoded trials are identified (OQ-33).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IdentifiedTrials {
+    /// The first decoded trial of every image: the paper's count.
+    #[default]
+    FirstOfImage,
+    /// Every decoded trial.
+    All,
+}
+
+/// Which real pictures the generated ones are compared with (OQ-32).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RealSets {
+    /// Their own ground truth, and the stimuli of all training trials.
+    #[default]
+    TestAndTrain,
+    /// Their own ground truth only.
+    Test,
+}
+
+/// Protocol of the evaluation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvaluateImagesConfig {
+    /// Which real pictures the distance is taken to.
+    pub real: RealSets,
+    /// How pictures enter the Inception.
+    pub preprocessing: InceptionPreprocessing,
+    /// What sums of squares are divided by.
+    pub divisor: CovarianceDivisor,
+    /// Which decoded trials are identified.
+    pub trials: IdentifiedTrials,
+    /// How they are identified.
+    pub identification: IdentificationConfig,
+}
+
+/// Everything that a run needs.
+#[derive(Clone, Debug, Serialize)]
+pub struct EvaluateImagesSettings {
+    /// Folder of a finished `reconstruct` run.
+    pub evaluated: PathBuf,
+    /// Scene classifier that names what pictures show; without one nothing is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classifier: Option<PathBuf>,
+    /// Where the features come from.
+    pub features: FeatureSource,
+    /// Protocol.
+    pub evaluate_images: EvaluateImagesConfig,
+    /// Folder of cached features.
+    pub cache: PathBuf,
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// Folder of the runs.
+    pub runs: PathBuf,
+}

@@ -1,0 +1,113 @@
+//! Which snapshots the commands of a project take: the configured ones, else those of the newest finished runs.
+
+use std::path::{Path, PathBuf};
+
+use super::{Project, ProjectPaths};
+use crate::commands::evaluate_images::FeatureSource;
+use crate::commands::gan_snapshots::SnapshotConfig;
+use crate::commands::reconstruct::DecoderPaths;
+use crate::models::mapper::MapperTarget;
+use crate::run::error::RunError;
+use crate::training::gan_config::GanTrainConfig;
+use crate::training::gan_mapper_outputs::mapper_file;
+use crate::training::gan_trainer::GENERATOR_FILE;
+
+/// Snapshot of a run that chooses its best weights.
+const BEST_FILE: &str = "best.safetensors";
+
+impl Project {
+    pub(super) fn clip(&self) -> Result<PathBuf, RunError> {
+        let configured = self.config.paths.clip.as_ref();
+        self.newest(configured, "pretrain-clip", BEST_FILE, "pretrain-clip` or set `--clip FILE")
+    }
+
+    pub(super) fn resnet(&self) -> Result<PathBuf, RunError> {
+        self.config.paths.resnet.clone().ok_or_else(|| {
+            RunError::missing("paths.resnet", "this command: import one and set it with `--resnet FILE`")
+        })
+    }
+
+    /// The ResNet-50 of the generator's low-level term, if that has a weight.
+    pub(super) fn low_level_resnet(&self, train: &GanTrainConfig) -> Result<Option<PathBuf>, RunError> {
+        train.loss.needs_resnet().then(|| self.resnet()).transpose()
+    }
+
+    /// The network that measures a GAN's snapshots, if one is chosen.
+    pub(super) fn snapshot_features(
+        &self,
+        snapshots: &SnapshotConfig,
+    ) -> Result<Option<FeatureSource>, RunError> {
+        if snapshots.frechet_ticks == 0 {
+            return Ok(None);
+        }
+        if snapshots.clip_features {
+            return Ok(Some(FeatureSource::Clip(self.clip()?)));
+        }
+        Ok(self.picture_features())
+    }
+
+    /// The network that was named for measuring pictures: a published one before one's own.
+    pub(super) fn picture_features(&self) -> Option<FeatureSource> {
+        let ProjectPaths { inception, classifier, .. } = &self.config.paths;
+        let classifier = || classifier.clone().map(FeatureSource::Classifier);
+        inception.clone().map(FeatureSource::Inception).or_else(classifier)
+    }
+
+    pub(super) fn mapper(&self, target: MapperTarget) -> Result<PathBuf, RunError> {
+        let paths = &self.config.paths;
+        let (configured, kind, command) = match target {
+            MapperTarget::Image => {
+                (paths.image_mapper.as_ref(), "train-mapper-image", "train-mapper --target image")
+            }
+            MapperTarget::Caption => {
+                (paths.caption_mapper.as_ref(), "train-mapper-caption", "train-mapper --target caption")
+            }
+            MapperTarget::Resnet => (None, "train-mapper-resnet", "train-mapper --target resnet"),
+        };
+        self.newest(configured, kind, BEST_FILE, command)
+    }
+
+    /// Folder of the GAN that finetuning starts from.
+    pub(super) fn pretrained_gan(&self) -> Result<PathBuf, RunError> {
+        if let Some(folder) = &self.config.paths.pretrained_gan {
+            return Ok(folder.clone());
+        }
+        let generator = self.newest(None, "pretrain-gan", GENERATOR_FILE, "pretrain-gan")?;
+        Ok(generator.parent().map(Path::to_path_buf).unwrap_or_default())
+    }
+
+    /// The mapper of the second condition.
+    pub(super) fn second_mapper(&self, target: MapperTarget) -> Result<PathBuf, RunError> {
+        match (target, &self.config.paths.caption_mapper) {
+            (MapperTarget::Resnet, Some(path)) => Ok(path.clone()),
+            _ => self.mapper(target),
+        }
+    }
+
+    /// Generator and mappers; mappers that were finetuned with the generator lie beside it.
+    pub(super) fn networks(&self, second: MapperTarget) -> Result<DecoderPaths, RunError> {
+        let paths = &self.config.paths;
+        let generator = self.newest(paths.generator.as_ref(), "finetune-gan", GENERATOR_FILE, "finetune-gan");
+        if generator.is_err() {
+            // The command that comes first is named first.
+            self.mapper(MapperTarget::Image)?;
+            self.second_mapper(second)?;
+        }
+        let generator = generator?;
+        let beside = |target, configured: &Option<PathBuf>| {
+            let path = generator.with_file_name(mapper_file(target));
+            (configured.is_none() && path.is_file()).then_some(path)
+        };
+        Ok(DecoderPaths {
+            image_mapper: match beside(MapperTarget::Image, &paths.image_mapper) {
+                Some(path) => path,
+                None => self.mapper(MapperTarget::Image)?,
+            },
+            caption_mapper: match beside(second, &paths.caption_mapper) {
+                Some(path) => path,
+                None => self.second_mapper(second)?,
+            },
+            generator,
+        })
+    }
+}
