@@ -35,6 +35,7 @@ use mindreader::training::gan_trainer::{
 use mindreader::training::image_view::{FrozenClip, ImageEncoder};
 use mindreader::training::low_level::FrozenResnet;
 use mindreader::training::mapper_targets::{CaptionChoice, EmbeddingTargets};
+use mindreader::training::schedule::FinalDecay;
 use ndarray::Array2;
 use rand::RngExt;
 use serde_json::json;
@@ -307,6 +308,33 @@ fn a_stopped_and_resumed_run_equals_one_that_was_never_stopped() {
     }
     // No real image is surer than a target of −1 allows, so the probability only rises.
     assert!(whole.stats["augment_probability"].as_f64().unwrap() > 0.5, "{:?}", whole.stats);
+}
+
+#[test]
+fn a_rate_falls_at_the_end_of_the_training_and_resumes_exactly() {
+    let run = |learning_rate_decay, stop_before| {
+        let mut setup = Setup::new(ConditionHeads::One);
+        setup.config.learning_rate_decay = learning_rate_decay;
+        // 5 steps and a report after each.
+        setup.config.total_kimg = 0.02;
+        setup.config.tick_kimg = 0.004;
+        let (summary, run) = setup.run(stop_before).unwrap();
+        let rates: Vec<Option<f64>> =
+            run.events().read().unwrap().iter().map(|event| event["learning_rate"].as_f64()).collect();
+        (weights(&summary), rates)
+    };
+    let decay = FinalDecay { share: 0.4, factor: 0.01 };
+    let (falling, rates) = run(decay, None);
+    // The rate is that of the step's beginning: constant for 60 %, then a tenth per half of the rest.
+    let expected = [0.0025, 0.0025, 0.0025, 0.0025, 0.00025];
+    assert_eq!(rates.len(), expected.len());
+    for (rate, expected) in rates.into_iter().zip(expected) {
+        assert!((rate.unwrap() - expected).abs() < 1e-9, "{rate:?} {expected}");
+    }
+    assert!(falling == run(decay, Some(4)).0, "weights differ after a resume");
+    let (constant, rates) = run(FinalDecay::default(), None);
+    assert!(rates.into_iter().all(|rate| rate.is_none()));
+    assert!(constant != falling, "the rate made no difference");
 }
 
 #[test]
