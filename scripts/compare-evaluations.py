@@ -16,39 +16,48 @@ RESAMPLES = 10_000
 
 
 def fail(message):
-    sys.exit(f"error: {message}")
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)
 
 
 def read(path):
     try:
         with open(path, encoding="utf-8") as file:
             evaluation = json.load(file)
-        return evaluation["features"]["sha256"], evaluation["pictures"], evaluation["frechet"]
+        network, frechet = evaluation["features"]["sha256"], evaluation["frechet"]
+        distance = frechet["name"], float(frechet["test"]["value"])
+        pictures = evaluation["pictures"]
+        ranks = [(int(picture["rank"]), int(picture["of"])) for picture in pictures]
+        files = [picture["file"] for picture in pictures]
     except (OSError, ValueError, KeyError, TypeError) as error:
         fail(f"{path}: expected an evaluation.json of evaluate-images ({error!r})")
+    of = ranks[0][1] if ranks else 0
+    if any(other != of or not 1 <= rank <= of for rank, other in ranks) or of < 2:
+        fail(f"{path}: `pictures`: expected ranks of pictures, all among the same number of images")
+    return network, distance, of, files, [rank for rank, _ in ranks]
 
 
-def chance_of_being_found(picture, ways):
-    """Share of the draws of `ways` - 1 other images in which none is nearer than the own one."""
-    farther = picture["of"] - picture["rank"]
-    return math.comb(farther, ways - 1) / math.comb(picture["of"] - 1, ways - 1)
+def chance_of_being_found(rank, of, ways):
+    """Share of the draws of `ways` - 1 among the `of` - 1 other images in which none is nearer than the own one."""
+    return math.comb(of - rank, ways - 1) / math.comb(of - 1, ways - 1)
 
 
 def main():
     if len(sys.argv) != 3:
         fail("expected two files: BEFORE AFTER")
-    (network, before, frechet_before), (other_network, after, frechet_after) = map(read, sys.argv[1:])
+    before, after = map(read, sys.argv[1:])
+    network, (name, distance), of, files, ranks_before = before
+    other_network, (_, other_distance), other_of, other_files, ranks_after = after
     if network != other_network:
         fail(f"{sys.argv[2]}: features of another network than {sys.argv[1]}")
-    if len(before) != len(after) or not before:
-        fail(f"{sys.argv[2]}: expected {len(before)} pictures, found {len(after)}")
-    values = [frechet["test"]["value"] for frechet in (frechet_before, frechet_after)]
-    print(f"{frechet_before['name']}: {values[0]:.2f} -> {values[1]:.2f}")
+    if files != other_files or of != other_of:
+        fail(f"{sys.argv[2]}: `pictures`: expected those of {sys.argv[1]}, trial by trial")
+    print(f"{name}: {distance:.2f} -> {other_distance:.2f}")
     rng = random.Random(42)
     for ways in (2, 5, 10, 50):
-        if ways > before[0]["of"]:
+        if ways > of:
             continue
-        shares = [[chance_of_being_found(picture, ways) for picture in run] for run in (before, after)]
+        shares = [[chance_of_being_found(rank, of, ways) for rank in ranks] for ranks in (ranks_before, ranks_after)]
         differences = [b - a for a, b in zip(*shares)]
         count = len(differences)
         means = sorted(sum(rng.choices(differences, k=count)) / count for _ in range(RESAMPLES))
