@@ -313,15 +313,12 @@ impl StartingGan {
     fn open(settings: &FinetuneGanSettings, second_width: usize, device: &Device) -> anyhow::Result<Self> {
         let path = settings.gan.join(GENERATOR_FILE);
         let file = Snapshot::open(&path, GENERATOR_KIND)?;
-        let generator: GeneratorConfig = file.config()?;
-        let network = generator.init::<Base>(0, device).map_err(|error| misfit(&path, &error))?;
-        let network = file.load_into(network)?;
+        let (generator, network) = file.network(|config: &GeneratorConfig| config.init::<Base>(0, device))?;
         let sha256 = file.sha256().to_string();
         let path = settings.gan.join(DISCRIMINATOR_FILE);
         let file = Snapshot::open(&path, DISCRIMINATOR_KIND)?;
-        let discriminator: DiscriminatorConfig = file.config()?;
-        let judge = discriminator.init::<Base>(0, device).map_err(|error| misfit(&path, &error))?;
-        let judge = file.load_into(judge)?;
+        let (discriminator, judge) =
+            file.network(|config: &DiscriminatorConfig| config.init::<Base>(0, device))?;
         // Only a network without a second branch gets one (OQ-31).
         let config = &settings.finetune_gan;
         let gets_second = config.condition.needs_two_heads() && generator.heads == ConditionHeads::One;
@@ -413,10 +410,6 @@ fn decoded_now(
         }
     }
     heads.iter().map(|parts| stacked(parts)).collect()
-}
-
-fn misfit(path: &Path, error: &impl ToString) -> RunError {
-    RunError::invalid(path, "config", "sizes that fit together", error.to_string())
 }
 
 fn sample_sheet(

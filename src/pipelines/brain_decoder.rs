@@ -97,12 +97,8 @@ impl LoadedMapper {
     /// [`RunError`] when the file is missing or holds no such mapper.
     pub fn open(path: &Path, device: &Device) -> Result<Self, RunError> {
         let file = Snapshot::open(path, MAPPER_KIND)?;
-        let snapshot: MapperSnapshot = file.config()?;
-        let mapper = snapshot
-            .network
-            .init(0, device)
-            .map_err(|error| RunError::invalid(path, "config", "sizes that fit together", error))?;
-        let mapper = file.load_into(mapper)?;
+        let (snapshot, mapper) =
+            file.network(|snapshot: &MapperSnapshot| snapshot.network.init(0, device))?;
         Ok(Self { mapper, snapshot, provenance: file.provenance().clone(), sha256: file.sha256().into() })
     }
 
@@ -170,7 +166,8 @@ impl BrainDecoder {
         let image = LoadedMapper::open(image_mapper, device)?;
         let caption = LoadedMapper::open(caption_mapper, device)?;
         let file = Snapshot::open(generator, GENERATOR_KIND)?;
-        let generator_config: GeneratorConfig = file.config()?;
+        let (generator_config, network) =
+            file.network(|config: &GeneratorConfig| config.init::<Base>(0, device))?;
         let dims = generator_config.condition_dims();
         for (path, mapper, dim) in
             [(image_mapper, &image, dims.first()), (caption_mapper, &caption, dims.last())]
@@ -181,9 +178,6 @@ impl BrainDecoder {
                 return Err(RunError::invalid(path, "width of the embedding", expected, width));
             }
         }
-        let network = generator_config
-            .init::<Base>(0, device)
-            .map_err(|error| RunError::invalid(generator, "config", "sizes that fit together", error))?;
         let hashes = DecoderHashes {
             image_mapper: image.sha256.clone(),
             caption_mapper: caption.sha256.clone(),
@@ -192,7 +186,7 @@ impl BrainDecoder {
         Ok(Self {
             image_mapper: image,
             caption_mapper: caption,
-            generator: file.load_into(network)?,
+            generator: network,
             generator_config,
             hashes,
             device: device.clone(),

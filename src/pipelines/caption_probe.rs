@@ -6,9 +6,8 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::models::clip::encode_batches::encode_texts;
 use crate::models::clip::tokenizer::{LongText, Tokenizer};
-use crate::models::clip::{Clip, ClipConfig};
+use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::run::error::RunError;
-use crate::run::snapshot::{CLIP_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device};
 use crate::tensor_ops::similarity::unit_norm;
 
@@ -28,12 +27,7 @@ impl CaptionProbe {
     /// # Errors
     /// [`RunError`] when the snapshot cannot be used; too long a sentence is cut.
     pub fn open(clip: &Path, sentences: &[String], device: &Device) -> Result<Self, RunError> {
-        let file = Snapshot::open(clip, CLIP_KIND)?;
-        let config: ClipConfig = file.config()?;
-        let network: Clip<Base> = config
-            .init(0, device)
-            .map_err(|error| RunError::invalid(clip, "config", "sizes that fit together", error))?;
-        let network = file.load_into(network)?;
+        let ClipSnapshot { config, clip: network, .. } = ClipSnapshot::open(clip, device)?;
         let tokenizer = Tokenizer::new(config.context_length, LongText::Truncate);
         let rows = sentences
             .iter()

@@ -31,12 +31,9 @@ impl ClassifierSnapshot {
     /// [`RunError`] when the file is missing, is of another kind, or does not fit its own sizes.
     pub fn open(path: &Path, device: &Device) -> Result<Self, RunError> {
         let snapshot = Snapshot::open(path, CLASSIFIER_KIND)?;
-        let config: ClassifierConfig = snapshot.config()?;
-        let empty = config
-            .init::<Base>(0, device)
-            .map_err(|error| RunError::invalid(path, "config", "sizes that fit together", error))?;
-        let sha256 = snapshot.network_sha256()?;
-        Ok(Self { network: snapshot.load_into(empty)?, config, sha256 })
+        let (config, network) =
+            snapshot.network(|config: &ClassifierConfig| config.init::<Base>(0, device))?;
+        Ok(Self { network, config, sha256: snapshot.network_sha256()? })
     }
 
     /// Features of pictures of any size, one row behind the other: shorter side to the network's by Pillow's bicubic filter, cut

@@ -27,12 +27,8 @@ impl ClipSnapshot {
     /// [`RunError`] when the file is missing, is of another kind, or does not fit its own sizes.
     pub fn open(path: &Path, device: &Device) -> Result<Self, RunError> {
         let snapshot = Snapshot::open(path, CLIP_KIND)?;
-        let config: ClipConfig = snapshot.config()?;
-        let empty = config
-            .init_zeros::<Base>(device)
-            .map_err(|error| RunError::invalid(path, "config", "sizes that fit together", error))?;
-        let sha256 = snapshot.network_sha256()?;
-        Ok(Self { config, clip: snapshot.load_into(empty)?, sha256 })
+        let (config, clip) = snapshot.network(|config: &ClipConfig| config.init_zeros::<Base>(device))?;
+        Ok(Self { config, clip, sha256: snapshot.network_sha256()? })
     }
 
     /// An encoder that computes on `device`.

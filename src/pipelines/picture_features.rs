@@ -116,12 +116,10 @@ impl FeatureNetwork {
         device: &Device,
     ) -> Result<Self, RunError> {
         let snapshot = Snapshot::open(path, INCEPTION_KIND)?;
-        let config: InceptionConfig = snapshot.config()?;
-        let empty = config
-            .init::<Base>(0, device)
-            .map_err(|error| RunError::invalid(path, "config", "sizes that fit together", error))?;
+        let (config, network) =
+            snapshot.network(|config: &InceptionConfig| config.init::<Base>(0, device))?;
         let sha256 = snapshot.network_sha256()?;
-        Ok(Self::Inception { network: Box::new(snapshot.load_into(empty)?), config, preprocessing, sha256 })
+        Ok(Self::Inception { network: Box::new(network), config, preprocessing, sha256 })
     }
 
     /// Reads a CLIP.

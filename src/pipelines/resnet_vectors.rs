@@ -59,12 +59,8 @@ impl ResnetSnapshot {
     /// [`RunError`] when the file is missing, is of another kind, or does not fit its own sizes.
     pub fn open(path: &Path, device: &Device) -> Result<Self, RunError> {
         let snapshot = Snapshot::open(path, RESNET_KIND)?;
-        let config: ResnetConfig = snapshot.config()?;
-        let empty = config
-            .init::<Base>(0, device)
-            .map_err(|error| RunError::invalid(path, "config", "sizes that fit together", error))?;
-        let sha256 = snapshot.network_sha256()?;
-        Ok(Self { network: snapshot.load_into(empty)?, sha256 })
+        let (_, network) = snapshot.network(|config: &ResnetConfig| config.init::<Base>(0, device))?;
+        Ok(Self { network, sha256: snapshot.network_sha256()? })
     }
 
     /// Vectors `[images, width]` of plain 0..1 pixels `[images, 3, 128, 128]`.

@@ -2,6 +2,7 @@
 //!
 //! The file's `__metadata__` holds `mindreader`: a JSON object with `kind`, `config` and `provenance`.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -190,6 +191,20 @@ impl Snapshot {
                 error,
             )
         })
+    }
+
+    /// The stored network with its configuration; `init` makes one of that configuration, whose weights are replaced.
+    ///
+    /// # Errors
+    /// [`RunError::Invalid`] when the configuration makes no network, or its tensors are not those of the file.
+    pub fn network<B: Backend, C: DeserializeOwned, M: Module<B>, E: Display>(
+        &self,
+        init: impl FnOnce(&C) -> Result<M, E>,
+    ) -> Result<(C, M), RunError> {
+        let config = self.config()?;
+        let empty = init(&config)
+            .map_err(|error| RunError::invalid(&self.path, "config", "sizes that fit together", error))?;
+        Ok((config, self.load_into(empty)?))
     }
 
     /// Puts the weights into `module`. Every tensor must be there, be used, and fit.
