@@ -17,11 +17,11 @@ use mindreader::models::stylegan2::{Condition, ConditionHeads, Discriminator, Ga
 use mindreader::tensor_ops::backend::{Base, Diff, cpu};
 use mindreader::tensor_ops::random::{keyed_rng, normal};
 use mindreader::tensor_ops::similarity::unit_norm;
-use mindreader::training::gan_config::GanTrainConfig;
-use mindreader::training::gan_dataset::GanBatch;
-use mindreader::training::gan_gradients::make_finite;
-use mindreader::training::gan_loss::GanLossConfig;
-use mindreader::training::gan_phases::{Phase, PhaseContext};
+use mindreader::training::gan::config::GanTrainConfig;
+use mindreader::training::gan::dataset::GanBatch;
+use mindreader::training::gan::gradients::make_finite;
+use mindreader::training::gan::loss::GanLossConfig;
+use mindreader::training::gan::phases::{Phase, PhaseContext};
 
 const EMBED_DIM: usize = 64;
 

@@ -16,9 +16,9 @@ use mindreader::models::mapper::{ExpanderConfig, Mapper, MapperConfig};
 use mindreader::run::snapshot::{MAPPER_KIND, save_snapshot};
 use mindreader::tensor_ops::backend::{Device, Diff, cpu};
 use mindreader::tensor_ops::random::{keyed_rng, normal};
-use mindreader::training::host_rows::gather;
-use mindreader::training::joint_expander::JointExpander;
-use mindreader::training::mapper_config::{MapperLoss, MapperTrainConfig};
+use mindreader::training::frame::host_rows::gather;
+use mindreader::training::mapper::config::{MapperLoss, MapperTrainConfig};
+use mindreader::training::mapper::joint_expander::JointExpander;
 use ndarray::Array2;
 use rand::RngExt;
 

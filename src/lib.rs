@@ -26,9 +26,11 @@
 pub mod cli;
 pub mod commands;
 pub mod data;
+pub mod kernels;
 pub mod losses;
 pub mod metrics;
 pub mod models;
+pub mod phantom;
 pub mod pipelines;
 pub mod report;
 pub mod run;

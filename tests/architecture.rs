@@ -6,11 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const RANKS: &[(&str, u8)] = &[
-    ("cli", 5),
-    ("commands", 4),
-    ("pipelines", 3),
+    ("cli", 6),
+    ("commands", 5),
+    ("pipelines", 4),
     ("training", 3),
     ("weights", 3),
+    ("phantom", 3),
     ("models", 2),
     ("data", 2),
     ("losses", 2),
@@ -18,6 +19,7 @@ const RANKS: &[(&str, u8)] = &[
     ("report", 2),
     ("run", 2),
     ("tensor_ops", 1),
+    ("kernels", 0),
 ];
 
 const BANNED_NAMES: &[&str] = &["utils", "util", "helpers", "common", "misc", "base", "core", "types"];

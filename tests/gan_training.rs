@@ -21,21 +21,21 @@ use mindreader::run::run_dir::RunDir;
 use mindreader::run::snapshot::Snapshot;
 use mindreader::tensor_ops::backend::{Base, Device, cpu};
 use mindreader::tensor_ops::random::keyed_rng;
-use mindreader::training::augmentation::{AugmentConfig, AugmentMode, AugmentPreset};
-use mindreader::training::finite_weights::all_finite;
-use mindreader::training::gan_config::{GanTrainConfig, LatentSource};
-use mindreader::training::gan_dataset::{GanDataset, ImageSet, SampleSet};
-use mindreader::training::gan_mapper_config::GanMapperConfig;
-use mindreader::training::gan_mapper_outputs::mapper_file;
-use mindreader::training::gan_mappers::{JointMappers, MapperStart};
-use mindreader::training::gan_trainer::{
+use mindreader::training::frame::finite_weights::all_finite;
+use mindreader::training::frame::schedule::FinalDecay;
+use mindreader::training::gan::augmentation::{AugmentConfig, AugmentMode, AugmentPreset};
+use mindreader::training::gan::config::{GanTrainConfig, LatentSource};
+use mindreader::training::gan::dataset::{GanDataset, ImageSet, SampleSet};
+use mindreader::training::gan::image_view::{FrozenClip, ImageEncoder};
+use mindreader::training::gan::low_level::FrozenResnet;
+use mindreader::training::gan::mappers::config::GanMapperConfig;
+use mindreader::training::gan::mappers::joint::{JointMappers, MapperStart};
+use mindreader::training::gan::mappers::outputs::mapper_file;
+use mindreader::training::gan::trainer::{
     CHECKPOINT_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE, GanTrainError, GanTrainSummary, GanTraining,
     StartingPoint,
 };
-use mindreader::training::image_view::{FrozenClip, ImageEncoder};
-use mindreader::training::low_level::FrozenResnet;
-use mindreader::training::mapper_targets::{CaptionChoice, EmbeddingTargets};
-use mindreader::training::schedule::FinalDecay;
+use mindreader::training::mapper::targets::{CaptionChoice, EmbeddingTargets};
 use ndarray::Array2;
 use rand::RngExt;
 use serde_json::json;

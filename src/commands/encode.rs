@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use ndarray::{Array2, Axis, s};
 use serde::{Deserialize, Serialize};
 
-use super::decoded_pairs::TargetForms;
 use super::train_mapper::TrainMapperSettings;
 use crate::data::error::DataError;
 use crate::data::formats::nifti::{Frame, write_volume};
@@ -19,6 +18,7 @@ use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::{Split, split_by_first_appearance};
 use crate::metrics::correlation::{ceiling_correlation, voxel_correlation};
+use crate::pipelines::targets::decoded_pairs::TargetForms;
 use crate::report::{BrainView, Viewpoint};
 use crate::run::device::open;
 use crate::run::progress::Progress;

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::decoded_pairs::{Decoded, TargetForms, by_mapper, by_ridge};
 use super::train_mapper::TrainMapperSettings;
 use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
@@ -17,6 +16,7 @@ use crate::metrics::retrieval::{
 };
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::LoadedMapper;
+use crate::pipelines::targets::decoded_pairs::{Decoded, TargetForms, by_mapper, by_ridge};
 use crate::run::device::open;
 use crate::run::error::RunError;
 use crate::run::progress::Progress;

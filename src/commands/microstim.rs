@@ -9,7 +9,6 @@ use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
 use crate::commands::reconstruct::{DecoderPaths, betas_of, write_png};
-use crate::commands::trial_choice::{Repeats, TrialChoice, choose_trials};
 use crate::data::error::DataError;
 use crate::data::image::resize::{Filter, resize_pil};
 use crate::data::nsd::stimuli::Stimuli;
@@ -20,6 +19,7 @@ use crate::models::condition_source::ConditionSource;
 use crate::pipelines::brain_decoder::{BrainDecoder, DrawOptions, PixelNoise};
 use crate::pipelines::caption_probe::CaptionProbe;
 use crate::pipelines::stimulation::{EXCITED_BETA, Stimulation, stimulated};
+use crate::pipelines::trial_choice::{Repeats, TrialChoice, choose_trials};
 use crate::report::image_grid::contact_sheet;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::precision::Precision;

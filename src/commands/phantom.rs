@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::phantom::{Existing, Phantom, PhantomConfig, Stage};
+use crate::phantom::{Existing, Phantom, PhantomConfig, Stage};
 use crate::run::progress::Progress;
 
 /// What to write and where.

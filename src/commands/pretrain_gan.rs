@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::gan_distance::SampleDistance;
-use super::gan_grid::{NUM_SAMPLES, SampleSheet, evenly_spread};
-use super::gan_images::{half_precision, low_level_resnet};
-use super::gan_snapshots::{GanSnapshots, SnapshotConfig, SnapshotSummary};
-pub use super::pretrain_images::PretrainImages;
-use super::pretrain_images::{ConditionChoice, pretraining_data};
 use crate::models::clip::tokenizer::LongText;
 use crate::models::stylegan2::{DiscriminatorConfig, GanSizes, GeneratorConfig};
 use crate::pipelines::clip_snapshot::ClipSnapshot;
-use crate::pipelines::picture::pictures;
-use crate::pipelines::picture_features::FeatureSource;
+use crate::pipelines::gan::data::{half_precision, low_level_resnet};
+use crate::pipelines::gan::distance::SampleDistance;
+pub use crate::pipelines::gan::pretraining_data::PretrainImages;
+use crate::pipelines::gan::pretraining_data::{ConditionChoice, pretraining_data};
+use crate::pipelines::gan::sample_sheet::{NUM_SAMPLES, SampleSheet, evenly_spread};
+use crate::pipelines::gan::snapshots::{GanSnapshots, SnapshotConfig, SnapshotSummary};
+use crate::pipelines::pictures::picture::pictures;
+use crate::pipelines::pictures::picture_features::FeatureSource;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
 use crate::run::interrupt;
@@ -26,11 +26,11 @@ use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{DISCRIMINATOR_KIND, GENERATOR_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device};
-use crate::training::gan_config::GanTrainConfig;
-use crate::training::gan_trainer::{
+use crate::training::gan::config::GanTrainConfig;
+use crate::training::gan::image_view::FrozenClip;
+use crate::training::gan::trainer::{
     DISCRIMINATOR_FILE, GENERATOR_FILE, GanTrainSummary, GanTraining, StartingPoint,
 };
-use crate::training::image_view::FrozenClip;
 
 /// Where the first head's conditions come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

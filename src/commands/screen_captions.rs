@@ -9,13 +9,13 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use super::gan_grid::evenly_spread;
 use crate::data::prepared::PreparedSubject;
 use crate::models::clip::tokenizer::LongText;
 use crate::pipelines::caption_screen::{ScreenConfig, screen_captions};
-use crate::pipelines::captioned_stimuli::{CaptionedStimuli, distinct_images};
 use crate::pipelines::clip_snapshot::ClipSnapshot;
-use crate::pipelines::stimulus_embeddings::{embed_sentences, embed_stimuli};
+use crate::pipelines::gan::sample_sheet::evenly_spread;
+use crate::pipelines::targets::captioned_stimuli::{CaptionedStimuli, distinct_images};
+use crate::pipelines::targets::stimulus_embeddings::{embed_sentences, embed_stimuli};
 use crate::run::device::{self, DeviceChoice};
 use crate::run::progress::Progress;
 use crate::run::run_dir::write_atomic;

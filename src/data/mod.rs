@@ -7,7 +7,6 @@ pub mod image;
 pub mod image_collection;
 pub mod nsd;
 pub mod padding;
-pub mod phantom;
 pub mod prepared;
 pub mod split;
 pub mod standardize;

@@ -8,7 +8,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::picture::pictures;
+use super::pictures::picture::pictures;
 use crate::data::prepared::PreparedSubject;
 use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::{Mapper, MapperSnapshot, MapperTarget};

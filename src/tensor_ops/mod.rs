@@ -3,9 +3,9 @@
 pub mod activation;
 pub mod backend;
 pub mod bias_act;
-pub mod bilinear;
-pub mod cpu;
+pub mod bilinear_sampling;
 pub mod half;
+pub mod host_values;
 pub mod image_kernels;
 pub mod mixed_halves;
 pub mod modulated_conv;

@@ -7,14 +7,14 @@ use burn::tensor::{Tensor, backend::Backend};
 
 use super::activation::Activation;
 use super::bias_act::BiasAct;
-use super::cpu::few_outputs::pointwise_few;
-use super::cpu::host_values::{kernels_apply, tensor, values};
-use super::cpu::modulation::{Finish, NoiseValues, demodulation};
 use super::half::{half_like, is_half, scaled_for_half};
-use super::image_kernels::bilinear::{ConvForm, ConvKind};
+use super::host_values::{kernels_apply, tensor, values};
+use super::image_kernels::bilinear_map::{ConvForm, ConvKind};
 use super::image_kernels::layers;
 use super::resample_conv::{KernelOrientation, Resampling, resample_conv};
 use super::upfirdn::FirFilter;
+use crate::kernels::convolution::few_outputs::pointwise_few;
+use crate::kernels::convolution::modulation::{Finish, NoiseValues, demodulation};
 
 /// Added to the squared norm of a modulated kernel (generator.md 1.5).
 const DEMODULATION_EPSILON: f64 = 1e-8;

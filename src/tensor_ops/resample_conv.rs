@@ -11,7 +11,7 @@ use burn::tensor::{
 };
 
 use super::bias_act::BiasAct;
-use super::image_kernels::bilinear::ConvKind;
+use super::image_kernels::bilinear_map::ConvKind;
 use super::image_kernels::layers::conv_layer;
 use super::upfirdn::{AxisPlan, FirFilter, downsample2, upfirdn};
 

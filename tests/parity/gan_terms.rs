@@ -13,12 +13,12 @@ use mindreader::models::stylegan2::{
     Condition, ConditionHeads, Discriminator, Generator, HeadNormalisation, Noise, ProjectionTerm, Truncation,
 };
 use mindreader::tensor_ops::backend::{Base, Diff, cpu};
-use mindreader::training::condition_noise::perturb;
-use mindreader::training::gan_loss::{
+use mindreader::training::gan::condition_noise::perturb;
+use mindreader::training::gan::loss::{
     GanLossConfig, GeneratorView, discriminator_fake_loss, discriminator_real_loss, generator_loss,
 };
-use mindreader::training::regularizers::path_length::{path_length_penalty, path_lengths, slope_in_ws};
-use mindreader::training::regularizers::r1::{r1_penalty, slope_in_pixels};
+use mindreader::training::gan::regularizers::path_length::{path_length_penalty, path_lengths, slope_in_ws};
+use mindreader::training::gan::regularizers::r1::{r1_penalty, slope_in_pixels};
 
 use crate::golden::{Golden, values};
 use crate::stylegan2_weights::{

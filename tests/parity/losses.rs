@@ -14,7 +14,7 @@ use mindreader::losses::vicreg::{VicregConfig, covariance, invariance, variance,
 use mindreader::models::mapper::EmbeddingCriticConfig;
 use mindreader::tensor_ops::backend::{Base, Diff, cpu};
 use mindreader::tensor_ops::similarity::unit_norm;
-use mindreader::training::condition_noise::perturb;
+use mindreader::training::gan::condition_noise::perturb;
 
 use crate::golden::{Golden, values};
 

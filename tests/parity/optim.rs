@@ -7,8 +7,8 @@ use burn::optim::decay::WeightDecayConfig;
 use burn::optim::{AdamConfig, GradientsParams, Optimizer};
 use burn::tensor::{Tensor, backend::Backend};
 use mindreader::tensor_ops::backend::{Diff, cpu};
-use mindreader::training::ema::ema_beta;
-use mindreader::training::schedule::StepDecay;
+use mindreader::training::frame::ema::ema_beta;
+use mindreader::training::frame::schedule::StepDecay;
 
 use crate::golden::{Golden, values};
 

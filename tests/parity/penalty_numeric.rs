@@ -10,9 +10,9 @@ use mindreader::models::stylegan2::{
 };
 use mindreader::tensor_ops::backend::{Base, Diff, cpu};
 use mindreader::tensor_ops::random::keyed_rng;
-use mindreader::training::augmentation::{AugmentPlan, AugmentPreset};
-use mindreader::training::regularizers::path_length::{path_length_penalty, path_lengths};
-use mindreader::training::regularizers::r1::r1_penalty;
+use mindreader::training::gan::augmentation::{AugmentPlan, AugmentPreset};
+use mindreader::training::gan::regularizers::path_length::{path_length_penalty, path_lengths};
+use mindreader::training::gan::regularizers::r1::r1_penalty;
 
 use crate::numeric_slope::{DOUBLE, check, double};
 

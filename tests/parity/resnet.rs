@@ -11,7 +11,7 @@ use mindreader::models::resnet::low_level::{
 };
 use mindreader::models::resnet::{Resnet, ResnetConfig, Stage};
 use mindreader::tensor_ops::backend::{Base, Diff, cpu};
-use mindreader::training::low_level::FrozenResnet;
+use mindreader::training::gan::low_level::FrozenResnet;
 use mindreader::weights::resnet50::{config_from_shapes, foreign_name, reason_unused};
 
 use crate::foreign_weights::fill;

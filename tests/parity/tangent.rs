@@ -19,7 +19,9 @@ use mindreader::tensor_ops::modulated_conv::modulated_conv;
 use mindreader::tensor_ops::resample_conv::Resampling;
 use mindreader::tensor_ops::similarity::unit_norm;
 use mindreader::tensor_ops::upfirdn::FirFilter;
-use mindreader::training::regularizers::second_order::{gradient, lift_constant, lift_input, lift_module};
+use mindreader::training::gan::regularizers::second_order::{
+    gradient, lift_constant, lift_input, lift_module,
+};
 
 use crate::golden::{Golden, values};
 use crate::stylegan2_weights::{

@@ -10,9 +10,9 @@ mod reconstructions;
 use std::path::Path;
 
 use mindreader::commands::ablate::AblationRows;
+use mindreader::commands::demo::report::{self, ReportSettings};
 use mindreader::commands::prepare::ExistingOutput;
 use mindreader::commands::project::{Project, ProjectConfig};
-use mindreader::commands::report::{self, ReportSettings};
 use mindreader::commands::train_mapper::{self, BetasControl};
 use mindreader::commands::{
     evaluate, evaluate_images, finetune_gan, microstim, phantom, prepare, pretrain_classifier, pretrain_clip,
@@ -24,7 +24,7 @@ use mindreader::pipelines::brain_decoder::LoadedMapper;
 use mindreader::run::device::DeviceChoice;
 use mindreader::run::progress::Silent;
 use mindreader::tensor_ops::backend::cpu;
-use mindreader::training::gan_mapper_config::MapperMode;
+use mindreader::training::gan::mappers::config::MapperMode;
 
 /// The configuration of a file in `configs`, with its files below `root`.
 fn project(file: &str, root: &Path) -> Project {

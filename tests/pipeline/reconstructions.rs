@@ -6,8 +6,8 @@ use image::RgbImage;
 use mindreader::commands::evaluate_images;
 use mindreader::commands::project::Project;
 use mindreader::commands::reconstruct::{self, GridLayout, ReconstructConfig, ReconstructSummary};
-use mindreader::commands::trial_choice::{Repeats, TrialChoice};
 use mindreader::models::condition_source::ConditionSource;
+use mindreader::pipelines::trial_choice::{Repeats, TrialChoice};
 use mindreader::run::progress::Silent;
 use serde_json::Value;
 

@@ -137,8 +137,8 @@ mod tests {
 
     use crate::commands::project::ProjectConfig;
     use crate::commands::reconstruct::GridLayout;
-    use crate::commands::trial_choice::Repeats;
     use crate::models::condition_source::ConditionSource;
+    use crate::pipelines::trial_choice::Repeats;
 
     #[test]
     fn the_command_line_is_consistent() {

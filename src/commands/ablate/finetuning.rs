@@ -14,19 +14,19 @@ use super::training::{Training, hex, newest_run};
 use crate::commands::evaluate_images::{self, EvaluateImagesConfig, EvaluateImagesSettings, FeatureSource};
 use crate::commands::finetune_gan::{self, FinetuneGanConfig, FinetuneGanSettings, FinetuneGanSummary};
 use crate::commands::reconstruct::{self, DecoderPaths, ReconstructConfig, ReconstructSettings};
-use crate::commands::trial_choice::TrialChoice;
 use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::PixelNoise;
 use crate::pipelines::feature_cache::file_identity;
+use crate::pipelines::trial_choice::TrialChoice;
 use crate::run::error::RunError;
 use crate::run::precision::Precision;
 use crate::run::progress::Progress;
 use crate::run::run_dir::write_atomic;
 use crate::run::snapshot::Snapshot;
-use crate::training::gan_mapper_config::MapperMode;
-use crate::training::gan_mapper_outputs::mapper_file;
-use crate::training::gan_trainer::{CHECKPOINT_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE};
+use crate::training::gan::mappers::config::MapperMode;
+use crate::training::gan::mappers::outputs::mapper_file;
+use crate::training::gan::trainer::{CHECKPOINT_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE};
 
 /// What finetuned GANs are made from, beside the data of mappers. What is absent leaves those rows out that need it.
 #[derive(Clone, Debug, Default)]

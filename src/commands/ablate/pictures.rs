@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::commands::evaluate_images::EvaluateImagesSummary;
 use crate::metrics::identification::IdentificationAccuracy;
-use crate::pipelines::picture_distance::Distance;
+use crate::pipelines::pictures::picture_distance::Distance;
 
 /// Numbers of ways that the table has columns for: the paper's (metrics.md 2).
 pub(super) const WAYS: [usize; 4] = [2, 5, 10, 50];

@@ -257,8 +257,8 @@ fn overlay(below: &mut Table, above: &Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::gan_loss::SecondVector;
-    use crate::training::gan_mapper_config::MapperMode;
+    use crate::training::gan::loss::SecondVector;
+    use crate::training::gan::mappers::config::MapperMode;
 
     const ROWS: &str = r#"
         title = "t"

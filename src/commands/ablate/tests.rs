@@ -7,8 +7,8 @@ use crate::data::nsd::tree::NsdTree;
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
 use crate::run::progress::Silent;
-use crate::training::epoch_trainer::CHECKPOINT_FILE;
-use crate::training::image_view::SmallImages;
+use crate::training::frame::epoch_trainer::CHECKPOINT_FILE;
+use crate::training::gan::image_view::SmallImages;
 
 const ROWS: &str = r#"
 title = "A table"

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::metrics::feature_stats::CovarianceDivisor;
 use crate::metrics::identification::IdentificationConfig;
 use crate::models::inception::InceptionPreprocessing;
-use crate::pipelines::picture_features::FeatureSource;
+use crate::pipelines::pictures::picture_features::FeatureSource;
 use crate::run::device::DeviceChoice;
 
 /// Which decoded trials are identified (OQ-33).

@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::summary::FrechetSummary;
 use crate::metrics::feature_stats::CovarianceDivisor;
-use crate::pipelines::picture_distance::SetStatistics;
+use crate::pipelines::pictures::picture_distance::SetStatistics;
 use crate::run::progress::Progress;
 
 /// Features of the pictures that are compared.

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::IdentifiedTrials;
 use super::naming::NamingSummary;
-use crate::commands::trial_choice::TrialChoice;
 use crate::metrics::identification::{IdentificationAccuracy, OwnPicture};
 use crate::pipelines::brain_decoder::PixelNoise;
-use crate::pipelines::picture_distance::Distance;
-use crate::pipelines::picture_features::FeatureKind;
+use crate::pipelines::pictures::picture_distance::Distance;
+use crate::pipelines::pictures::picture_features::FeatureKind;
+use crate::pipelines::trial_choice::TrialChoice;
 
 /// The network that made the features.
 #[derive(Clone, Debug, Serialize)]

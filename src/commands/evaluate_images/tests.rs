@@ -12,7 +12,7 @@ use crate::data::nsd::tree::AnnotationKind;
 use crate::models::classifier::{ClassKind, ClassifierConfig, ClassifierSizes, SceneClass};
 use crate::models::clip::ClipConfig;
 use crate::models::inception::InceptionConfig;
-use crate::pipelines::picture_features::FeatureKind;
+use crate::pipelines::pictures::picture_features::FeatureKind;
 use crate::run::device::DeviceChoice;
 use crate::run::progress::Silent;
 use crate::run::snapshot::{CLASSIFIER_KIND, CLIP_KIND, INCEPTION_KIND, save_snapshot};

@@ -8,13 +8,13 @@ use crate::commands::train_mapper::tests::{settings as mapper_settings, write_al
 use crate::commands::train_mapper::{self, TrainMapperSettings};
 use crate::models::resnet::ResnetConfig;
 use crate::models::stylegan2::{Discriminator, Generator};
-use crate::pipelines::resnet_vectors::ResnetVector;
+use crate::pipelines::targets::resnet_vectors::ResnetVector;
 use crate::run::precision::Precision;
 use crate::run::progress::Silent;
 use crate::run::snapshot::save_snapshot;
 use crate::tensor_ops::backend::cpu;
-use crate::training::gan_trainer::CHECKPOINT_FILE;
-use crate::training::image_view::SmallImages;
+use crate::training::gan::image_view::SmallImages;
+use crate::training::gan::trainer::CHECKPOINT_FILE;
 
 /// Untrained networks with one head.
 pub(in crate::commands) fn write_gan(folder: &Path) {

@@ -16,9 +16,9 @@ use crate::commands::pretrain_gan::PretrainGanConfig;
 use crate::commands::reconstruct::ReconstructConfig;
 use crate::commands::screen_captions::ScreenCaptionsConfig;
 use crate::commands::train_mapper::TrainMapperConfig;
-use crate::data::phantom::PhantomConfig;
 use crate::data::split::SplitConfig;
 use crate::data::subject::{Resolution, SubjectId};
+use crate::phantom::PhantomConfig;
 use crate::run::device::DeviceChoice;
 use crate::run::precision::Precision;
 

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::{Project, ProjectPaths};
 use crate::commands::evaluate_images::FeatureSource;
-use crate::commands::gan_snapshots::SnapshotConfig;
 use crate::commands::reconstruct::DecoderPaths;
 use crate::models::mapper::MapperTarget;
+use crate::pipelines::gan::snapshots::SnapshotConfig;
 use crate::run::error::RunError;
-use crate::training::gan_config::GanTrainConfig;
-use crate::training::gan_mapper_outputs::mapper_file;
-use crate::training::gan_trainer::GENERATOR_FILE;
+use crate::training::gan::config::GanTrainConfig;
+use crate::training::gan::mappers::outputs::mapper_file;
+use crate::training::gan::trainer::GENERATOR_FILE;
 
 /// Snapshot of a run that chooses its best weights.
 const BEST_FILE: &str = "best.safetensors";

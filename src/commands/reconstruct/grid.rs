@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
-use crate::commands::trial_choice::ChosenTrial;
+use crate::pipelines::trial_choice::ChosenTrial;
 
 /// Trials, or images with their presentations, of a grid.
 const MOST_SHOWN: usize = 12;

@@ -12,7 +12,6 @@ use serde_json::json;
 
 pub use self::grid::GridLayout;
 use self::grid::ShownTrial;
-use crate::commands::trial_choice::{ChosenTrial, Repeats, TrialChoice, choose_trials};
 use crate::data::error::DataError;
 use crate::data::image::resize::{Filter, resize_pil};
 use crate::data::nsd::stimuli::Stimuli;
@@ -20,6 +19,7 @@ use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::models::condition_source::ConditionSource;
 use crate::pipelines::brain_decoder::{BrainDecoder, DrawOptions, PixelNoise};
+use crate::pipelines::trial_choice::{ChosenTrial, Repeats, TrialChoice, choose_trials};
 use crate::report::image_grid::contact_sheet;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::commands::evaluate::{DecoderRow, EvaluateSummary};
 use crate::data::error::DataError;
-use crate::data::phantom::files::truth_reader::{PhantomTruth, TrueImage};
 use crate::metrics::bootstrap::{BootstrapConfig, Interval};
 use crate::metrics::share::share_interval;
+use crate::phantom::files::truth_reader::{PhantomTruth, TrueImage};
 
 /// Retrieval of the trials of some images, as shares of those trials.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -18,12 +18,12 @@ use crate::data::error::DataError;
 use crate::data::nsd::noise_ceiling::{noise_ceiling_percent, read_ncsnr};
 use crate::data::nsd::stim_info::StimInfo;
 use crate::data::nsd::tree::NsdTree;
-use crate::data::phantom::Marker;
-use crate::data::phantom::files::truth_reader::PhantomTruth;
-use crate::data::phantom::scenes::captions::CaptionQuality;
 use crate::data::prepared::PreparedSubject;
 use crate::data::trial::NsdId;
 use crate::metrics::correlation::pearson;
+use crate::phantom::Marker;
+use crate::phantom::files::truth_reader::PhantomTruth;
+use crate::phantom::scenes::captions::CaptionQuality;
 use crate::run::progress::Progress;
 
 /// Name of the truth in the root of a phantom.

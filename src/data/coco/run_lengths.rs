@@ -68,7 +68,7 @@ pub(super) fn pixels_within(counts: &[u64], height: u64, [left, top, right, bott
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::phantom::scenes::mask::compressed;
+    use crate::phantom::scenes::mask::compressed;
     use serde_json::json;
 
     #[test]

@@ -9,9 +9,11 @@ use burn::tensor::activation::{gelu, sigmoid, softmax};
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::config::ClipActivation;
-use crate::tensor_ops::cpu::attention::AttentionShape;
-use crate::tensor_ops::cpu::host_values::{kernels_apply, tensor, values};
-use crate::tensor_ops::cpu::transformer_block::{LinearValues, NormValues, add_attention, add_perceptron};
+use crate::kernels::transformer::attention::AttentionShape;
+use crate::kernels::transformer::transformer_block::{
+    LinearValues, NormValues, add_attention, add_perceptron,
+};
+use crate::tensor_ops::host_values::{kernels_apply, tensor, values};
 
 const PERCEPTRON_RATIO: usize = 4;
 const NORM_EPSILON: f64 = 1e-5;

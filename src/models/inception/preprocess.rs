@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
-use crate::tensor_ops::bilinear::{PixelCentres, resize_bilinear};
+use crate::tensor_ops::bilinear_sampling::{PixelCentres, resize_bilinear};
 
 /// Side of the network's input in pixels.
 pub const INPUT_SIZE: usize = 299;

@@ -11,9 +11,9 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::{Tensor, TensorPrimitive, backend::Backend};
 
-use super::kernels::{KernelShape, MapperKernels, SampleState};
+use crate::kernels::mapper::network_pass::{KernelShape, MapperKernels, SampleState};
 use crate::tensor_ops::backend::{Base, Diff};
-use crate::tensor_ops::cpu::host_values::{is_single_on_cpu, kernels_apply, tensor, values};
+use crate::tensor_ops::host_values::{is_single_on_cpu, kernels_apply, tensor, values};
 use crate::tensor_ops::same_type::same_type;
 
 /// Embeddings by the kernels, or nothing where they do not apply.

@@ -4,7 +4,6 @@ mod conv;
 mod embedding_critic;
 mod expander;
 mod kernel_gradient;
-mod kernels;
 mod network;
 mod position_head;
 mod res_block;

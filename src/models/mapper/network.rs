@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::conv::{SignalConv, SignalConvConfig};
 use super::kernel_gradient::forward_by_kernels;
-use super::kernels::KernelShape;
 use super::position_head::PositionHead;
 use super::res_block::ResBlock;
-use crate::tensor_ops::cpu::signal_conv::CHANNELS;
+use crate::kernels::mapper::network_pass::KernelShape;
+use crate::kernels::mapper::signal_conv::CHANNELS;
 
 /// Sizes of a [`Mapper`]; the default is the paper's for subject 1 (1 156 929 parameters).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

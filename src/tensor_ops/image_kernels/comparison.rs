@@ -2,7 +2,7 @@
 
 use burn::tensor::{FloatDType, Tensor, backend::Backend};
 
-use super::bilinear::ConvKind;
+use super::bilinear_map::ConvKind;
 use super::layers;
 use crate::tensor_ops::activation::{Activation, LEAKY_RELU};
 use crate::tensor_ops::backend::{Base, Diff, Diff2, cpu};

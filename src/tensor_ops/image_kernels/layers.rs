@@ -9,13 +9,13 @@ use std::sync::Arc;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive, backend::Backend};
 
-use super::bilinear::{Argument, ConvForm, ConvKind, Form};
+use super::bilinear_map::{Argument, ConvForm, ConvKind, Form};
 use super::levels::{Bend, ImageKernels};
 use super::linear::Linear;
 use super::modulated::{self, ModulatedForm};
 use crate::tensor_ops::backend::{Base, Diff, Diff2};
 use crate::tensor_ops::bias_act::BiasAct;
-use crate::tensor_ops::cpu::host_values::is_single_on_cpu;
+use crate::tensor_ops::host_values::is_single_on_cpu;
 use crate::tensor_ops::same_type::same_type;
 
 /// Whether [`Bend`] describes what follows a linear map: a piecewise linear activation with positive slopes.

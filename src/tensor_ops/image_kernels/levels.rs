@@ -5,12 +5,12 @@ use std::sync::Arc;
 use burn::tensor::ops::{FloatTensor, FloatTensorOps};
 use burn::tensor::{Shape, Tensor, TensorData, TensorPrimitive, backend::Backend};
 
-use super::bilinear::{Argument, ConvForm, Form, PlainFinish};
+use super::bilinear_map::{Argument, ConvForm, Form, PlainFinish};
 use super::linear::Linear;
+use crate::kernels::convolution::modulation::{Finish, NoiseValues};
+use crate::kernels::planes::channel_sums;
+use crate::kernels::sides::Sides;
 use crate::tensor_ops::backend::{Base, Device, cpu};
-use crate::tensor_ops::cpu::modulation::{Finish, NoiseValues};
-use crate::tensor_ops::cpu::planes::channel_sums;
-use crate::tensor_ops::cpu::sides::Sides;
 
 /// Activation and clamp: `clamp(slope · x)`, the slope by the sign of x; both are positive.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +100,7 @@ fn in_order<T>(p: (Argument, T), q: (Argument, T)) -> (T, T) {
 pub(super) fn values(tensor: FloatTensor<Base>) -> Vec<f32> {
     // The rank of the wrapper plays no part in reading.
     let tensor: Tensor<Base, 1> = Tensor::from_primitive(TensorPrimitive::Float(tensor));
-    crate::tensor_ops::cpu::host_values::values(tensor)
+    crate::tensor_ops::host_values::values(tensor)
 }
 
 /// The tensor of these values.

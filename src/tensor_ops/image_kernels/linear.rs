@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::tensor_ops::cpu::planes::{channel_sums, dot_planes, downsample_planes, upsample_planes};
-use crate::tensor_ops::cpu::sides::Sides;
+use crate::kernels::planes::{channel_sums, dot_planes, downsample_planes, upsample_planes};
+use crate::kernels::sides::Sides;
 
 /// A linear operation.
 #[derive(Clone, Debug)]

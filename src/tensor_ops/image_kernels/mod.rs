@@ -1,10 +1,10 @@
-//! The image networks' layers by the kernels of [`super::cpu`], with gradients of any order.
+//! The image networks' layers by the kernels of [`crate::kernels`], with gradients of any order.
 //!
 //! Every operation is bilinear ([`bilinear`]) or linear ([`linear`]) but for the activation, whose derivative is linear again.
 //! Derivatives therefore stay within these few operations: each is defined once on host memory ([`levels`]), and the
 //! rule that differentiates it ([`tracked`]) is the same at every level of autodiff. [`layers`] is the way in from generic code.
 
-pub mod bilinear;
+pub mod bilinear_map;
 #[cfg(test)]
 mod comparison;
 pub mod layers;

@@ -11,12 +11,12 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::ops::FloatTensor;
 use rayon::prelude::*;
 
-use super::bilinear::{Argument, ConvForm, Form};
+use super::bilinear_map::{Argument, ConvForm, Form};
 use super::levels::{Bend, tensor, values};
+use crate::kernels::convolution::modulation::{Finish, NoiseValues};
+use crate::kernels::planes::{dot_planes, over_batch, scaled_planes};
+use crate::kernels::simd::vectorised;
 use crate::tensor_ops::backend::{Base, Diff};
-use crate::tensor_ops::cpu::modulation::{Finish, NoiseValues};
-use crate::tensor_ops::cpu::planes::{dot_planes, over_batch, scaled_planes};
-use crate::tensor_ops::cpu::simd::vectorised;
 
 /// Sizes and constants of a layer.
 #[derive(Clone, Debug)]

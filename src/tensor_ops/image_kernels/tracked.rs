@@ -9,10 +9,10 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::ops::FloatTensor;
 
-use super::bilinear::{Argument, ConvForm, Form};
+use super::bilinear_map::{Argument, ConvForm, Form};
 use super::levels::{Bend, ImageKernels};
 use super::linear::Linear;
-use crate::tensor_ops::cpu::sides::Sides;
+use crate::kernels::sides::Sides;
 
 impl<B: ImageKernels> ImageKernels for Autodiff<B> {
     fn apply_form(

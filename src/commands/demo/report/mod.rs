@@ -1,0 +1,128 @@
+//! `report.html`: what the runs of a project found, on one self-contained page.
+//!
+//! Reads the files that the runs left (`summary.json`, `metrics.jsonl`, `manifest.json`, pictures); computes nothing.
+
+mod curves;
+mod numbers;
+mod pictures;
+mod truth;
+mod voxels;
+
+pub(crate) use curves::mapper_curves;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::commands::evaluate_images::NamingSummary;
+use crate::commands::score::ScoreSummary;
+use crate::metrics::identification::IdentificationAccuracy;
+use crate::pipelines::pictures::picture_features::FeatureKind;
+use crate::report::{Block, Page, Section};
+use crate::run::progress::Progress;
+use crate::run::run_dir::write_atomic;
+
+/// The runs that the report shows; a missing part is left out.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ReportSettings {
+    /// Heading.
+    pub title: String,
+    /// One sentence below it.
+    pub lead: String,
+    /// Paragraphs about the subject and how to read the page.
+    pub introduction: Vec<String>,
+    /// Facts: name and value.
+    pub facts: Vec<(String, String)>,
+    /// Run of `pretrain-clip`.
+    pub clip_run: Option<PathBuf>,
+    /// Vetted captions.
+    pub captions: Option<PathBuf>,
+    /// Mapper runs with their names.
+    pub mapper_runs: Vec<(String, PathBuf)>,
+    /// GAN runs with their names.
+    pub gan_runs: Vec<(String, PathBuf)>,
+    /// Identification accuracies with the names of what was identified.
+    pub identification: Vec<(String, Vec<IdentificationAccuracy>)>,
+    /// The features that they were identified by.
+    pub identified_by: Option<FeatureKind>,
+    /// What a classifier named, with the names of what it looked at.
+    pub naming: Vec<(String, NamingSummary)>,
+    /// Run of `reconstruct`.
+    pub reconstruct_run: Option<PathBuf>,
+    /// Run of `evaluate-images` on that run: how near each picture is to its ground truth.
+    pub ranking_run: Option<PathBuf>,
+    /// Runs of `microstim`.
+    pub microstim_runs: Vec<PathBuf>,
+    /// Run of `encode`.
+    pub encode_run: Option<PathBuf>,
+    /// Estimates beside the truth of a phantom.
+    pub score: Option<ScoreSummary>,
+    /// The commands that lead here, one per line.
+    pub commands: Vec<String>,
+    /// The resolved configuration as TOML.
+    pub configuration: String,
+    /// Where to write.
+    pub out: PathBuf,
+}
+
+/// What was written.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReportSummary {
+    /// The page.
+    pub report: PathBuf,
+    /// Its size.
+    pub bytes: usize,
+}
+
+/// Writes the report.
+///
+/// # Errors
+/// When a file of a given run is missing or malformed, or the page cannot be written.
+pub fn run(settings: &ReportSettings, progress: &mut dyn Progress) -> anyhow::Result<ReportSummary> {
+    progress.start("report", 0);
+    let mut sections = Vec::new();
+    let mut opening = Section::new("The subject");
+    for text in &settings.introduction {
+        opening = opening.text(text.clone());
+    }
+    sections.push(opening.with(Block::Table(numbers::facts(&settings.facts))));
+    if let Some(run) = &settings.reconstruct_run {
+        sections.push(pictures::reconstructions(run, settings.ranking_run.as_deref())?);
+    }
+    if !settings.mapper_runs.is_empty() {
+        sections.push(numbers::retrieval(&settings.mapper_runs)?);
+    }
+    if !settings.identification.is_empty() {
+        sections.push(numbers::identification(&settings.identification, settings.identified_by));
+    }
+    if !settings.naming.is_empty() {
+        sections.push(numbers::naming(&settings.naming));
+    }
+    if !settings.microstim_runs.is_empty() {
+        sections.push(pictures::microstimulation(&settings.microstim_runs)?);
+    }
+    if let Some(run) = &settings.encode_run {
+        sections.push(voxels::section(run)?);
+    }
+    if let Some(score) = &settings.score {
+        sections.push(truth::section(score));
+    }
+    sections.push(curves::section(settings)?);
+    if let Some(captions) = &settings.captions {
+        sections.push(numbers::captions(captions)?);
+    }
+    let mut provenance = Section::new("Provenance").text(concat!("mindreader ", env!("CARGO_PKG_VERSION")));
+    if !settings.commands.is_empty() {
+        provenance = provenance.with(Block::Code(settings.commands.join("\n")));
+    }
+    if let Some(run) = &settings.reconstruct_run {
+        provenance = provenance.with(Block::Table(numbers::weights(run)?));
+    }
+    sections.push(provenance.with(Block::Code(settings.configuration.clone())));
+
+    let page = Page { title: settings.title.clone(), lead: settings.lead.clone(), sections };
+    let html = page.to_html()?;
+    write_atomic(&settings.out, html.as_bytes())?;
+    progress.finish(&settings.out.display().to_string());
+    Ok(ReportSummary { report: settings.out.clone(), bytes: html.len() })
+}

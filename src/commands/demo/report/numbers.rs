@@ -1,0 +1,186 @@
+//! Tables: facts, retrieval against chance, captions, hashes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::commands::evaluate_images::NamingSummary;
+use crate::commands::screen_captions::JudgedCaption;
+use crate::metrics::identification::IdentificationAccuracy;
+use crate::pipelines::pictures::picture_features::FeatureKind;
+use crate::report::number_format::{number, percent};
+use crate::report::{Block, Section, Table};
+use crate::run::error::RunError;
+
+/// A JSON file that a run left.
+pub(crate) fn json_file(path: &Path) -> Result<Value, RunError> {
+    let bytes = RunError::read(path, "the report")?;
+    serde_json::from_slice(&bytes).map_err(|error| RunError::invalid(path, "content", "JSON", error))
+}
+
+pub(crate) fn facts(facts: &[(String, String)]) -> Table {
+    Table {
+        head: vec!["".into(), "".into()],
+        rows: facts.iter().map(|(name, value)| vec![name.clone(), value.clone()]).collect(),
+        caption: String::new(),
+    }
+}
+
+/// Retrieval counts of every mapper run, beside chance.
+pub(crate) fn retrieval(runs: &[(String, PathBuf)]) -> anyhow::Result<Section> {
+    let mut rows = Vec::new();
+    for (name, run) in runs {
+        let summary = json_file(&run.join("summary.json"))?;
+        let retrieval = &summary["retrieval"];
+        for direction in ["forward", "backward"] {
+            let over = &retrieval[direction]["over_batches"];
+            let value = |value: &Value| value.as_f64().map_or("none".into(), number);
+            rows.push(vec![
+                name.clone(),
+                direction.into(),
+                format!(
+                    "{} of {}",
+                    value(&retrieval[direction]["first_batch"]),
+                    value(&retrieval["batch_size"])
+                ),
+                format!("{} ({} to {})", value(&over["mean"]), value(&over["low"]), value(&over["high"])),
+                value(&retrieval["chance_over_batches"]),
+            ]);
+        }
+    }
+    let head = ["mapper", "direction", "found in the first batch", "mean over batches (95 %)", "chance"];
+    Ok(Section::new("Retrieval of held-out images")
+        .text(
+            "Forward: each decoded embedding looks for its image among all images of a batch. Backward: each image \
+             looks for its decoded embedding. Held-out images took no part in training. The run with exchanged betas \
+             is the control: it must be at chance.",
+        )
+        .with(Block::Table(Table {
+            head: head.map(String::from).to_vec(),
+            rows,
+            caption: "Matches are counted by image, so a repeated presentation in the batch counts as found; chance \
+                      takes that into account. Intervals resample images."
+                .into(),
+        })))
+}
+
+/// Identification accuracies, beside chance.
+pub(crate) fn identification(
+    named: &[(String, Vec<IdentificationAccuracy>)],
+    features: Option<FeatureKind>,
+) -> Section {
+    let features = match features {
+        Some(FeatureKind::Classifier) => "a scene classifier that no other network was trained with.",
+        Some(FeatureKind::FidInception | FeatureKind::NarrowInception) => "an Inception network.",
+        Some(FeatureKind::ClipImage) | None => {
+            "the CLIP that the generator was trained with: that flatters it."
+        }
+    };
+    let row = |name: &String, accuracy: &IdentificationAccuracy| {
+        let IdentificationAccuracy { ways, mean, expected, chance, .. } = accuracy;
+        vec![
+            name.clone(),
+            format!("{ways}-way"),
+            percent(*mean),
+            format!("{} to {}", percent(expected.low), percent(expected.high)),
+            percent(*chance),
+        ]
+    };
+    let rows = named.iter().flat_map(|(name, all)| all.iter().map(move |accuracy| row(name, accuracy)));
+    let head = ["pictures", "choice", "right", "95 % (images resampled)", "chance"];
+    Section::new("Identification of pictures")
+        .text(format!(
+            "Each picture is compared with its own ground truth and with other held-out images, in features of {features} \
+             The control's picture is drawn from a mapper that learned from exchanged betas: it must be at chance."
+        ))
+        .with(Block::Table(Table {
+            head: head.map(String::from).to_vec(),
+            rows: rows.collect(),
+            caption: "Means of 10 repeats with wrong images drawn anew.".into(),
+        }))
+}
+
+/// Shares of pictures of which something can be named, beside chance and the ground truth.
+pub(crate) fn naming(named: &[(String, NamingSummary)]) -> Section {
+    let mut rows = Vec::new();
+    for (pictures, summary) in named {
+        for (kind, share) in summary.kinds() {
+            let own = share.generated.own;
+            rows.push(vec![
+                pictures.clone(),
+                format!("{kind}, one of {}", share.num_classes),
+                percent(own.mean),
+                format!("{} to {}", percent(own.low), percent(own.high)),
+                share.generated.others.map_or("none".into(), |others| percent(others.mean)),
+                percent(share.truth.own.mean),
+            ]);
+        }
+    }
+    let head = ["pictures", "kind", "right", "95 % (images resampled)", "chance", "ground truth"];
+    Section::new("What can be named")
+        .text(
+            "A small network that was trained on other images, and with no other network, says which thing and which stuff it \
+             finds most probable in a picture; it is right when the image's annotations show that.",
+        )
+        .with(Block::Table(Table {
+            head: head.map(String::from).to_vec(),
+            rows,
+            caption: "Chance: the same names held against the annotations of all other images. Ground truth: the images themselves, \
+                      named by the same network."
+                .into(),
+        }))
+}
+
+/// How many captions survived the screening, with examples.
+pub(crate) fn captions(path: &Path) -> anyhow::Result<Section> {
+    let bytes = RunError::read(path, "the report")?;
+    let images: BTreeMap<String, Vec<JudgedCaption>> = serde_json::from_slice(&bytes)
+        .map_err(|error| RunError::invalid(path, "content", "captions with probabilities", error))?;
+    let mut histogram = BTreeMap::new();
+    for captions in images.values() {
+        *histogram.entry(captions.iter().filter(|caption| caption.kept).count()).or_insert(0_usize) += 1;
+    }
+    let share = |count: usize| percent(count as f64 / images.len().max(1) as f64);
+    let examples = images.iter().take(EXAMPLES).map(|(image, captions)| {
+        let list = |kept: bool| {
+            let chosen = captions.iter().filter(|caption| caption.kept == kept);
+            chosen
+                .map(|caption| format!("{} ({})", caption.caption, percent(caption.probability)))
+                .collect::<Vec<_>>()
+                .join(" · ")
+        };
+        vec![image.clone(), list(true), list(false)]
+    });
+    Ok(Section::new("Caption screening")
+        .text("A caption is kept when its probability under CLIP is more than half that of the image's best one.")
+        .with(Block::Table(Table {
+            head: ["captions kept", "images", "share"].map(String::from).to_vec(),
+            rows: histogram
+                .into_iter()
+                .map(|(kept, count)| vec![kept.to_string(), count.to_string(), share(count)])
+                .collect(),
+            caption: String::new(),
+        }))
+        .with(Block::Table(Table {
+            head: ["image", "kept (probability)", "dropped (probability)"].map(String::from).to_vec(),
+            rows: examples.collect(),
+            caption: "Examples.".into(),
+        })))
+}
+
+const EXAMPLES: usize = 4;
+
+/// Hashes of the networks that drew the pictures.
+pub(crate) fn weights(run: &Path) -> anyhow::Result<Table> {
+    let manifest = json_file(&run.join("manifest.json"))?;
+    let hashes = manifest["weights_sha256"].as_object().cloned().unwrap_or_default();
+    Ok(Table {
+        head: ["network", "SHA-256 of the snapshot"].map(String::from).to_vec(),
+        rows: hashes
+            .into_iter()
+            .map(|(name, hash)| vec![name.replace('_', " "), hash.as_str().unwrap_or_default().into()])
+            .collect(),
+        caption: String::new(),
+    })
+}

@@ -1,0 +1,65 @@
+//! Voxel-wise accuracy of the encoding model, seen through the brain and by region.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::numbers::json_file;
+use super::pictures::picture;
+use crate::commands::encode::{EncodeSummary, RegionAccuracy};
+use crate::report::number_format::{number, percent};
+use crate::report::{Block, Cell, ImageGrid, Section, Table};
+use crate::run::error::RunError;
+
+/// Files whose regions are listed.
+const LISTED: [&str; 5] = ["prf-visualrois", "floc-faces", "floc-bodies", "floc-places", "floc-words"];
+
+/// Maps and the table of regions.
+pub(crate) fn section(run: &Path) -> anyhow::Result<Section> {
+    let path = run.join("summary.json");
+    let summary: EncodeSummary = serde_json::from_value(json_file(&path)?)
+        .map_err(|error| RunError::invalid(&path, "content", "a summary of encode", error))?;
+    let mut rows: Vec<(String, Vec<Cell>)> = Vec::new();
+    for (map, from, file) in &summary.views {
+        let cell = picture(run, file, from)?;
+        match rows.last_mut().filter(|(name, _)| name == map) {
+            Some((_, cells)) => cells.push(cell),
+            None => rows.push((map.clone(), vec![cell])),
+        }
+    }
+    let mut lines = vec![line("all", &summary.all)];
+    let mut by_file: BTreeMap<&str, Vec<(&String, &RegionAccuracy)>> = BTreeMap::new();
+    for (name, region) in &summary.regions {
+        by_file.entry(name.split_once(':').map_or("", |(file, _)| file)).or_default().push((name, region));
+    }
+    for file in LISTED {
+        for (name, region) in by_file.get(file).into_iter().flatten() {
+            lines.push(line(name.split_once(':').map_or(name.as_str(), |(_, region)| region), region));
+        }
+    }
+    Ok(Section::new("What every voxel follows")
+        .text(format!(
+            "The way back: ridge regression from the image's CLIP embedding to the betas, scored on {} held-out trials. \
+             Accuracy is Pearson's r of single trials; the noise ceiling is the largest r that a voxel's noise leaves.",
+            summary.num_trials
+        ))
+        .with(Block::Images(ImageGrid {
+            rows,
+            caption: "Means along the line of sight over the voxels of nsdgeneral, dark to bright; grey: none.".into(),
+        }))
+        .with(Block::Table(Table {
+            head: ["region", "voxels", "accuracy", "noise ceiling", "share"].map(String::from).to_vec(),
+            rows: lines,
+            caption: "Means over voxels.".into(),
+        })))
+}
+
+fn line(name: &str, region: &RegionAccuracy) -> Vec<String> {
+    let share = region.ceiling.filter(|ceiling| *ceiling > 0.0).map(|ceiling| region.accuracy / ceiling);
+    vec![
+        name.to_string(),
+        region.num_voxels.to_string(),
+        number(region.accuracy),
+        region.ceiling.map_or(String::new(), number),
+        share.map_or(String::new(), percent),
+    ]
+}

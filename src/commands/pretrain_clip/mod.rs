@@ -1,0 +1,194 @@
+//! `mindreader pretrain-clip`: stimuli and captions → a small CLIP of their own.
+//!
+//! By default only images of the subject's training part are used, so that the joint space never saw a held-out
+//! stimulus; of those, some photographs are set aside for evaluation and the choice of the snapshot.
+
+#[cfg(test)]
+pub(crate) mod small_subject;
+#[cfg(test)]
+mod tests;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::data::error::DataError;
+use crate::data::prepared::PreparedSubject;
+use crate::data::split::SplitConfig;
+use crate::data::trial::NsdId;
+use crate::models::clip::ClipConfig;
+use crate::models::clip::tokenizer::Tokenizer;
+use crate::pipelines::held_out_photographs::HeldOut;
+use crate::pipelines::targets::captioned_stimuli::{CaptionedStimuli, distinct_images};
+use crate::run::device::{self, DeviceChoice};
+use crate::run::interrupt;
+use crate::run::progress::Progress;
+use crate::run::run_dir::RunDir;
+use crate::training::clip::captioned_images::CaptionedImages;
+use crate::training::clip::config::ClipTrainConfig;
+use crate::training::clip::evaluation::ClipEvaluation;
+use crate::training::clip::trainer::ClipTraining;
+
+/// Which of the subject's images are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageChoice {
+    /// Those of training trials: decoding is then tested on images that CLIP never saw.
+    #[default]
+    Train,
+    /// All that the subject saw.
+    All,
+}
+
+/// Which images, which network, how trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PretrainClipConfig {
+    /// Which images.
+    pub images: ImageChoice,
+    /// Share of the photographs set aside for evaluation, in (0, 1).
+    pub held_out_fraction: f64,
+    /// Sizes of the network.
+    pub network: ClipConfig,
+    /// How it is trained.
+    pub train: ClipTrainConfig,
+}
+
+impl Default for PretrainClipConfig {
+    fn default() -> Self {
+        Self {
+            images: ImageChoice::Train,
+            held_out_fraction: 0.1,
+            network: ClipConfig::default(),
+            train: ClipTrainConfig::default(),
+        }
+    }
+}
+
+/// Everything that a run needs.
+#[derive(Clone, Debug, Serialize)]
+pub struct PretrainClipSettings {
+    /// Root of the NSD tree: images, stimulus table, captions.
+    pub nsd: PathBuf,
+    /// Prepared subject: which images were seen.
+    pub prepared: PathBuf,
+    /// Which trials belong to training and validation.
+    pub split: SplitConfig,
+    /// Which images, which network, how trained.
+    pub pretrain_clip: PretrainClipConfig,
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// Folder of the runs.
+    pub runs: PathBuf,
+    /// Checkpoint to continue from.
+    pub resume: Option<PathBuf>,
+}
+
+/// What came out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PretrainClipSummary {
+    /// The run's folder.
+    pub run: PathBuf,
+    /// The snapshot with the lowest held-out loss.
+    pub snapshot: PathBuf,
+    /// Images trained on.
+    pub train_images: usize,
+    /// Photographs trained on.
+    pub train_photographs: usize,
+    /// Images set aside.
+    pub held_out_images: usize,
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Mean training loss of the last epoch, in nats.
+    pub train_loss: f64,
+    /// Epoch of the snapshot, from 1.
+    pub best_epoch: u64,
+    /// The snapshot's figures on the images set aside.
+    pub held_out: ClipEvaluation,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When an input is missing or does not fit, a setting is out of range, or the run is interrupted.
+pub fn run(
+    settings: &PretrainClipSettings,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<PretrainClipSummary> {
+    let config = &settings.pretrain_clip;
+    config.network.validate()?;
+    config.train.validate()?;
+    let (device, _) = device::open(settings.device)?;
+    let prepared = PreparedSubject::open(&settings.prepared)?;
+    let stimuli = CaptionedStimuli::open(&settings.nsd)?;
+    let images = chosen_images(&prepared, settings)?;
+    let photographs = images.iter().map(|image| stimuli.photograph(*image)).collect::<Result<Vec<_>, _>>()?;
+    let held_out =
+        HeldOut { fraction: config.held_out_fraction, seed: config.train.seed, purpose: "clip held out" }
+            .of(&photographs)?;
+
+    let tokenizer = Tokenizer::new(config.network.context_length, config.train.long_captions);
+    let size = config.network.image_size;
+    let mut sets =
+        [CaptionedImages::new(config.train.augment.working_side(size)), CaptionedImages::new(size)];
+    progress.start("reading images", images.len() as u64);
+    for (done, (image, photograph)) in images.iter().zip(&photographs).enumerate() {
+        let set = usize::from(held_out.binary_search(photograph).is_ok());
+        let (pixels, captions) = (stimuli.image(*image)?, stimuli.captions(*image)?);
+        sets[set].push(&image.to_string(), &pixels, captions, photograph.0, &tokenizer)?;
+        progress.advance(done as u64 + 1, "");
+    }
+    progress.finish("");
+    let [train, held_out] = sets;
+
+    let run = match &settings.resume {
+        Some(checkpoint) => RunDir::of_checkpoint(checkpoint)?,
+        None => RunDir::create(&settings.runs, &format!("pretrain-clip-{}", prepared.subject()))?,
+    };
+    if settings.resume.is_none() {
+        run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
+    }
+    let provenance = json!({
+        "subject": prepared.subject().to_string(),
+        "images": config.images,
+        "split": settings.split,
+        "train_images": train.len(),
+        "held_out_images": held_out.len(),
+    });
+    let training = ClipTraining {
+        network: &config.network,
+        config: &config.train,
+        train: &train,
+        held_out: &held_out,
+        run: &run,
+        provenance: &provenance,
+        device: &device,
+        interrupted: &interrupt::requested,
+    };
+    let summary = training.run(settings.resume.as_deref(), progress)?;
+    Ok(PretrainClipSummary {
+        run: run.path().to_path_buf(),
+        snapshot: summary.snapshot,
+        train_images: train.len(),
+        train_photographs: train.images_by_group().len(),
+        held_out_images: held_out.len(),
+        steps: summary.steps,
+        train_loss: summary.train_loss,
+        best_epoch: summary.best_epoch,
+        held_out: summary.best,
+    })
+}
+
+fn chosen_images(
+    prepared: &PreparedSubject,
+    settings: &PretrainClipSettings,
+) -> Result<Vec<NsdId>, DataError> {
+    let trials = prepared.trials();
+    Ok(match settings.pretrain_clip.images {
+        ImageChoice::All => distinct_images(trials.iter().copied()),
+        ImageChoice::Train => {
+            let split = settings.split.split(prepared)?;
+            distinct_images(split.train.iter().map(|trial| trials[*trial]))
+        }
+    })
+}

@@ -1,0 +1,17 @@
+//! Kernels for the CPU that take whole steps of a network at once.
+//!
+//! They work on host memory in single precision and record no gradient of their own. Every caller keeps the portable
+//! formulation beside them, and [`host_values::kernels_apply`] chooses. Sums are taken in an order that depends on
+//! shapes alone, so results do not depend on the number of threads.
+
+pub mod convolution;
+pub mod dots;
+pub mod exponential;
+pub mod mapper;
+pub mod panels;
+pub mod planes;
+pub mod product;
+pub mod sides;
+pub mod simd;
+pub mod tile;
+pub mod transformer;

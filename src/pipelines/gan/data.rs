@@ -1,0 +1,85 @@
+//! NSD's images as the GAN trains on them: resized, with their CLIP embeddings.
+
+use std::path::Path;
+
+use image::RgbImage;
+use ndarray::Array2;
+
+use crate::data::image::resize::{Filter, resize_pil};
+use crate::data::nsd::stimuli::Stimuli;
+use crate::data::targets::{DEFAULT_THRESHOLD, clamp_and_unit};
+use crate::data::trial::NsdId;
+use crate::pipelines::clip_snapshot::ClipSnapshot;
+use crate::pipelines::targets::resnet_vectors::ResnetSnapshot;
+use crate::pipelines::targets::stimulus_embeddings::embed_stimuli;
+use crate::run::error::RunError;
+use crate::run::precision::Precision;
+use crate::run::progress::Progress;
+use crate::tensor_ops::backend::Device;
+use crate::training::gan::config::GanTrainConfig;
+use crate::training::gan::dataset::ImageSet;
+use crate::training::gan::low_level::FrozenResnet;
+
+/// The whole image at the GAN's resolution: antialiased bicubic (OQ-29).
+pub(crate) fn gan_picture(image: &RgbImage, resolution: usize) -> RgbImage {
+    let side = resolution as u32;
+    resize_pil(image, side, side, Filter::Bicubic)
+}
+
+/// Pixels and unit CLIP embeddings of `images`, in their order.
+///
+/// # Errors
+/// An image that cannot be read; a cache that cannot be written.
+pub(crate) fn image_set(
+    images: &[NsdId],
+    stimuli_path: &Path,
+    clip: &ClipSnapshot,
+    cache: &Path,
+    resolution: usize,
+    device: &Device,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<ImageSet> {
+    let stimuli = Stimuli::open(stimuli_path)?;
+    progress.start("reading images", images.len() as u64);
+    let mut pixels_u8 = Vec::with_capacity(images.len() * 3 * resolution * resolution);
+    for (done, image) in images.iter().enumerate() {
+        let picture = gan_picture(&stimuli.image(*image)?, resolution);
+        for channel in 0..3 {
+            pixels_u8.extend(picture.pixels().map(|pixel| pixel.0[channel]));
+        }
+        progress.advance(done as u64 + 1, "");
+    }
+    progress.finish("");
+
+    let embeddings = embed_stimuli(clip, stimuli_path, images, cache, device, progress)?;
+    Ok(ImageSet { resolution, pixels_u8, embeddings: clamped_units(embeddings) })
+}
+
+/// Rows clamped and scaled to unit norm, as the mappers' targets are.
+pub(crate) fn clamped_units(mut embeddings: Array2<f32>) -> Array2<f32> {
+    for mut row in embeddings.rows_mut() {
+        let mut values = row.to_vec();
+        clamp_and_unit(&mut values, DEFAULT_THRESHOLD);
+        row.iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
+    }
+    embeddings
+}
+
+/// What the training asks of its device.
+pub(crate) fn half_precision(config: &GanTrainConfig) -> Precision {
+    if config.half_resolutions > 0 { Precision::Half } else { Precision::Single }
+}
+
+/// The network of the low-level term with the hash of its weights, where the term has a weight and a network is set.
+///
+/// # Errors
+/// [`RunError`] for a snapshot that is missing or of another kind.
+pub(crate) fn low_level_resnet(
+    path: Option<&Path>,
+    config: &GanTrainConfig,
+    device: &Device,
+) -> Result<Option<(FrozenResnet, String)>, RunError> {
+    let Some(path) = path.filter(|_| config.loss.needs_resnet()) else { return Ok(None) };
+    let ResnetSnapshot { network, sha256 } = ResnetSnapshot::open(path, device)?;
+    Ok(Some((FrozenResnet::new(network), sha256)))
+}

@@ -1,0 +1,296 @@
+//! Images and conditions of `pretrain-gan`: the subject's training stimuli, or a collection of images (gan-training.md 1.2 and 10).
+
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array2, Axis};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::data::{clamped_units, image_set};
+use crate::commands::pretrain_gan::{FirstCondition, SecondCondition};
+use crate::data::coco::vetted_captions::VettedCaptions;
+use crate::data::error::DataError;
+use crate::data::image::resize::{Filter, resize_and_center_crop};
+use crate::data::image_collection::{ImageCollection, StoredFeatures, StoredTextFeatures};
+use crate::data::nsd::tree::NsdTree;
+use crate::data::prepared::PreparedSubject;
+use crate::data::split::SplitConfig;
+use crate::models::clip::tokenizer::LongText;
+use crate::models::stylegan2::ConditionHeads;
+use crate::pipelines::clip_snapshot::ClipSnapshot;
+use crate::pipelines::feature_cache::file_identity;
+use crate::pipelines::targets::captioned_stimuli::distinct_images;
+use crate::pipelines::targets::stimulus_embeddings::{embed_pictures, embed_sentences};
+use crate::run::progress::Progress;
+use crate::tensor_ops::backend::Device;
+use crate::training::gan::dataset::{GanDataset, ImageSet, SampleSet};
+
+/// Bytes of pixels that may be held in memory.
+const LARGEST_PIXELS: u64 = 32 << 30;
+
+/// What the GAN is pretrained on.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PretrainImages {
+    /// Stimuli of the subject's training trials.
+    Stimuli {
+        /// Root of the NSD tree.
+        nsd: PathBuf,
+        /// Prepared subject: which images were seen.
+        prepared: PathBuf,
+        /// Vetted captions of `screen-captions`; read where captions steer a head.
+        captions: PathBuf,
+        /// Which trials belong to training and validation.
+        split: SplitConfig,
+    },
+    /// The images of a folder or zip archive; see [`ImageCollection`].
+    Collection {
+        /// The folder or archive.
+        images: PathBuf,
+        /// COCO's annotation file with their captions; without it captions are beside the images.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        annotations: Option<PathBuf>,
+    },
+}
+
+impl PretrainImages {
+    /// What a snapshot says of the images.
+    pub(crate) fn provenance(&self, name: &str) -> Value {
+        let file_name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        match self {
+            Self::Stimuli { split, .. } => json!({"subject": name, "split": split}),
+            Self::Collection { images, annotations } => {
+                json!({"images": file_name(images), "annotations": annotations.as_ref().and_then(file_name)})
+            }
+        }
+    }
+}
+
+/// What decides the conditions.
+pub(crate) struct ConditionChoice {
+    pub heads: ConditionHeads,
+    pub first: FirstCondition,
+    pub second: SecondCondition,
+    /// What becomes of captions longer than CLIP's context.
+    pub long_captions: LongText,
+}
+
+impl ConditionChoice {
+    fn needs_captions(&self) -> bool {
+        let by_second =
+            self.heads == ConditionHeads::TwoByMaximum && self.second == SecondCondition::Captions;
+        by_second || (self.heads != ConditionHeads::None && self.first == FirstCondition::Captions)
+    }
+}
+
+/// What the captions of the images are.
+enum Captions {
+    None,
+    /// Sentences of every image.
+    Sentences(Vec<Vec<String>>),
+    /// Unit embeddings, with the image of each.
+    Embedded(StoredTextFeatures),
+}
+
+/// Images with their captions, in one order.
+struct Captioned {
+    images: ImageSet,
+    captions: Captions,
+    name: String,
+}
+
+/// The training data and the name that a run on them has.
+///
+/// # Errors
+/// An image, caption or feature that cannot be read; more pixels than memory should hold; a cache that cannot be written.
+pub(crate) fn pretraining_data(
+    source: &PretrainImages,
+    choice: &ConditionChoice,
+    resolution: usize,
+    clip: &ClipSnapshot,
+    cache: &Path,
+    device: &Device,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<(GanDataset, String)> {
+    let Captioned { images, captions, name } = match source {
+        PretrainImages::Stimuli { nsd, prepared, captions, split } => {
+            let prepared = PreparedSubject::open(prepared)?;
+            let trials = split.split(&prepared)?.train;
+            let ids = distinct_images(trials.iter().map(|trial| prepared.trials()[*trial]));
+            let images =
+                image_set(&ids, &NsdTree::new(nsd).stimuli(), clip, cache, resolution, device, progress)?;
+            let captions = if choice.needs_captions() {
+                let vetted = VettedCaptions::read(captions)?;
+                let of_images = ids.iter().map(|image| Ok(vetted.of(*image)?.to_vec()));
+                Captions::Sentences(of_images.collect::<Result<_, DataError>>()?)
+            } else {
+                Captions::None
+            };
+            Captioned { images, captions, name: prepared.subject().to_string() }
+        }
+        PretrainImages::Collection { images, annotations } => {
+            let collection = match annotations {
+                Some(annotations) => ImageCollection::open_annotated(images, annotations)?,
+                None => ImageCollection::open(images)?,
+            };
+            if collection.num_unlisted() > 0 {
+                let left_out = collection.num_unlisted();
+                progress.line(&format!("{left_out} images are left out: the annotations do not list them"));
+            }
+            let StoredFeatures { image, text } = collection.stored_features(clip.config.embed_dim)?;
+            // Captions first: a missing one is found before hours of embedding.
+            let captions = match text {
+                _ if !choice.needs_captions() => Captions::None,
+                Some(StoredTextFeatures { rows, image_of_row }) => {
+                    Captions::Embedded(StoredTextFeatures { rows: units(rows), image_of_row })
+                }
+                None => Captions::Sentences(
+                    (0..collection.len())
+                        .map(|index| collection.captions(index))
+                        .collect::<Result<_, _>>()?,
+                ),
+            };
+            let images = collection_images(&collection, image, resolution, clip, cache, device, progress)?;
+            Captioned { images, captions, name: "images".into() }
+        }
+    };
+    let captions = match captions {
+        Captions::None => None,
+        Captions::Embedded(captions) => Some(captions),
+        Captions::Sentences(sentences) => {
+            let image_of_row = sentences
+                .iter()
+                .enumerate()
+                .flat_map(|(image, sentences)| std::iter::repeat_n(image, sentences.len()))
+                .collect();
+            let sentences: Vec<&str> = sentences.iter().flatten().map(String::as_str).collect();
+            let rows = embed_sentences(clip, &sentences, choice.long_captions, cache, device, progress)?;
+            Some(StoredTextFeatures { rows: clamped_units(rows), image_of_row })
+        }
+    };
+    let samples = samples(&images.embeddings, captions, choice);
+    Ok((GanDataset::new(images, samples)?, name))
+}
+
+/// One sample per caption where captions steer, else one per image.
+fn samples(
+    images: &Array2<f32>,
+    captions: Option<StoredTextFeatures>,
+    choice: &ConditionChoice,
+) -> SampleSet {
+    let has_two = choice.heads == ConditionHeads::TwoByMaximum;
+    let Some(StoredTextFeatures { rows, image_of_row }) = captions else {
+        return SampleSet {
+            image_of_sample: (0..images.nrows()).collect(),
+            image_condition: images.clone(),
+            caption_condition: has_two.then(|| images.clone()),
+            mixed_with: None,
+        };
+    };
+    let of_samples = || images.select(Axis(0), &image_of_row);
+    let second = match choice.second {
+        SecondCondition::Captions => has_two.then(|| rows.clone()),
+        SecondCondition::Pseudo => has_two.then(of_samples),
+    };
+    let first = match choice.first {
+        FirstCondition::Images => of_samples(),
+        FirstCondition::Captions => rows,
+    };
+    SampleSet {
+        image_condition: first,
+        caption_condition: second,
+        image_of_sample: image_of_row,
+        mixed_with: None,
+    }
+}
+
+/// Central squares of the images at the GAN's resolution, with the embeddings that are stored, or else CLIP's.
+fn collection_images(
+    collection: &ImageCollection,
+    stored: Option<Array2<f32>>,
+    resolution: usize,
+    clip: &ClipSnapshot,
+    cache: &Path,
+    device: &Device,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<ImageSet> {
+    let count = collection.len();
+    let image_bytes = 3 * resolution * resolution;
+    let bytes = count as u64 * image_bytes as u64;
+    if bytes > LARGEST_PIXELS {
+        let most = LARGEST_PIXELS / image_bytes as u64;
+        let expected =
+            format!("at most {most} images of {resolution} × {resolution} (all are held in memory)");
+        return Err(DataError::invalid(collection.root(), "number of images", expected, count).into());
+    }
+    progress.start("reading images", count as u64);
+    let mut pixels_u8 = Vec::with_capacity(bytes as usize);
+    for index in 0..count {
+        let picture = resize_and_center_crop(&collection.image(index)?, resolution as u32, Filter::Bicubic);
+        for channel in 0..3 {
+            pixels_u8.extend(picture.pixels().map(|pixel| pixel.0[channel]));
+        }
+        progress.advance(index as u64 + 1, "");
+    }
+    progress.finish("");
+    if let Some(embeddings) = stored {
+        return Ok(ImageSet { resolution, pixels_u8, embeddings: units(embeddings) });
+    }
+    let files = collection.sources().iter().map(|file| file_identity(file)).collect::<Result<Vec<_>, _>>()?;
+    // Of an archive, the names say which of its images.
+    let source = [files.join("\n"), collection.names().join("\n")].join("\n");
+    let mut load = |index: usize| collection.image(index);
+    let embeddings = embed_pictures(clip, &source, count, &mut load, cache, device, progress)?;
+    Ok(ImageSet { resolution, pixels_u8, embeddings: clamped_units(embeddings) })
+}
+
+/// Rows scaled to unit norm: features that were given are not clamped.
+fn units(mut rows: Array2<f32>) -> Array2<f32> {
+    for mut row in rows.rows_mut() {
+        let norm = row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+        row.iter_mut().for_each(|value| *value = (f64::from(*value) / norm) as f32);
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    fn choice(heads: ConditionHeads, first: FirstCondition, second: SecondCondition) -> ConditionChoice {
+        ConditionChoice { heads, first, second, long_captions: LongText::Error }
+    }
+
+    #[test]
+    fn heads_are_steered_by_what_was_chosen() {
+        let images = array![[1.0_f32, 0.0], [0.0, 1.0]];
+        let text = || StoredTextFeatures {
+            rows: array![[3.0, 4.0], [5.0, 6.0], [7.0, 8.0]],
+            image_of_row: vec![0, 1, 1],
+        };
+        let of_samples = array![[1.0_f32, 0.0], [0.0, 1.0], [0.0, 1.0]];
+        let (one, two) = (ConditionHeads::One, ConditionHeads::TwoByMaximum);
+        let (by_images, by_text) = (FirstCondition::Images, FirstCondition::Captions);
+        let (captions, pseudo) = (SecondCondition::Captions, SecondCondition::Pseudo);
+        let of = |choice: &ConditionChoice| {
+            let captions = choice.needs_captions().then(text);
+            let set = samples(&images, captions, choice);
+            (set.image_of_sample, set.image_condition, set.caption_condition)
+        };
+        let all = vec![0, 1, 1];
+        assert_eq!(of(&choice(one, by_images, captions)), (vec![0, 1], images.clone(), None));
+        assert_eq!(of(&choice(one, by_text, captions)), (all.clone(), text().rows, None));
+        let both = (all.clone(), of_samples.clone(), Some(text().rows));
+        assert_eq!(of(&choice(two, by_images, captions)), both);
+        let neither = (vec![0, 1], images.clone(), Some(images.clone()));
+        assert_eq!(of(&choice(two, by_images, pseudo)), neither);
+        assert_eq!(of(&choice(two, by_text, pseudo)), (all.clone(), text().rows, Some(of_samples)));
+        assert_eq!(of(&choice(two, by_text, captions)), (all, text().rows, Some(text().rows)));
+    }
+
+    #[test]
+    fn given_features_keep_their_direction() {
+        assert_eq!(units(array![[3.0, 4.0], [0.0, -2.0]]), array![[0.6, 0.8], [0.0, -1.0]]);
+    }
+}

@@ -1,0 +1,6 @@
+//! Pictures, their features and distances between sets of them.
+
+pub mod picture;
+pub mod picture_distance;
+pub mod picture_features;
+pub mod stimulus_features;

@@ -1,0 +1,8 @@
+//! What mappers aim at: embeddings of stimuli and captions, as rows that belong to trials.
+
+pub mod augmented_stimuli;
+pub mod captioned_stimuli;
+pub(crate) mod decoded_pairs;
+pub mod resnet_vectors;
+pub(crate) mod rows;
+pub mod stimulus_embeddings;

@@ -1,0 +1,393 @@
+//! Trains a CLIP from nothing on captioned images, so that a small domain has a joint space of its own.
+//!
+//! Radford et al. 2021, section 2.3 and figure 3. Weights, batches and augmentation depend on (seed, step) alone,
+//! so a run that was stopped and resumed continues bit for bit on the same device.
+//! Writes into its run folder: `best.safetensors` (lowest held-out loss), `checkpoint.mpk`, `metrics.jsonl`.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::batch::BatchPlan;
+use super::captioned_images::CaptionedImages;
+use super::config::{ClipTrainConfig, ClipTrainConfigError};
+use super::evaluation::{ClipEvaluation, HeldOutPairs};
+use super::step::{TrainState, Trainer};
+use crate::metrics::retrieval::{RetrievalConfig, RetrievalError};
+use crate::models::clip::{ClipConfig, ClipConfigError};
+use crate::run::error::RunError;
+use crate::run::interrupt::Interrupted;
+use crate::run::progress::Progress;
+use crate::run::run_dir::RunDir;
+use crate::run::snapshot::{CLIP_KIND, save_snapshot};
+use crate::run::training_log::TrainingLog;
+use crate::tensor_ops::backend::Device;
+
+/// The snapshot of the lowest held-out loss.
+pub const BEST_FILE: &str = "best.safetensors";
+/// The file to continue from.
+pub const CHECKPOINT_FILE: &str = "checkpoint.mpk";
+
+/// Why training ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ClipTrainError {
+    /// The network's sizes do not fit.
+    #[error(transparent)]
+    Network(#[from] ClipConfigError),
+    /// A training setting is out of range.
+    #[error(transparent)]
+    Config(#[from] ClipTrainConfigError),
+    /// Not enough photographs.
+    #[error("{what}: found {found} photographs, expected at least {needed}")]
+    TooFew {
+        /// Training or held-out images.
+        what: &'static str,
+        /// Distinct photographs.
+        found: usize,
+        /// Least number.
+        needed: usize,
+    },
+    /// Images of a side that the network cannot take.
+    #[error("{what}: images have side {found}, expected {expected}")]
+    Side {
+        /// Training or held-out images.
+        what: &'static str,
+        /// Their side in pixels.
+        found: usize,
+        /// What it should be.
+        expected: String,
+    },
+    /// The loss is no number any more.
+    #[error("the loss at step {step} is {loss}; a lower learning rate may help")]
+    Diverged {
+        /// Step, counted from 0.
+        step: u64,
+        /// The loss.
+        loss: f32,
+    },
+    /// The held-out pairs cannot be evaluated.
+    #[error(transparent)]
+    Evaluation(#[from] RetrievalError),
+    /// A file of the run.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The user asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+/// What a run reads and where it writes.
+pub struct ClipTraining<'a> {
+    /// Sizes of the network.
+    pub network: &'a ClipConfig,
+    /// How to train it.
+    pub config: &'a ClipTrainConfig,
+    /// Training images, at least as large as the network's.
+    pub train: &'a CaptionedImages,
+    /// Held-out images of exactly the network's side, for evaluation and the choice of the best snapshot.
+    pub held_out: &'a CaptionedImages,
+    /// The run's folder.
+    pub run: &'a RunDir,
+    /// Where the data come from; stored in the snapshot.
+    pub provenance: &'a Value,
+    /// Where to compute.
+    pub device: &'a Device,
+    /// Polled once a step; `true` stops with a checkpoint. Usually [`crate::run::interrupt::requested`].
+    pub interrupted: &'a dyn Fn() -> bool,
+}
+
+/// What a finished run achieved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClipTrainSummary {
+    /// Steps taken, resumed ones included.
+    pub steps: u64,
+    /// Mean training loss of the last epoch, in nats.
+    pub train_loss: f64,
+    /// Epoch of the best snapshot, counted from 1.
+    pub best_epoch: u64,
+    /// Held-out figures of the best snapshot.
+    pub best: ClipEvaluation,
+    /// The best snapshot.
+    pub snapshot: PathBuf,
+}
+
+impl ClipTraining<'_> {
+    /// Trains from the start, or from `resume`, to the last epoch.
+    ///
+    /// # Errors
+    /// [`ClipTrainError`]; [`ClipTrainError::Interrupted`] names the checkpoint to continue from.
+    pub fn run(
+        &self,
+        resume: Option<&Path>,
+        progress: &mut dyn Progress,
+    ) -> Result<ClipTrainSummary, ClipTrainError> {
+        self.check()?;
+        let plan = BatchPlan::new(
+            self.train,
+            &self.config.augment,
+            self.network.image_size,
+            self.config.batch_size,
+            self.config.seed,
+        );
+        let held_out = HeldOutPairs::new(self.held_out);
+        let steps_per_epoch = plan.steps_per_epoch() as u64;
+        let total = steps_per_epoch * self.config.epochs as u64;
+        let mut state = TrainState {
+            network: self.network.clone(),
+            config: self.config.clone(),
+            num_images: self.train.len(),
+            step: 0,
+            epoch_losses: Vec::new(),
+            best_epoch: 0,
+            best: None,
+        };
+        let mut trainer = Trainer::new(self.network, self.config, self.train, self.device)?;
+        if let Some(path) = resume {
+            state = trainer.resume(path, &state, self.device)?;
+            // Lines behind the checkpoint will be written again.
+            self.run.events().retain(|event| event["step"].as_u64().is_none_or(|step| step <= state.step))?;
+        }
+        let log = TrainingLog::start(self.run, if resume.is_some() { state.step + 1 } else { 0 })?;
+        let mut train_loss = f64::NAN;
+        progress.start("training CLIP", total);
+        while state.step < total {
+            if (self.interrupted)() {
+                let checkpoint = trainer.save(self.run.join(CHECKPOINT_FILE), &state)?;
+                return Err(Interrupted { checkpoint }.into());
+            }
+            let rate = self.config.learning_rate_at(state.step, total);
+            let loss = trainer.step(&plan.batch(state.step), self.config, rate, self.device);
+            if !loss.is_finite() {
+                return Err(ClipTrainError::Diverged { step: state.step, loss });
+            }
+            state.step += 1;
+            state.epoch_losses.push(loss);
+            progress.advance(state.step, &format!("loss {loss:.4}"));
+            if state.step.is_multiple_of(steps_per_epoch) {
+                let sum: f64 = state.epoch_losses.drain(..).map(f64::from).sum();
+                train_loss = sum / steps_per_epoch as f64;
+                self.end_epoch(&trainer, &mut state, steps_per_epoch, train_loss, &held_out, &log)?;
+            }
+        }
+        let best = state.best.ok_or_else(|| self.nothing_evaluated(resume))?;
+        if train_loss.is_nan() {
+            // A resumed run that had already finished.
+            train_loss = best.loss;
+        }
+        progress.finish(&format!("held-out loss {:.4} after epoch {}", best.loss, state.best_epoch));
+        Ok(ClipTrainSummary {
+            steps: state.step,
+            train_loss,
+            best_epoch: state.best_epoch,
+            best,
+            snapshot: self.run.join(BEST_FILE),
+        })
+    }
+
+    fn check(&self) -> Result<(), ClipTrainError> {
+        self.network.validate()?;
+        self.config.validate()?;
+        for (what, images) in [("training images", self.train), ("held-out images", self.held_out)] {
+            let found = images.images_by_group().len();
+            if found < 2 {
+                return Err(ClipTrainError::TooFew { what, found, needed: 2 });
+            }
+        }
+        let size = self.network.image_size;
+        if self.train.side() < size {
+            let (found, expected) = (self.train.side(), format!("at least {size}"));
+            return Err(ClipTrainError::Side { what: "training images", found, expected });
+        }
+        if self.held_out.side() != size {
+            let (found, expected) = (self.held_out.side(), size.to_string());
+            return Err(ClipTrainError::Side { what: "held-out images", found, expected });
+        }
+        Ok(())
+    }
+
+    fn nothing_evaluated(&self, resume: Option<&Path>) -> ClipTrainError {
+        let path = resume.map_or_else(|| self.run.join(CHECKPOINT_FILE), Path::to_path_buf);
+        RunError::invalid(path, "best", "an evaluation of a finished run", "none").into()
+    }
+
+    fn end_epoch(
+        &self,
+        trainer: &Trainer,
+        state: &mut TrainState,
+        steps_per_epoch: u64,
+        train_loss: f64,
+        held_out: &HeldOutPairs,
+        log: &TrainingLog,
+    ) -> Result<(), ClipTrainError> {
+        let epoch = state.step / steps_per_epoch;
+        let is_last = epoch == self.config.epochs as u64;
+        if !is_last && !epoch.is_multiple_of(self.config.evaluate_every_epochs as u64) {
+            return Ok(());
+        }
+        let clip = trainer.network();
+        let evaluation = held_out.evaluate(&clip, &RetrievalConfig::default(), self.device)?;
+        let event = json!({
+            "step": state.step, "epoch": epoch, "train_loss": train_loss, "held_out": &evaluation,
+        });
+        log.append(state.step, &event)?;
+        if state.best.as_ref().is_none_or(|best| evaluation.loss < best.loss) {
+            let provenance = json!({
+                "trained_on": self.provenance, "training": self.config, "epoch": epoch, "held_out": &evaluation,
+            });
+            save_snapshot(&self.run.join(BEST_FILE), CLIP_KIND, self.network, &provenance, &clip)?;
+            state.best = Some(evaluation);
+            state.best_epoch = epoch;
+        }
+        trainer.save(self.run.join(CHECKPOINT_FILE), state)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::clip::tokenizer::{LongText, Tokenizer};
+    use crate::run::progress::Silent;
+    use crate::run::snapshot::Snapshot;
+    use crate::tensor_ops::backend::{Base, cpu};
+    use image::{Rgb, RgbImage};
+    use std::cell::Cell;
+
+    const COLOURS: [(&str, [u8; 3]); 6] = [
+        ("red", [220, 30, 30]),
+        ("green", [30, 200, 40]),
+        ("blue", [30, 40, 220]),
+        ("yellow", [230, 220, 40]),
+        ("white", [240, 240, 240]),
+        ("black", [10, 10, 10]),
+    ];
+
+    /// Photographs of a coloured disc on a coloured ground, two words deciding everything.
+    fn discs(side: usize, keep: impl Fn(usize) -> bool) -> CaptionedImages {
+        let tokenizer = Tokenizer::new(77, LongText::Error);
+        let mut images = CaptionedImages::new(side);
+        for index in (0..36).filter(|index| index / 6 != index % 6).filter(|index| keep(*index)) {
+            let ((disc, inner), (ground, outer)) = (COLOURS[index / 6], COLOURS[index % 6]);
+            let picture = RgbImage::from_fn(20, 20, |x, y| {
+                let [dx, dy] = [x as i32 - 10, y as i32 - 10];
+                Rgb(if dx * dx + dy * dy < 40 { inner } else { outer })
+            });
+            let captions = [format!("a {disc} disc on {ground}"), format!("{disc} in front of {ground}")];
+            images.push("disc", &picture, &captions, index as u64, &tokenizer).unwrap();
+        }
+        images
+    }
+
+    fn network() -> ClipConfig {
+        ClipConfig {
+            image_size: 16,
+            patch_size: 8,
+            vision_width: 32,
+            vision_layers: 1,
+            vision_heads: 2,
+            text_width: 16,
+            text_layers: 1,
+            text_heads: 2,
+            embed_dim: 16,
+            ..ClipConfig::default()
+        }
+    }
+
+    fn config(epochs: usize) -> ClipTrainConfig {
+        ClipTrainConfig {
+            epochs,
+            batch_size: 12,
+            learning_rate: 5e-3,
+            warmup_steps: 5,
+            max_gradient_norm: Some(1.0),
+            ..ClipTrainConfig::default()
+        }
+    }
+
+    fn train(
+        config: &ClipTrainConfig,
+        run: &RunDir,
+        resume: Option<&Path>,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<ClipTrainSummary, ClipTrainError> {
+        let network = network();
+        ClipTraining {
+            network: &network,
+            config,
+            train: &discs(18, |index| index % 5 != 1),
+            held_out: &discs(16, |index| index % 5 == 1),
+            run,
+            provenance: &json!("discs"),
+            device: &cpu(),
+            interrupted,
+        }
+        .run(resume, &mut Silent)
+    }
+
+    #[test]
+    fn new_combinations_of_known_words_are_recognised_and_the_snapshot_is_the_best_network() {
+        let root = tempfile::tempdir().unwrap();
+        let run = RunDir::create(root.path(), "pretrain-clip").unwrap();
+        let summary = train(&config(40), &run, None, &|| false).unwrap();
+        let best = &summary.best;
+        assert!(best.loss < 0.7 * best.chance_loss, "{best:?}");
+        assert!(
+            best.retrieval.forward.first_batch as f64 >= 2.5 * best.retrieval.chance_first_batch,
+            "{best:?}"
+        );
+        let snapshot = Snapshot::open(&summary.snapshot, CLIP_KIND).unwrap();
+        let sizes: ClipConfig = snapshot.config().unwrap();
+        let clip = snapshot.load_into(sizes.init_zeros::<Base>(&cpu()).unwrap()).unwrap();
+        let pairs = HeldOutPairs::new(&discs(16, |index| index % 5 == 1));
+        let again = pairs.evaluate(&clip, &RetrievalConfig::default(), &cpu()).unwrap();
+        assert_eq!(again.loss, best.loss);
+    }
+
+    #[test]
+    fn a_resumed_run_equals_one_that_never_stopped() {
+        let root = tempfile::tempdir().unwrap();
+        let whole = RunDir::create(root.path(), "whole").unwrap();
+        let expected = train(&config(3), &whole, None, &|| false).unwrap();
+
+        let stopped = RunDir::create(root.path(), "stopped").unwrap();
+        // In the middle of the second epoch of three steps.
+        let polls = Cell::new(0);
+        let interrupted = || polls.replace(polls.get() + 1) == 4;
+        let error = train(&config(3), &stopped, None, &interrupted).unwrap_err();
+        let ClipTrainError::Interrupted(stop) = error else { panic!("{error}") };
+        let other = train(&config(4), &stopped, Some(&stop.checkpoint), &|| false).unwrap_err();
+        assert!(other.to_string().contains("the settings of this command"), "{other}");
+        let resumed = train(&config(3), &stopped, Some(&stop.checkpoint), &|| false).unwrap();
+
+        assert_eq!(resumed.train_loss, expected.train_loss);
+        assert_eq!(resumed.best, expected.best);
+        assert_eq!(stopped.events().read().unwrap(), whole.events().read().unwrap());
+        let [a, b] = [&stopped, &whole].map(|run| std::fs::read(run.join(BEST_FILE)).unwrap());
+        let [a, b] = [&a, &b].map(|bytes| safetensors::SafeTensors::deserialize(bytes).unwrap());
+        assert_eq!(a.len(), b.len());
+        for (name, tensor) in a.tensors() {
+            assert!(tensor.data() == b.tensor(&name).unwrap().data(), "`{name}` differs");
+        }
+    }
+
+    #[test]
+    fn too_few_photographs_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let run = RunDir::create(root.path(), "few").unwrap();
+        let (network, config) = (network(), config(1));
+        let (one, all) = (discs(16, |index| index == 1), discs(16, |_| true));
+        let training = ClipTraining {
+            network: &network,
+            config: &config,
+            train: &all,
+            held_out: &one,
+            run: &run,
+            provenance: &json!(null),
+            device: &cpu(),
+            interrupted: &|| false,
+        };
+        let error = training.run(None, &mut Silent).unwrap_err().to_string();
+        assert_eq!(error, "held-out images: found 1 photographs, expected at least 2");
+    }
+}

@@ -1,0 +1,13 @@
+//! What every training shares: the loop over epochs with its checkpoints, optimisers, schedules, averaged weights.
+
+pub mod ema;
+pub(crate) mod epoch_state;
+pub mod epoch_trainer;
+pub mod finite_weights;
+pub mod gradient_norm;
+pub mod host_rows;
+pub mod lars;
+pub mod optimiser;
+pub mod phase_clock;
+pub mod running_stats;
+pub mod schedule;

@@ -1,0 +1,16 @@
+//! Augmentation of what the discriminator sees (Karras et al. 2020, gan-training.md 8): real and generated images alike.
+//!
+//! A plan holds every random number of a batch on the host; applying it is differentiable in the images, any number of times,
+//! on every backend. Order: geometry, colour, filter, noise, cutout.
+
+pub mod ada;
+mod colour;
+mod config;
+mod corruption;
+mod geometry;
+mod image_filter;
+mod plan;
+mod resampling;
+
+pub use config::{AugmentConfig, AugmentMode, AugmentParts, AugmentPreset};
+pub use plan::AugmentPlan;

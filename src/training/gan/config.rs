@@ -1,0 +1,276 @@
+//! Settings of the GAN training; defaults are those of the published script (gan-training.md 7), or the paper's.
+
+use serde::{Deserialize, Serialize};
+
+use super::augmentation::AugmentConfig;
+use super::condition_noise::ConditionNoiseConfig;
+use super::image_view::CropConfig;
+use super::loss::GanLossConfig;
+use super::loss_scale::LossScaleConfig;
+use super::regularizers::path_length::PathLengthConfig;
+use crate::training::frame::schedule::FinalDecay;
+
+/// A training setting out of range.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{field}`: expected {expected}, found {found}")]
+pub struct GanConfigError {
+    /// Name of the key.
+    pub field: &'static str,
+    /// What it may be.
+    pub expected: String,
+    /// What it is.
+    pub found: String,
+}
+
+impl GanConfigError {
+    pub(crate) fn new(field: &'static str, expected: impl Into<String>, found: impl ToString) -> Self {
+        Self { field, expected: expected.into(), found: found.to_string() }
+    }
+}
+
+/// What is fed to the mapping network in training (OQ-18).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LatentSource {
+    /// N(0, I): StyleGAN2 and Lafite.
+    #[default]
+    Normal,
+    /// Zeros: Mind Reader's published loop; only style mixing then brings variety.
+    Zero,
+}
+
+/// Settings of [`super::trainer`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GanTrainConfig {
+    /// Decides every random number of the training and the initial weights.
+    pub seed: u64,
+    /// Length of the training in thousands of real images shown (25000).
+    pub total_kimg: f64,
+    /// Images per step (16 per GPU).
+    pub batch_size: usize,
+    /// Images per forward and backward pass, 0 for all that a GPU gets; a phase adds up the gradients of its rounds.
+    pub micro_batch_size: usize,
+    /// GPUs that share every batch (1): the first is the run's device, the others follow it by number. `batch_size` counts the
+    /// images of all.
+    pub gpus: usize,
+    /// Highest resolutions of both networks whose features are in half precision in the main phases (0; published 4). GPUs only.
+    pub half_resolutions: usize,
+    /// Factor on losses that pass through half precision.
+    pub loss_scale: LossScaleConfig,
+    /// Adam's rate before the lazy correction (0.0025).
+    pub learning_rate: f64,
+    /// How every network's rate falls at the end of `total_kimg`; constant by default, as published.
+    pub learning_rate_decay: FinalDecay,
+    /// Adam's first decay (0).
+    pub beta_1: f64,
+    /// Adam's second decay (0.99).
+    pub beta_2: f64,
+    /// Adam's ε (1e-8).
+    pub epsilon: f64,
+    /// Weight γ of R1; 0.0002 · resolution² / batch when absent (OQ-28). 0 leaves it out.
+    pub r1_gamma: Option<f64>,
+    /// Path-length penalty.
+    pub path_length: PathLengthConfig,
+    /// Steps between path-length phases (4).
+    pub generator_interval: u64,
+    /// Steps between R1 phases (16).
+    pub discriminator_interval: u64,
+    /// Chance that a batch's later layers get the w of another latent (0.9).
+    pub style_mixing_probability: f64,
+    /// Latents in training.
+    pub latent: LatentSource,
+    /// Main losses.
+    pub loss: GanLossConfig,
+    /// Perturbation of the conditions.
+    pub condition_noise: ConditionNoiseConfig,
+    /// Crops of generated images for CLIP.
+    pub crop: CropConfig,
+    /// Augmentation of what the discriminator sees; off by default.
+    pub augment: AugmentConfig,
+    /// Layers of the discriminator that keep their weights, from the image on (Freeze-D; 0): fromRGB, then two convolutions
+    /// and a skip per resolution.
+    pub frozen_discriminator_layers: usize,
+    /// Half-life of the averaged generator in thousands of images; batch · 10 / 32 when absent.
+    pub ema_half_life_kimg: Option<f64>,
+    /// The half-life is at most this share of the images seen; 0 for no limit. When absent: 0.05 from scratch, none from
+    /// trained weights (OQ-49).
+    pub ema_rampup: Option<f64>,
+    /// Whether every image also enters mirrored, with the conditions of the original (off).
+    pub mirror_images: bool,
+    /// Thousands of images between reports (4).
+    pub tick_kimg: f64,
+    /// Reports between checkpoints (50); the end and an interruption always write one.
+    pub checkpoint_ticks: u64,
+    /// Phases in a row whose gradient may hold non-finite values before training gives up (16).
+    pub max_non_finite_phases: u64,
+}
+
+impl Default for GanTrainConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            total_kimg: 25_000.0,
+            batch_size: 16,
+            micro_batch_size: 0,
+            gpus: 1,
+            half_resolutions: 0,
+            loss_scale: LossScaleConfig::default(),
+            learning_rate: 0.0025,
+            learning_rate_decay: FinalDecay::default(),
+            beta_1: 0.0,
+            beta_2: 0.99,
+            epsilon: 1e-8,
+            r1_gamma: None,
+            path_length: PathLengthConfig::default(),
+            generator_interval: 4,
+            discriminator_interval: 16,
+            style_mixing_probability: 0.9,
+            latent: LatentSource::Normal,
+            loss: GanLossConfig::default(),
+            condition_noise: ConditionNoiseConfig::default(),
+            crop: CropConfig::default(),
+            augment: AugmentConfig::default(),
+            frozen_discriminator_layers: 0,
+            ema_half_life_kimg: None,
+            ema_rampup: None,
+            mirror_images: false,
+            tick_kimg: 4.0,
+            checkpoint_ticks: 50,
+            max_non_finite_phases: 16,
+        }
+    }
+}
+
+impl GanTrainConfig {
+    /// γ of R1: as set, or by the published heuristic (gan-training.md 7).
+    pub fn r1_gamma_for(&self, resolution: usize) -> f64 {
+        let pixels = (resolution * resolution) as f64;
+        self.r1_gamma.unwrap_or(0.0002 * pixels / self.batch_size as f64)
+    }
+
+    /// Half-life of the averaged generator in thousands of images.
+    pub fn ema_half_life(&self) -> f64 {
+        self.ema_half_life_kimg.unwrap_or(self.batch_size as f64 * 10.0 / 32.0)
+    }
+
+    /// Images per pass.
+    pub fn round_size(&self) -> usize {
+        if self.micro_batch_size == 0 { self.batch_size / self.gpus.max(1) } else { self.micro_batch_size }
+    }
+
+    /// Images to be shown in total.
+    pub fn total_images(&self) -> u64 {
+        (self.total_kimg * 1000.0).ceil() as u64
+    }
+
+    /// Factor on every network's rate in the step that follows `images_seen`.
+    pub fn rate_factor(&self, images_seen: u64) -> f64 {
+        self.learning_rate_decay.factor_at(images_seen as f64 / self.total_images() as f64)
+    }
+
+    /// Checks every value that does not depend on networks or data.
+    pub fn validate(&self) -> Result<(), GanConfigError> {
+        at_least_one("batch_size", self.batch_size as u64)?;
+        at_least_one("generator_interval", self.generator_interval)?;
+        at_least_one("discriminator_interval", self.discriminator_interval)?;
+        at_least_one("checkpoint_ticks", self.checkpoint_ticks)?;
+        at_least_one("path_length.batch_shrink", self.path_length.batch_shrink as u64)?;
+        at_least_one("gpus", self.gpus as u64)?;
+        if !self.batch_size.is_multiple_of(self.gpus) {
+            let expected = format!("a divisor of `batch_size` ({})", self.batch_size);
+            return Err(GanConfigError::new("gpus", expected, self.gpus));
+        }
+        if !(self.batch_size / self.gpus).is_multiple_of(self.round_size()) {
+            let expected = format!("0 or a divisor of the {} images of a GPU", self.batch_size / self.gpus);
+            return Err(GanConfigError::new("micro_batch_size", expected, self.micro_batch_size));
+        }
+        self.loss_scale.validate()?;
+        for (field, value) in [
+            ("total_kimg", self.total_kimg),
+            ("learning_rate", self.learning_rate),
+            ("learning_rate_decay.factor", self.learning_rate_decay.factor),
+            ("epsilon", self.epsilon),
+            ("tick_kimg", self.tick_kimg),
+        ] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(GanConfigError::new(field, "a positive number", value));
+            }
+        }
+        for (field, value) in [
+            ("learning_rate_decay.share", self.learning_rate_decay.share),
+            ("beta_1", self.beta_1),
+            ("beta_2", self.beta_2),
+            ("style_mixing_probability", self.style_mixing_probability),
+            ("condition_noise.condition_noise", self.condition_noise.condition_noise),
+            ("condition_noise.pseudo_noise", self.condition_noise.pseudo_noise),
+            ("condition_noise.mixing_probability", self.condition_noise.mixing_probability.unwrap_or(0.0)),
+            (
+                "condition_noise.second_mixing_probability",
+                self.condition_noise.second_mixing_probability.unwrap_or(0.0),
+            ),
+            ("path_length.decay", self.path_length.decay),
+            ("crop.smallest_share", self.crop.smallest_share),
+        ] {
+            if !(0.0..=1.0).contains(&value) {
+                return Err(GanConfigError::new(field, "a number from 0 to 1", value));
+            }
+        }
+        for (field, value) in [
+            ("r1_gamma", self.r1_gamma.unwrap_or(0.0)),
+            ("ema_half_life_kimg", self.ema_half_life_kimg.unwrap_or(0.0)),
+            ("ema_rampup", self.ema_rampup.unwrap_or(0.0)),
+            ("path_length.weight", self.path_length.weight),
+            ("loss.clip_condition_weight", self.loss.clip_condition_weight),
+            ("loss.clip_image_weight", self.loss.clip_image_weight),
+            ("loss.semantic_condition_weight", self.loss.semantic_condition_weight),
+            ("loss.semantic_image_weight", self.loss.semantic_image_weight),
+            ("loss.low_level_weight", self.loss.low_level_weight),
+        ] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return Err(GanConfigError::new(field, "zero or a positive number", value));
+            }
+        }
+        self.augment.validate()
+    }
+}
+
+fn at_least_one(field: &'static str, value: u64) -> Result<(), GanConfigError> {
+    if value > 0 { Ok(()) } else { Err(GanConfigError::new(field, "at least 1", value)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heuristics_of_the_published_script() {
+        let config = GanTrainConfig::default();
+        assert!((config.r1_gamma_for(256) - 0.8192).abs() < 1e-9);
+        assert_eq!(config.ema_half_life(), 5.0);
+        assert!(config.validate().is_ok());
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        let field = |config: GanTrainConfig| config.validate().unwrap_err().field;
+        assert_eq!(field(GanTrainConfig { batch_size: 0, ..Default::default() }), "batch_size");
+        assert_eq!(field(GanTrainConfig { micro_batch_size: 5, ..Default::default() }), "micro_batch_size");
+        assert_eq!(field(GanTrainConfig { gpus: 0, ..Default::default() }), "gpus");
+        assert_eq!(field(GanTrainConfig { gpus: 3, ..Default::default() }), "gpus");
+        assert_eq!(
+            field(GanTrainConfig { gpus: 2, micro_batch_size: 16, ..Default::default() }),
+            "micro_batch_size"
+        );
+        assert_eq!(GanTrainConfig { gpus: 2, ..Default::default() }.round_size(), 8);
+        assert_eq!(field(GanTrainConfig { learning_rate: f64::NAN, ..Default::default() }), "learning_rate");
+        let decay = |share, factor| GanTrainConfig {
+            learning_rate_decay: FinalDecay { share, factor },
+            ..Default::default()
+        };
+        assert_eq!(field(decay(1.5, 0.1)), "learning_rate_decay.share");
+        assert_eq!(field(decay(0.5, 0.0)), "learning_rate_decay.factor");
+        assert_eq!(field(GanTrainConfig { beta_2: 1.5, ..Default::default() }), "beta_2");
+        assert_eq!(field(GanTrainConfig { r1_gamma: Some(-1.0), ..Default::default() }), "r1_gamma");
+    }
+}

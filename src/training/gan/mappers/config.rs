@@ -1,0 +1,140 @@
+//! Settings of mappers that are finetuned with the GAN (gan-training.md 2, 4.5 and 6).
+
+use serde::{Deserialize, Serialize};
+
+use crate::training::gan::config::{GanConfigError, GanTrainConfig};
+use crate::training::mapper::targets::CaptionChoice;
+
+/// What happens to the mappers in stage two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MapperMode {
+    /// They stay as they are and every condition is computed once: the published loop, and the paper's best setting.
+    #[default]
+    Frozen,
+    /// They are trained too, in phases of their own behind those of the GAN.
+    EndToEnd,
+}
+
+/// How a mapper's output enters the perturbation (OQ-22).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MapperOutput {
+    /// At unit norm, as conditions are everywhere else.
+    #[default]
+    UnitNorm,
+    /// As it is, unless the second mapper is a ResNet mapper: the published end-to-end code. Vectors shorter than 1 get more
+    /// noise.
+    Raw,
+}
+
+/// Settings of mappers in stage two; all but `mode` are read in end-to-end mode only.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GanMapperConfig {
+    /// Whether they are trained.
+    pub mode: MapperMode,
+    /// Weight of the generator's adversarial loss against the mapper's own (0.1; OQ-53).
+    pub gan_weight: f64,
+    /// Adam's rate before the lazy correction; the GAN's when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
+    /// Weight of the mean squared error (0.2).
+    pub squared_error_weight: f64,
+    /// Weight of the cosine distance (0.3).
+    pub cosine_weight: f64,
+    /// Weight of the contrastive term (0.5); its temperature and direction are those of `train.loss.contrastive`.
+    pub contrastive_weight: f64,
+    /// Steps between phases of a mapper (1).
+    pub interval: u64,
+    /// Steps between the published regularisation phases (10). They have no content; Adam's rate and decays are corrected for
+    /// them.
+    pub regularisation_interval: u64,
+    /// How outputs enter the perturbation.
+    pub output: MapperOutput,
+    /// Which caption of the image the caption mapper aims at.
+    pub caption_choice: CaptionChoice,
+}
+
+impl Default for GanMapperConfig {
+    fn default() -> Self {
+        Self {
+            mode: MapperMode::Frozen,
+            gan_weight: 0.1,
+            learning_rate: None,
+            squared_error_weight: 0.2,
+            cosine_weight: 0.3,
+            contrastive_weight: 0.5,
+            interval: 1,
+            regularisation_interval: 10,
+            output: MapperOutput::UnitNorm,
+            caption_choice: CaptionChoice::Random,
+        }
+    }
+}
+
+impl GanMapperConfig {
+    /// Adam's rate before the lazy correction.
+    pub fn learning_rate_in(&self, train: &GanTrainConfig) -> f64 {
+        self.learning_rate.unwrap_or(train.learning_rate)
+    }
+
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// [`GanConfigError`] naming the key.
+    pub fn validate(&self) -> Result<(), GanConfigError> {
+        for (field, value) in [
+            ("mappers.interval", self.interval),
+            ("mappers.regularisation_interval", self.regularisation_interval),
+        ] {
+            if value == 0 {
+                return Err(GanConfigError::new(field, "at least 1", value));
+            }
+        }
+        let rate = self.learning_rate.unwrap_or(1.0);
+        if !(rate > 0.0 && rate.is_finite()) {
+            return Err(GanConfigError::new("mappers.learning_rate", "a positive number", rate));
+        }
+        for (field, value) in [
+            ("mappers.gan_weight", self.gan_weight),
+            ("mappers.squared_error_weight", self.squared_error_weight),
+            ("mappers.cosine_weight", self.cosine_weight),
+            ("mappers.contrastive_weight", self.contrastive_weight),
+        ] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return Err(GanConfigError::new(field, "zero or a positive number", value));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_the_published_objective_with_frozen_mappers() {
+        let config = GanMapperConfig::default();
+        assert_eq!(config.mode, MapperMode::Frozen);
+        let weights = (config.squared_error_weight, config.cosine_weight, config.contrastive_weight);
+        assert_eq!((weights, config.gan_weight), ((0.2, 0.3, 0.5), 0.1));
+        assert_eq!(config.learning_rate_in(&GanTrainConfig::default()), 0.0025);
+        assert_eq!(
+            toml::from_str::<GanMapperConfig>("mode = \"end-to-end\"").unwrap().mode,
+            MapperMode::EndToEnd
+        );
+        assert!(toml::from_str::<GanMapperConfig>("weight = 1.0").is_err());
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        let field = |config: GanMapperConfig| config.validate().unwrap_err().field;
+        assert!(GanMapperConfig::default().validate().is_ok());
+        assert_eq!(field(GanMapperConfig { interval: 0, ..Default::default() }), "mappers.interval");
+        assert_eq!(field(GanMapperConfig { gan_weight: -1.0, ..Default::default() }), "mappers.gan_weight");
+        let rate = GanMapperConfig { learning_rate: Some(f64::INFINITY), ..Default::default() };
+        assert_eq!(field(rate), "mappers.learning_rate");
+    }
+}

@@ -1,0 +1,6 @@
+//! Mappers that are finetuned end to end with the GAN.
+
+pub mod config;
+pub mod joint;
+pub mod outputs;
+pub mod phase;
