@@ -1,4 +1,4 @@
-//! Activations of the StyleGAN2 family (generator.md 1.2), built so that second-order gradients exist.
+//! Activations of the StyleGAN2 family (docs/spec/generator.md §1.2), built so that second-order gradients exist.
 //!
 //! The piecewise linear ones multiply by a slope that carries no gradient: one pass forward, one pass
 //! backward, and a second derivative of zero, as the definition asks.
@@ -31,14 +31,14 @@ pub enum Activation {
     Swish,
 }
 
-/// Slope of the negative side of the leaky ReLU (generator.md 1.2).
+/// Slope of the negative side of the leaky ReLU (docs/spec/generator.md §1.2).
 pub const LEAKY_SLOPE: f64 = 0.2;
 
 /// The leaky ReLU of every network here.
 pub const LEAKY_RELU: Activation = Activation::LeakyRelu { slope: LEAKY_SLOPE };
 
 impl Activation {
-    /// Gain that keeps the variance of the output near that of the input (generator.md 1.2).
+    /// Gain that keeps the variance of the output near that of the input (docs/spec/generator.md §1.2).
     pub fn default_gain(self) -> f64 {
         match self {
             Self::Relu | Self::LeakyRelu { .. } | Self::Swish => std::f64::consts::SQRT_2,

@@ -1,4 +1,4 @@
-//! Bias, activation, gain and clamp, in this order (generator.md 1.2).
+//! Bias, activation, gain and clamp, in this order (docs/spec/generator.md §1.2).
 
 use burn::tensor::{Tensor, backend::Backend};
 

@@ -34,8 +34,8 @@ pub fn single<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Tensor<B, D> 
     if is_half(&tensor) { tensor.cast(FloatDType::F32) } else { tensor }
 }
 
-/// Kernels scaled to `1/√(inputs · k²)` of their largest value and styles to 1 (generator.md 1.5, step 1): demodulation
-/// undoes both, and neither a product nor its sum leaves the range of half precision.
+/// Kernels scaled to `1/√(inputs · k²)` of their largest value and styles to 1 (docs/spec/generator.md §1.5, step 1):
+/// demodulation undoes both, and neither a product nor its sum leaves the range of half precision.
 ///
 /// # Shapes
 /// - weight: `[out, in, k, k]`, styles: `[batch, in]`; the same come back

@@ -1,4 +1,4 @@
-//! One vector with a random half of its positions taken from another (gan-training.md 1.1, "mix").
+//! One vector with a random half of its positions taken from another (docs/spec/gan-training.md §1.1, "mix").
 
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 use rand::Rng;

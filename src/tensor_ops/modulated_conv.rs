@@ -1,4 +1,4 @@
-//! Modulated convolution (generator.md 1.5; Karras et al. 2020, section 2.2).
+//! Modulated convolution (docs/spec/generator.md §1.5; Karras et al. 2020, section 2.2).
 //!
 //! Kernels are shared by the batch: the input is scaled per channel and the output is demodulated,
 //! which equals a kernel per sample up to rounding and keeps the convolution one large product.
@@ -16,7 +16,7 @@ use super::upfirdn::FirFilter;
 use crate::kernels::convolution::few_outputs::pointwise_few;
 use crate::kernels::convolution::modulation::{Finish, NoiseValues, demodulation};
 
-/// Added to the squared norm of a modulated kernel (generator.md 1.5).
+/// Added to the squared norm of a modulated kernel (docs/spec/generator.md §1.5).
 const DEMODULATION_EPSILON: f64 = 1e-8;
 
 /// Modulated and demodulated convolution; `Up2` reads the kernel as convolution, `Keep` as correlation.

@@ -2,18 +2,18 @@
 
 use burn::tensor::{Tensor, backend::Backend};
 
-/// 0..255 to −1..1 (gan-training.md 1.1).
+/// 0..255 to −1..1 (docs/spec/gan-training.md §1.1).
 pub fn pm1_from_u8(pixels_u8: &[u8]) -> Vec<f32> {
     pixels_u8.iter().map(|&value| f32::from(value) / 127.5 - 1.0).collect()
 }
 
-/// −1..1 to 0..255 as pictures are written: rounded, clipped (generator.md 8).
+/// −1..1 to 0..255 as pictures are written: rounded, clipped (docs/spec/generator.md §8).
 pub fn u8_rounded_from_pm1(pixels_pm1: &[f32]) -> Vec<u8> {
     // The cast saturates and turns NaN into 0.
     pixels_pm1.iter().map(|value| ((value + 1.0) * 127.5).round() as u8).collect()
 }
 
-/// −1..1 to 0..255 as metrics read generated images: `127.5·x + 128`, truncated, clipped (generator.md 8).
+/// −1..1 to 0..255 as metrics read generated images: `127.5·x + 128`, truncated, clipped (docs/spec/generator.md §8).
 pub fn u8_truncated_from_pm1(pixels_pm1: &[f32]) -> Vec<u8> {
     pixels_pm1.iter().map(|value| (value * 127.5 + 128.0) as u8).collect()
 }

@@ -1,4 +1,4 @@
-//! Convolution with resampling (generator.md 1.4), "same" padding, kernels of size 1 or 3.
+//! Convolution with resampling (docs/spec/generator.md §1.4), "same" padding, kernels of size 1 or 3.
 //!
 //! Upsampling layers of the published networks read their kernels as convolution, all others as
 //! cross-correlation; trained weights depend on it.

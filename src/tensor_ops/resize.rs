@@ -1,4 +1,4 @@
-//! Differentiable cropping and bicubic resizing (gan-training.md 4.1), as one matrix product per axis.
+//! Differentiable cropping and bicubic resizing (docs/spec/gan-training.md §4.1), as one matrix product per axis.
 //!
 //! Half-pixel centres, cubic coefficient −0.75, no antialiasing, edges repeated: what the published
 //! training does to generated images before CLIP sees them. It aliases when it shrinks, as theirs does.

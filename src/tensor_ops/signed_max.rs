@@ -1,4 +1,4 @@
-//! The value of larger magnitude, with its sign (generator.md 5, "structure 5").
+//! The value of larger magnitude, with its sign (docs/spec/generator.md §5, "structure 5").
 
 use burn::tensor::{Tensor, backend::Backend};
 

@@ -14,7 +14,7 @@ pub fn unit_norm<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 2> {
     x / squared.add_scalar(NORM_EPSILON).sqrt()
 }
 
-/// Every row divided by its root mean square (generator.md 1.6); a zero row stays zero.
+/// Every row divided by its root mean square (docs/spec/generator.md §1.6); a zero row stays zero.
 ///
 /// # Shapes
 /// - x, output: `[batch, features]`

@@ -1,4 +1,4 @@
-//! Upsample, FIR filter, downsample (generator.md 1.3), as one matrix product per axis.
+//! Upsample, FIR filter, downsample (docs/spec/generator.md §1.3), as one matrix product per axis.
 //!
 //! Every filter here is an outer product of two rows of taps, so the operation is linear in each axis
 //! separately: `out = R · x · C` with banded matrices that hold stuffing, padding, cropping, filtering
