@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::kernels::simd::vectorised;
 use crate::kernels::transformer::layer_norm::sum;
 
-/// Added to the squared norm of a modulated kernel (generator.md 1.5).
+/// Added to the squared norm of a modulated kernel (docs/spec/generator.md §1.5).
 const DEMODULATION_EPSILON: f32 = 1e-8;
 
 /// Pixels that are worth a task of their own.
