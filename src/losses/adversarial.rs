@@ -1,4 +1,4 @@
-//! Non-saturating logistic loss (gan-training.md 4.1 and 4.2; Goodfellow et al. 2014).
+//! Non-saturating logistic loss (docs/spec/gan-training.md §4.1 and §4.2; Goodfellow et al. 2014).
 //!
 //! Scores are logits, before the sigmoid; every function gives one value per sample.
 

@@ -1,6 +1,7 @@
 //! InfoNCE between two batches of embeddings, in both directions.
 //!
-//! Specification: mapper §4 (loss of the mappers), gan-training §3 (`C(A, B)` of the generator and discriminator).
+//! Specification: docs/spec/mapper.md §4 (loss of the mappers), docs/spec/gan-training.md §3 (`C(A, B)` of the
+//! generator and discriminator).
 //! `S_ij = cos(a_i, b_j)`; rows are `a` (predictions, images), columns are `b` (targets, conditions).
 
 use burn::tensor::activation::log_softmax;
@@ -39,7 +40,7 @@ pub struct ContrastiveConfig {
 }
 
 impl Default for ContrastiveConfig {
-    /// τ = 0.5, λ = 0.5 (mapper §4).
+    /// τ = 0.5, λ = 0.5 (docs/spec/mapper.md §4).
     fn default() -> Self {
         Self { temperature: 0.5, row_share: 0.5, form: ContrastiveForm::Scaled }
     }

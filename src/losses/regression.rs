@@ -1,6 +1,7 @@
 //! Regression losses between embeddings: squared error, cosine, their mixture, smooth absolute error.
 //!
-//! Specification: mapper §4. Every function takes `[batch, embed_dim]` twice and returns a scalar as `[1]`.
+//! Specification: docs/spec/mapper.md §4. Every function takes `[batch, embed_dim]` twice and returns a scalar as
+//! `[1]`.
 
 use burn::tensor::{Tensor, backend::Backend};
 

@@ -1,7 +1,7 @@
 //! Variance, invariance, covariance: the VICReg loss between two batches of expanded embeddings.
 //!
-//! Specification: mapper §6.2. Every function takes `[batch, width]` and returns a scalar as `[1]`; a batch needs two
-//! rows, because variances are unbiased.
+//! Specification: docs/spec/mapper.md §6.2. Every function takes `[batch, width]` and returns a scalar as `[1]`; a
+//! batch needs two rows, because variances are unbiased.
 
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
