@@ -1,4 +1,4 @@
-//! Area under the ROC curve of multi-label classifiers (`reference/metrics.md` 4).
+//! Area under the ROC curve of multi-label classifiers (docs/spec/metrics.md §4).
 //!
 //! `AUC = (R⁺ − n⁺(n⁺ + 1)/2) / (n⁺ n⁻)`, R⁺ the sum of the ranks of the positives, ties at their average rank. A class without
 //! positives or without negatives has no AUC and stays out of every mean over classes.

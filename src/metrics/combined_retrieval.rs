@@ -1,4 +1,4 @@
-//! Retrieval by several decoders at once: `S = Σ_k w_k S⁽ᵏ⁾`, weights from a grid search (mapper §7).
+//! Retrieval by several decoders at once: `S = Σ_k w_k S⁽ᵏ⁾`, weights from a grid search (docs/spec/mapper.md §7).
 
 use std::collections::HashMap;
 use std::ops::Range;

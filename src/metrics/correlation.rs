@@ -1,4 +1,4 @@
-//! Pearson's correlation, and how a voxel's correlation compares with its noise ceiling (`reference/metrics.md` 5).
+//! Pearson's correlation, and how a voxel's correlation compares with its noise ceiling (docs/spec/metrics.md §5).
 //!
 //! The ceiling itself is a property of the data: `data::nsd::noise_ceiling` reads or estimates it.
 

@@ -1,4 +1,4 @@
-//! Mean and covariance of features that arrive in batches, in f64 (`reference/metrics.md` 1).
+//! Mean and covariance of features that arrive in batches, in f64 (docs/spec/metrics.md §1).
 //!
 //! Batches are merged around their own means (Chan, Golub and LeVeque 1983): sums of squares, from which the mean is
 //! taken off at the end, lose the digits that a small variance around a large mean needs.

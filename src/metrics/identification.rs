@@ -1,4 +1,4 @@
-//! n-way identification: is the right picture the most similar one among n (`reference/metrics.md` 2)?
+//! n-way identification: is the right picture the most similar one among n (docs/spec/metrics.md §2)?
 //!
 //! Trial i draws n − 1 distinct wrong pictures uniformly; it is right when the cosine with its own picture is strictly the
 //! largest. The whole is repeated with new draws. What the draws average to is known exactly, too (hypergeometric).

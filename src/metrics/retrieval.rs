@@ -1,8 +1,8 @@
 //! Forward and backward retrieval counts of a batch of predicted embeddings.
 //!
-//! Specification: mapper §7, metrics §3. `S_ij = κ · cos(target_i, predicted_j) − (1 − κ) · mean squared error`.
-//! Forward: predictions whose best target (arg-max over i) is right; backward: targets whose best prediction
-//! (arg-max over j) is right. Ties go to the first index.
+//! Specification: docs/spec/mapper.md §7, docs/spec/metrics.md §3. `S_ij = κ · cos(target_i, predicted_j) − (1 − κ) ·
+//! mean squared error`. Forward: predictions whose best target (arg-max over i) is right; backward: targets whose best
+//! prediction (arg-max over j) is right. Ties go to the first index.
 
 use std::collections::HashMap;
 use std::ops::Range;
