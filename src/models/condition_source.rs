@@ -1,4 +1,5 @@
-//! Which decoded embeddings steer the generator (gan-training.md 1.1, generator.md 5; the paper's figure 14).
+//! Which decoded embeddings steer the generator (docs/spec/gan-training.md §1.1, docs/spec/generator.md §5; the paper's
+//! figure 14).
 
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
@@ -29,8 +30,8 @@ pub enum ConditionSource {
     /// The caption embedding with a random half of its components from the image embedding, to every head; in training drawn
     /// anew at every step.
     Mix,
-    /// The image embedding to the first head, a ResNet mapper's vector of 256 values to the second (gan-training.md 2 and 4.1);
-    /// in finetuning a network with one head gets a second.
+    /// The image embedding to the first head, a ResNet mapper's vector of 256 values to the second
+    /// (docs/spec/gan-training.md §2 and §4.1); in finetuning a network with one head gets a second.
     ImageResnet,
 }
 

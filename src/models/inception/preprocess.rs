@@ -1,4 +1,4 @@
-//! Pictures → network input, in the two ways that published distances were computed (`reference/metrics.md` 1).
+//! Pictures → network input, in the two ways that published distances were computed (docs/spec/metrics.md §1).
 
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Auxiliary discriminator of stage one: tells embeddings of CLIP from those of a mapper (mapper §6.1).
+//! Auxiliary discriminator of stage one: tells embeddings of CLIP from those of a mapper (docs/spec/mapper.md §6.1).
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::leaky_relu;

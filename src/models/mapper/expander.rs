@@ -1,4 +1,5 @@
-//! Expander of VICReg: carries prediction and target into a wider space, where variance and covariance are judged (mapper §6.2).
+//! Expander of VICReg: carries prediction and target into a wider space, where variance and covariance are judged
+//! (docs/spec/mapper.md §6.2).
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::relu;

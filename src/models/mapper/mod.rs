@@ -1,4 +1,4 @@
-//! fMRI → embedding: the residual convolutional mapper of mapper §3.
+//! fMRI → embedding: the residual convolutional mapper of docs/spec/mapper.md §3.
 
 mod conv;
 mod embedding_critic;

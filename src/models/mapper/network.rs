@@ -1,6 +1,6 @@
 //! Residual Conv1D mapper: padded voxel vector → CLIP embedding.
 //!
-//! Specification: mapper §3. Axis order is `[batch, channel, position]` throughout.
+//! Specification: docs/spec/mapper.md §3. Axis order is `[batch, channel, position]` throughout.
 //! The output is *not* normalised; clamping and scaling belong to the targets (`data::targets`).
 
 use burn::module::Module;
@@ -190,7 +190,7 @@ mod tests {
     fn the_papers_network_has_1_156_929_parameters() {
         let mapper = MapperConfig::default().init::<Base>(42, &cpu()).unwrap();
         assert_eq!(mapper.num_params(), 1_156_929);
-        // The mapper of ResNet targets, mapper §6.3.
+        // The mapper of ResNet targets, docs/spec/mapper.md §6.3.
         let config =
             MapperConfig { num_down: 2, fc: 256, embed_dim: 256, sigmoid: true, ..Default::default() };
         assert_eq!(config.init::<Base>(42, &cpu()).unwrap().num_params(), 1_156_993);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::network::MapperConfig;
 use crate::tensor_ops::similarity::unit_norm;
 
-/// What is taken from a ResNet mapper's vector of 0..1 before it steers a generator (gan-training.md 2).
+/// What is taken from a ResNet mapper's vector of 0..1 before it steers a generator (docs/spec/gan-training.md §2).
 pub const RESNET_CENTRE: f64 = 0.5;
 
 /// The space that a mapper predicts.

@@ -1,5 +1,5 @@
 //! Low-level image vectors: what the generator's ρ() and the ResNet mapper's targets are made of
-//! (`reference/gan-training.md` 4.1, `reference/mapper.md` 6.3).
+//! (docs/spec/gan-training.md §4.1, docs/spec/mapper.md §6.3).
 //!
 //! The published code has two readings: the GAN's loss feeds CLIP-normalised pixels and divides by maxima over the whole batch,
 //! the mapper's targets are made from plain 0..1 pixels with each image's own maxima. Both are here.
@@ -65,7 +65,7 @@ pub enum PositionValue {
     Mean,
 }
 
-/// Statistics by which pixels are scaled (OQ-16).
+/// Statistics by which pixels are scaled (docs/spec/open-questions.md OQ-16).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PixelStatistics {
@@ -76,7 +76,8 @@ pub enum PixelStatistics {
     ImageNet,
 }
 
-/// Which of the published and possible readings of ρ() is meant (OQ-16, OQ-17). Defaults: the published loss.
+/// Which of the published and possible readings of ρ() is meant (docs/spec/open-questions.md OQ-16, OQ-17). Defaults:
+/// the published loss.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LowLevelConfig {

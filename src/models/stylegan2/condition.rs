@@ -1,4 +1,5 @@
-//! How CLIP embeddings enter the styles (generator.md 5): no head, one, or two joined by an element-wise maximum.
+//! How CLIP embeddings enter the styles (docs/spec/generator.md §5): no head, one, or two joined by an element-wise
+//! maximum.
 //!
 //! Every modulated layer owns its heads: condition → hidden → code; the code stands before w in the style's input.
 
@@ -118,7 +119,7 @@ impl<B: Backend> StyleCode<B> {
         }
     }
 
-    /// The same with a second head that starts as a copy of the first (gan-training.md 9).
+    /// The same with a second head that starts as a copy of the first (docs/spec/gan-training.md §9).
     pub(super) fn with_duplicated_head(mut self) -> Self {
         if let [head] = self.heads.as_slice() {
             let copy = head.clone().map(&mut NewIds);

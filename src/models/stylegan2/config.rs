@@ -1,6 +1,7 @@
 //! Sizes and switches of generator and discriminator.
 //!
-//! Defaults are the paper's network at 256 × 256 (generator.md 2–5, discriminator.md 2–3).
+//! Defaults are the paper's network at 256 × 256 (docs/spec/generator.md §2 to §5, docs/spec/discriminator.md §2 to
+//! §3).
 
 use serde::{Deserialize, Serialize};
 
@@ -112,7 +113,7 @@ impl GeneratorConfig {
     }
 }
 
-/// How the alignment of semantic embeddings with the condition enters the score (discriminator.md 3.1).
+/// How the alignment of semantic embeddings with the condition enters the score (docs/spec/discriminator.md §3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProjectionTerm {
@@ -125,7 +126,7 @@ pub enum ProjectionTerm {
     Off,
 }
 
-/// Whether semantic embeddings are scaled to unit norm (discriminator.md 3.2).
+/// Whether semantic embeddings are scaled to unit norm (docs/spec/discriminator.md §3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HeadNormalisation {

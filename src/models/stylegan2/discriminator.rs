@@ -1,4 +1,4 @@
-//! Residual trunk and epilogue of the discriminator (discriminator.md 2).
+//! Residual trunk and epilogue of the discriminator (docs/spec/discriminator.md §2).
 
 use burn::module::Module;
 use burn::tensor::{FloatDType, Tensor, backend::Backend};
@@ -127,7 +127,7 @@ impl<B: Backend> Discriminator<B> {
     }
 
     /// The same network, of which the first `count` layers get no gradients: fromRGB, then conv0, conv1 and skip per resolution
-    /// (Freeze-D, discriminator.md 2).
+    /// (Freeze-D, docs/spec/discriminator.md §2).
     pub fn with_frozen_layers(mut self, count: usize) -> Self {
         if count > 0 {
             self.fromrgb = self.fromrgb.no_grad();
@@ -156,7 +156,7 @@ impl<B: Backend> Discriminator<B> {
     }
 
     /// The same network with a second semantic head that starts as a copy of the first; a network with
-    /// no head or two is returned as it is (gan-training.md 9, OQ-31).
+    /// no head or two is returned as it is (docs/spec/gan-training.md §9, docs/spec/open-questions.md OQ-31).
     pub fn with_duplicated_head(self) -> Self {
         Self { epilogue: self.epilogue.with_duplicated_head(), ..self }
     }
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn parameter_counts_of_the_paper() {
-        // discriminator.md 4, by shape alone.
+        // docs/spec/discriminator.md §4, by shape alone.
         let config = DiscriminatorConfig::default();
         let mut total = (3 + 1) * config.channels(256);
         for log in 3..=8 {

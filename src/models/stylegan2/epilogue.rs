@@ -1,4 +1,4 @@
-//! The end of the discriminator at 4 × 4: minibatch deviation, score, semantic heads (discriminator.md 3).
+//! The end of the discriminator at 4 × 4: minibatch deviation, score, semantic heads (docs/spec/discriminator.md §3).
 
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
@@ -122,7 +122,7 @@ impl<B: Backend> Epilogue<B> {
     }
 }
 
-/// Appends the deviation within groups of the batch as constant channels (discriminator.md 3).
+/// Appends the deviation within groups of the batch as constant channels (docs/spec/discriminator.md §3).
 ///
 /// A group is made of samples with equal index modulo `batch / group`; `group` is limited to the batch.
 ///

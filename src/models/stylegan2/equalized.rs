@@ -1,4 +1,4 @@
-//! Linear and convolution layers with run-time gain (generator.md 1.1, discriminator.md 1).
+//! Linear and convolution layers with run-time gain (docs/spec/generator.md §1.1, docs/spec/discriminator.md §1).
 //!
 //! Weights are stored with unit deviation and scaled at use, so that Adam moves all layers alike.
 

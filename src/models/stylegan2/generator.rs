@@ -1,4 +1,4 @@
-//! Mapping and synthesis (generator.md), with truncation towards the mean style.
+//! Mapping and synthesis (docs/spec/generator.md), with truncation towards the mean style.
 
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
@@ -22,7 +22,7 @@ pub struct Truncation {
 }
 
 impl Truncation {
-    /// No pull: the default everywhere (generator.md 2).
+    /// No pull: the default everywhere (docs/spec/generator.md §2).
     pub const NONE: Self = Self { psi: 1.0, cutoff: None };
 }
 
@@ -129,13 +129,13 @@ impl<B: Backend> Generator<B> {
     }
 
     /// The same network with its `count` highest resolutions in half precision, 0 for none ([`super::HALF_RESOLUTIONS`] as published,
-    /// generator.md 6); weights, styles and the image stay in single precision.
+    /// docs/spec/generator.md §6); weights, styles and the image stay in single precision.
     pub fn with_half_resolutions(self, count: usize) -> Self {
         Self { synthesis: self.synthesis.with_half_resolutions(count), ..self }
     }
 
     /// The same network with a second condition head that starts as a copy of the first; a network with
-    /// no head or two is returned as it is (gan-training.md 9, OQ-31).
+    /// no head or two is returned as it is (docs/spec/gan-training.md §9, docs/spec/open-questions.md OQ-31).
     pub fn with_duplicated_head(self) -> Self {
         Self { synthesis: self.synthesis.with_duplicated_head(), ..self }
     }
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn parameter_counts_of_the_paper() {
-        // The counts of generator.md 7, checked by shape alone: 45 million values need not be drawn.
+        // The counts of docs/spec/generator.md §7, checked by shape alone: 45 million values need not be drawn.
         let count = |config: &GeneratorConfig| {
             let heads: usize = config
                 .condition_dims()

@@ -1,4 +1,4 @@
-//! z → w (generator.md 2).
+//! z → w (docs/spec/generator.md §2).
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, backend::Backend};

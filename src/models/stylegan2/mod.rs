@@ -1,6 +1,6 @@
 //! Conditional StyleGAN2 (Karras et al. 2020) with Lafite's condition injection and Mind Reader's second head.
 //!
-//! Specifications: generator.md and discriminator.md of the reference. Images are
+//! Specification: docs/spec/generator.md and docs/spec/discriminator.md. Images are
 //! `[batch, 3, height, width]`, RGB, −1..1 for a trained network; conditions are unit vectors.
 
 pub mod condition;
@@ -16,7 +16,7 @@ pub mod pair;
 pub mod synthesis;
 pub mod weight_init;
 
-/// The highest resolutions that the published networks hold in half precision (generator.md 6).
+/// The highest resolutions that the published networks hold in half precision (docs/spec/generator.md §6).
 pub const HALF_RESOLUTIONS: usize = 4;
 
 pub use condition::{Condition, ConditionHeads};

@@ -1,4 +1,4 @@
-//! Style, modulated convolution, noise, activation: the layers of the synthesis network (generator.md 4).
+//! Style, modulated convolution, noise, activation: the layers of the synthesis network (docs/spec/generator.md §4).
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, backend::Backend};

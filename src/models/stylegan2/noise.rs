@@ -1,4 +1,4 @@
-//! Per-pixel noise inputs of the synthesis layers (generator.md 4).
+//! Per-pixel noise inputs of the synthesis layers (docs/spec/generator.md §4).
 
 use burn::tensor::{Tensor, backend::Backend};
 

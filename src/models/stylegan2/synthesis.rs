@@ -1,4 +1,5 @@
-//! ws → image: a constant input, blocks by resolution, and a skip path that sums their RGB (generator.md 3 and 4).
+//! ws → image: a constant input, blocks by resolution, and a skip path that sums their RGB (docs/spec/generator.md §3
+//! and §4).
 
 use burn::module::{Module, Param};
 use burn::tensor::{FloatDType, Tensor, backend::Backend};
