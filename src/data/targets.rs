@@ -1,4 +1,4 @@
-//! What the mappers learn to predict: CLIP embeddings, clamped and scaled (mapper §2.4).
+//! What the mappers learn to predict: CLIP embeddings, clamped and scaled (docs/spec/mapper.md §2.4).
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 /// Clamp of the paper's code.
 pub const DEFAULT_THRESHOLD: f32 = 1.5;
 
-/// Mean and deviation of CLIP's components over NSD, by the clamp they were measured with (mapper §2.4).
+/// Mean and deviation of CLIP's components over NSD, by the clamp they were measured with (docs/spec/mapper.md §2.4).
 const CLAMPED_MOMENTS: (f64, f64) = (0.0047, 0.3623);
 const RAW_MOMENTS: (f64, f64) = (-0.0045, 0.4602);
-/// Range of CLIP's components over NSD without a clamp (mapper §2.4).
+/// Range of CLIP's components over NSD without a clamp (docs/spec/mapper.md §2.4).
 const RAW_RANGE: (f64, f64) = (-9.9688, 5.1289);
 
 /// What happens to an embedding after the clamp.

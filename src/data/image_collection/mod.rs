@@ -1,5 +1,6 @@
-//! Images for pretraining, in a folder or a zip archive (gan-training.md 1.2 and 10): `a/b.png` or `.jpg`, with their captions
-//! beside them (`a/b.txt`, one a line), in COCO's annotation file, or as CLIP features in Lafite's `dataset.json`.
+//! Images for pretraining, in a folder or a zip archive (docs/spec/gan-training.md §1.2 and §10): `a/b.png` or `.jpg`,
+//! with their captions beside them (`a/b.txt`, one a line), in COCO's annotation file, or as CLIP features in Lafite's
+//! `dataset.json`.
 
 mod dataset_json;
 mod file_store;

@@ -5,16 +5,17 @@ use serde::{Deserialize, Serialize};
 /// What may happen to an image, in this order: crop, flip, colour jitter, grey, blur, mask.
 ///
 /// Operations and ranges are the paper's (its A.1); the four probabilities that its text lost are the published code's
-/// (mapper §2.2).
+/// (docs/spec/mapper.md §2.2).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AugmentConfig {
     /// Probability that anything happens to an image; 1 in the published script. 0: cached embeddings are the targets.
     pub probability: f64,
     /// Are validation targets augmented too, each in one way that stays? The published code does so, in a new way every epoch;
-    /// losses of epochs that aim at different targets cannot be compared (OQ-05).
+    /// losses of epochs that aim at different targets cannot be compared (docs/spec/open-questions.md OQ-05).
     pub validation: bool,
-    /// Does the first resizing, 425 → 256, average over the pixels that it drops? The published code's does not (OQ-07).
+    /// Does the first resizing, 425 → 256, average over the pixels that it drops? The published code's does not
+    /// (docs/spec/open-questions.md OQ-07).
     pub antialias: bool,
     /// Least and largest area of the crop, as a share of the image.
     pub crop_area: [f64; 2],

@@ -15,7 +15,7 @@ pub struct MaskSquare {
 
 impl MaskSquare {
     /// Sets the square to 0. It is clipped at the border; the last row and column are never reached, as in the published code
-    /// (OQ-06).
+    /// (docs/spec/open-questions.md OQ-06).
     pub fn apply(&self, planes: &mut Planes) {
         let rows = self.range(self.centre[0], planes.height);
         let columns = self.range(self.centre[1], planes.width);

@@ -1,6 +1,7 @@
 //! Random augmentation of a stimulus before CLIP sees it: the targets of an image mapper.
 //!
-//! Specification: mapper §2.2. Draws ([`AugmentPlan::draw`]) and operations are apart, so that a plan can be written by hand.
+//! Specification: docs/spec/mapper.md §2.2. Draws ([`AugmentPlan::draw`]) and operations are apart, so that a plan can
+//! be written by hand.
 
 mod blur;
 mod colour;
