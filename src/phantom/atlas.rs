@@ -1,8 +1,8 @@
 //! Where NSD's regions lie on the sheet, and what visual field its retinotopic part sees.
 //!
-//! Label numbers and names are NSD's (nsd-format, 2.3). Positions are the phantom's own, arranged as in the human
-//! brain: V1 on the medial wall between the dorsal and ventral halves of V2 and V3, hV4 below; place areas medial,
-//! face, body and word areas lateral-ventral.
+//! Label numbers and names are NSD's (docs/spec/nsd-format.md §2.3). Positions are the phantom's own, arranged as in
+//! the human brain: V1 on the medial wall between the dorsal and ventral halves of V2 and V3, hV4 below; place areas
+//! medial, face, body and word areas lateral-ventral.
 
 use super::anatomy::{CorticalVoxel, Hemisphere};
 

@@ -1,6 +1,6 @@
 //! Which image is shown when: NSD's experimental design, drawn anew.
 //!
-//! Specification: nsd-format, section 3 (Allen et al. 2022, Methods). Ids are 1-based here, as in
+//! Specification: docs/spec/nsd-format.md §3 (Allen et al. 2022, Methods). Ids are 1-based here, as in
 //! `nsd_expdesign.mat`; [`ExperimentPlan::trials`] converts them once.
 
 use std::f64::consts::{PI, TAU};

@@ -75,7 +75,7 @@ pub struct TunedVoxel {
     drive_deviation: f32,
 }
 
-/// Median over nsdgeneral of the n = 3 noise ceiling in NSD, as a share (nsd-format, 5.2).
+/// Median over nsdgeneral of the n = 3 noise ceiling in NSD, as a share (docs/spec/nsd-format.md §5.2).
 const MEDIAN_CEILING: f64 = 0.36;
 /// Spread of the logarithm of signal-to-noise ratios over voxels.
 const LOG_SPREAD: f64 = 0.55;
