@@ -11,7 +11,7 @@ use super::error::Fault;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FileFormat {
-    /// Header and raw tensors (`reference/checkpoints.md` 7).
+    /// Header and raw tensors (docs/spec/checkpoints.md §7).
     Safetensors,
     /// `torch.save` since 1.6: a zip archive (1.1).
     TorchZip,

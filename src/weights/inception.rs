@@ -1,4 +1,4 @@
-//! Table for the FID Inception, `pt_inception-2015-12-05-6726825d.pth` of pytorch-fid (`reference/checkpoints.md` 6).
+//! Table for the FID Inception, `pt_inception-2015-12-05-6726825d.pth` of pytorch-fid (docs/spec/checkpoints.md §6).
 
 use crate::models::inception::InceptionConfig;
 

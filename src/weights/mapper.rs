@@ -1,4 +1,5 @@
-//! Import of published mappers: state dicts of stage one, and `fmri_vec` of a network pickle (mapper §3.1).
+//! Import of published mappers: state dicts of stage one, and `fmri_vec` of a network pickle
+//! (docs/spec/mapper.md §3.1).
 //!
 //! The first layers halve the length, residual blocks follow, the lift is last; only the index tells them apart.
 

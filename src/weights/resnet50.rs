@@ -1,4 +1,5 @@
-//! Table for ResNet-50 files with torchvision's names, VICReg's `resnet50.pth` among them (`reference/checkpoints.md` 5).
+//! Table for ResNet-50 files with torchvision's names, VICReg's `resnet50.pth` among them
+//! (docs/spec/checkpoints.md §5).
 
 use crate::models::resnet::ResnetConfig;
 use crate::models::resnet::bottleneck::EXPANSION;

@@ -1,4 +1,4 @@
-//! Names of CLIP's tensors in OpenAI's state dict and in the one of Hugging Face (`reference/checkpoints.md` 4.2).
+//! Names of CLIP's tensors in OpenAI's state dict and in the one of Hugging Face (docs/spec/checkpoints.md §4.2).
 //!
 //! Our linear weights are `[inputs, outputs]`, theirs `[outputs, inputs]`; queries, keys and values are one
 //! matrix here and in OpenAI's file, three at Hugging Face; the patch convolution is a linear layer here.

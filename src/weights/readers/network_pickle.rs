@@ -1,4 +1,4 @@
-//! Network pickles of StyleGAN2-ADA, Lafite and Mind Reader (`reference/checkpoints.md` 2).
+//! Network pickles of StyleGAN2-ADA, Lafite and Mind Reader (docs/spec/checkpoints.md §2).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};

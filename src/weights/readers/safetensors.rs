@@ -1,4 +1,4 @@
-//! Safetensors (`reference/checkpoints.md` 7): the crate checks lengths, offsets and shapes; names are checked here.
+//! Safetensors (docs/spec/checkpoints.md §7): the crate checks lengths, offsets and shapes; names are checked here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! `torch.save` before 1.6: four pickles, a list of keys, then the storages (`reference/checkpoints.md` 1.2).
+//! `torch.save` before 1.6: four pickles, a list of keys, then the storages (docs/spec/checkpoints.md §1.2).
 //! Network pickles hold one such stream for every tensor.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Archives of `torch.save` since 1.6 and of `torch.jit.save` (`reference/checkpoints.md` 1.1 and 4.1).
+//! Archives of `torch.save` since 1.6 and of `torch.jit.save` (docs/spec/checkpoints.md §1.1 and §4.1).
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Import of StyleGAN2-ADA, Lafite and Mind Reader networks (`reference/checkpoints.md` 3).
+//! Import of StyleGAN2-ADA, Lafite and Mind Reader networks (docs/spec/checkpoints.md §3).
 
 mod discriminator_sizes;
 mod generator_sizes;
@@ -21,7 +21,7 @@ pub enum SecondHead {
     /// As the file has it.
     #[default]
     AsStored,
-    /// A copy of the first; a file that has a second branch of its own is refused (OQ-31).
+    /// A copy of the first; a file that has a second branch of its own is refused (docs/spec/open-questions.md OQ-31).
     Duplicate,
     /// A copy of the first, whatever the file has: the published code's forced map.
     Overwrite,

@@ -1,4 +1,4 @@
-//! Pickled modules: persistent objects of StyleGAN2-ADA (`reference/checkpoints.md` 2.2) and instances of
+//! Pickled modules: persistent objects of StyleGAN2-ADA (docs/spec/checkpoints.md §2.2) and instances of
 //! PyTorch's own classes. The names that come out are those of the module's state dict.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! Script modules (`reference/checkpoints.md` 4.1): the path of attributes is the tensor's name.
+//! Script modules (docs/spec/checkpoints.md §4.1): the path of attributes is the tensor's name.
 
 use super::super::budget::Budget;
 use super::super::pickle::{Id, MadeBy, Tree, Value};

@@ -1,5 +1,5 @@
 //! Pickles as trees of inert values: nothing that a pickle names is looked up, called or imported
-//! (`reference/checkpoints.md` 2.4 and 2.5).
+//! (docs/spec/checkpoints.md §2.4 and §2.5).
 //!
 //! Burn's own PyTorch reader is not used: it knows neither persistent objects nor TorchScript.
 
