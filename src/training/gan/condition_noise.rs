@@ -1,4 +1,4 @@
-//! Perturbed conditions (gan-training.md 2): every phase sees the embeddings through fresh noise.
+//! Perturbed conditions (docs/spec/gan-training.md §2): every phase sees the embeddings through fresh noise.
 //!
 //! Noise makes CLIP's image space cover its text space, which is what lets Lafite train without captions.
 
@@ -21,8 +21,8 @@ pub struct ConditionNoiseConfig {
     /// Chance, per sample, that a pseudo condition takes the place of the first head's (ρ). When absent: 1, language-free
     /// training, in pretraining; 0 in finetuning.
     pub mixing_probability: Option<f64>,
-    /// The same for the second head, whose pseudo condition has noise of its own (OQ-25, OQ-54). When absent: 0; 1 in
-    /// pretraining without captions.
+    /// The same for the second head, whose pseudo condition has noise of its own (docs/spec/open-questions.md OQ-25,
+    /// OQ-54). When absent: 0; 1 in pretraining without captions.
     pub second_mixing_probability: Option<f64>,
 }
 

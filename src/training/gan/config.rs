@@ -1,4 +1,5 @@
-//! Settings of the GAN training; defaults are those of the published script (gan-training.md 7), or the paper's.
+//! Settings of the GAN training; defaults are those of the published script (docs/spec/gan-training.md §7), or the
+//! paper's.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +29,7 @@ impl GanConfigError {
     }
 }
 
-/// What is fed to the mapping network in training (OQ-18).
+/// What is fed to the mapping network in training (docs/spec/open-questions.md OQ-18).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LatentSource {
@@ -68,7 +69,7 @@ pub struct GanTrainConfig {
     pub beta_2: f64,
     /// Adam's ε (1e-8).
     pub epsilon: f64,
-    /// Weight γ of R1; 0.0002 · resolution² / batch when absent (OQ-28). 0 leaves it out.
+    /// Weight γ of R1; 0.0002 · resolution² / batch when absent (docs/spec/open-questions.md OQ-28). 0 leaves it out.
     pub r1_gamma: Option<f64>,
     /// Path-length penalty.
     pub path_length: PathLengthConfig,
@@ -94,7 +95,7 @@ pub struct GanTrainConfig {
     /// Half-life of the averaged generator in thousands of images; batch · 10 / 32 when absent.
     pub ema_half_life_kimg: Option<f64>,
     /// The half-life is at most this share of the images seen; 0 for no limit. When absent: 0.05 from scratch, none from
-    /// trained weights (OQ-49).
+    /// trained weights (docs/spec/open-questions.md OQ-49).
     pub ema_rampup: Option<f64>,
     /// Whether every image also enters mirrored, with the conditions of the original (off).
     pub mirror_images: bool,
@@ -143,7 +144,7 @@ impl Default for GanTrainConfig {
 }
 
 impl GanTrainConfig {
-    /// γ of R1: as set, or by the published heuristic (gan-training.md 7).
+    /// γ of R1: as set, or by the published heuristic (docs/spec/gan-training.md §7).
     pub fn r1_gamma_for(&self, resolution: usize) -> f64 {
         let pixels = (resolution * resolution) as f64;
         self.r1_gamma.unwrap_or(0.0002 * pixels / self.batch_size as f64)

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use crate::tensor_ops::backend::{Base, Diff};
 
-/// Stands in for an infinite gradient (gan-training.md 6).
+/// Stands in for an infinite gradient (docs/spec/gan-training.md §6).
 const LARGEST_GRADIENT: f64 = 1e5;
 
 /// Adds `other` to `sum`, parameter by parameter.

@@ -1,4 +1,4 @@
-//! Generated images as CLIP is shown them (gan-training.md 4.1): one random square crop per batch, resized.
+//! Generated images as CLIP is shown them (docs/spec/gan-training.md §4.1): one random square crop per batch, resized.
 
 use burn::module::Module;
 use burn::tensor::Tensor;

@@ -1,4 +1,5 @@
-//! Main losses of generator and discriminator: adversarial and contrastive terms (gan-training.md 4.1 and 4.2).
+//! Main losses of generator and discriminator: adversarial and contrastive terms (docs/spec/gan-training.md §4.1 and
+//! §4.2).
 //!
 //! Functions give one value per sample, `[batch, 1]`; terms of the whole batch are added to every sample, so that
 //! the mean is the loss.
@@ -18,7 +19,8 @@ pub enum SecondVector {
     /// CLIP's caption, like the first CLIP's image: the image's CLIP embedding.
     #[default]
     Clip,
-    /// A ResNet mapper's vector: the image's low-level vector, shifted and scaled as the mapper's is (gan-training.md 4.1).
+    /// A ResNet mapper's vector: the image's low-level vector, shifted and scaled as the mapper's is
+    /// (docs/spec/gan-training.md §4.1).
     Resnet,
 }
 
@@ -26,7 +28,7 @@ pub enum SecondVector {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GanLossConfig {
-    /// Temperature, direction and form of every contrastive term (τ = 0.5, λ = 0; gan-training.md 7).
+    /// Temperature, direction and form of every contrastive term (τ = 0.5, λ = 0; docs/spec/gan-training.md §7).
     pub contrastive: ContrastiveConfig,
     /// CLIP embedding of the generated image against each condition (`itc`, 10); halved with two heads.
     pub clip_condition_weight: f64,
@@ -84,7 +86,8 @@ impl GanLossConfig {
         if weight == 0.0 {
             return None;
         }
-        // The published code halves the weights of two-head networks (OQ-44): the sum stays as strong.
+        // The published code halves the weights of two-head networks (docs/spec/open-questions.md OQ-44): the sum stays
+        // as strong.
         let share = weight / pairs.len().max(1) as f64;
         pairs
             .map(|(a, b)| contrast(a.clone(), b.clone(), &self.contrastive).mean().mul_scalar(-share))
@@ -138,7 +141,8 @@ pub fn generator_loss<B: Backend>(view: &GeneratorView<'_, B>, config: &GanLossC
     terms.into_iter().flatten().fold(loss, |loss, term| loss + term.unsqueeze())
 }
 
-/// Loss of the discriminator on generated images: `[batch, 1]`. They take part in no contrastive term (OQ-51).
+/// Loss of the discriminator on generated images: `[batch, 1]`. They take part in no contrastive term
+/// (docs/spec/open-questions.md OQ-51).
 pub fn discriminator_fake_loss<B: Backend>(fake: &DiscriminatorOutput<B>) -> Tensor<B, 2> {
     loss_of_calling_fake(fake.score.clone())
 }
@@ -182,7 +186,7 @@ mod tests {
         config
     }
 
-    /// `C(I, b)` of the reference's worked example (gan-training.md 3, λ = 0).
+    /// `C(I, b)` of the reference's worked example (docs/spec/gan-training.md §3, λ = 0).
     const C_OF_EXAMPLE: [f32; 2] = [-0.820075, -1.386294];
 
     #[test]

@@ -1,4 +1,4 @@
-//! Low-level vectors of generated and real images, for the third contrastive term (gan-training.md 4.1).
+//! Low-level vectors of generated and real images, for the third contrastive term (docs/spec/gan-training.md §4.1).
 
 use burn::module::{AutodiffModule, Module};
 use burn::tensor::Tensor;
@@ -34,7 +34,7 @@ impl FrozenResnet {
     }
 
     /// What a ResNet mapper's condition is compared with: stage two's max + 2·mean about zero, of unit norm, with gradient
-    /// (gan-training.md 4.1). Maxima and statistics are those of `config`.
+    /// (docs/spec/gan-training.md §4.1). Maxima and statistics are those of `config`.
     ///
     /// # Shapes
     /// - pixels_pm1: `[batch, 3, side, side]`, −1..1, output: `[batch, 256]`

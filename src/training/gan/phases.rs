@@ -1,4 +1,4 @@
-//! The four phases of a step (gan-training.md 4 to 6): what each computes, and how lazily it is repeated.
+//! The four phases of a step (docs/spec/gan-training.md §4 to §6): what each computes, and how lazily it is repeated.
 //!
 //! A phase draws its own latents, noise maps and condition noise; only its own network gets gradients.
 

@@ -16,7 +16,8 @@ use crate::tensor_ops::backend::Diff;
 use crate::tensor_ops::random::keyed_rng;
 use crate::training::frame::phase_clock::PhaseClock;
 
-/// Share of the images seen that limits the half-life of a generator averaged from scratch (gan-training.md 6).
+/// Share of the images seen that limits the half-life of a generator averaged from scratch
+/// (docs/spec/gan-training.md §6).
 const EMA_RAMPUP: f64 = 0.05;
 
 impl GanTraining<'_> {

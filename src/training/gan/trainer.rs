@@ -1,4 +1,4 @@
-//! The GAN training loop: batch, phases, average, report. Specification: gan-training.md 5 to 7.
+//! The GAN training loop: batch, phases, average, report. Specification: docs/spec/gan-training.md §5 to §7.
 //!
 //! Everything random depends on (seed, purpose, step), so a run that was stopped and resumed continues bit for
 //! bit on the same device. Pretraining and finetuning differ only in their data and their first weights.

@@ -1,4 +1,4 @@
-//! Weights of one network into another of a somewhat different shape (gan-training.md 9).
+//! Weights of one network into another of a somewhat different shape (docs/spec/gan-training.md §9).
 
 use std::any::Any;
 use std::collections::HashMap;

@@ -1,6 +1,7 @@
 //! Adaptive probability of augmentation: it rises while the discriminator is too sure of the training images.
 //!
-//! Specification: gan-training.md 8. The mean sign of the real images' scores says how much the discriminator overfits.
+//! Specification: docs/spec/gan-training.md §8. The mean sign of the real images' scores says how much the
+//! discriminator overfits.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Settings of mappers that are finetuned with the GAN (gan-training.md 2, 4.5 and 6).
+//! Settings of mappers that are finetuned with the GAN (docs/spec/gan-training.md §2, §4.5 and §6).
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub enum MapperMode {
     EndToEnd,
 }
 
-/// How a mapper's output enters the perturbation (OQ-22).
+/// How a mapper's output enters the perturbation (docs/spec/open-questions.md OQ-22).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MapperOutput {
@@ -34,7 +34,7 @@ pub enum MapperOutput {
 pub struct GanMapperConfig {
     /// Whether they are trained.
     pub mode: MapperMode,
-    /// Weight of the generator's adversarial loss against the mapper's own (0.1; OQ-53).
+    /// Weight of the generator's adversarial loss against the mapper's own (0.1; docs/spec/open-questions.md OQ-53).
     pub gan_weight: f64,
     /// Adam's rate before the lazy correction; the GAN's when absent.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,5 @@
-//! Mappers that are trained along with the GAN (gan-training.md 2 and 4.5): what they start from and what they decode.
+//! Mappers that are trained along with the GAN (docs/spec/gan-training.md §2 and §4.5): what they start from and what
+//! they decode.
 //!
 //! Conditions are made of betas anew at every step, so that none is held for longer than its batch.
 

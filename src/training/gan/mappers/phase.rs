@@ -1,8 +1,9 @@
-//! The phases of mappers in training with the GAN, behind those of generator and discriminator (gan-training.md 4.5).
+//! The phases of mappers in training with the GAN, behind those of generator and discriminator
+//! (docs/spec/gan-training.md §4.5).
 //!
 //! `0.2·MSE(t̃, c) + 0.3·(1 − cos) − 0.5·mean C(t̃, c) + 0.1·mean softplus(−D(G(z, t̃); t̃))`, with t̃ the perturbed output of the
 //! mapper and c what it aims at. Gradients pass through generator and discriminator into the condition; only the phase's own
-//! mapper is moved. The second mapper's t̃ is its own (OQ-38; published: the first one's).
+//! mapper is moved. The second mapper's t̃ is its own (docs/spec/open-questions.md OQ-38; published: the first one's).
 
 use burn::module::Module;
 use burn::optim::GradientsParams;

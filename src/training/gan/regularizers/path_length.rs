@@ -1,4 +1,5 @@
-//! Path length: equal steps in w should change the image by equal amounts (gan-training.md 4.4; Karras et al. 2020).
+//! Path length: equal steps in w should change the image by equal amounts (docs/spec/gan-training.md §4.4; Karras et
+//! al. 2020).
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -54,7 +55,7 @@ pub fn path_lengths(
 
 /// `∂ Σ image · direction / √(r·r) / ∂ ws`, differentiable in the generator and in ws.
 ///
-/// Only ws counts, not the condition (OQ-26).
+/// Only ws counts, not the condition (docs/spec/open-questions.md OQ-26).
 ///
 /// # Shapes
 /// - as [`path_lengths`]; output: `[batch, num_ws, w_dim]`

@@ -1,4 +1,4 @@
-//! R1: penalty on the discriminator's gradient at real images (gan-training.md 4.3; Mescheder et al. 2018).
+//! R1: penalty on the discriminator's gradient at real images (docs/spec/gan-training.md §4.3; Mescheder et al. 2018).
 
 use burn::tensor::Tensor;
 

@@ -251,7 +251,8 @@ fn gradients_reach_only_the_mapper_of_the_phase() {
     }
 }
 
-/// OQ-38: published, the second mapper's loss compares the first one's vector with the caption.
+/// docs/spec/open-questions.md OQ-38: published, the second mapper's loss compares the first one's vector with the
+/// caption.
 #[test]
 fn the_second_mapper_is_compared_with_its_own_target() {
     let mut scene = scene(ConditionHeads::TwoByMaximum);
