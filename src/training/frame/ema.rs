@@ -1,7 +1,7 @@
 //! Exponential moving average of a network's parameters, its half-life measured in images.
 //!
-//! Specification: gan-training §6. `average ← current + beta · (average − current)`; buffers are copied outright.
-//! A training network enters as `network.valid()`, so that no gradient graph is kept.
+//! Specification: docs/spec/gan-training.md §6. `average ← current + beta · (average − current)`; buffers are copied
+//! outright. A training network enters as `network.valid()`, so that no gradient graph is kept.
 
 use std::any::Any;
 use std::collections::VecDeque;

@@ -1,8 +1,8 @@
 //! Epochs, validation, best snapshot, exact resume: for every network that is fitted epoch by epoch.
 //!
-//! Specification: mapper §5. A phase starts from the best weights of the phase before, with a new optimiser.
-//! Every random choice is keyed by (seed, purpose, epoch), so a checkpoint needs no generator state: a run that was
-//! stopped and resumed gives, on one device, bit for bit the losses of one that was not.
+//! Specification: docs/spec/mapper.md §5. A phase starts from the best weights of the phase before, with a new
+//! optimiser. Every random choice is keyed by (seed, purpose, epoch), so a checkpoint needs no generator state: a run
+//! that was stopped and resumed gives, on one device, bit for bit the losses of one that was not.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
 //! LARS: momentum with a rate that every weight matrix scales by the ratio of its own norm to its gradient's (You et al. 2017).
 //!
-//! Specification: mapper §6.2. Parameters with one axis (biases, batch norms) get neither weight decay nor the scaling.
+//! Specification: docs/spec/mapper.md §6.2. Parameters with one axis (biases, batch norms) get neither weight decay nor
+//! the scaling.
 
 use burn::optim::SimpleOptimizer;
 use burn::optim::adaptor::OptimizerAdaptor;

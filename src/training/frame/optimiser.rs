@@ -1,4 +1,4 @@
-//! Optimisers of networks that are fitted epoch by epoch, with their schedules (mapper §5, §6.2).
+//! Optimisers of networks that are fitted epoch by epoch, with their schedules (docs/spec/mapper.md §5, §6.2).
 
 use burn::module::AutodiffModule;
 use burn::optim::adaptor::OptimizerAdaptor;
@@ -47,7 +47,7 @@ pub struct OptimiserConfig {
 }
 
 impl Default for OptimiserConfig {
-    /// Adam with the paper's rate 4e−4 (OQ-01); the rest as the reference.
+    /// Adam with the paper's rate 4e−4 (docs/spec/open-questions.md OQ-01); the rest as the reference.
     fn default() -> Self {
         Self {
             algorithm: Algorithm::Adam,

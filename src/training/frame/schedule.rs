@@ -14,7 +14,7 @@ pub enum OptimiserState {
     Keep,
 }
 
-/// Multiplies the rate by `factor` every `every_epochs` epochs (mapper §5.2).
+/// Multiplies the rate by `factor` every `every_epochs` epochs (docs/spec/mapper.md §5.2).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StepDecay {

@@ -1,7 +1,8 @@
 //! A critic trained in turn with the mapper: it tells embeddings of CLIP from predictions, the mapper tries to pass.
 //!
-//! Specification: mapper §6.1. The published loop gave the critic the target in place of the prediction, so that the mapper learnt
-//! nothing from it; what was meant is done here (OQ-14). The paper found no gain.
+//! Specification: docs/spec/mapper.md §6.1. The published loop gave the critic the target in place of the prediction,
+//! so that the mapper learnt nothing from it; what was meant is done here (docs/spec/open-questions.md OQ-14). The
+//! paper found no gain.
 
 use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams, Optimizer};

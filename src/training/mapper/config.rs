@@ -1,6 +1,6 @@
 //! Settings of a mapper's training and the loss that they name.
 //!
-//! Specification: mapper §4, §5; the default is the paper's recipe.
+//! Specification: docs/spec/mapper.md §4, §5; the default is the paper's recipe.
 
 use std::time::Duration;
 

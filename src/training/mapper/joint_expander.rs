@@ -1,4 +1,5 @@
-//! An expander trained with the mapper by the VICReg loss (mapper §6.2, OQ-15). It is not kept with the mapper.
+//! An expander trained with the mapper by the VICReg loss (docs/spec/mapper.md §6.2,
+//! docs/spec/open-questions.md OQ-15). It is not kept with the mapper.
 
 use burn::module::{AutodiffModule, Module};
 use burn::optim::GradientsParams;

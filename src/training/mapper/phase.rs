@@ -1,6 +1,7 @@
 //! A phase of a mapper's training: which loss, how long, by which optimiser.
 //!
-//! Specification: mapper §5.1, §6.2. What a configuration leaves out is what was published for the phase's loss.
+//! Specification: docs/spec/mapper.md §5.1, §6.2. What a configuration leaves out is what was published for the phase's
+//! loss.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,7 +34,8 @@ impl MapperLoss {
         if self == Self::Vicreg { 50 } else { 40 }
     }
 
-    /// Losses that compare samples of a batch get larger ones. VICReg's 128 is the paper's; its code remarks 256 (OQ-15).
+    /// Losses that compare samples of a batch get larger ones. VICReg's 128 is the paper's; its code remarks 256
+    /// (docs/spec/open-questions.md OQ-15).
     fn published_batch(self) -> usize {
         match self {
             Self::Contrastive | Self::MseCosContrastive | Self::Vicreg => 128,

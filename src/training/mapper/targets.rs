@@ -1,6 +1,7 @@
 //! From raw CLIP embeddings to the targets of a mapper: choice of captions, clamp, unit norm.
 //!
-//! Specification: mapper §2; OQ-08: the mean of captions is taken of raw embeddings, then clamped and scaled.
+//! Specification: docs/spec/mapper.md §2; docs/spec/open-questions.md OQ-08: the mean of captions is taken of raw
+//! embeddings, then clamped and scaled.
 
 use std::ops::Range;
 

@@ -1,6 +1,6 @@
 //! Fitting a mapper: betas → embedding, with retrieval counts on the validation trials.
 //!
-//! Specification: mapper §5.
+//! Specification: docs/spec/mapper.md §5.
 
 use std::ops::Range;
 
