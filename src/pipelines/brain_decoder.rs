@@ -25,7 +25,7 @@ use crate::tensor_ops::similarity::unit_norm;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PixelNoise {
-    /// The maps stored with the network: the same picture every time (OQ-56).
+    /// The maps stored with the network: the same picture every time (docs/spec/open-questions.md OQ-56).
     #[default]
     Constant,
     /// New maps for every picture, from the seed.

@@ -1,4 +1,4 @@
-//! Which captions of an image fit it (mapper §2.3).
+//! Which captions of an image fit it (docs/spec/mapper.md §2.3).
 //!
 //! `p = softmax_k( scale · cos(image, caption_k) )`; a caption is kept when `p_k > share · max p`.
 

@@ -1,4 +1,4 @@
-//! Microstimulation in silico: betas of a region set to a constant (mapper.md 11).
+//! Microstimulation in silico: betas of a region set to a constant (docs/spec/mapper.md §11).
 //!
 //! Works on z-scored, unpadded betas; padding happens later, so that voxel indices are those of the prepared file.
 

@@ -20,7 +20,7 @@ use crate::training::gan::config::GanTrainConfig;
 use crate::training::gan::dataset::ImageSet;
 use crate::training::gan::low_level::FrozenResnet;
 
-/// The whole image at the GAN's resolution: antialiased bicubic (OQ-29).
+/// The whole image at the GAN's resolution: antialiased bicubic (docs/spec/open-questions.md OQ-29).
 pub(crate) fn gan_picture(image: &RgbImage, resolution: usize) -> RgbImage {
     let side = resolution as u32;
     resize_pil(image, side, side, Filter::Bicubic)

@@ -1,4 +1,5 @@
-//! Images and conditions of `pretrain-gan`: the subject's training stimuli, or a collection of images (gan-training.md 1.2 and 10).
+//! Images and conditions of `pretrain-gan`: the subject's training stimuli, or a collection of images
+//! (docs/spec/gan-training.md §1.2 and §10).
 
 use std::path::{Path, PathBuf};
 

@@ -5,7 +5,7 @@ use image::RgbImage;
 
 use crate::tensor_ops::pixel_range::u8_rounded_from_pm1;
 
-/// Generated images as pictures, rounded and clipped (generator.md 8).
+/// Generated images as pictures, rounded and clipped (docs/spec/generator.md §8).
 ///
 /// # Shapes
 /// - pixels_pm1: `[batch, 3, height, width]`, −1..1

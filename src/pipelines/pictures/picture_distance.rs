@@ -1,4 +1,4 @@
-//! Fréchet distances between sets of pictures, from their features (metrics.md 1).
+//! Fréchet distances between sets of pictures, from their features (docs/spec/metrics.md §1).
 
 use ndarray::{Array2, Axis};
 use serde::Serialize;

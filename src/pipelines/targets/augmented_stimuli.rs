@@ -1,4 +1,5 @@
-//! CLIP embeddings of stimuli augmented anew at every access: the targets of an image mapper (mapper §2.1, §2.2).
+//! CLIP embeddings of stimuli augmented anew at every access: the targets of an image mapper (docs/spec/mapper.md §2.1,
+//! §2.2).
 
 use std::path::Path;
 

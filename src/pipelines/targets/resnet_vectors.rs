@@ -1,4 +1,5 @@
-//! ResNet vectors of stimuli, scaled to 0..1: the targets of a ResNet mapper (mapper §6.3), computed once and kept.
+//! ResNet vectors of stimuli, scaled to 0..1: the targets of a ResNet mapper (docs/spec/mapper.md §6.3), computed once
+//! and kept.
 
 use std::path::Path;
 
@@ -23,7 +24,7 @@ const BATCH: usize = 64;
 /// Changes when this program computes vectors in another way.
 const PREPROCESSING: &str = "resnet 1: bilinear without antialias, 0..1";
 
-/// Which vector of an image (OQ-16).
+/// Which vector of an image (docs/spec/open-questions.md OQ-16).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ResnetVector {
