@@ -1,8 +1,8 @@
 //! `mindreader encode`: how well each voxel's betas follow from the embedding of the image seen, beside the noise ceiling.
 //!
-//! The encoding model is linear: ridge regression from the target of the image mapper (mapper §2) to the betas, fitted to the
-//! training trials, scored by Pearson's r over the validation trials (`reference/metrics.md` 5). Writes volumes, pictures
-//! and `summary.json` into a run folder.
+//! The encoding model is linear: ridge regression from the target of the image mapper (docs/spec/mapper.md §2) to the
+//! betas, fitted to the training trials, scored by Pearson's r over the validation trials (docs/spec/metrics.md §5).
+//! Writes volumes, pictures and `summary.json` into a run folder.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

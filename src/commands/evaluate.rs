@@ -1,5 +1,5 @@
 //! `mindreader evaluate`: retrieval by each mapper, by ridge regression, and by combinations of mappers on the validation
-//! trials (mapper §7). Writes `config.toml` and `evaluation.json` into a run folder.
+//! trials (docs/spec/mapper.md §7). Writes `config.toml` and `evaluation.json` into a run folder.
 
 use std::path::{Path, PathBuf};
 

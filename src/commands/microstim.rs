@@ -1,6 +1,6 @@
 //! `mindreader microstim`: drives or silences a region and shows what changes in the decoded picture and embedding.
 //!
-//! The paper's §3.3 and A.5; mapper.md 11. Every trial is decoded twice with the same z, before and after.
+//! Section 3.3 and appendix A.5 of the paper; docs/spec/mapper.md §11. Every trial is decoded twice with the same z, before and after.
 
 use std::path::PathBuf;
 

@@ -1,6 +1,7 @@
 //! `mindreader pretrain-gan`: a conditional GAN on images and noise-perturbed CLIP embeddings, without brains.
 //!
-//! Specification: gan-training.md 10. Images are those of the subject's training trials, or a collection of others. Writes `config.toml`, `metrics.jsonl`,
+//! Specification: docs/spec/gan-training.md §10. Images are those of the subject's training trials, or a collection of
+//! others. Writes `config.toml`, `metrics.jsonl`,
 //! `samples/*.png`, `snapshots/*`, `generator.safetensors` (averaged), `discriminator.safetensors`, `checkpoint.mpk`.
 
 use std::path::{Path, PathBuf};
@@ -47,7 +48,8 @@ pub enum FirstCondition {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecondCondition {
-    /// Embeddings of the captions, one sample per caption (OQ-54); of stimuli only the vetted ones.
+    /// Embeddings of the captions, one sample per caption (docs/spec/open-questions.md OQ-54); of stimuli only the
+    /// vetted ones.
     #[default]
     Captions,
     /// A pseudo condition made of the image embedding, with noise of its own.

@@ -1,4 +1,4 @@
-//! `mindreader screen-captions`: captions → those that CLIP finds fitting (mapper §2.3).
+//! `mindreader screen-captions`: captions → those that CLIP finds fitting (docs/spec/mapper.md §2.3).
 //!
 //! Writes two JSON objects by NSD image (0-based): the kept captions, and beside them every caption with its
 //! probability. A third, small file is the summary: how many captions survive, and examples.

@@ -1,5 +1,5 @@
-//! `mindreader ablate`: the rows of the paper's tables 1, 3 and 4, trained where they are not there yet (mapper §6, §7;
-//! gan-training.md).
+//! `mindreader ablate`: the rows of the paper's tables 1, 3 and 4, trained where they are not there yet
+//! (docs/spec/mapper.md §6, §7; docs/spec/gan-training.md).
 //!
 //! The rows are files (`configs/ablations`): trainings of mappers and finetunings of GANs that differ from the configuration in a
 //! few keys, and lines of a table with the paper's numbers beside.

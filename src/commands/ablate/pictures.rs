@@ -6,7 +6,7 @@ use crate::commands::evaluate_images::EvaluateImagesSummary;
 use crate::metrics::identification::IdentificationAccuracy;
 use crate::pipelines::pictures::picture_distance::Distance;
 
-/// Numbers of ways that the table has columns for: the paper's (metrics.md 2).
+/// Numbers of ways that the table has columns for: the paper's (docs/spec/metrics.md §2).
 pub(super) const WAYS: [usize; 4] = [2, 5, 10, 50];
 
 /// Numbers of a run's pictures.

@@ -10,7 +10,7 @@ use crate::models::inception::InceptionPreprocessing;
 use crate::pipelines::pictures::picture_features::FeatureSource;
 use crate::run::device::DeviceChoice;
 
-/// Which decoded trials are identified (OQ-33).
+/// Which decoded trials are identified (docs/spec/open-questions.md OQ-33).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IdentifiedTrials {
@@ -21,7 +21,7 @@ pub enum IdentifiedTrials {
     All,
 }
 
-/// Which real pictures the generated ones are compared with (OQ-32).
+/// Which real pictures the generated ones are compared with (docs/spec/open-questions.md OQ-32).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RealSets {

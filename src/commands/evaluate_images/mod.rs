@@ -1,4 +1,5 @@
-//! `mindreader evaluate-images`: Fréchet distance and n-way identification of reconstructed pictures (metrics.md 1 and 2).
+//! `mindreader evaluate-images`: Fréchet distance and n-way identification of reconstructed pictures
+//! (docs/spec/metrics.md §1 and §2).
 //!
 //! Writes `config.toml` and `evaluation.json`. Without an Inception snapshot a scene classifier or any CLIP serves as feature
 //! network; the numbers then carry another name. With a classifier the evaluation also says what can be named.

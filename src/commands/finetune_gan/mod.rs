@@ -1,8 +1,8 @@
 //! `mindreader finetune-gan`: stage two, the GAN on embeddings that mappers decode from betas; the mappers stay as they are, or
 //! are finetuned with it.
 //!
-//! Specification: gan-training.md 1.1, 2, 4.5 and 9. One sample is one training trial. Writes what `pretrain-gan` writes, and
-//! the mappers beside it where they are finetuned.
+//! Specification: docs/spec/gan-training.md §1.1, §2, §4.5 and §9. One sample is one training trial. Writes what
+//! `pretrain-gan` writes, and the mappers beside it where they are finetuned.
 
 use std::path::{Path, PathBuf};
 
@@ -319,12 +319,12 @@ impl StartingGan {
         let file = Snapshot::open(&path, DISCRIMINATOR_KIND)?;
         let (discriminator, judge) =
             file.network(|config: &DiscriminatorConfig| config.init::<Base>(0, device))?;
-        // Only a network without a second branch gets one (OQ-31).
+        // Only a network without a second branch gets one (docs/spec/open-questions.md OQ-31).
         let config = &settings.finetune_gan;
         let gets_second = config.condition.needs_two_heads() && generator.heads == ConditionHeads::One;
         let duplicated_head = gets_second && generator.condition_dim == second_width;
         if gets_second && !duplicated_head {
-            // A head of another width cannot be a copy: it starts as it is drawn (gan-training.md 9).
+            // A head of another width cannot be a copy: it starts as it is drawn (docs/spec/gan-training.md §9).
             let heads = ConditionHeads::TwoByMaximum;
             let generator = GeneratorConfig { heads, second_condition_dim: second_width, ..generator };
             let discriminator =

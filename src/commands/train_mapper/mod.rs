@@ -1,6 +1,7 @@
 //! `mindreader train-mapper`: fit betas → CLIP embedding of the image seen, or of its captions, or ResNet vector of the image.
 //!
-//! Specification: mapper §1.4 to §5, §7. Writes `config.toml`, `metrics.jsonl`, `best.safetensors`, `last.safetensors`,
+//! Specification: docs/spec/mapper.md §1.4 to §5, §7. Writes `config.toml`, `metrics.jsonl`, `best.safetensors`,
+//! `last.safetensors`,
 //! `checkpoint.mpk`, `plots/` and `summary.json` into a run folder.
 
 use std::ops::Range;
@@ -79,7 +80,7 @@ impl Default for MapperSizes {
     }
 }
 
-/// Target and constants of a ResNet mapper; everything else is as for CLIP's (mapper §6.3).
+/// Target and constants of a ResNet mapper; everything else is as for CLIP's (docs/spec/mapper.md §6.3).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResnetMapperConfig {
