@@ -87,7 +87,7 @@ fn a_copied_second_head_of_an_old_file() {
     let config: GeneratorConfig = file.config().unwrap();
     let _: Generator<Base> = file.load_into(config.init(0, &cpu()).unwrap()).unwrap();
 
-    // A branch that was trained is not thrown away by accident (OQ-31).
+    // A branch that was trained is not thrown away by accident (docs/spec/open-questions.md OQ-31).
     let out = made.path("two.safetensors");
     let output = import(&made.path("snapshot.pkl"), &out, &["--second-head", "duplicate"]);
     assert_eq!(output.status.code(), Some(2));

@@ -1,4 +1,5 @@
-//! A duplicated condition head changes nothing while both conditions are equal (gan-training §9): on the golden weights.
+//! A duplicated condition head changes nothing while both conditions are equal (docs/spec/gan-training.md §9): on the
+//! golden weights.
 
 use std::path::Path;
 

@@ -5,7 +5,7 @@ Writes FOLDER/inception_weights.safetensors (the 566 tensors of the published fi
 pictures, what either preprocessing makes of them, the 2048 features (from float64), and for each output `deviation.NAME`, the
 largest difference of PyTorch's own float32 run.
 
-Written from reference/checkpoints.md 6 and reference/metrics.md 1. torchvision's network has the same convolutions and other pools:
+Written from docs/spec/checkpoints.md §6 and docs/spec/metrics.md §1. torchvision's network has the same convolutions and other pools:
 the script checks its own wiring by computing torchvision's variant, too, and comparing it with torchvision.
 """
 

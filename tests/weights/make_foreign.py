@@ -3,7 +3,7 @@
     make_foreign.py FOLDER
 
 Writes the files, `expected.safetensors` (key: `file|network|tensor`) and `expected.json` (formats, classes, settings).
-Networks are laid out as reference/checkpoints.md sections 2 to 4 describe, in small sizes.
+Networks are laid out as docs/spec/checkpoints.md §2 to §4 describe, in small sizes.
 """
 
 import collections
