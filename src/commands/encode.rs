@@ -19,6 +19,7 @@ use crate::data::prepared::PreparedSubject;
 use crate::data::split::{Split, split_by_first_appearance};
 use crate::metrics::correlation::{ceiling_correlation, voxel_correlation};
 use crate::pipelines::targets::decoded_pairs::TargetForms;
+use crate::pipelines::workbench::Workbench;
 use crate::report::{BrainView, Viewpoint};
 use crate::run::device::open;
 use crate::run::progress::Progress;
@@ -100,7 +101,8 @@ pub fn run(settings: &EncodeSettings, progress: &mut dyn Progress) -> anyhow::Re
         let what = format!("the validation part of `{}`", settings.data.prepared.display());
         return Err(DataError::empty(what, "lower `train_fraction`").into());
     }
-    let targets = TargetForms::load(&settings.data, &subject, &device, progress)?;
+    let mut bench = Workbench::new(&device, &settings.data.cache, progress);
+    let targets = TargetForms::load(&settings.data, &subject, &mut bench)?;
     let accuracy = accuracies(settings, &subject, &split, &targets, progress)?;
     let provenance = subject.provenance();
     let path = NsdTree::new(&settings.nsd).ncsnr(

@@ -17,6 +17,7 @@ use crate::metrics::retrieval::{
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::LoadedMapper;
 use crate::pipelines::targets::decoded_pairs::{Decoded, TargetForms, by_mapper, by_ridge};
+use crate::pipelines::workbench::Workbench;
 use crate::run::device::open;
 use crate::run::error::RunError;
 use crate::run::progress::Progress;
@@ -177,7 +178,8 @@ pub fn run(settings: &EvaluateSettings, progress: &mut dyn Progress) -> anyhow::
         let targets = match forms.iter().position(|known| known.is_of(&data)) {
             Some(place) => &forms[place],
             None => {
-                forms.push(TargetForms::load(&data, &subject, &device, progress)?);
+                let mut bench = Workbench::new(&device, &data.cache, progress);
+                forms.push(TargetForms::load(&data, &subject, &mut bench)?);
                 let targets = &forms[forms.len() - 1];
                 if settings.evaluate.ridge {
                     let name = format!("ridge, {}", data.target);

@@ -20,6 +20,7 @@ use crate::pipelines::gan::sample_sheet::{NUM_SAMPLES, SampleSheet, evenly_sprea
 use crate::pipelines::gan::snapshots::{GanSnapshots, SnapshotConfig, SnapshotSummary};
 use crate::pipelines::pictures::picture::pictures;
 use crate::pipelines::pictures::picture_features::FeatureSource;
+use crate::pipelines::workbench::Workbench;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
 use crate::run::interrupt;
@@ -150,15 +151,8 @@ pub fn run(
         second: config.second_condition,
         long_captions: config.long_captions,
     };
-    let (data, name) = pretraining_data(
-        &settings.images,
-        &choice,
-        generator.resolution,
-        &clip,
-        &settings.cache,
-        &device,
-        progress,
-    )?;
+    let mut bench = Workbench::new(&device, &settings.cache, progress);
+    let (data, name) = pretraining_data(&settings.images, &choice, generator.resolution, &clip, &mut bench)?;
 
     let (start, start_sha256) = starting_point(settings, &generator, &discriminator, &device)?;
     let distance = match &settings.features {
@@ -169,8 +163,7 @@ pub fn run(
                 heads: data.conditions(generator.heads).cloned().collect(),
                 seed: config.train.seed,
             };
-            let real =
-                distance.real_pictures(&data, &config.snapshots, &settings.cache, &device, progress)?;
+            let real = distance.real_pictures(&data, &config.snapshots, &mut bench)?;
             Some(distance.with_real(vec![real], &config.snapshots)?)
         }
         None => None,

@@ -16,6 +16,7 @@ use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::gan::sample_sheet::evenly_spread;
 use crate::pipelines::targets::captioned_stimuli::{CaptionedStimuli, distinct_images};
 use crate::pipelines::targets::stimulus_embeddings::{embed_sentences, embed_stimuli};
+use crate::pipelines::workbench::Workbench;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::progress::Progress;
 use crate::run::run_dir::write_atomic;
@@ -123,10 +124,9 @@ pub fn run(
 
     let sentences: Vec<&str> =
         captions.iter().flat_map(|of_image| of_image.iter().map(String::as_str)).collect();
-    let text_embeddings =
-        embed_sentences(&clip, &sentences, config.long_captions, &settings.cache, &device, progress)?;
-    let image_embeddings =
-        embed_stimuli(&clip, stimuli.stimuli_path(), &images, &settings.cache, &device, progress)?;
+    let mut bench = Workbench::new(&device, &settings.cache, progress);
+    let text_embeddings = embed_sentences(&clip, &sentences, config.long_captions, &mut bench)?;
+    let image_embeddings = embed_stimuli(&clip, stimuli.stimuli_path(), &images, &mut bench)?;
 
     let mut judged: BTreeMap<u32, Vec<JudgedCaption>> = BTreeMap::new();
     let mut start = 0;

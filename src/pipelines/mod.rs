@@ -13,3 +13,4 @@ pub mod scene_labels;
 pub mod stimulation;
 pub mod targets;
 pub mod trial_choice;
+pub mod workbench;

@@ -37,6 +37,7 @@ use crate::pipelines::pictures::picture_features::{FeatureNetwork, PictureSet, p
 use crate::pipelines::pictures::stimulus_features::{StimulusSet, stimulus_features};
 use crate::pipelines::scene_labels::has_scene_annotations;
 use crate::pipelines::targets::captioned_stimuli::distinct_images;
+use crate::pipelines::workbench::Workbench;
 use crate::run::device;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
@@ -123,7 +124,7 @@ impl Evaluation<'_> {
         let identities = files.iter().map(|file| run.identity(file)).collect::<Result<Vec<_>, _>>()?;
         let mut load = |index: usize| Ok(run.picture(&files[index])?);
         let set = PictureSet { name, identities: &identities, load: &mut load };
-        picture_features(self.network, set, &self.settings.cache, self.device, progress)
+        picture_features(self.network, set, &mut Workbench::new(self.device, &self.settings.cache, progress))
     }
 
     /// What a classifier names in generated pictures and in their ground truth; none where the tree has no annotations to name by.
@@ -169,7 +170,11 @@ impl Evaluation<'_> {
             .map_err(|_| anyhow::anyhow!("an image of a training trial is not among the training images"))?;
         let set =
             StimulusSet { name: "training stimuli", stimuli: &run.settings.stimuli, images: &images, side };
-        let features = stimulus_features(self.network, set, &self.settings.cache, self.device, progress)?;
+        let features = stimulus_features(
+            self.network,
+            set,
+            &mut Workbench::new(self.device, &self.settings.cache, progress),
+        )?;
         Ok((features, rows))
     }
 }

@@ -29,6 +29,7 @@ use crate::pipelines::gan::snapshots::{GanSnapshots, SnapshotConfig, SnapshotSum
 use crate::pipelines::pictures::picture_features::FeatureSource;
 use crate::pipelines::pictures::stimulus_features::StimulusSet;
 use crate::pipelines::targets::captioned_stimuli::distinct_images;
+use crate::pipelines::workbench::Workbench;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
 use crate::run::interrupt;
@@ -165,8 +166,8 @@ pub fn run(
     let images = distinct_images(split.train.iter().map(|trial| prepared.trials()[*trial]));
     let stimuli = NsdTree::new(&settings.nsd).stimuli();
     let resolution = gan.generator.resolution;
-    let images =
-        (image_set(&images, &stimuli, &clip, &settings.cache, resolution, &device, progress)?, images);
+    let mut bench = Workbench::new(&device, &settings.cache, progress);
+    let images = (image_set(&images, &stimuli, &clip, resolution, &mut bench)?, images);
     let seed = config.train.seed;
     let image_of_sample: Vec<usize> = split
         .train
@@ -179,7 +180,7 @@ pub fn run(
         for (path, mapper) in [(image_mapper, &mappers.image), (caption_mapper, &mappers.second)] {
             check_split(path, mapper, &settings.split)?;
         }
-        second_targets(settings, &clip, &images.1, &image_of_sample, &device, progress)?
+        second_targets(settings, &clip, &images.1, &image_of_sample, &mut bench)?
     } else {
         None
     };
@@ -384,7 +385,11 @@ fn sample_distance(
     for (name, trials) in sets {
         let images: Vec<NsdId> = trials.iter().map(|trial| prepared.trials()[*trial].nsd_id).collect();
         let set = StimulusSet { name, stimuli, images: &images, side: gan.generator.resolution as u32 };
-        real.push(distance.real_trials(set, snapshots, &settings.cache, device, progress)?);
+        real.push(distance.real_trials(
+            set,
+            snapshots,
+            &mut Workbench::new(device, &settings.cache, progress),
+        )?);
     }
     Ok(Some(distance.with_real(real, snapshots)?))
 }

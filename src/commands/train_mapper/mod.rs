@@ -30,6 +30,7 @@ use crate::metrics::retrieval::RetrievalSummary;
 use crate::models::mapper::{Mapper, MapperConfig, MapperSnapshot, MapperTarget};
 use crate::pipelines::targets::augmented_stimuli::AugmentedStimuli;
 use crate::pipelines::targets::resnet_vectors::ResnetVector;
+use crate::pipelines::workbench::Workbench;
 use crate::run::device::{DeviceChoice, open};
 use crate::run::error::RunError;
 use crate::run::interrupt;
@@ -275,18 +276,19 @@ pub fn run(
     let left = padding_left(subject.num_voxels(), signal_len);
     // All complaints before the targets: those of a whole subject take a while.
     let betas = padded_betas(&subject, signal_len, left, &row_order(settings, &subject))?;
+    let mut bench = Workbench::new(&device, &settings.cache, progress);
     let (mut rows, clip, network_sha256) = match settings.target {
         MapperTarget::Image => {
-            let RawTargets { rows, clip } = image_embeddings(settings, &subject, &device, progress)?;
+            let RawTargets { rows, clip } = image_embeddings(settings, &subject, &mut bench)?;
             let sha256 = clip.sha256.clone();
             (rows, Some(clip), sha256)
         }
         MapperTarget::Caption => {
-            let RawTargets { rows, clip } = caption_embeddings(settings, &subject, &device, progress)?;
+            let RawTargets { rows, clip } = caption_embeddings(settings, &subject, &mut bench)?;
             (rows, None, clip.sha256)
         }
         MapperTarget::Resnet => {
-            let (rows, sha256) = resnet_vectors(settings, &subject, &device, progress)?;
+            let (rows, sha256) = resnet_vectors(settings, &subject, &mut bench)?;
             (rows, None, sha256)
         }
     };

@@ -12,9 +12,9 @@ use crate::data::trial::NsdId;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::targets::resnet_vectors::ResnetSnapshot;
 use crate::pipelines::targets::stimulus_embeddings::embed_stimuli;
+use crate::pipelines::workbench::Workbench;
 use crate::run::error::RunError;
 use crate::run::precision::Precision;
-use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
 use crate::training::gan::config::GanTrainConfig;
 use crate::training::gan::dataset::ImageSet;
@@ -34,12 +34,11 @@ pub(crate) fn image_set(
     images: &[NsdId],
     stimuli_path: &Path,
     clip: &ClipSnapshot,
-    cache: &Path,
     resolution: usize,
-    device: &Device,
-    progress: &mut dyn Progress,
+    bench: &mut Workbench<'_>,
 ) -> anyhow::Result<ImageSet> {
     let stimuli = Stimuli::open(stimuli_path)?;
+    let progress = &mut *bench.progress;
     progress.start("reading images", images.len() as u64);
     let mut pixels_u8 = Vec::with_capacity(images.len() * 3 * resolution * resolution);
     for (done, image) in images.iter().enumerate() {
@@ -51,7 +50,7 @@ pub(crate) fn image_set(
     }
     progress.finish("");
 
-    let embeddings = embed_stimuli(clip, stimuli_path, images, cache, device, progress)?;
+    let embeddings = embed_stimuli(clip, stimuli_path, images, bench)?;
     Ok(ImageSet { resolution, pixels_u8, embeddings: clamped_units(embeddings) })
 }
 

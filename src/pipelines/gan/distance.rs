@@ -1,7 +1,5 @@
 //! How far the pictures of a GAN in training are from real ones: always the same latents, noise and conditions.
 
-use std::path::Path;
-
 use anyhow::Context;
 use burn::tensor::{Tensor, TensorData};
 use image::RgbImage;
@@ -17,7 +15,7 @@ use crate::pipelines::pictures::picture::pictures;
 use crate::pipelines::pictures::picture_distance::{Distance, SetStatistics};
 use crate::pipelines::pictures::picture_features::{FeatureNetwork, PictureSet, picture_features};
 use crate::pipelines::pictures::stimulus_features::{StimulusSet, stimulus_features};
-use crate::run::progress::Progress;
+use crate::pipelines::workbench::Workbench;
 use crate::run::snapshot::hex;
 use crate::tensor_ops::backend::{Base, Device};
 use crate::tensor_ops::random::{keyed_rng, normal};
@@ -78,9 +76,7 @@ impl SampleDistance {
         &self,
         data: &GanDataset,
         config: &SnapshotConfig,
-        cache: &Path,
-        device: &Device,
-        progress: &mut dyn Progress,
+        bench: &mut Workbench<'_>,
     ) -> anyhow::Result<RealSet> {
         let side = data.resolution() as u32;
         let identities: Vec<String> = (0..data.num_images())
@@ -95,7 +91,7 @@ impl SampleDistance {
             }))
         };
         let set = PictureSet { name: "training images", identities: &identities, load: &mut load };
-        let features = picture_features(&self.network, set, cache, device, progress)?;
+        let features = picture_features(&self.network, set, bench)?;
         let statistics = SetStatistics::of_rows(&features, 0..features.nrows(), config.divisor)?;
         Ok(RealSet { name: "real", statistics })
     }
@@ -108,15 +104,13 @@ impl SampleDistance {
         &self,
         trials: StimulusSet<'_>,
         config: &SnapshotConfig,
-        cache: &Path,
-        device: &Device,
-        progress: &mut dyn Progress,
+        bench: &mut Workbench<'_>,
     ) -> anyhow::Result<RealSet> {
         let mut images = trials.images.to_vec();
         images.sort_unstable();
         images.dedup();
         let set = StimulusSet { images: &images, ..trials };
-        let features = stimulus_features(&self.network, set, cache, device, progress)?;
+        let features = stimulus_features(&self.network, set, bench)?;
         let rows = trials.images.iter().filter_map(|image| images.binary_search(image).ok());
         Ok(RealSet {
             name: trials.name,

@@ -18,9 +18,8 @@ use crate::pipelines::brain_decoder::LoadedMapper;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::targets::resnet_vectors::{ResnetSnapshot, ResnetVector, stimulus_vectors};
 use crate::pipelines::targets::stimulus_embeddings::embed_sentences;
+use crate::pipelines::workbench::Workbench;
 use crate::run::error::RunError;
-use crate::run::progress::Progress;
-use crate::tensor_ops::backend::Device;
 use crate::training::gan::mappers::joint::MapperStart;
 use crate::training::mapper::targets::{CaptionChoice, EmbeddingTargets};
 
@@ -58,8 +57,7 @@ pub(crate) fn second_targets(
     clip: &ClipSnapshot,
     images: &[NsdId],
     image_of_sample: &[usize],
-    device: &Device,
-    progress: &mut dyn Progress,
+    bench: &mut Workbench<'_>,
 ) -> anyhow::Result<Option<EmbeddingTargets>> {
     let config = &settings.finetune_gan;
     if !config.condition.uses()[1] {
@@ -73,10 +71,9 @@ pub(crate) fn second_targets(
                     "the targets of a ResNet mapper: set it with `--resnet FILE`",
                 )
             };
-            let resnet = ResnetSnapshot::open(settings.resnet.as_deref().ok_or_else(needed)?, device)?;
+            let resnet = ResnetSnapshot::open(settings.resnet.as_deref().ok_or_else(needed)?, bench.device)?;
             let stimuli = NsdTree::new(&settings.nsd).stimuli();
-            let (vector, cache) = (ResnetVector::MaxAndMean, &settings.cache);
-            let vectors = stimulus_vectors(&resnet, vector, &stimuli, images, cache, device, progress)?;
+            let vectors = stimulus_vectors(&resnet, ResnetVector::MaxAndMean, &stimuli, images, bench)?;
             let centred = vectors - RESNET_CENTRE as f32;
             let rows: Vec<_> = (0..images.len()).map(|image| image..image + 1).collect();
             let scale = TargetScale { clamp: 0.0, scaling: TargetScaling::UnitNorm };
@@ -90,8 +87,7 @@ pub(crate) fn second_targets(
                 rows.push(sentences.len()..sentences.len() + of_image.len());
                 sentences.extend(of_image.iter().map(String::as_str));
             }
-            let cache = &settings.cache;
-            let raw = embed_sentences(clip, &sentences, LongText::Error, cache, device, progress)?;
+            let raw = embed_sentences(clip, &sentences, LongText::Error, bench)?;
             let scale = TargetScale { clamp: DEFAULT_THRESHOLD, scaling: TargetScaling::UnitNorm };
             EmbeddingTargets::new(&raw, &rows, image_of_sample, config.mappers.caption_choice, scale)
         }

@@ -1,7 +1,7 @@
 //! Images and conditions of `pretrain-gan`: the subject's training stimuli, or a collection of images
 //! (docs/spec/gan-training.md §1.2 and §10).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ndarray::{Array2, Axis};
 use serde::Serialize;
@@ -22,8 +22,7 @@ use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::feature_cache::file_identity;
 use crate::pipelines::targets::captioned_stimuli::distinct_images;
 use crate::pipelines::targets::stimulus_embeddings::{embed_pictures, embed_sentences};
-use crate::run::progress::Progress;
-use crate::tensor_ops::backend::Device;
+use crate::pipelines::workbench::Workbench;
 use crate::training::gan::dataset::{GanDataset, ImageSet, SampleSet};
 
 /// Bytes of pixels that may be held in memory.
@@ -109,17 +108,14 @@ pub(crate) fn pretraining_data(
     choice: &ConditionChoice,
     resolution: usize,
     clip: &ClipSnapshot,
-    cache: &Path,
-    device: &Device,
-    progress: &mut dyn Progress,
+    bench: &mut Workbench<'_>,
 ) -> anyhow::Result<(GanDataset, String)> {
     let Captioned { images, captions, name } = match source {
         PretrainImages::Stimuli { nsd, prepared, captions, split } => {
             let prepared = PreparedSubject::open(prepared)?;
             let trials = split.split(&prepared)?.train;
             let ids = distinct_images(trials.iter().map(|trial| prepared.trials()[*trial]));
-            let images =
-                image_set(&ids, &NsdTree::new(nsd).stimuli(), clip, cache, resolution, device, progress)?;
+            let images = image_set(&ids, &NsdTree::new(nsd).stimuli(), clip, resolution, bench)?;
             let captions = if choice.needs_captions() {
                 let vetted = VettedCaptions::read(captions)?;
                 let of_images = ids.iter().map(|image| Ok(vetted.of(*image)?.to_vec()));
@@ -136,7 +132,9 @@ pub(crate) fn pretraining_data(
             };
             if collection.num_unlisted() > 0 {
                 let left_out = collection.num_unlisted();
-                progress.line(&format!("{left_out} images are left out: the annotations do not list them"));
+                bench
+                    .progress
+                    .line(&format!("{left_out} images are left out: the annotations do not list them"));
             }
             let StoredFeatures { image, text } = collection.stored_features(clip.config.embed_dim)?;
             // Captions first: a missing one is found before hours of embedding.
@@ -151,7 +149,7 @@ pub(crate) fn pretraining_data(
                         .collect::<Result<_, _>>()?,
                 ),
             };
-            let images = collection_images(&collection, image, resolution, clip, cache, device, progress)?;
+            let images = collection_images(&collection, image, resolution, clip, bench)?;
             Captioned { images, captions, name: "images".into() }
         }
     };
@@ -165,7 +163,7 @@ pub(crate) fn pretraining_data(
                 .flat_map(|(image, sentences)| std::iter::repeat_n(image, sentences.len()))
                 .collect();
             let sentences: Vec<&str> = sentences.iter().flatten().map(String::as_str).collect();
-            let rows = embed_sentences(clip, &sentences, choice.long_captions, cache, device, progress)?;
+            let rows = embed_sentences(clip, &sentences, choice.long_captions, bench)?;
             Some(StoredTextFeatures { rows: clamped_units(rows), image_of_row })
         }
     };
@@ -211,9 +209,7 @@ fn collection_images(
     stored: Option<Array2<f32>>,
     resolution: usize,
     clip: &ClipSnapshot,
-    cache: &Path,
-    device: &Device,
-    progress: &mut dyn Progress,
+    bench: &mut Workbench<'_>,
 ) -> anyhow::Result<ImageSet> {
     let count = collection.len();
     let image_bytes = 3 * resolution * resolution;
@@ -224,6 +220,7 @@ fn collection_images(
             format!("at most {most} images of {resolution} × {resolution} (all are held in memory)");
         return Err(DataError::invalid(collection.root(), "number of images", expected, count).into());
     }
+    let progress = &mut *bench.progress;
     progress.start("reading images", count as u64);
     let mut pixels_u8 = Vec::with_capacity(bytes as usize);
     for index in 0..count {
@@ -241,7 +238,7 @@ fn collection_images(
     // Of an archive, the names say which of its images.
     let source = [files.join("\n"), collection.names().join("\n")].join("\n");
     let mut load = |index: usize| collection.image(index);
-    let embeddings = embed_pictures(clip, &source, count, &mut load, cache, device, progress)?;
+    let embeddings = embed_pictures(clip, &source, count, &mut load, bench)?;
     Ok(ImageSet { resolution, pixels_u8, embeddings: clamped_units(embeddings) })
 }
 

@@ -12,8 +12,8 @@ use crate::models::inception::{Inception, InceptionConfig, InceptionPreprocessin
 use crate::pipelines::classifier_snapshot::ClassifierSnapshot;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::feature_cache::{CacheKey, clip_pixels, read, store};
+use crate::pipelines::workbench::Workbench;
 use crate::run::error::RunError;
-use crate::run::progress::Progress;
 use crate::run::snapshot::{INCEPTION_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device};
 
@@ -212,10 +212,9 @@ pub struct PictureSet<'a> {
 pub fn picture_features(
     network: &FeatureNetwork,
     set: PictureSet<'_>,
-    cache: &Path,
-    device: &Device,
-    progress: &mut dyn Progress,
+    bench: &mut Workbench<'_>,
 ) -> anyhow::Result<Array2<f32>> {
+    let Workbench { device, cache, progress } = bench;
     let count = set.identities.len();
     let mut key = CacheKey::new(PREPROCESSING, &[network.sha256(), network.preprocessing()]);
     for identity in set.identities {
@@ -289,7 +288,9 @@ mod tests {
                 Ok(picture(of[place]))
             };
             let set = PictureSet { name: "test", identities: &identities, load: &mut load };
-            let found = picture_features(network, set, root.path(), &cpu(), &mut Silent).unwrap();
+            let (device, mut progress) = (cpu(), Silent);
+            let mut bench = Workbench::new(&device, root.path(), &mut progress);
+            let found = picture_features(network, set, &mut bench).unwrap();
             (found, reads)
         };
         let (both, reads) = features(&network, &[0, 1]);
@@ -319,7 +320,9 @@ mod tests {
         let mut load = |index: usize| Ok(RgbImage::new(8 + index as u32, 8));
         let identities = ["a".to_string(), "b".to_string()];
         let set = PictureSet { name: "test", identities: &identities, load: &mut load };
-        let error = picture_features(&network, set, root.path(), &cpu(), &mut Silent).unwrap_err();
+        let (device, mut progress) = (cpu(), Silent);
+        let mut bench = Workbench::new(&device, root.path(), &mut progress);
+        let error = picture_features(&network, set, &mut bench).unwrap_err();
         assert!(error.to_string().contains("picture 1"), "{error}");
     }
 }

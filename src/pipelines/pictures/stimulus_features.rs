@@ -9,8 +9,7 @@ use crate::data::image::resize::{Filter, resize_pil};
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::trial::NsdId;
 use crate::pipelines::feature_cache::file_identity;
-use crate::run::progress::Progress;
-use crate::tensor_ops::backend::Device;
+use crate::pipelines::workbench::Workbench;
 
 /// Stimuli of which features are wanted.
 #[derive(Clone, Copy, Debug)]
@@ -32,9 +31,7 @@ pub struct StimulusSet<'a> {
 pub fn stimulus_features(
     network: &FeatureNetwork,
     set: StimulusSet<'_>,
-    cache: &Path,
-    device: &Device,
-    progress: &mut dyn Progress,
+    bench: &mut Workbench<'_>,
 ) -> anyhow::Result<Array2<f32>> {
     let StimulusSet { name, stimuli: path, images, side } = set;
     let stimuli = Stimuli::open(path)?;
@@ -42,11 +39,5 @@ pub fn stimulus_features(
     let identities: Vec<String> =
         images.iter().map(|image| format!("{source}, image {}, side {side}", image.0)).collect();
     let mut load = |index: usize| Ok(resize_pil(&stimuli.image(images[index])?, side, side, Filter::Bicubic));
-    picture_features(
-        network,
-        PictureSet { name, identities: &identities, load: &mut load },
-        cache,
-        device,
-        progress,
-    )
+    picture_features(network, PictureSet { name, identities: &identities, load: &mut load }, bench)
 }

@@ -12,6 +12,7 @@ use crate::data::targets::TargetScale;
 use crate::metrics::combined_retrieval::DecodedPair;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::LoadedMapper;
+use crate::pipelines::workbench::Workbench;
 use crate::run::error::RunError;
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
@@ -42,10 +43,9 @@ impl TargetForms {
     pub fn load(
         data: &TrainMapperSettings,
         subject: &PreparedSubject,
-        device: &Device,
-        progress: &mut dyn Progress,
+        bench: &mut Workbench<'_>,
     ) -> anyhow::Result<Self> {
-        let (rows, network_sha256) = raw_targets(data, subject, device, progress)?;
+        let (rows, network_sha256) = raw_targets(data, subject, bench)?;
         let TargetRows { embeddings, rows_of_image, image_of_trial } = rows;
         let config = &data.mapper;
         let scale = TargetScale { clamp: config.clamp, scaling: config.scaling };

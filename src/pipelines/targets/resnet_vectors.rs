@@ -14,8 +14,8 @@ use crate::data::trial::NsdId;
 use crate::models::resnet::low_level::{INPUT_SIZE, Maxima, channel_average_01, max_and_mean, vector_01};
 use crate::models::resnet::{Resnet, ResnetConfig, Stage};
 use crate::pipelines::feature_cache::{CacheKey, file_identity, read, store};
+use crate::pipelines::workbench::Workbench;
 use crate::run::error::RunError;
-use crate::run::progress::Progress;
 use crate::run::snapshot::{RESNET_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device};
 
@@ -85,10 +85,9 @@ pub fn stimulus_vectors(
     vector: ResnetVector,
     stimuli_path: &Path,
     images: &[NsdId],
-    cache: &Path,
-    device: &Device,
-    progress: &mut dyn Progress,
+    bench: &mut Workbench<'_>,
 ) -> anyhow::Result<Array2<f32>> {
+    let Workbench { device, cache, progress } = bench;
     let stimuli = Stimuli::open(stimuli_path)?;
     let mut key =
         CacheKey::new(PREPROCESSING, &[&resnet.sha256, vector.name(), &file_identity(stimuli_path)?]);
@@ -107,7 +106,7 @@ pub fn stimulus_vectors(
             pixels.extend(resnet_pixels(&stimuli, *image)?);
         }
         let shape = [images_of_batch.len(), 3, INPUT_SIZE, INPUT_SIZE];
-        let pixels = Tensor::from_data(TensorData::new(pixels, shape), device);
+        let pixels = Tensor::from_data(TensorData::new(pixels, shape), *device);
         vectors.extend(resnet.vectors(pixels, vector).into_data().iter::<f32>());
         progress.advance((batch * BATCH + images_of_batch.len()) as u64, "");
     }

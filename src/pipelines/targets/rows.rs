@@ -14,8 +14,7 @@ use crate::models::mapper::MapperTarget;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::targets::resnet_vectors::{ResnetSnapshot, stimulus_vectors};
 use crate::pipelines::targets::stimulus_embeddings::{embed_sentences, embed_stimuli};
-use crate::run::progress::Progress;
-use crate::tensor_ops::backend::Device;
+use crate::pipelines::workbench::Workbench;
 
 /// Embeddings and the network that made them.
 pub(crate) struct RawTargets {
@@ -39,19 +38,18 @@ pub(crate) struct TargetRows {
 pub(crate) fn raw_targets(
     settings: &TrainMapperSettings,
     subject: &PreparedSubject,
-    device: &Device,
-    progress: &mut dyn Progress,
+    bench: &mut Workbench<'_>,
 ) -> anyhow::Result<(TargetRows, String)> {
     match settings.target {
         MapperTarget::Image => {
-            let RawTargets { rows, clip } = image_embeddings(settings, subject, device, progress)?;
+            let RawTargets { rows, clip } = image_embeddings(settings, subject, bench)?;
             Ok((rows, clip.sha256))
         }
         MapperTarget::Caption => {
-            let RawTargets { rows, clip } = caption_embeddings(settings, subject, device, progress)?;
+            let RawTargets { rows, clip } = caption_embeddings(settings, subject, bench)?;
             Ok((rows, clip.sha256))
         }
-        MapperTarget::Resnet => resnet_vectors(settings, subject, device, progress),
+        MapperTarget::Resnet => resnet_vectors(settings, subject, bench),
     }
 }
 
@@ -59,12 +57,11 @@ pub(crate) fn raw_targets(
 pub(crate) fn image_embeddings(
     settings: &TrainMapperSettings,
     subject: &PreparedSubject,
-    device: &Device,
-    progress: &mut dyn Progress,
+    bench: &mut Workbench<'_>,
 ) -> anyhow::Result<RawTargets> {
-    let clip = ClipSnapshot::open(&settings.target_network, device)?;
+    let clip = ClipSnapshot::open(&settings.target_network, bench.device)?;
     let (images, image_of_trial) = images(subject);
-    let embeddings = embed_stimuli(&clip, &settings.stimuli, &images, &settings.cache, device, progress)?;
+    let embeddings = embed_stimuli(&clip, &settings.stimuli, &images, bench)?;
     let rows_of_image = (0..images.len()).map(|image| image..image + 1).collect();
     Ok(RawTargets { rows: TargetRows { embeddings, rows_of_image, image_of_trial }, clip })
 }
@@ -73,14 +70,12 @@ pub(crate) fn image_embeddings(
 pub(crate) fn resnet_vectors(
     settings: &TrainMapperSettings,
     subject: &PreparedSubject,
-    device: &Device,
-    progress: &mut dyn Progress,
+    bench: &mut Workbench<'_>,
 ) -> anyhow::Result<(TargetRows, String)> {
-    let resnet = ResnetSnapshot::open(&settings.target_network, device)?;
+    let resnet = ResnetSnapshot::open(&settings.target_network, bench.device)?;
     let (images, image_of_trial) = images(subject);
-    let TrainMapperSettings { stimuli, cache, mapper, .. } = settings;
-    let vector = mapper.resnet.vector;
-    let embeddings = stimulus_vectors(&resnet, vector, stimuli, &images, cache, device, progress)?;
+    let vector = settings.mapper.resnet.vector;
+    let embeddings = stimulus_vectors(&resnet, vector, &settings.stimuli, &images, bench)?;
     let rows_of_image = (0..images.len()).map(|image| image..image + 1).collect();
     Ok((TargetRows { embeddings, rows_of_image, image_of_trial }, resnet.sha256))
 }
@@ -89,8 +84,7 @@ pub(crate) fn resnet_vectors(
 pub(crate) fn caption_embeddings(
     settings: &TrainMapperSettings,
     subject: &PreparedSubject,
-    device: &Device,
-    progress: &mut dyn Progress,
+    bench: &mut Workbench<'_>,
 ) -> anyhow::Result<RawTargets> {
     let vetted = VettedCaptions::read(&settings.captions)?;
     let (images, image_of_trial) = images(subject);
@@ -100,8 +94,8 @@ pub(crate) fn caption_embeddings(
         rows_of_image.push(captions.len()..captions.len() + of_image.len());
         captions.extend(of_image.iter().map(String::as_str));
     }
-    let clip = ClipSnapshot::open(&settings.target_network, device)?;
-    let embeddings = embed_sentences(&clip, &captions, LongText::Error, &settings.cache, device, progress)?;
+    let clip = ClipSnapshot::open(&settings.target_network, bench.device)?;
+    let embeddings = embed_sentences(&clip, &captions, LongText::Error, bench)?;
     Ok(RawTargets { rows: TargetRows { embeddings, rows_of_image, image_of_trial }, clip })
 }
 

@@ -11,8 +11,7 @@ use crate::data::trial::NsdId;
 use crate::models::clip::tokenizer::LongText;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::feature_cache::{FeatureError, file_identity};
-use crate::run::progress::Progress;
-use crate::tensor_ops::backend::Device;
+use crate::pipelines::workbench::Workbench;
 
 /// Embeddings `[image, embed_dim]` of `images`, in their order.
 ///
@@ -22,9 +21,7 @@ pub fn embed_stimuli(
     clip: &ClipSnapshot,
     stimuli_path: &Path,
     images: &[NsdId],
-    cache: &Path,
-    device: &Device,
-    progress: &mut dyn Progress,
+    bench: &mut Workbench<'_>,
 ) -> anyhow::Result<Array2<f32>> {
     let stimuli = Stimuli::open(stimuli_path)?;
     let source = file_identity(stimuli_path)?;
@@ -34,6 +31,7 @@ pub fn embed_stimuli(
             .map_err(|_| DataError::invalid(stimuli_path, "image", "a 32-bit number", id))?;
         stimuli.image(NsdId(id))
     };
+    let Workbench { device, cache, progress } = bench;
     progress.start("CLIP embeddings of the images", ids.len() as u64);
     let embeddings = clip
         .encoder(LongText::Error, device)
@@ -52,11 +50,10 @@ pub fn embed_pictures(
     source: &str,
     count: usize,
     load: &mut dyn FnMut(usize) -> Result<RgbImage, DataError>,
-    cache: &Path,
-    device: &Device,
-    progress: &mut dyn Progress,
+    bench: &mut Workbench<'_>,
 ) -> anyhow::Result<Array2<f32>> {
     let ids: Vec<u64> = (0..count as u64).collect();
+    let Workbench { device, cache, progress } = bench;
     progress.start("CLIP embeddings of the images", count as u64);
     let embeddings = clip
         .encoder(LongText::Error, device)
@@ -76,10 +73,9 @@ pub fn embed_sentences(
     clip: &ClipSnapshot,
     sentences: &[&str],
     long_text: LongText,
-    cache: &Path,
-    device: &Device,
-    progress: &mut dyn Progress,
+    bench: &mut Workbench<'_>,
 ) -> anyhow::Result<Array2<f32>> {
+    let Workbench { device, cache, progress } = bench;
     progress.start("CLIP embeddings of the captions", sentences.len() as u64);
     let embeddings = clip
         .encoder(long_text, device)
