@@ -26,6 +26,7 @@
 pub mod cli;
 pub mod commands;
 pub mod data;
+pub mod error;
 pub mod kernels;
 pub mod losses;
 pub mod metrics;
