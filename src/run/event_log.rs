@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::error::RunError;
@@ -25,11 +26,12 @@ impl EventLog {
         &self.path
     }
 
-    /// Adds one line.
+    /// Adds one line, and returns what stands in it.
     ///
     /// # Errors
     /// [`RunError::Unwritable`].
-    pub fn append(&self, event: &Value) -> Result<(), RunError> {
+    pub fn append(&self, event: &impl Serialize) -> Result<Value, RunError> {
+        let event = serde_json::to_value(event).map_err(|error| RunError::unwritable(&self.path, error))?;
         let mut file = OpenOptions::new()
             .create(true)
             .append(true)
@@ -37,7 +39,8 @@ impl EventLog {
             .map_err(|error| RunError::unwritable(&self.path, error))?;
         // One write per line: lines of a killed run are whole.
         file.write_all(format!("{event}\n").as_bytes())
-            .map_err(|error| RunError::unwritable(&self.path, error))
+            .map_err(|error| RunError::unwritable(&self.path, error))?;
+        Ok(event)
     }
 
     /// All events; a last line cut short by a crash is left out.

@@ -63,12 +63,13 @@ pub fn save_snapshot<B: Backend, M: Module<B>>(
     path: &Path,
     kind: &str,
     config: &impl Serialize,
-    provenance: &Value,
+    provenance: &impl Serialize,
     module: &M,
 ) -> Result<(), RunError> {
     let unwritable = |reason: String| RunError::unwritable(path, reason);
     let config = serde_json::to_value(config).map_err(|error| unwritable(error.to_string()))?;
-    let header = Header { kind: kind.into(), config, provenance: provenance.clone() };
+    let provenance = serde_json::to_value(provenance).map_err(|error| unwritable(error.to_string()))?;
+    let header = Header { kind: kind.into(), config, provenance };
     let header = serde_json::to_string(&header).map_err(|error| unwritable(error.to_string()))?;
     // One entry only: several would be written in random order, and equal networks would differ in their hash.
     let mut store = SafetensorsStore::from_bytes(None).clear_metadata().metadata(METADATA_KEY, header);

@@ -1,5 +1,6 @@
 //! What a training tells of its course: `metrics.jsonl` for programs, event files for TensorBoard.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::error::RunError;
@@ -30,10 +31,10 @@ impl TrainingLog {
     ///
     /// # Errors
     /// [`RunError::Unwritable`].
-    pub fn append(&self, step: u64, event: &Value) -> Result<(), RunError> {
-        self.events.append(event)?;
+    pub fn append(&self, step: u64, event: &impl Serialize) -> Result<(), RunError> {
+        let event = self.events.append(event)?;
         let mut numbers = Vec::new();
-        collect_numbers(event, "", &mut numbers);
+        collect_numbers(&event, "", &mut numbers);
         numbers.retain(|(tag, _)| !POSITIONS.contains(&tag.as_str()));
         self.board.scalars(step, &numbers)
     }
