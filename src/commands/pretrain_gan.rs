@@ -14,8 +14,8 @@ use crate::models::stylegan2::{DiscriminatorConfig, GanSizes, GeneratorConfig};
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::gan::data::{half_precision, low_level_resnet};
 use crate::pipelines::gan::distance::SampleDistance;
-pub use crate::pipelines::gan::pretraining_data::PretrainImages;
 use crate::pipelines::gan::pretraining_data::{ConditionChoice, pretraining_data};
+pub use crate::pipelines::gan::pretraining_data::{FirstCondition, PretrainImages, SecondCondition};
 use crate::pipelines::gan::sample_sheet::{NUM_SAMPLES, SampleSheet, evenly_spread};
 use crate::pipelines::gan::snapshots::{GanSnapshots, SnapshotConfig, SnapshotSummary};
 use crate::pipelines::pictures::picture::pictures;
@@ -33,29 +33,6 @@ use crate::training::gan::image_view::FrozenClip;
 use crate::training::gan::trainer::{
     DISCRIMINATOR_FILE, GENERATOR_FILE, GanTrainSummary, GanTraining, StartingPoint,
 };
-
-/// Where the first head's conditions come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FirstCondition {
-    /// Embeddings of the images, perturbed into pseudo conditions: language-free training.
-    #[default]
-    Images,
-    /// Embeddings of the captions, one sample per caption: supervised training.
-    Captions,
-}
-
-/// Where the second head's conditions come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SecondCondition {
-    /// Embeddings of the captions, one sample per caption (docs/spec/open-questions.md OQ-54); of stimuli only the
-    /// vetted ones.
-    #[default]
-    Captions,
-    /// A pseudo condition made of the image embedding, with noise of its own.
-    Pseudo,
-}
 
 /// Networks, conditions and training.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -4,11 +4,10 @@
 use std::path::PathBuf;
 
 use ndarray::{Array2, Axis};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::data::{clamped_units, image_set};
-use crate::commands::pretrain_gan::{FirstCondition, SecondCondition};
 use crate::data::coco::vetted_captions::VettedCaptions;
 use crate::data::error::DataError;
 use crate::data::image::resize::{Filter, resize_and_center_crop};
@@ -64,6 +63,29 @@ impl PretrainImages {
             }
         }
     }
+}
+
+/// Where the first head's conditions come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FirstCondition {
+    /// Embeddings of the images, perturbed into pseudo conditions: language-free training.
+    #[default]
+    Images,
+    /// Embeddings of the captions, one sample per caption: supervised training.
+    Captions,
+}
+
+/// Where the second head's conditions come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecondCondition {
+    /// Embeddings of the captions, one sample per caption (docs/spec/open-questions.md OQ-54); of stimuli only the
+    /// vetted ones.
+    #[default]
+    Captions,
+    /// A pseudo condition made of the image embedding, with noise of its own.
+    Pseudo,
 }
 
 /// What decides the conditions.
