@@ -21,7 +21,7 @@ fn main() {
     if let Some(folder) = turns::folder() {
         std::fs::create_dir_all(&folder).unwrap();
         let weights = folder.join("clip.safetensors");
-        save_snapshot(&weights, CLIP_KIND, &config, &"random".into(), &clip).unwrap();
+        save_snapshot(&weights, CLIP_KIND, &config, &"random", &clip).unwrap();
         let output = clip.encode_image(pixels.clone());
         let arrays = [
             ("pixels", pixels.dims().to_vec(), pixels.to_data()),

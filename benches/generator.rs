@@ -30,7 +30,7 @@ fn main() {
     if let Some(folder) = turns::folder() {
         std::fs::create_dir_all(&folder).unwrap();
         let weights = folder.join("generator.safetensors");
-        save_snapshot(&weights, GENERATOR_KIND, &config, &"random".into(), &generator).unwrap();
+        save_snapshot(&weights, GENERATOR_KIND, &config, &"random", &generator).unwrap();
         let images = forward();
         let arrays = [
             ("z", z.dims().to_vec(), z.to_data()),

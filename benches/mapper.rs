@@ -37,7 +37,7 @@ fn main() {
     if let Some(folder) = turns::folder() {
         std::fs::create_dir_all(&folder).unwrap();
         let weights = folder.join("mapper.safetensors");
-        save_snapshot(&weights, MAPPER_KIND, &config, &"random".into(), &mapper).unwrap();
+        save_snapshot(&weights, MAPPER_KIND, &config, &"random", &mapper).unwrap();
         let gradients = loss(&mapper, &betas, &targets).backward();
         let first = mapper.down[0].weight.val().grad(&gradients).unwrap();
         let inner = mapper.blocks[1].conv2.weight.val().grad(&gradients).unwrap();
