@@ -7,4 +7,4 @@ pub mod gan;
 pub mod mapper;
 pub mod ridge;
 
-pub use frame::epoch_state::{EpochTrainError, PhaseReport};
+pub use frame::state::{EpochTrainError, PhaseReport};

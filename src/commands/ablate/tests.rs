@@ -7,7 +7,7 @@ use crate::data::nsd::tree::NsdTree;
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
 use crate::run::progress::Silent;
-use crate::training::frame::epoch_trainer::CHECKPOINT_FILE;
+use crate::training::frame::epoch_loop::CHECKPOINT_FILE;
 use crate::training::gan::image_view::SmallImages;
 
 const ROWS: &str = r#"

@@ -14,7 +14,7 @@ use crate::run::error::RunError;
 use crate::run::progress::Progress;
 use crate::run::run_dir::write_atomic;
 use crate::run::snapshot::Snapshot;
-use crate::training::frame::epoch_trainer::CHECKPOINT_FILE;
+use crate::training::frame::epoch_loop::CHECKPOINT_FILE;
 
 /// A training with everything that decides it.
 #[derive(Clone, Debug)]

@@ -28,7 +28,7 @@ use crate::run::run_dir::RunDir;
 use crate::training::classifier::config::ClassifierTrainConfig;
 use crate::training::classifier::evaluation::{ClassEvaluation, ClassifierEvaluation};
 use crate::training::classifier::labelled_images::LabelledImages;
-use crate::training::classifier::trainer::{ClassifierTrainError, ClassifierTraining};
+use crate::training::classifier::training::{ClassifierTrainError, ClassifierTraining};
 
 /// Which categories, which network, how trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

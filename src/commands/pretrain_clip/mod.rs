@@ -27,7 +27,7 @@ use crate::run::run_dir::RunDir;
 use crate::training::clip::captioned_images::CaptionedImages;
 use crate::training::clip::config::ClipTrainConfig;
 use crate::training::clip::evaluation::ClipEvaluation;
-use crate::training::clip::trainer::ClipTraining;
+use crate::training::clip::training::ClipTraining;
 
 /// Which of the subject's images are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

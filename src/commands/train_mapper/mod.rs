@@ -39,11 +39,11 @@ use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{MAPPER_KIND, Snapshot};
 use crate::tensor_ops::backend::{Device, Diff};
 use crate::tensor_ops::random::keyed_rng;
-use crate::training::frame::epoch_trainer::{BEST_FILE, EpochRun, train};
+use crate::training::frame::epoch_loop::{BEST_FILE, EpochRun, train};
 use crate::training::mapper::config::MapperTrainConfig;
 use crate::training::mapper::target_queue::{TargetBatch, TargetQueue};
 use crate::training::mapper::targets::{CaptionChoice, EmbeddingTargets};
-use crate::training::mapper::task::MapperTask;
+use crate::training::mapper::trials::MapperTask;
 use crate::training::{EpochTrainError, PhaseReport};
 
 /// Rows of betas read at a time.

@@ -19,7 +19,7 @@ use crate::models::resnet::ResnetConfig;
 use crate::run::progress::Silent;
 use crate::run::snapshot::save_snapshot;
 use crate::tensor_ops::backend::{Base, cpu};
-use crate::training::frame::epoch_trainer::CHECKPOINT_FILE;
+use crate::training::frame::epoch_loop::CHECKPOINT_FILE;
 use crate::training::mapper::config::{MapperLoss, MapperPhase};
 
 const IMAGES: usize = 60;

@@ -3,4 +3,4 @@
 pub mod config;
 pub mod evaluation;
 pub mod labelled_images;
-pub mod trainer;
+pub mod training;

@@ -4,6 +4,6 @@ pub mod batch;
 pub mod captioned_images;
 pub mod config;
 pub mod evaluation;
-pub(crate) mod step;
+pub(crate) mod optimisation;
 pub(crate) mod token_subset;
-pub mod trainer;
+pub mod training;

@@ -1,8 +1,7 @@
 //! What every training shares: the loop over epochs with its checkpoints, optimisers, schedules, averaged weights.
 
 pub mod ema;
-pub(crate) mod epoch_state;
-pub mod epoch_trainer;
+pub mod epoch_loop;
 pub mod finite_weights;
 pub mod gradient_norm;
 pub mod host_rows;
@@ -11,3 +10,4 @@ pub mod optimiser;
 pub mod phase_clock;
 pub mod running_stats;
 pub mod schedule;
+pub(crate) mod state;

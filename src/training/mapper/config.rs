@@ -14,7 +14,7 @@ use crate::losses::regression::{cosine_distance, mean_squared_error, smooth_l1, 
 use crate::losses::vicreg::{VicregConfig, vicreg};
 use crate::metrics::retrieval::RetrievalConfig;
 use crate::models::mapper::ExpanderConfig;
-use crate::training::frame::epoch_trainer::{EpochPhase, EpochPlan};
+use crate::training::frame::epoch_loop::{EpochPhase, EpochPlan};
 use crate::training::frame::optimiser::OptimiserConfig;
 
 /// Training of a mapper; the default is the paper's.

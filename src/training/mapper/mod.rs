@@ -8,4 +8,4 @@ pub(crate) mod phase;
 pub mod ranges;
 pub mod target_queue;
 pub mod targets;
-pub mod task;
+pub mod trials;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ndarray::Array2;
 
 use crate::data::error::DataError;
-use crate::training::frame::epoch_state::EpochTrainError;
+use crate::training::frame::state::EpochTrainError;
 
 /// Finished batches that may wait.
 const AHEAD: usize = 2;

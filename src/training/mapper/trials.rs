@@ -18,9 +18,9 @@ use super::targets::EmbeddingTargets;
 use crate::metrics::retrieval::{RetrievalSummary, compute_retrieval};
 use crate::models::mapper::{ExpanderConfig, Mapper};
 use crate::tensor_ops::backend::{Base, Device, Diff};
-use crate::training::frame::epoch_state::EpochTrainError;
-use crate::training::frame::epoch_trainer::EpochTask;
+use crate::training::frame::epoch_loop::EpochTask;
 use crate::training::frame::host_rows::gather;
+use crate::training::frame::state::EpochTrainError;
 
 /// Trials per forward pass where no loss is formed.
 const EVALUATION_BATCH: usize = 64;
@@ -224,7 +224,7 @@ mod tests {
     use crate::run::snapshot::Snapshot;
     use crate::tensor_ops::backend::cpu;
     use crate::tensor_ops::random::keyed_rng;
-    use crate::training::frame::epoch_trainer::{
+    use crate::training::frame::epoch_loop::{
         BEST_FILE, CHECKPOINT_FILE, EpochOutcome, EpochRun, LAST_FILE, train,
     };
     use crate::training::frame::lars::LarsConfig;

@@ -13,7 +13,7 @@ use super::batch::BatchPlan;
 use super::captioned_images::CaptionedImages;
 use super::config::{ClipTrainConfig, ClipTrainConfigError};
 use super::evaluation::{ClipEvaluation, HeldOutPairs};
-use super::step::{TrainState, Trainer};
+use super::optimisation::{TrainState, Trainer};
 use crate::metrics::retrieval::{RetrievalConfig, RetrievalError};
 use crate::models::clip::{ClipConfig, ClipConfigError};
 use crate::run::error::RunError;

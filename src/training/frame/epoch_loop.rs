@@ -13,8 +13,8 @@ use burn::tensor::{ElementConversion, Tensor};
 use rand::seq::SliceRandom;
 use serde_json::{Value, json};
 
-use super::epoch_state::{EpochState, EpochTrainError, PhaseReport, Trained, load, save};
 use super::optimiser::{OptimiserConfig, StepPosition};
+use super::state::{EpochState, EpochTrainError, PhaseReport, Trained, load, save};
 use crate::run::interrupt::Interrupted;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
