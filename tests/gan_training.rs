@@ -38,7 +38,7 @@ use mindreader::training::gan::trainer::{
 use mindreader::training::mapper::targets::{CaptionChoice, EmbeddingTargets};
 use ndarray::Array2;
 use rand::RngExt;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const EMBED_DIM: usize = 8;
@@ -295,7 +295,7 @@ fn a_stopped_and_resumed_run_equals_one_that_was_never_stopped() {
     let (resumed, resumed_run) = setup.run(Some(3)).unwrap();
     assert_eq!((whole.steps, whole.images_seen), (6, 24));
     assert_eq!(whole.stats, resumed.stats);
-    let events = |run: &RunDir| run.events().read().unwrap();
+    let events = |run: &RunDir| run.events().read::<Value>().unwrap();
     assert_eq!(events(&whole_run).len(), 3);
     assert_eq!(events(&whole_run), events(&resumed_run));
     // The files also hold identities of parameters, which are drawn anew in every process.
@@ -319,8 +319,13 @@ fn a_rate_falls_at_the_end_of_the_training_and_resumes_exactly() {
         setup.config.total_kimg = 0.02;
         setup.config.tick_kimg = 0.004;
         let (summary, run) = setup.run(stop_before).unwrap();
-        let rates: Vec<Option<f64>> =
-            run.events().read().unwrap().iter().map(|event| event["learning_rate"].as_f64()).collect();
+        let rates: Vec<Option<f64>> = run
+            .events()
+            .read::<Value>()
+            .unwrap()
+            .iter()
+            .map(|event| event["learning_rate"].as_f64())
+            .collect();
         (weights(&summary), rates)
     };
     let decay = FinalDecay { share: 0.4, factor: 0.01 };
@@ -363,7 +368,7 @@ fn two_devices_share_a_batch_as_two_rounds_do_and_resume_exactly() {
         setup.config.gpus = gpus;
         setup.other_devices = vec![cpu(); gpus - 1];
         let (summary, run) = setup.run(stop_before).unwrap();
-        (summary.stats.clone(), tensors(&summary.generator), run.events().read().unwrap(), setup)
+        (summary.stats.clone(), tensors(&summary.generator), run.events().read::<Value>().unwrap(), setup)
     };
     let (stats, weights, events, _kept) = run(2, None);
     let (_, resumed_weights, resumed_events, _kept) = run(2, Some(3));
@@ -438,7 +443,7 @@ fn mappers_are_trained_along_and_resume_exactly() {
         setup.joint = Some(joint);
         let (whole, whole_run) = setup.run(None).unwrap();
         let (resumed, resumed_run) = setup.run(Some(3)).unwrap();
-        let events = |run: &RunDir| run.events().read().unwrap();
+        let events = |run: &RunDir| run.events().read::<Value>().unwrap();
         assert_eq!(events(&whole_run), events(&resumed_run));
         assert!(weights(&whole) == weights(&resumed), "{source:?}: weights differ");
         for value in whole.stats.values() {

@@ -4,12 +4,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::error::RunError;
-use super::event_log::EventLog;
+use super::event_log::{EventLog, Position};
 use super::run_dir::RunDir;
 use super::tensorboard::EventFile;
-
-/// Numbers that say where an event stands, not how training goes.
-const POSITIONS: [&str; 5] = ["epoch", "images_seen", "phase", "step", "tick"];
 
 /// Both logs of one start of a training.
 #[derive(Debug, Clone)]
@@ -27,7 +24,8 @@ impl TrainingLog {
         Ok(Self { events: dir.events(), board: EventFile::start(dir.path(), first_step)? })
     }
 
-    /// One event: a line of the metrics, and every number in it as a point at `step`.
+    /// One event: a line of the metrics, and every number in it as a point at `step`, but those of its [`Position`], which say
+    /// where it stands and not how training goes.
     ///
     /// # Errors
     /// [`RunError::Unwritable`].
@@ -35,7 +33,7 @@ impl TrainingLog {
         let event = self.events.append(event)?;
         let mut numbers = Vec::new();
         collect_numbers(&event, "", &mut numbers);
-        numbers.retain(|(tag, _)| !POSITIONS.contains(&tag.as_str()));
+        numbers.retain(|(tag, _)| !Position::NAMES.contains(&tag.as_str()));
         self.board.scalars(step, &numbers)
     }
 

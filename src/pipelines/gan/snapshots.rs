@@ -179,7 +179,7 @@ impl GanSnapshots<'_> {
         let protocol = distance.protocol(self.config);
         let headline = distance.real.first().map_or("", |real| real.name);
         let mut best: Option<BestSnapshot> = None;
-        for event in self.run.events().read()? {
+        for event in self.run.events().read::<Value>()? {
             let frechet = &event["frechet"];
             let (Some(value), Some(images_seen)) =
                 (frechet[headline].as_f64(), event["images_seen"].as_u64())

@@ -394,10 +394,7 @@ impl<T: EpochTask> Trainer<'_, '_, T> {
     /// A run that was killed may have logged an epoch that its checkpoint does not know.
     fn forget_later_events(&self) -> Result<(), EpochTrainError> {
         let at = (self.state.phase as u64 + 1, self.state.epoch as u64);
-        self.run.dir.events().retain(|event| {
-            let number = |key: &str| event[key].as_u64();
-            event["event"] != "epoch" || number("phase").zip(number("epoch")).is_some_and(|row| row < at)
-        })?;
+        self.run.dir.events().retain(|row| row.phase.zip(row.epoch).is_none_or(|row| row < at))?;
         Ok(())
     }
 }

@@ -226,7 +226,7 @@ impl GanTraining<'_> {
             counters.config = self.config.clone();
             let seen = counters.images_seen;
             // Lines behind the checkpoint will be written again.
-            self.run.events().retain(|event| event["images_seen"].as_u64().is_none_or(|n| n <= seen))?;
+            self.run.events().retain(|position| position.images_seen.is_none_or(|n| n <= seen))?;
             log = TrainingLog::start(self.run, seen + 1)?;
         } else {
             log = TrainingLog::start(self.run, 0)?;

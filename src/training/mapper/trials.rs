@@ -336,7 +336,7 @@ mod tests {
 
     /// The event log without the times.
     fn events(dir: &RunDir) -> Vec<Value> {
-        let mut events = dir.events().read().unwrap();
+        let mut events: Vec<Value> = dir.events().read().unwrap();
         for event in &mut events {
             let event = event.as_object_mut().unwrap();
             assert!(event.remove("seconds").is_some());
