@@ -1,24 +1,43 @@
 //! From arguments to a command's summary.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clap::Parser;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::args::{Cli, Command, Subjects};
+use super::args::{
+    AblateArgs, Cli, Command, DemoArgs, GlobalArgs, ImportWeightsArgs, PhantomArgs, PrepareArgs,
+    PretrainGanArgs, ScoreArgs, Subjects, TrainMapperArgs, WeightsArgs,
+};
 use super::exit_code::{ExitCode, of_error};
 use super::layers::Layers;
 use super::render::{self, Terminal, Verbosity};
 use super::usage_error::UsageError;
-use crate::commands::project::{Project, ProjectConfig, SEED_KEYS, SUBJECT_KEYS};
-use crate::commands::train_mapper::BetasControl;
-use crate::commands::{
-    ablate, compact_weights, demo, doctor, encode, evaluate, evaluate_images, finetune_gan, import_weights,
-    microstim, phantom, prepare, prepare::ExistingOutput, pretrain_classifier, pretrain_clip, pretrain_gan,
-    reconstruct, score, screen_captions, train_mapper, weights,
-};
+use crate::commands::ablate::{self, AblateSettings, AblationTable};
+use crate::commands::config::{ProjectConfig, SEED_KEYS, SUBJECT_KEYS};
+use crate::commands::demo::{self, DemoSettings};
+use crate::commands::doctor::{self, DoctorSettings};
+use crate::commands::encode::{self, EncodeSettings};
+use crate::commands::evaluate::{self, EvaluateSettings, EvaluateSummary};
+use crate::commands::evaluate_images::{self, EvaluateImagesSettings, EvaluateImagesSummary};
+use crate::commands::finetune_gan::{self, FinetuneGanSettings};
+use crate::commands::microstim::{self, MicrostimSettings};
+use crate::commands::phantom::{self, PhantomSettings};
+use crate::commands::prepare::{self, PrepareSettings};
+use crate::commands::pretrain_classifier::{self, PretrainClassifierSettings};
+use crate::commands::pretrain_clip::{self, PretrainClipSettings};
+use crate::commands::pretrain_gan::{self, PretrainGanSettings};
+use crate::commands::reconstruct::{self, ReconstructSettings};
+use crate::commands::score::{self, EffectTable, ScoreSettings};
+use crate::commands::screen_captions::{self, ScreenCaptionsSettings};
+use crate::commands::train_mapper::{self, BetasControl, TrainMapperSettings};
+use crate::commands::{compact_weights, import_weights, weights};
+use crate::pipelines::project::Project;
+use crate::run::existing_output::ExistingOutput;
 use crate::run::interrupt;
+use crate::run::progress::Progress;
 
 /// Parses, runs, prints; the whole program.
 pub fn main() -> std::process::ExitCode {
@@ -42,8 +61,8 @@ pub fn main() -> std::process::ExitCode {
     code.into()
 }
 
-/// The project of the arguments: flags over `--set` over the file over defaults.
-fn project(cli: &Cli) -> anyhow::Result<Project> {
+/// The settings of the arguments: flags over `--set` over the file over defaults.
+fn configuration(cli: &Cli) -> anyhow::Result<ProjectConfig> {
     if cli.global.subject == Some(Subjects::All) && !matches!(cli.command, Command::TrainMapper(_)) {
         return Err(UsageError::new("`--subject all`: only `train-mapper` goes through all subjects").into());
     }
@@ -56,142 +75,223 @@ fn project(cli: &Cli) -> anyhow::Result<Project> {
     }
     let layers = cli.command.layers(cli.global.layers(layers)?)?;
     let layers = layers.inherit("seed", SEED_KEYS)?.inherit("subject", SUBJECT_KEYS)?;
-    Ok(Project::new(layers.resolve()?))
-}
-
-fn existing(overwrite: bool) -> ExistingOutput {
-    if overwrite { ExistingOutput::Replace } else { ExistingOutput::Refuse }
+    Ok(layers.resolve()?)
 }
 
 fn run(cli: Cli) -> anyhow::Result<Value> {
-    let project = project(&cli)?;
-    let mut terminal = Terminal::new(if cli.global.quiet { Verbosity::Quiet } else { Verbosity::Normal });
-    let progress = &mut terminal;
-    match cli.command {
-        Command::Config => {
-            if cli.global.json {
-                return Ok(serde_json::to_value(&project.config)?);
-            }
-            render::to_stdout(toml::to_string(&project.config)?.trim_end());
-            Ok(Value::Null)
-        }
-        Command::Demo(args) => {
-            let networks = args.networks();
-            value(demo::run(&demo::DemoSettings { project, networks, out: args.out }, progress))
-        }
-        Command::Doctor => examine(&project, cli.global.json),
-        Command::Phantom(args) => value(phantom::run(&project.phantom(existing(args.overwrite))?, progress)),
-        Command::Prepare(args) if args.check => examine(&project, cli.global.json),
-        Command::Prepare(args) => value(prepare::run(&project.prepare(existing(args.overwrite))?, progress)),
-        Command::ImportWeights(args) => {
-            let settings = args.settings(&project, cli.global.subject.is_some());
-            value(import_weights::run(&settings, progress))
-        }
-        Command::Weights(args) => {
-            let files = weights::run(&args.settings())?;
-            if cli.global.json {
-                return value(Ok(files));
-            }
-            render::weights(&files);
-            Ok(Value::Null)
-        }
-        Command::CompactWeights(args) => value(compact_weights::run(&args.settings()).map_err(Into::into)),
-        Command::PretrainClip(args) => {
-            value(pretrain_clip::run(&project.pretrain_clip(args.resume)?, progress))
-        }
-        Command::PretrainClassifier => {
-            value(pretrain_classifier::run(&project.pretrain_classifier()?, progress))
-        }
-        Command::ScreenCaptions(_) => value(screen_captions::run(&project.screen_captions()?, progress)),
-        Command::Encode(_) => value(encode::run(&project.encode()?, progress)),
-        Command::Score(args) if !args.microstim.is_empty() => {
-            let table = score::microstim_effects(&args.microstim)?;
-            if cli.global.json {
-                return value(Ok(table));
-            }
-            render::to_stdout(&table.text());
-            Ok(Value::Null)
-        }
-        Command::Score(args) => {
-            let mut summary = score::run(&project.score(args.evaluation)?, progress)?;
-            if let Some(table) = summary.decoding_table().filter(|_| !cli.global.json) {
-                summary.decoding.clear();
-                render::summary(&serde_json::to_value(&summary)?, false);
-                render::to_stdout(&table);
-                return Ok(Value::Null);
-            }
-            value(Ok(summary))
-        }
-        Command::TrainMapper(args) => {
-            let betas = if args.shuffle_betas { BetasControl::Shuffled } else { BetasControl::Measured };
-            let mut fit = |project: &Project| {
-                let mut settings = project.train_mapper(args.target.into(), betas, args.resume.clone())?;
-                settings.init_from.clone_from(&args.init_from);
-                train_mapper::run(&settings, &mut *progress)
-            };
-            if cli.global.subject != Some(Subjects::All) {
-                return value(fit(&project));
-            }
-            if args.resume.is_some() {
-                return Err(
-                    UsageError::new("`--resume` continues the run of one subject, not of `all`").into()
-                );
-            }
-            let mut summaries = BTreeMap::new();
-            for project in project.of_prepared_subjects()? {
-                summaries.insert(project.config.subject.to_string(), fit(&project)?);
-            }
-            value(Ok(summaries))
-        }
-        Command::Evaluate(args) => {
-            let summary = evaluate::run(&project.evaluate(args.mappers)?, progress)?;
-            if cli.global.json {
-                return value(Ok(summary));
-            }
-            render::to_stdout(&summary.table());
-            Ok(Value::Null)
-        }
-        Command::Ablate(args) => {
-            let (path, text) = args.rows()?;
-            let gans = args.gans()?;
-            let settings = project.ablate(path, text, args.only, gans)?;
-            if args.list {
-                return value(ablate::list(&settings));
-            }
-            let table = ablate::run(&settings, progress)?;
-            if cli.global.json {
-                return value(Ok(table));
-            }
-            render::to_stdout(&table.text());
-            Ok(Value::Null)
-        }
-        Command::PretrainGan(args) => {
-            let mut settings = project.pretrain_gan(args.resume)?;
-            settings.init_from = args.init_from;
-            value(pretrain_gan::run(&settings, progress))
-        }
-        Command::FinetuneGan(args) => value(finetune_gan::run(&project.finetune_gan(args.resume)?, progress)),
-        Command::Reconstruct(_) => value(reconstruct::run(&project.reconstruct()?, progress)),
-        Command::EvaluateImages(args) => {
-            let summary = evaluate_images::run(&project.evaluate_images(args.run)?, progress)?;
-            if cli.global.json {
-                return value(Ok(summary));
-            }
-            render::to_stdout(&summary.table());
-            Ok(Value::Null)
-        }
-        Command::Microstim(_) => value(microstim::run(&project.microstim()?, progress)),
-    }
+    let config = configuration(&cli)?;
+    let verbosity = if cli.global.quiet { Verbosity::Quiet } else { Verbosity::Normal };
+    let mut terminal = Terminal::new(verbosity);
+    let session = Session { project: config.project(), config, global: cli.global, progress: &mut terminal };
+    session.run(cli.command)
 }
 
-/// The state of the NSD tree; as text it has a form of its own.
-fn examine(project: &Project, as_json: bool) -> anyhow::Result<Value> {
-    let report = doctor::run(&project.doctor()?);
-    if as_json {
-        return value(Ok(report));
+/// One call of the program: its settings, its flags, and where it says how far it is.
+struct Session<'a> {
+    config: ProjectConfig,
+    project: Project,
+    global: GlobalArgs,
+    progress: &'a mut dyn Progress,
+}
+
+impl Session<'_> {
+    /// Runs a command; its summary, or null where that was printed in a form of its own.
+    fn run(self, command: Command) -> anyhow::Result<Value> {
+        match command {
+            Command::Config => self.config(),
+            Command::Demo(args) => self.demo(args),
+            Command::Doctor => self.doctor(),
+            Command::Phantom(args) => self.phantom(&args),
+            Command::Prepare(args) => self.prepare(&args),
+            Command::ImportWeights(args) => self.import_weights(&args),
+            Command::Weights(args) => self.weights(&args),
+            Command::CompactWeights(args) => {
+                value(compact_weights::run(&args.settings()).map_err(Into::into))
+            }
+            Command::PretrainClip(args) => self.pretrain_clip(args.resume),
+            Command::PretrainClassifier => self.pretrain_classifier(),
+            Command::ScreenCaptions(_) => self.screen_captions(),
+            Command::Encode(_) => self.encode(),
+            Command::Score(args) if !args.microstim.is_empty() => self.microstim_effects(&args),
+            Command::Score(args) => self.score(args.evaluation),
+            Command::TrainMapper(args) => self.train_mapper(&args),
+            Command::Evaluate(args) => self.evaluate(args.mappers),
+            Command::Ablate(args) => self.ablate(args),
+            Command::PretrainGan(args) => self.pretrain_gan(args),
+            Command::FinetuneGan(args) => self.finetune_gan(args.resume),
+            Command::Reconstruct(_) => self.reconstruct(),
+            Command::EvaluateImages(args) => self.evaluate_images(args.run),
+            Command::Microstim(_) => self.microstim(),
+        }
     }
-    render::doctor(&report);
-    Ok(Value::Null)
+
+    /// The summary as JSON where that is wanted; else its text is printed.
+    fn as_text<T: Serialize>(&self, summary: T, text: impl FnOnce(&T) -> String) -> anyhow::Result<Value> {
+        if self.global.json {
+            return value(Ok(summary));
+        }
+        render::to_stdout(&text(&summary));
+        Ok(Value::Null)
+    }
+
+    fn config(self) -> anyhow::Result<Value> {
+        if self.global.json {
+            return Ok(serde_json::to_value(&self.config)?);
+        }
+        render::to_stdout(toml::to_string(&self.config)?.trim_end());
+        Ok(Value::Null)
+    }
+
+    fn demo(self, args: DemoArgs) -> anyhow::Result<Value> {
+        let networks = args.networks();
+        value(demo::run(&DemoSettings { config: self.config, networks, out: args.out }, self.progress))
+    }
+
+    /// The state of the NSD tree; as text it has a form of its own.
+    fn doctor(self) -> anyhow::Result<Value> {
+        let report = doctor::run(&DoctorSettings::resolve(&self.project)?);
+        if self.global.json {
+            return value(Ok(report));
+        }
+        render::doctor(&report);
+        Ok(Value::Null)
+    }
+
+    fn phantom(self, args: &PhantomArgs) -> anyhow::Result<Value> {
+        let existing = ExistingOutput::of_overwrite_flag(args.overwrite);
+        let settings = PhantomSettings::resolve(&self.project, &self.config.phantom, existing)?;
+        value(phantom::run(&settings, self.progress))
+    }
+
+    fn prepare(self, args: &PrepareArgs) -> anyhow::Result<Value> {
+        if args.check {
+            return self.doctor();
+        }
+        let existing = ExistingOutput::of_overwrite_flag(args.overwrite);
+        let settings = PrepareSettings::resolve(&self.project, &self.config.prepare, existing)?;
+        value(prepare::run(&settings, self.progress))
+    }
+
+    fn import_weights(self, args: &ImportWeightsArgs) -> anyhow::Result<Value> {
+        let settings = args.settings(&self.project, self.global.subject.is_some());
+        value(import_weights::run(&settings, self.progress))
+    }
+
+    fn weights(self, args: &WeightsArgs) -> anyhow::Result<Value> {
+        let files = weights::run(&args.settings())?;
+        if self.global.json {
+            return value(Ok(files));
+        }
+        render::weights(&files);
+        Ok(Value::Null)
+    }
+
+    fn pretrain_clip(self, resume: Option<PathBuf>) -> anyhow::Result<Value> {
+        let settings = PretrainClipSettings::resolve(&self.project, &self.config.pretrain_clip, resume)?;
+        value(pretrain_clip::run(&settings, self.progress))
+    }
+
+    fn pretrain_classifier(self) -> anyhow::Result<Value> {
+        let settings = PretrainClassifierSettings::resolve(&self.project, &self.config.pretrain_classifier)?;
+        value(pretrain_classifier::run(&settings, self.progress))
+    }
+
+    fn screen_captions(self) -> anyhow::Result<Value> {
+        let settings = ScreenCaptionsSettings::resolve(&self.project, &self.config.screen_captions)?;
+        value(screen_captions::run(&settings, self.progress))
+    }
+
+    fn encode(self) -> anyhow::Result<Value> {
+        let Self { project, config, progress, .. } = self;
+        let settings = EncodeSettings::resolve(&project, &config.encode, &config.train_mapper)?;
+        value(encode::run(&settings, progress))
+    }
+
+    fn microstim_effects(self, args: &ScoreArgs) -> anyhow::Result<Value> {
+        self.as_text(score::microstim_effects(&args.microstim)?, EffectTable::text)
+    }
+
+    fn score(self, evaluation: Option<PathBuf>) -> anyhow::Result<Value> {
+        let settings = ScoreSettings::resolve(&self.project, evaluation)?;
+        let mut summary = score::run(&settings, self.progress)?;
+        if let Some(table) = summary.decoding_table().filter(|_| !self.global.json) {
+            summary.decoding.clear();
+            render::summary(&serde_json::to_value(&summary)?, false);
+            render::to_stdout(&table);
+            return Ok(Value::Null);
+        }
+        value(Ok(summary))
+    }
+
+    /// The mapper of one subject, or those of every prepared one by subject.
+    fn train_mapper(self, args: &TrainMapperArgs) -> anyhow::Result<Value> {
+        let Self { project, config, global, progress } = self;
+        let betas = if args.shuffle_betas { BetasControl::Shuffled } else { BetasControl::Measured };
+        let mut fit = |project: &Project| {
+            let (target, resume) = (args.target.into(), args.resume.clone());
+            let mut settings =
+                TrainMapperSettings::resolve(project, &config.train_mapper, target, betas, resume)?;
+            settings.init_from.clone_from(&args.init_from);
+            train_mapper::run(&settings, &mut *progress)
+        };
+        if global.subject != Some(Subjects::All) {
+            return value(fit(&project));
+        }
+        if args.resume.is_some() {
+            return Err(UsageError::new("`--resume` continues the run of one subject, not of `all`").into());
+        }
+        let mut summaries = BTreeMap::new();
+        for project in project.of_prepared_subjects()? {
+            summaries.insert(project.subject.to_string(), fit(&project)?);
+        }
+        value(Ok(summaries))
+    }
+
+    fn evaluate(self, mappers: Vec<PathBuf>) -> anyhow::Result<Value> {
+        let ProjectConfig { evaluate, train_mapper, .. } = &self.config;
+        let settings = EvaluateSettings::resolve(&self.project, evaluate, train_mapper, mappers)?;
+        let summary = evaluate::run(&settings, &mut *self.progress)?;
+        self.as_text(summary, EvaluateSummary::table)
+    }
+
+    fn ablate(self, args: AblateArgs) -> anyhow::Result<Value> {
+        let (path, text) = args.rows()?;
+        let gans = args.gans()?;
+        let settings = AblateSettings::resolve(&self.config, path, text, args.only, gans)?;
+        if args.list {
+            return value(ablate::list(&settings));
+        }
+        let table = ablate::run(&settings, &mut *self.progress)?;
+        self.as_text(table, AblationTable::text)
+    }
+
+    fn pretrain_gan(self, args: PretrainGanArgs) -> anyhow::Result<Value> {
+        let mut settings =
+            PretrainGanSettings::resolve(&self.project, &self.config.pretrain_gan, args.resume)?;
+        settings.init_from = args.init_from;
+        value(pretrain_gan::run(&settings, self.progress))
+    }
+
+    fn finetune_gan(self, resume: Option<PathBuf>) -> anyhow::Result<Value> {
+        let settings = FinetuneGanSettings::resolve(&self.project, &self.config.finetune_gan, resume)?;
+        value(finetune_gan::run(&settings, self.progress))
+    }
+
+    fn reconstruct(self) -> anyhow::Result<Value> {
+        let settings = ReconstructSettings::resolve(&self.project, &self.config.reconstruct)?;
+        value(reconstruct::run(&settings, self.progress))
+    }
+
+    fn evaluate_images(self, run: Option<PathBuf>) -> anyhow::Result<Value> {
+        let settings = EvaluateImagesSettings::resolve(&self.project, &self.config.evaluate_images, run)?;
+        let summary = evaluate_images::run(&settings, &mut *self.progress)?;
+        self.as_text(summary, EvaluateImagesSummary::table)
+    }
+
+    fn microstim(self) -> anyhow::Result<Value> {
+        let settings = MicrostimSettings::resolve(&self.project, &self.config.microstim)?;
+        value(microstim::run(&settings, self.progress))
+    }
 }
 
 fn value<T: Serialize>(summary: anyhow::Result<T>) -> anyhow::Result<Value> {

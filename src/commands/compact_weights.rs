@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::prepare::ExistingOutput;
 use crate::run::error::RunError;
+use crate::run::existing_output::ExistingOutput;
 use crate::run::half_snapshot::narrowed;
 use crate::run::run_dir::write_atomic;
 use crate::run::snapshot::Snapshot;

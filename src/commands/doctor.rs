@@ -8,6 +8,8 @@ use crate::data::nsd::ctab::LabelTable;
 use crate::data::nsd::roi::roi_names;
 use crate::data::nsd::tree::{AnnotationKind, COCO_SPLITS, DEFAULT_BETAS_VERSION, NsdTree};
 use crate::data::subject::{Resolution, SubjectId};
+use crate::pipelines::project::Project;
+use crate::run::error::RunError;
 
 /// Where to look.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,6 +20,16 @@ pub struct DoctorSettings {
     pub subject: SubjectId,
     /// Which functional volumes.
     pub resolution: Resolution,
+}
+
+impl DoctorSettings {
+    /// Settings of the command in a project.
+    ///
+    /// # Errors
+    /// When the NSD root is not set.
+    pub fn resolve(project: &Project) -> Result<Self, RunError> {
+        Ok(Self { nsd_root: project.nsd()?, subject: project.subject, resolution: project.resolution })
+    }
 }
 
 /// How much depends on a file.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use ndarray::{Array2, Axis, s};
 use serde::{Deserialize, Serialize};
 
-use super::train_mapper::TrainMapperSettings;
+use super::train_mapper::{BetasControl, TrainMapperConfig, TrainMapperSettings};
 use crate::data::error::DataError;
 use crate::data::formats::nifti::{Frame, write_volume};
 use crate::data::nsd::noise_ceiling::{noise_ceiling_percent, read_ncsnr};
@@ -18,10 +18,13 @@ use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::{Split, split_by_first_appearance};
 use crate::metrics::correlation::{ceiling_correlation, voxel_correlation};
+use crate::models::mapper::MapperTarget;
+use crate::pipelines::project::Project;
 use crate::pipelines::targets::decoded_pairs::TargetForms;
 use crate::pipelines::workbench::Workbench;
 use crate::report::{BrainView, Viewpoint};
 use crate::run::device::open;
+use crate::run::error::RunError;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::training::ridge::{RidgeConfig, fit_tuned_ridge};
@@ -58,6 +61,25 @@ pub struct EncodeSettings {
     pub encode: EncodeConfig,
     /// Subject, stimuli, CLIP, split and the form of the embeddings.
     pub data: TrainMapperSettings,
+}
+
+impl EncodeSettings {
+    /// Settings of the command in a project.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or no CLIP is there.
+    pub fn resolve(
+        project: &Project,
+        encode: &EncodeConfig,
+        train_mapper: &TrainMapperConfig,
+    ) -> Result<Self, RunError> {
+        let (target, betas) = (MapperTarget::Image, BetasControl::Measured);
+        Ok(Self {
+            nsd: project.nsd()?,
+            encode: encode.clone(),
+            data: TrainMapperSettings::resolve(project, train_mapper, target, betas, None)?,
+        })
+    }
 }
 
 /// Means over the voxels of a region.

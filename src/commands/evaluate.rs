@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::train_mapper::TrainMapperSettings;
+use super::train_mapper::{BetasControl, TrainMapperConfig, TrainMapperSettings};
 use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
 use crate::metrics::bootstrap::{Interval, mean_interval};
@@ -16,6 +16,7 @@ use crate::metrics::retrieval::{
 };
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::LoadedMapper;
+use crate::pipelines::project::Project;
 use crate::pipelines::targets::decoded_pairs::{Decoded, TargetForms, by_mapper, by_ridge};
 use crate::pipelines::workbench::Workbench;
 use crate::run::device::open;
@@ -51,6 +52,28 @@ pub struct EvaluateSettings {
     pub evaluate: EvaluateConfig,
     /// Subject, stimuli, captions, CLIP, split and, where a snapshot does not say it, the form of the targets.
     pub data: TrainMapperSettings,
+}
+
+impl EvaluateSettings {
+    /// Settings of the command in a project; without `mappers` the newest image and caption mappers.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or a network is missing.
+    pub fn resolve(
+        project: &Project,
+        evaluate: &EvaluateConfig,
+        train_mapper: &TrainMapperConfig,
+        mut mappers: Vec<PathBuf>,
+    ) -> Result<Self, RunError> {
+        if mappers.is_empty() {
+            mappers = vec![project.mapper(MapperTarget::Image)?, project.mapper(MapperTarget::Caption)?];
+        }
+        // Which of the two spaces is read from each mapper's snapshot.
+        let (target, betas) = (MapperTarget::Image, BetasControl::Measured);
+        let data = TrainMapperSettings::resolve(project, train_mapper, target, betas, None)?;
+        let resnet = project.paths.resnet.clone();
+        Ok(Self { mappers, resnet, evaluate: evaluate.clone(), data })
+    }
 }
 
 /// One decoder on all validation trials.

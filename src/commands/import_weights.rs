@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::prepare::ExistingOutput;
 use crate::data::padding::padding_left;
 use crate::data::subject::{Resolution, SubjectId};
 use crate::models::mapper::{MapperConfig, MapperSnapshot, MapperTarget};
 use crate::run::error::RunError;
+use crate::run::existing_output::ExistingOutput;
 use crate::run::progress::Progress;
 use crate::run::snapshot::{CLIP_KIND, Snapshot};
 use crate::tensor_ops::backend::cpu;

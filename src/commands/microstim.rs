@@ -8,20 +8,24 @@ use burn::tensor::Tensor;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
-use crate::commands::reconstruct::{DecoderPaths, betas_of, write_png};
+use crate::commands::reconstruct::{betas_of, write_png};
 use crate::data::error::DataError;
 use crate::data::image::resize::{Filter, resize_pil};
 use crate::data::nsd::stimuli::Stimuli;
+use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::metrics::bootstrap::{BootstrapConfig, Interval, mean_interval};
 use crate::models::condition_source::ConditionSource;
-use crate::pipelines::brain_decoder::{BrainDecoder, DrawOptions, PixelNoise};
+use crate::models::mapper::MapperTarget;
+use crate::pipelines::brain_decoder::{BrainDecoder, DecoderPaths, DrawOptions, PixelNoise};
 use crate::pipelines::caption_probe::CaptionProbe;
+use crate::pipelines::project::Project;
 use crate::pipelines::stimulation::{EXCITED_BETA, Stimulation, stimulated};
 use crate::pipelines::trial_choice::{Repeats, TrialChoice, choose_trials};
 use crate::report::image_grid::contact_sheet;
 use crate::run::device::{self, DeviceChoice};
+use crate::run::error::RunError;
 use crate::run::precision::Precision;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
@@ -83,6 +87,27 @@ pub struct MicrostimSettings {
     pub runs: PathBuf,
 }
 
+impl MicrostimSettings {
+    /// Settings of the command in a project.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or a network is missing.
+    pub fn resolve(project: &Project, microstim: &MicrostimConfig) -> Result<Self, RunError> {
+        Ok(Self {
+            prepared: project.prepared(),
+            stimuli: NsdTree::new(project.nsd()?).stimuli(),
+            networks: project.networks(MapperTarget::Caption)?,
+            clip: project.clip()?,
+            split: project.split.clone(),
+            microstim: microstim.clone(),
+            seed: project.seed,
+            device: project.device,
+            precision: project.precision,
+            runs: project.runs(),
+        })
+    }
+}
+
 /// Similarity of the decoded image embedding to a sentence, over trials.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ProbeChange {
@@ -137,10 +162,7 @@ pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> anyhow:
         return Err(DataError::empty(format!("region `{}`", config.roi), hint).into());
     }
     let stimuli = Stimuli::open(&settings.stimuli)?;
-    let networks = &settings.networks;
-    let decoder =
-        BrainDecoder::open(&networks.image_mapper, &networks.caption_mapper, &networks.generator, &device)?;
-    let decoder = decoder.with_precision(settings.precision);
+    let decoder = BrainDecoder::open(&settings.networks, &device)?.with_precision(settings.precision);
     decoder.check_input(&prepared)?;
     let probe = CaptionProbe::open(&settings.clip, &config.probes, &device)?;
     let chosen =

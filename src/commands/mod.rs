@@ -2,6 +2,7 @@
 
 pub mod ablate;
 pub mod compact_weights;
+pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod encode;
@@ -15,7 +16,6 @@ pub mod prepare;
 pub mod pretrain_classifier;
 pub mod pretrain_clip;
 pub mod pretrain_gan;
-pub mod project;
 pub mod reconstruct;
 pub mod score;
 pub mod screen_captions;

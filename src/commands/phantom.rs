@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::phantom::{Existing, Phantom, PhantomConfig, Stage};
+use crate::pipelines::project::Project;
+use crate::run::error::RunError;
+use crate::run::existing_output::ExistingOutput;
 use crate::run::progress::Progress;
 
 /// What to write and where.
@@ -17,6 +20,24 @@ pub struct PhantomSettings {
     pub out: PathBuf,
     /// Whether a phantom that is already there gives way to the new one.
     pub overwrite: bool,
+}
+
+impl PhantomSettings {
+    /// Settings of the command in a project: the NSD root is where the phantom goes.
+    ///
+    /// # Errors
+    /// When the NSD root is not set.
+    pub fn resolve(
+        project: &Project,
+        phantom: &PhantomConfig,
+        existing: ExistingOutput,
+    ) -> Result<Self, RunError> {
+        Ok(Self {
+            config: phantom.clone(),
+            out: project.nsd()?,
+            overwrite: existing == ExistingOutput::Replace,
+        })
+    }
 }
 
 impl Default for PhantomSettings {

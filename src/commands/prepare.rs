@@ -21,22 +21,14 @@ use crate::data::prepared::{PreparedWriter, Provenance, SourceFile, TrialTable, 
 use crate::data::standardize::{Standardization, zscore_in_place};
 use crate::data::subject::{Resolution, SubjectId};
 use crate::data::trial::TRIALS_PER_SESSION;
+use crate::pipelines::project::Project;
+use crate::run::error::RunError;
+use crate::run::existing_output::ExistingOutput;
 use crate::run::interrupt;
 use crate::run::progress::Progress;
 
 /// Sessions of subject 1 that the paper used.
 const PAPER_SESSIONS_SUBJECT_1: u16 = 37;
-
-/// What to do with an output that is there already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ExistingOutput {
-    /// Stop with an error.
-    #[default]
-    Refuse,
-    /// Replace it when the new one is complete.
-    Replace,
-}
 
 /// What varies between prepared files of one subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,12 +73,23 @@ pub struct PrepareSettings {
 }
 
 impl PrepareSettings {
-    /// `subj01-nsdgeneral-func1pt8mm.h5`, the name that other commands look for.
-    pub fn file_name(subject: SubjectId, resolution: Resolution, roi: &[String]) -> String {
-        let roi = roi
-            .join("+")
-            .replace(|letter: char| !letter.is_ascii_alphanumeric() && !"-+.".contains(letter), "_");
-        format!("{subject}-{roi}-{resolution}.h5")
+    /// Settings of the command in a project.
+    ///
+    /// # Errors
+    /// When the NSD root is not set.
+    pub fn resolve(
+        project: &Project,
+        prepare: &PrepareConfig,
+        existing: ExistingOutput,
+    ) -> Result<Self, RunError> {
+        Ok(Self {
+            nsd_root: project.nsd()?,
+            subject: project.subject,
+            resolution: project.resolution,
+            prepare: prepare.clone(),
+            out: project.prepared(),
+            existing,
+        })
     }
 }
 

@@ -20,6 +20,7 @@ use crate::pipelines::gan::sample_sheet::{NUM_SAMPLES, SampleSheet, evenly_sprea
 use crate::pipelines::gan::snapshots::{GanSnapshots, SnapshotConfig, SnapshotSummary};
 use crate::pipelines::pictures::picture::pictures;
 use crate::pipelines::pictures::picture_features::FeatureSource;
+use crate::pipelines::project::Project;
 use crate::pipelines::workbench::Workbench;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
@@ -79,6 +80,46 @@ pub struct PretrainGanSettings {
     /// Checkpoint to continue from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resume: Option<PathBuf>,
+}
+
+impl PretrainGanSettings {
+    /// Settings of the command in a project.
+    ///
+    /// # Errors
+    /// When neither images nor the NSD root is set, or no CLIP is there.
+    pub fn resolve(
+        project: &Project,
+        pretrain_gan: &PretrainGanConfig,
+        resume: Option<PathBuf>,
+    ) -> Result<Self, RunError> {
+        let paths = &project.paths;
+        let images = match &paths.images {
+            Some(images) => {
+                PretrainImages::Collection { images: images.clone(), annotations: paths.annotations.clone() }
+            }
+            None if paths.annotations.is_some() => {
+                return Err(RunError::missing("paths.images", "`--annotations`: set it with `--images DIR`"));
+            }
+            None => PretrainImages::Stimuli {
+                nsd: project.nsd()?,
+                prepared: project.prepared(),
+                captions: project.captions(),
+                split: project.split.clone(),
+            },
+        };
+        Ok(Self {
+            images,
+            clip: project.clip()?,
+            resnet: project.low_level_resnet(&pretrain_gan.train)?,
+            features: project.snapshot_features(&pretrain_gan.snapshots)?,
+            pretrain_gan: pretrain_gan.clone(),
+            cache: project.cache(),
+            device: project.device,
+            runs: project.runs(),
+            init_from: None,
+            resume,
+        })
+    }
 }
 
 /// What came out.

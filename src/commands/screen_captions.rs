@@ -14,10 +14,12 @@ use crate::models::clip::tokenizer::LongText;
 use crate::pipelines::caption_screen::{ScreenConfig, screen_captions};
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::gan::sample_sheet::evenly_spread;
+use crate::pipelines::project::Project;
 use crate::pipelines::targets::captioned_stimuli::{CaptionedStimuli, distinct_images};
 use crate::pipelines::targets::stimulus_embeddings::{embed_sentences, embed_stimuli};
 use crate::pipelines::workbench::Workbench;
 use crate::run::device::{self, DeviceChoice};
+use crate::run::error::RunError;
 use crate::run::progress::Progress;
 use crate::run::run_dir::write_atomic;
 
@@ -55,6 +57,26 @@ pub struct ScreenCaptionsSettings {
     pub report: PathBuf,
     /// Where to compute.
     pub device: DeviceChoice,
+}
+
+impl ScreenCaptionsSettings {
+    /// Settings of the command in a project.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or no CLIP is there.
+    pub fn resolve(project: &Project, screen_captions: &ScreenCaptionsConfig) -> Result<Self, RunError> {
+        Ok(Self {
+            nsd: project.nsd()?,
+            prepared: project.prepared(),
+            clip: project.clip()?,
+            screen_captions: screen_captions.clone(),
+            cache: project.cache(),
+            output: project.captions(),
+            probabilities: project.caption_probabilities(),
+            report: project.screening_report(),
+            device: project.device,
+        })
+    }
 }
 
 /// One caption and what CLIP thinks of it.

@@ -1,6 +1,6 @@
 //! The whole chain from betas to pictures: padding, two mappers, unit norm, generator.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Tensor;
 use image::RgbImage;
@@ -20,6 +20,17 @@ use crate::tensor_ops::backend::{Base, Device};
 use crate::tensor_ops::half::{half_like, in_half, single};
 use crate::tensor_ops::random::{keyed_rng, normal};
 use crate::tensor_ops::similarity::unit_norm;
+
+/// The three snapshots that decode.
+#[derive(Clone, Debug, Serialize)]
+pub struct DecoderPaths {
+    /// Image mapper.
+    pub image_mapper: PathBuf,
+    /// Caption mapper, or the ResNet mapper of [`ConditionSource::ImageResnet`].
+    pub caption_mapper: PathBuf,
+    /// Generator.
+    pub generator: PathBuf,
+}
 
 /// Per-pixel noise while drawing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,12 +168,8 @@ impl BrainDecoder {
     ///
     /// # Errors
     /// [`RunError`] that names the file that does not fit.
-    pub fn open(
-        image_mapper: &Path,
-        caption_mapper: &Path,
-        generator: &Path,
-        device: &Device,
-    ) -> Result<Self, RunError> {
+    pub fn open(paths: &DecoderPaths, device: &Device) -> Result<Self, RunError> {
+        let DecoderPaths { image_mapper, caption_mapper, generator } = paths;
         let image = LoadedMapper::open(image_mapper, device)?;
         let caption = LoadedMapper::open(caption_mapper, device)?;
         let file = Snapshot::open(generator, GENERATOR_KIND)?;

@@ -9,6 +9,7 @@ pub mod feature_cache;
 pub mod gan;
 pub(crate) mod held_out_photographs;
 pub mod pictures;
+pub mod project;
 pub mod scene_labels;
 pub mod stimulation;
 pub mod targets;

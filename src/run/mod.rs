@@ -6,6 +6,7 @@ mod crc32c;
 pub mod device;
 pub mod error;
 pub mod event_log;
+pub mod existing_output;
 pub mod half_snapshot;
 pub mod interrupt;
 pub mod precision;

@@ -8,6 +8,7 @@ use mindreader::data::formats::hdf5::H5Writer;
 use mindreader::data::formats::nifti::{Frame, write_volume};
 use mindreader::data::nsd::{responses, roi::RoiVolume};
 use mindreader::data::subject::SubjectId;
+use mindreader::run::existing_output::ExistingOutput;
 use mindreader::run::progress::Silent;
 
 use crate::small_tree::{GRID, NUM_GRID_VOXELS, SmallTree};
@@ -169,7 +170,7 @@ fn outputs_that_cannot_be_written() {
     let text = message(|small, settings| {
         settings.out = small.folder.path().join("folder");
         fs::create_dir(&settings.out).unwrap();
-        settings.existing = prepare::ExistingOutput::Replace;
+        settings.existing = ExistingOutput::Replace;
     });
     assert_says(&text, &["folder` cannot be written: it is a folder"]);
     let text = message(|small, settings| {

@@ -1,9 +1,10 @@
 //! `prepare` against a few lines of numpy that read the same tree.
 
-use mindreader::commands::prepare::{self, ExistingOutput};
-use mindreader::data::prepared::PreparedSubject;
+use mindreader::commands::prepare;
+use mindreader::data::prepared::{self, PreparedSubject};
 use mindreader::data::standardize::Standardization;
 use mindreader::data::subject::Resolution;
+use mindreader::run::existing_output::ExistingOutput;
 use mindreader::run::progress::Silent;
 
 use crate::python;
@@ -101,8 +102,7 @@ fn unions_limits_and_plain_percent_are_settings() {
             assert_eq!(betas[[row, column]], f32::from(stored(session, row % 750, *voxel)) / 300.0);
         }
     }
-    let name =
-        prepare::PrepareSettings::file_name(subject.subject(), Resolution::Func1pt8mm, &settings.prepare.roi);
+    let name = prepared::file_name(subject.subject(), Resolution::Func1pt8mm, &settings.prepare.roi);
     assert_eq!(name, "subj03-lh.nsdgeneral+FFA-1-func1pt8mm.h5");
 }
 

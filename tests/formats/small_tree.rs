@@ -1,12 +1,13 @@
 //! A subject of 120 voxels in NSD's layout: sessions 1 (HDF5), 2 (NIfTI) and 4 (HDF5), session 3 missing.
 
-use mindreader::commands::prepare::{ExistingOutput, PrepareConfig, PrepareSettings};
+use mindreader::commands::prepare::{PrepareConfig, PrepareSettings};
 use mindreader::data::formats::csv::{Delimiter, write_table};
 use mindreader::data::formats::mat5::write_arrays;
 use mindreader::data::formats::nifti::{ElementType, Frame, NiftiWriter, write_volume};
 use mindreader::data::nsd::betas::write_session;
 use mindreader::data::nsd::tree::{DEFAULT_BETAS_VERSION, Hemisphere, NsdTree};
 use mindreader::data::subject::{Resolution, SubjectId};
+use mindreader::run::existing_output::ExistingOutput;
 use ndarray::Array2;
 
 pub const GRID: [usize; 3] = [6, 5, 4];

@@ -3,31 +3,33 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use mindreader::commands::pretrain_gan::{self, FirstCondition, PretrainGanSummary, SecondCondition};
-use mindreader::commands::project::Project;
+use mindreader::commands::config::ProjectConfig;
+use mindreader::commands::pretrain_gan::{
+    self, FirstCondition, PretrainGanSettings, PretrainGanSummary, SecondCondition,
+};
 use mindreader::models::stylegan2::ConditionHeads;
 use mindreader::run::progress::Silent;
 use mindreader::run::snapshot::{Snapshot, save_snapshot};
 use mindreader::tensor_ops::backend::{Base, cpu};
 use serde_json::json;
 
-use crate::project;
+use crate::configuration;
 
 const IMAGES: usize = 10;
 /// Width of the embeddings of the tiny CLIP.
 const WIDTH: usize = 16;
 
 /// The tiny configuration with a CLIP of random weights and a training of two steps, and no NSD.
-fn without_nsd(root: &Path) -> Project {
-    let mut project = project("phantom-tiny.toml", root);
-    let config = &project.config.pretrain_clip.network;
+fn without_nsd(root: &Path) -> ProjectConfig {
+    let mut chain = configuration("phantom-tiny.toml", root);
+    let config = &chain.pretrain_clip.network;
     let clip = config.init::<Base>(1, &cpu()).unwrap();
     let path = root.join("clip.safetensors");
     save_snapshot(&path, "clip", config, &json!({}), &clip).unwrap();
-    project.config.paths.clip = Some(path);
-    project.config.paths.nsd = None;
-    project.config.pretrain_gan.train.total_kimg = 0.016;
-    project
+    chain.paths.clip = Some(path);
+    chain.paths.nsd = None;
+    chain.pretrain_gan.train.total_kimg = 0.016;
+    chain
 }
 
 /// Pictures with two captions each.
@@ -61,8 +63,11 @@ fn archive(path: &Path, files: &[(String, Vec<u8>)]) {
     writer.finish().unwrap();
 }
 
-fn run(project: &Project) -> anyhow::Result<PretrainGanSummary> {
-    pretrain_gan::run(&project.pretrain_gan(None)?, &mut Silent)
+fn run(chain: &ProjectConfig) -> anyhow::Result<PretrainGanSummary> {
+    pretrain_gan::run(
+        &PretrainGanSettings::resolve(&chain.project(), &chain.pretrain_gan, None)?,
+        &mut Silent,
+    )
 }
 
 fn metrics(summary: &PretrainGanSummary) -> String {
@@ -73,7 +78,7 @@ fn metrics(summary: &PretrainGanSummary) -> String {
 #[test]
 fn a_folder_and_its_archive_train_alike() {
     let root = tempfile::tempdir().unwrap();
-    let mut project = without_nsd(root.path());
+    let mut chain = without_nsd(root.path());
     let folder = folder(root.path());
     let packed = root.path().join("pictures.zip");
     archive(&packed, &files());
@@ -83,12 +88,12 @@ fn a_folder_and_its_archive_train_alike() {
         (ConditionHeads::TwoByMaximum, FirstCondition::Images, SecondCondition::Captions, 20),
         (ConditionHeads::TwoByMaximum, FirstCondition::Images, SecondCondition::Pseudo, 10),
     ] {
-        project.config.pretrain_gan.network.heads = heads;
-        project.config.pretrain_gan.first_condition = first;
-        project.config.pretrain_gan.second_condition = second;
+        chain.pretrain_gan.network.heads = heads;
+        chain.pretrain_gan.first_condition = first;
+        chain.pretrain_gan.second_condition = second;
         let mut of = |images: &PathBuf| {
-            project.config.paths.images = Some(images.clone());
-            let summary = run(&project).unwrap();
+            chain.paths.images = Some(images.clone());
+            let summary = run(&chain).unwrap();
             assert_eq!(
                 (summary.num_images, summary.num_samples),
                 (IMAGES, num_samples),
@@ -100,17 +105,17 @@ fn a_folder_and_its_archive_train_alike() {
         assert_eq!(of(&folder), of(&packed), "{heads:?} {first:?} {second:?}");
     }
     std::fs::remove_file(folder.join("7.txt")).unwrap();
-    project.config.pretrain_gan.second_condition = SecondCondition::Captions;
-    project.config.pretrain_gan.network.heads = ConditionHeads::TwoByMaximum;
-    project.config.paths.images = Some(folder);
-    let error = run(&project).unwrap_err();
+    chain.pretrain_gan.second_condition = SecondCondition::Captions;
+    chain.pretrain_gan.network.heads = ConditionHeads::TwoByMaximum;
+    chain.paths.images = Some(folder);
+    let error = run(&chain).unwrap_err();
     assert!(error.to_string().contains("7.txt"), "{error}");
 }
 
 #[test]
 fn stored_features_steer_without_clip() {
     let root = tempfile::tempdir().unwrap();
-    let mut project = without_nsd(root.path());
+    let mut chain = without_nsd(root.path());
     let vector = |image: usize, caption: usize| -> Vec<f64> {
         (0..WIDTH).map(|at| ((image * 7 + caption * 3 + at) as f64).sin() * 5.0).collect()
     };
@@ -132,28 +137,28 @@ fn stored_features_steer_without_clip() {
         archive(&path, &files);
         path
     };
-    project.config.paths.images = Some(pack(dataset(true)));
-    project.config.pretrain_gan.first_condition = FirstCondition::Captions;
-    let summary = run(&project).unwrap();
+    chain.paths.images = Some(pack(dataset(true)));
+    chain.pretrain_gan.first_condition = FirstCondition::Captions;
+    let summary = run(&chain).unwrap();
     assert_eq!((summary.num_images, summary.num_samples), (IMAGES, 15));
     assert!(!root.path().join("work/cache").exists(), "CLIP had nothing to compute");
     // Without image features CLIP computes them; the captions' are still those of the file.
     pack(dataset(false));
-    let computed = run(&project).unwrap();
+    let computed = run(&chain).unwrap();
     assert_eq!(computed.num_samples, 15);
     assert_eq!(std::fs::read_dir(root.path().join("work/cache")).unwrap().count(), 1);
     // Supervised by captions alone, training is the same; language-free it is not.
     assert_eq!(metrics(&summary), metrics(&computed));
-    project.config.pretrain_gan.first_condition = FirstCondition::Images;
-    let by_computed = run(&project).unwrap();
+    chain.pretrain_gan.first_condition = FirstCondition::Images;
+    let by_computed = run(&chain).unwrap();
     assert_eq!(by_computed.num_samples, IMAGES);
     pack(dataset(true));
-    assert_ne!(metrics(&by_computed), metrics(&run(&project).unwrap()));
+    assert_ne!(metrics(&by_computed), metrics(&run(&chain).unwrap()));
     // A CLIP of another width.
     let mut narrow = dataset(true);
     narrow["clip_img_features"][4][1].as_array_mut().unwrap().pop();
     pack(narrow);
-    let error = run(&project).unwrap_err().to_string();
+    let error = run(&chain).unwrap_err().to_string();
     assert!(
         error.contains("dataset.json") && error.contains("4.png") && error.contains("expected 16"),
         "{error}"
@@ -163,35 +168,40 @@ fn stored_features_steer_without_clip() {
 #[test]
 fn annotations_of_coco_give_captions() {
     let root = tempfile::tempdir().unwrap();
-    let mut project = without_nsd(root.path());
-    project.config.paths.images = Some(folder(root.path()));
+    let mut chain = without_nsd(root.path());
+    chain.paths.images = Some(folder(root.path()));
     let annotations = root.path().join("captions_train2014.json");
     let images: Vec<_> = (0..8).map(|id| json!({"id": id, "file_name": format!("{id}.png")})).collect();
     let captions: Vec<_> =
         (0..24).map(|at| json!({"image_id": at % 8, "id": at, "caption": format!("a thing {at}")})).collect();
     std::fs::write(&annotations, json!({"images": images, "annotations": captions}).to_string()).unwrap();
-    project.config.paths.annotations = Some(annotations);
-    project.config.pretrain_gan.network.heads = ConditionHeads::TwoByMaximum;
-    let summary = run(&project).unwrap();
+    chain.paths.annotations = Some(annotations);
+    chain.pretrain_gan.network.heads = ConditionHeads::TwoByMaximum;
+    let summary = run(&chain).unwrap();
     assert_eq!((summary.num_images, summary.num_samples), (8, 24));
-    project.config.paths.images = None;
-    assert!(project.pretrain_gan(None).unwrap_err().to_string().contains("paths.images"));
+    chain.paths.images = None;
+    assert!(
+        PretrainGanSettings::resolve(&chain.project(), &chain.pretrain_gan, None)
+            .unwrap_err()
+            .to_string()
+            .contains("paths.images")
+    );
 }
 
 /// Two reports, then two more: the lines are those of four reports in one go.
 #[test]
 fn snapshots_are_kept_measured_and_resumed() {
     let root = tempfile::tempdir().unwrap();
-    let mut project = without_nsd(root.path());
-    project.config.paths.images = Some(folder(root.path()));
-    let gan = &mut project.config.pretrain_gan;
+    let mut chain = without_nsd(root.path());
+    chain.paths.images = Some(folder(root.path()));
+    let gan = &mut chain.pretrain_gan;
     gan.train.tick_kimg = 0.008;
     gan.train.checkpoint_ticks = 1;
     gan.train.total_kimg = 0.032;
     gan.snapshots.keep = 2;
     gan.snapshots.frechet_ticks = 2;
     gan.snapshots.clip_features = true;
-    let whole = run(&project).unwrap();
+    let whole = run(&chain).unwrap();
     let lines = metrics(&whole);
     let distances: Vec<serde_json::Value> = lines
         .lines()
@@ -229,20 +239,24 @@ fn snapshots_are_kept_measured_and_resumed() {
     let last = std::fs::read(&whole.training.generator).unwrap();
     assert_eq!(std::fs::read(whole.snapshots.generators.last().unwrap()).unwrap(), last);
 
-    project.config.pretrain_gan.train.total_kimg = 0.016;
-    let half = run(&project).unwrap();
-    project.config.pretrain_gan.train.total_kimg = 0.032;
+    chain.pretrain_gan.train.total_kimg = 0.016;
+    let half = run(&chain).unwrap();
+    chain.pretrain_gan.train.total_kimg = 0.032;
     // What a run that was killed later leaves: a snapshot of a future that will be another file.
     let stale = half.run.join("snapshots/generator-00009999.safetensors");
     std::fs::write(&stale, b"stale").unwrap();
     let checkpoint = half.run.join("checkpoint.mpk");
-    let resumed = pretrain_gan::run(&project.pretrain_gan(Some(checkpoint)).unwrap(), &mut Silent).unwrap();
+    let resumed = pretrain_gan::run(
+        &PretrainGanSettings::resolve(&chain.project(), &chain.pretrain_gan, Some(checkpoint)).unwrap(),
+        &mut Silent,
+    )
+    .unwrap();
     assert_eq!(metrics(&resumed), lines);
     assert!(!stale.exists());
     assert_eq!(resumed.snapshots.generators.len(), whole.snapshots.generators.len());
     assert_eq!(std::fs::read(resumed.snapshots.generators.last().unwrap()).unwrap(), last);
 
-    project.config.pretrain_gan.snapshots.frechet_samples = 1;
-    let error = run(&project).unwrap_err().to_string();
+    chain.pretrain_gan.snapshots.frechet_samples = 1;
+    let error = run(&chain).unwrap_err().to_string();
     assert!(error.contains("frechet_samples"), "{error}");
 }

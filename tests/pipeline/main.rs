@@ -10,30 +10,38 @@ mod reconstructions;
 use std::path::Path;
 
 use mindreader::commands::ablate::AblationRows;
+use mindreader::commands::config::ProjectConfig;
 use mindreader::commands::demo::report::{self, ReportSettings};
-use mindreader::commands::prepare::ExistingOutput;
-use mindreader::commands::project::{Project, ProjectConfig};
-use mindreader::commands::train_mapper::{self, BetasControl};
-use mindreader::commands::{
-    evaluate, evaluate_images, finetune_gan, microstim, phantom, prepare, pretrain_classifier, pretrain_clip,
-    pretrain_gan, reconstruct, score, screen_captions,
-};
+use mindreader::commands::evaluate::{self, EvaluateSettings};
+use mindreader::commands::evaluate_images::{self, EvaluateImagesSettings};
+use mindreader::commands::finetune_gan::{self, FinetuneGanSettings};
+use mindreader::commands::microstim::{self, MicrostimSettings};
+use mindreader::commands::phantom::{self, PhantomSettings};
+use mindreader::commands::prepare::{self, PrepareSettings};
+use mindreader::commands::pretrain_classifier::{self, PretrainClassifierSettings};
+use mindreader::commands::pretrain_clip::{self, PretrainClipSettings};
+use mindreader::commands::pretrain_gan::{self, PretrainGanSettings};
+use mindreader::commands::reconstruct::{self, ReconstructSettings};
+use mindreader::commands::score::{self, ScoreSettings};
+use mindreader::commands::screen_captions::{self, ScreenCaptionsSettings};
+use mindreader::commands::train_mapper::{self, BetasControl, TrainMapperSettings};
 use mindreader::data::prepared::PreparedSubject;
 use mindreader::models::mapper::MapperTarget;
 use mindreader::pipelines::brain_decoder::LoadedMapper;
 use mindreader::run::device::DeviceChoice;
+use mindreader::run::existing_output::ExistingOutput;
 use mindreader::run::progress::Silent;
 use mindreader::tensor_ops::backend::cpu;
 use mindreader::training::gan::mappers::config::MapperMode;
 
 /// The configuration of a file in `configs`, with its files below `root`.
-fn project(file: &str, root: &Path) -> Project {
+fn configuration(file: &str, root: &Path) -> ProjectConfig {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs").join(file);
     let mut config: ProjectConfig = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     config.device = DeviceChoice::Cpu;
     config.paths.nsd = Some(root.join("nsd"));
     config.paths.work = Some(root.join("work"));
-    Project::new(config)
+    config
 }
 
 #[test]
@@ -64,31 +72,62 @@ fn every_configuration_is_accepted() {
 #[test]
 fn the_chain_runs_from_files_to_pictures_and_report() {
     let root = tempfile::tempdir().unwrap();
-    let mut project = project("phantom-tiny.toml", root.path());
-    project.config.phantom.novel_categories = vec!["dog".into(), "car".into()];
-    project.config.phantom.near_duplicates = 0.8;
-    project.config.finetune_gan.snapshots.clip_features = true;
-    project.config.finetune_gan.snapshots.frechet_ticks = 1;
+    let mut config = configuration("phantom-tiny.toml", root.path());
+    config.phantom.novel_categories = vec!["dog".into(), "car".into()];
+    config.phantom.near_duplicates = 0.8;
+    config.finetune_gan.snapshots.clip_features = true;
+    config.finetune_gan.snapshots.frechet_ticks = 1;
     let quiet = &mut Silent;
-    phantom::run(&project.phantom(ExistingOutput::Refuse).unwrap(), quiet).unwrap();
-    let prepared = prepare::run(&project.prepare(ExistingOutput::Refuse).unwrap(), quiet).unwrap();
+    phantom::run(
+        &PhantomSettings::resolve(&config.project(), &config.phantom, ExistingOutput::Refuse).unwrap(),
+        quiet,
+    )
+    .unwrap();
+    let prepared = prepare::run(
+        &PrepareSettings::resolve(&config.project(), &config.prepare, ExistingOutput::Refuse).unwrap(),
+        quiet,
+    )
+    .unwrap();
     assert_eq!(prepared.num_trials, 750);
     assert_eq!(prepared.num_images, 250);
 
-    let clip = pretrain_clip::run(&project.pretrain_clip(None).unwrap(), quiet).unwrap();
-    let screened = screen_captions::run(&project.screen_captions().unwrap(), quiet).unwrap();
+    let clip = pretrain_clip::run(
+        &PretrainClipSettings::resolve(&config.project(), &config.pretrain_clip, None).unwrap(),
+        quiet,
+    )
+    .unwrap();
+    let screened = screen_captions::run(
+        &ScreenCaptionsSettings::resolve(&config.project(), &config.screen_captions).unwrap(),
+        quiet,
+    )
+    .unwrap();
     assert_eq!(screened.num_images, 250);
     assert!(screened.mean_kept >= 1.0);
     let mut train = |target| {
-        let settings = project.train_mapper(target, BetasControl::Measured, None).unwrap();
+        let settings = TrainMapperSettings::resolve(
+            &config.project(),
+            &config.train_mapper,
+            target,
+            BetasControl::Measured,
+            None,
+        )
+        .unwrap();
         train_mapper::run(&settings, &mut *quiet).unwrap()
     };
     let image = train(MapperTarget::Image);
     let caption = train(MapperTarget::Caption);
     // 250 images, 85 % of them for training.
     assert_eq!(image.num_train_trials + image.num_validation_trials, 750);
-    let pretrained = pretrain_gan::run(&project.pretrain_gan(None).unwrap(), quiet).unwrap();
-    let finetuned = finetune_gan::run(&project.finetune_gan(None).unwrap(), quiet).unwrap();
+    let pretrained = pretrain_gan::run(
+        &PretrainGanSettings::resolve(&config.project(), &config.pretrain_gan, None).unwrap(),
+        quiet,
+    )
+    .unwrap();
+    let finetuned = finetune_gan::run(
+        &FinetuneGanSettings::resolve(&config.project(), &config.finetune_gan, None).unwrap(),
+        quiet,
+    )
+    .unwrap();
     assert!(finetuned.duplicated_head, "the pretrained GAN has one head");
     assert!(pretrained.snapshots.frechet.is_none(), "no network measures it");
     let sets = &finetuned.snapshots.frechet.as_ref().unwrap().last;
@@ -97,20 +136,37 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     let (train, test) = (image.num_train_trials, image.num_validation_trials);
     assert_eq!(counts, [("test", test, test), ("train", train, test)]);
 
-    let reconstructed = reconstruct::run(&project.reconstruct().unwrap(), quiet).unwrap();
+    let reconstructed = reconstruct::run(
+        &ReconstructSettings::resolve(&config.project(), &config.reconstruct).unwrap(),
+        quiet,
+    )
+    .unwrap();
     assert_eq!(reconstructed.num_images, 4);
-    let evaluated = evaluate_images::run(&project.evaluate_images(None).unwrap(), quiet).unwrap();
+    let evaluated = evaluate_images::run(
+        &EvaluateImagesSettings::resolve(&config.project(), &config.evaluate_images, None).unwrap(),
+        quiet,
+    )
+    .unwrap();
     assert_eq!(evaluated.evaluated, reconstructed.run);
     assert!(evaluated.frechet.name.contains("not a FID"), "the features are the small CLIP's");
     let train = evaluated.frechet.train.unwrap();
     assert_eq!((train.num_real, train.num_other), (image.num_train_trials, 4));
     assert!(train.value > 0.0 && evaluated.frechet.train_floor.unwrap().value > 0.0);
     // A network that nothing was trained with judges the same pictures.
-    let classifier = pretrain_classifier::run(&project.pretrain_classifier().unwrap(), quiet).unwrap();
+    let classifier = pretrain_classifier::run(
+        &PretrainClassifierSettings::resolve(&config.project(), &config.pretrain_classifier).unwrap(),
+        quiet,
+    )
+    .unwrap();
     assert!(classifier.num_things > 0 && classifier.num_stuff > 0, "{classifier:?}");
-    let mut judged = project.clone();
-    judged.config.paths.classifier = Some(classifier.snapshot);
-    let settings = judged.evaluate_images(Some(reconstructed.run.clone())).unwrap();
+    let mut judged = config.clone();
+    judged.paths.classifier = Some(classifier.snapshot);
+    let settings = EvaluateImagesSettings::resolve(
+        &judged.project(),
+        &judged.evaluate_images,
+        Some(reconstructed.run.clone()),
+    )
+    .unwrap();
     let judged = evaluate_images::run(&settings, quiet).unwrap();
     assert!(judged.frechet.name.contains("scene classifier"), "{}", judged.frechet.name);
     // One picture of every image is ranked, among all of them.
@@ -125,21 +181,29 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
         let file = reconstructed.run.join(entry["file"].as_str().unwrap());
         assert_eq!(image::open(file).unwrap().width(), 16);
         let trial = entry["trials"][0].as_u64().unwrap() as usize;
-        let subject = PreparedSubject::open(&project.prepared()).unwrap();
+        let subject = PreparedSubject::open(&config.project().prepared()).unwrap();
         assert_eq!(u64::from(subject.trials()[trial].nsd_id.0), entry["nsd_id"].as_u64().unwrap());
     }
     // The same seed draws the same pictures.
-    let again = reconstruct::run(&project.reconstruct().unwrap(), quiet).unwrap();
+    let again = reconstruct::run(
+        &ReconstructSettings::resolve(&config.project(), &config.reconstruct).unwrap(),
+        quiet,
+    )
+    .unwrap();
     assert_eq!(std::fs::read(&again.grid).unwrap(), std::fs::read(&reconstructed.grid).unwrap());
 
     // Mappers that are finetuned with the GAN lie beside it, and the next commands take them.
-    let mut joint = project.clone();
-    joint.config.finetune_gan.mappers.mode = MapperMode::EndToEnd;
-    let both = finetune_gan::run(&joint.finetune_gan(None).unwrap(), quiet).unwrap();
-    let networks = joint.reconstruct().unwrap().networks;
+    let mut joint = config.clone();
+    joint.finetune_gan.mappers.mode = MapperMode::EndToEnd;
+    let both = finetune_gan::run(
+        &FinetuneGanSettings::resolve(&joint.project(), &joint.finetune_gan, None).unwrap(),
+        quiet,
+    )
+    .unwrap();
+    let networks = ReconstructSettings::resolve(&joint.project(), &joint.reconstruct).unwrap().networks;
     assert_eq!(vec![networks.image_mapper.clone(), networks.caption_mapper.clone()], both.training.mappers);
     assert_eq!(networks.generator, both.training.generator);
-    let prepared = PreparedSubject::open(&project.prepared()).unwrap();
+    let prepared = PreparedSubject::open(&config.project().prepared()).unwrap();
     for (before, after) in
         [(&image.snapshot, &networks.image_mapper), (&caption.snapshot, &networks.caption_mapper)]
     {
@@ -150,15 +214,32 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
         };
         assert_ne!(embed(before), embed(after));
     }
-    let drawn = reconstruct::run(&joint.reconstruct().unwrap(), quiet).unwrap();
+    let drawn =
+        reconstruct::run(&ReconstructSettings::resolve(&joint.project(), &joint.reconstruct).unwrap(), quiet)
+            .unwrap();
     assert_eq!(drawn.num_images, 4);
-    let settings = joint.evaluate(both.training.mappers).unwrap();
+    let settings = EvaluateSettings::resolve(
+        &joint.project(),
+        &joint.evaluate,
+        &joint.train_mapper,
+        both.training.mappers,
+    )
+    .unwrap();
     assert_eq!(evaluate::run(&settings, quiet).unwrap().mappers.len(), 2);
 
-    reconstructions::check(&project);
+    reconstructions::check(&config);
 
-    let found = evaluate::run(&project.evaluate(vec![]).unwrap(), quiet).unwrap();
-    let scored = score::run(&project.score(Some(found.run.join("evaluation.json"))).unwrap(), quiet).unwrap();
+    let found = evaluate::run(
+        &EvaluateSettings::resolve(&config.project(), &config.evaluate, &config.train_mapper, vec![])
+            .unwrap(),
+        quiet,
+    )
+    .unwrap();
+    let scored = score::run(
+        &ScoreSettings::resolve(&config.project(), Some(found.run.join("evaluation.json"))).unwrap(),
+        quiet,
+    )
+    .unwrap();
     assert_eq!(scored.decoding.len(), 2, "an image and a caption mapper");
     for decoder in &scored.decoding {
         let (seen, novel) = (decoder.seen.as_ref().unwrap(), decoder.novel.as_ref().unwrap());
@@ -170,7 +251,9 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     }
     assert!(scored.decoding_table().unwrap().contains("twin for image"));
 
-    let stimulated = microstim::run(&project.microstim().unwrap(), quiet).unwrap();
+    let stimulated =
+        microstim::run(&MicrostimSettings::resolve(&config.project(), &config.microstim).unwrap(), quiet)
+            .unwrap();
     assert!(stimulated.num_voxels > 0);
     assert!(stimulated.image_embedding_cosine < 0.999, "driving a region must change the embedding");
     let effects = score::microstim_effects(std::slice::from_ref(&stimulated.run)).unwrap();
@@ -182,7 +265,7 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     let settings = ReportSettings {
         title: "test".into(),
         clip_run: Some(clip.run),
-        captions: Some(project.caption_probabilities()),
+        captions: Some(config.project().caption_probabilities()),
         mapper_runs: vec![("image".into(), image.run_dir), ("caption".into(), caption.run_dir)],
         gan_runs: vec![("pretraining".into(), pretrained.run), ("finetuning".into(), finetuned.run)],
         naming: vec![("decoded".into(), naming)],
@@ -212,18 +295,37 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
 #[test]
 fn decoding_is_above_chance_with_signal_and_at_chance_with_exchanged_betas() {
     let root = tempfile::tempdir().unwrap();
-    let mut project = project("phantom-tiny.toml", root.path());
-    let train = &mut project.config.train_mapper.train;
+    let mut config = configuration("phantom-tiny.toml", root.path());
+    let train = &mut config.train_mapper.train;
     train.phase1.epochs = 12;
     train.phase2.epochs = 0;
     train.optimiser.learning_rate = 2e-3;
-    project.config.pretrain_clip.train.epochs = 30;
+    config.pretrain_clip.train.epochs = 30;
     let quiet = &mut Silent;
-    phantom::run(&project.phantom(ExistingOutput::Refuse).unwrap(), quiet).unwrap();
-    prepare::run(&project.prepare(ExistingOutput::Refuse).unwrap(), quiet).unwrap();
-    pretrain_clip::run(&project.pretrain_clip(None).unwrap(), quiet).unwrap();
+    phantom::run(
+        &PhantomSettings::resolve(&config.project(), &config.phantom, ExistingOutput::Refuse).unwrap(),
+        quiet,
+    )
+    .unwrap();
+    prepare::run(
+        &PrepareSettings::resolve(&config.project(), &config.prepare, ExistingOutput::Refuse).unwrap(),
+        quiet,
+    )
+    .unwrap();
+    pretrain_clip::run(
+        &PretrainClipSettings::resolve(&config.project(), &config.pretrain_clip, None).unwrap(),
+        quiet,
+    )
+    .unwrap();
     let mut retrieval = |betas| {
-        let settings = project.train_mapper(MapperTarget::Image, betas, None).unwrap();
+        let settings = TrainMapperSettings::resolve(
+            &config.project(),
+            &config.train_mapper,
+            MapperTarget::Image,
+            betas,
+            None,
+        )
+        .unwrap();
         train_mapper::run(&settings, &mut *quiet).unwrap().retrieval
     };
     let measured = retrieval(BetasControl::Measured);

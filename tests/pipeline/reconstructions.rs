@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use image::RgbImage;
-use mindreader::commands::evaluate_images;
-use mindreader::commands::project::Project;
-use mindreader::commands::reconstruct::{self, GridLayout, ReconstructConfig, ReconstructSummary};
+use mindreader::commands::config::ProjectConfig;
+use mindreader::commands::evaluate_images::{self, EvaluateImagesSettings};
+use mindreader::commands::reconstruct::{
+    self, GridLayout, ReconstructConfig, ReconstructSettings, ReconstructSummary,
+};
 use mindreader::models::condition_source::ConditionSource;
 use mindreader::pipelines::trial_choice::{Repeats, TrialChoice};
 use mindreader::run::progress::Silent;
@@ -36,8 +38,8 @@ impl Drawn {
     }
 }
 
-fn draw(project: &Project, change: impl FnOnce(&mut ReconstructConfig)) -> Drawn {
-    let mut settings = project.reconstruct().unwrap();
+fn draw(chain: &ProjectConfig, change: impl FnOnce(&mut ReconstructConfig)) -> Drawn {
+    let mut settings = ReconstructSettings::resolve(&chain.project(), &chain.reconstruct).unwrap();
     settings.reconstruct = ReconstructConfig { limit: 6, ..Default::default() };
     change(&mut settings.reconstruct);
     let summary = reconstruct::run(&settings, &mut Silent).unwrap();
@@ -50,28 +52,28 @@ fn is_same(one: &RgbImage, other: &RgbImage) -> bool {
     one.as_raw().iter().zip(other.as_raw()).all(|(a, b)| a.abs_diff(*b) <= 1)
 }
 
-/// All checks on the finished project of the chain.
-pub fn check(project: &Project) {
-    single_trials_and_batches(project);
-    conditions(project);
-    samples_and_truncation(project);
-    repeats(project);
-    contradictions(project);
+/// All checks on the finished chain, by its configuration.
+pub fn check(chain: &ProjectConfig) {
+    single_trials_and_batches(chain);
+    conditions(chain);
+    samples_and_truncation(chain);
+    repeats(chain);
+    contradictions(chain);
 }
 
-fn single_trials_and_batches(project: &Project) {
-    let all = draw(project, |_| ());
+fn single_trials_and_batches(chain: &ProjectConfig) {
+    let all = draw(chain, |_| ());
     assert_eq!((all.summary.num_images, all.grid()), (6, (6, 2)));
     let entry = &all.entries()[3];
     let trial = entry["trials"][0].as_u64().unwrap() as usize;
-    let alone = draw(project, |config| config.trials = TrialChoice::Trial(trial));
+    let alone = draw(chain, |config| config.trials = TrialChoice::Trial(trial));
     assert_eq!((alone.summary.num_images, alone.grid()), (1, (1, 2)));
     assert!(is_same(&alone.picture(&alone.entries()[0]), &all.picture(entry)), "trial {trial}");
-    let every = draw(project, |config| config.limit = 0);
+    let every = draw(chain, |config| config.limit = 0);
     assert!(every.summary.num_images > 100 && every.grid().0 <= 12, "all validation trials");
     // Random noise belongs to the picture, not to its batch.
     let noisy = |batch| {
-        draw(project, |config| {
+        draw(chain, |config| {
             config.batch = batch;
             config.noise = mindreader::pipelines::brain_decoder::PixelNoise::Random;
         })
@@ -89,13 +91,13 @@ fn single_trials_and_batches(project: &Project) {
     assert!(entry["repetitions"][0].as_u64().unwrap() < 3 && entry["position"] == trial);
 }
 
-fn conditions(project: &Project) {
+fn conditions(chain: &ProjectConfig) {
     let (image, caption, both) = (ConditionSource::Image, ConditionSource::Caption, ConditionSource::Both);
-    let three = draw(project, |config| config.conditions = vec![image, caption, both]);
+    let three = draw(chain, |config| config.conditions = vec![image, caption, both]);
     assert_eq!((three.summary.num_images, three.grid()), (18, (6, 4)));
     let mut differ = false;
     for condition in [image, caption, both] {
-        let alone = draw(project, |config| config.condition = condition);
+        let alone = draw(chain, |config| config.condition = condition);
         let of_three: Vec<&Value> =
             three.entries().iter().filter(|entry| entry["condition"] == condition.to_string()).collect();
         assert_eq!(of_three.len(), 6);
@@ -108,13 +110,18 @@ fn conditions(project: &Project) {
     }
     assert!(differ, "conditions change the picture");
     // An evaluation takes one picture per trial: that of the first condition.
-    let mut settings = project.evaluate_images(Some(three.summary.run.clone())).unwrap();
+    let mut settings = EvaluateImagesSettings::resolve(
+        &chain.project(),
+        &chain.evaluate_images,
+        Some(three.summary.run.clone()),
+    )
+    .unwrap();
     settings.evaluate_images.real = evaluate_images::RealSets::Test;
     assert_eq!(evaluate_images::run(&settings, &mut Silent).unwrap().num_pictures, 6);
 }
 
-fn samples_and_truncation(project: &Project) {
-    let two = draw(project, |config| config.samples = 2);
+fn samples_and_truncation(chain: &ProjectConfig) {
+    let two = draw(chain, |config| config.samples = 2);
     assert_eq!((two.summary.num_images, two.grid()), (12, (6, 3)));
     let pair = |drawn: &Drawn| {
         let entries = drawn.entries();
@@ -123,7 +130,7 @@ fn samples_and_truncation(project: &Project) {
     };
     let (first, second) = pair(&two);
     assert_ne!(first, second, "another z");
-    let mean = draw(project, |config| {
+    let mean = draw(chain, |config| {
         config.samples = 2;
         config.truncation_psi = 0.0;
     });
@@ -132,8 +139,8 @@ fn samples_and_truncation(project: &Project) {
     assert_eq!(mean.manifest["settings"]["truncation_psi"], 0.0);
 }
 
-fn repeats(project: &Project) {
-    let each = draw(project, |config| {
+fn repeats(chain: &ProjectConfig) {
+    let each = draw(chain, |config| {
         config.grid = GridLayout::Repeats;
         config.limit = 3;
     });
@@ -149,7 +156,7 @@ fn repeats(project: &Project) {
             of_image.iter().map(|entry| entry["repetitions"][0].as_u64().unwrap()).collect();
         assert_eq!(repetitions, [0, 1, 2]);
     }
-    let mean = draw(project, |config| {
+    let mean = draw(chain, |config| {
         config.repeats = Repeats::Average;
         config.limit = 3;
     });
@@ -159,11 +166,11 @@ fn repeats(project: &Project) {
     assert_eq!((settings.repeats, settings.grid), (Repeats::Single, GridLayout::Repeats));
 }
 
-fn contradictions(project: &Project) {
-    let mut settings = project.reconstruct().unwrap();
+fn contradictions(chain: &ProjectConfig) {
+    let mut settings = ReconstructSettings::resolve(&chain.project(), &chain.reconstruct).unwrap();
     settings.reconstruct.grid = GridLayout::Repeats;
     settings.reconstruct.repeats = Repeats::Average;
-    let runs = || std::fs::read_dir(Path::new(&project.runs())).unwrap().count();
+    let runs = || std::fs::read_dir(Path::new(&chain.project().runs())).unwrap().count();
     let before = runs();
     assert!(reconstruct::run(&settings, &mut Silent).unwrap_err().to_string().contains("`repeats`"));
     assert_eq!(runs(), before, "no folder for a run that cannot be");

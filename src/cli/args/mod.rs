@@ -135,7 +135,7 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
-    use crate::commands::project::ProjectConfig;
+    use crate::commands::config::ProjectConfig;
     use crate::commands::reconstruct::GridLayout;
     use crate::models::condition_source::ConditionSource;
     use crate::pipelines::trial_choice::Repeats;

@@ -7,11 +7,11 @@ use clap::{Args, ValueEnum};
 use super::training::Target;
 use crate::commands::compact_weights::CompactWeightsSettings;
 use crate::commands::import_weights::{ImportWeightsSettings, MapperOrigin};
-use crate::commands::prepare::ExistingOutput;
-use crate::commands::project::Project;
 use crate::commands::weights::{TensorList, WeightsSettings};
 use crate::models::clip::ClipActivation;
 use crate::models::stylegan2::HeadNormalisation;
+use crate::pipelines::project::Project;
+use crate::run::existing_output::ExistingOutput;
 use crate::weights::clip::ClipHints;
 use crate::weights::import::ImportRequest;
 use crate::weights::kind::{Choice, NetworkKind};
@@ -173,15 +173,15 @@ impl ImportWeightsArgs {
         ImportWeightsSettings {
             from: self.from.clone(),
             out: self.out.clone(),
-            existing: if self.overwrite { ExistingOutput::Replace } else { ExistingOutput::Refuse },
+            existing: ExistingOutput::of_overwrite_flag(self.overwrite),
             request,
             mapper: MapperOrigin {
-                subject: has_subject.then_some(project.config.subject),
+                subject: has_subject.then_some(project.subject),
                 roi: mapper.roi.clone(),
                 num_voxels: mapper.num_voxels,
                 padding_left: mapper.padding_left,
                 target: mapper.target.map(Into::into),
-                clip: mapper.clip.clone().or_else(|| project.config.paths.clip.clone()),
+                clip: mapper.clip.clone().or_else(|| project.paths.clip.clone()),
             },
         }
     }
@@ -228,7 +228,7 @@ pub struct CompactWeightsArgs {
 impl CompactWeightsArgs {
     /// Settings of the command.
     pub fn settings(&self) -> CompactWeightsSettings {
-        let existing = if self.overwrite { ExistingOutput::Replace } else { ExistingOutput::Refuse };
+        let existing = ExistingOutput::of_overwrite_flag(self.overwrite);
         CompactWeightsSettings { from: self.from.clone(), out: self.out.clone(), existing }
     }
 }

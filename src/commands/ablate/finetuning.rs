@@ -11,13 +11,15 @@ use super::AblateSettings;
 use super::pictures::PictureNumbers;
 use super::rows::{AblationRows, FinetuningSpec};
 use super::training::{Training, hex, newest_run};
+use crate::commands::config::ProjectConfig;
 use crate::commands::evaluate_images::{self, EvaluateImagesConfig, EvaluateImagesSettings, FeatureSource};
 use crate::commands::finetune_gan::{self, FinetuneGanConfig, FinetuneGanSettings, FinetuneGanSummary};
-use crate::commands::reconstruct::{self, DecoderPaths, ReconstructConfig, ReconstructSettings};
+use crate::commands::reconstruct::{self, ReconstructConfig, ReconstructSettings};
 use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
-use crate::pipelines::brain_decoder::PixelNoise;
+use crate::pipelines::brain_decoder::{DecoderPaths, PixelNoise};
 use crate::pipelines::feature_cache::file_identity;
+use crate::pipelines::project::Project;
 use crate::pipelines::trial_choice::TrialChoice;
 use crate::run::error::RunError;
 use crate::run::precision::Precision;
@@ -57,6 +59,35 @@ pub struct FinetuningSources {
     pub precision: Precision,
     /// How pictures are judged.
     pub evaluate_images: EvaluateImagesConfig,
+}
+
+impl FinetuningSources {
+    /// What a project has of them.
+    ///
+    /// # Errors
+    /// When the NSD root is not set.
+    pub(super) fn resolve(
+        project: &Project,
+        config: &ProjectConfig,
+        gans: BTreeMap<String, PathBuf>,
+    ) -> Result<Self, RunError> {
+        Ok(Self {
+            nsd: project.nsd()?,
+            // What is not there is missed by the rows that need it.
+            image_mapper: project.mapper(MapperTarget::Image).ok(),
+            caption_mapper: project.mapper(MapperTarget::Caption).ok(),
+            resnet_mapper: project.mapper(MapperTarget::Resnet).ok(),
+            gan: project.pretrained_gan().ok(),
+            gans,
+            features: project.picture_features(),
+            classifier: project.paths.classifier.clone(),
+            finetune_gan: config.finetune_gan.clone(),
+            reconstruct: config.reconstruct.clone(),
+            seed: project.seed,
+            precision: project.precision,
+            evaluate_images: config.evaluate_images.clone(),
+        })
+    }
 }
 
 /// Where a mapper comes from.

@@ -25,8 +25,9 @@ use self::rows::RowContent;
 pub use self::rows::{AblationRows, PaperNumbers};
 pub use self::table::{AblationTable, TableContent, TableRow};
 use self::training::{State, Training, hex};
+use super::config::ProjectConfig;
 use super::evaluate::{self, DecoderRow, EvaluateConfig, EvaluateSettings};
-use super::train_mapper::{TrainMapperSettings, TrainMapperSummary};
+use super::train_mapper::{BetasControl, TrainMapperSettings, TrainMapperSummary};
 use crate::models::mapper::MapperTarget;
 use crate::run::error::RunError;
 use crate::run::progress::Progress;
@@ -58,6 +59,34 @@ pub struct AblateSettings {
     pub finetuning: FinetuningSources,
     /// Folder of trainings and tables.
     pub ablations: PathBuf,
+}
+
+impl AblateSettings {
+    /// Settings of the command for a file of rows and its content.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or no CLIP is there.
+    pub fn resolve(
+        config: &ProjectConfig,
+        rows_path: PathBuf,
+        rows_text: String,
+        only: Vec<String>,
+        gans: BTreeMap<String, PathBuf>,
+    ) -> Result<Self, RunError> {
+        let project = config.project();
+        let finetuning = FinetuningSources::resolve(&project, config, gans)?;
+        let (target, betas) = (MapperTarget::Image, BetasControl::Measured);
+        Ok(Self {
+            rows_path,
+            rows_text,
+            only,
+            data: TrainMapperSettings::resolve(&project, &config.train_mapper, target, betas, None)?,
+            resnet: project.paths.resnet.clone(),
+            evaluate: config.evaluate.clone(),
+            finetuning,
+            ablations: project.work().join("ablations"),
+        })
+    }
 }
 
 /// A training and where it stands.

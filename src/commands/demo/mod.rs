@@ -7,22 +7,29 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::evaluate_images::{self, EvaluateImagesSummary, RealSets};
-use super::prepare::ExistingOutput;
-use super::project::Project;
-use super::train_mapper::{self, BetasControl};
-use super::{
-    encode, finetune_gan, microstim, phantom, prepare, pretrain_clip, pretrain_gan, reconstruct, score,
-    screen_captions,
-};
+use super::config::ProjectConfig;
+use super::encode::{self, EncodeSettings};
+use super::evaluate_images::{self, EvaluateImagesSettings, EvaluateImagesSummary, RealSets};
+use super::finetune_gan::{self, FinetuneGanSettings};
+use super::microstim::{self, MicrostimSettings};
+use super::phantom::{self, PhantomSettings};
+use super::prepare::{self, PrepareSettings};
+use super::pretrain_clip::{self, PretrainClipSettings};
+use super::pretrain_gan::{self, PretrainGanSettings};
+use super::reconstruct::{self, ReconstructSettings};
+use super::score::{self, ScoreSettings};
+use super::screen_captions::{self, ScreenCaptionsSettings};
+use super::train_mapper::{self, BetasControl, TrainMapperSettings};
 use crate::metrics::identification::IdentificationAccuracy;
 use crate::metrics::retrieval::RetrievalSummary;
 use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
 use crate::phantom::StimulusSource;
+use crate::pipelines::project::Project;
 use crate::pipelines::stimulation::Stimulation;
 use crate::report::number_format::{duration, number};
 use crate::run::device;
+use crate::run::existing_output::ExistingOutput;
 use crate::run::progress::Progress;
 use report::ReportSettings;
 use shipped_networks::ShippedNetworks;
@@ -55,7 +62,7 @@ pub struct DemoSettings {
     /// Where CLIP and pretrained GAN come from.
     pub networks: DemoNetworks,
     /// The configuration; its paths are set by the demo.
-    pub project: Project,
+    pub config: ProjectConfig,
     /// Folder of phantom, runs and report.
     pub out: PathBuf,
 }
@@ -91,18 +98,25 @@ pub struct DemoSummary {
 /// When the folder cannot be written or a command fails.
 pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Result<DemoSummary> {
     let started = Instant::now();
-    let mut project = settings.project.clone();
-    project.config.paths.nsd = Some(settings.out.join("nsd"));
-    project.config.paths.work = Some(settings.out.join("work"));
-    if project.config.phantom.photographs.is_some() {
-        project.config.phantom.source = StimulusSource::Both;
+    let mut config = settings.config.clone();
+    config.paths.nsd = Some(settings.out.join("nsd"));
+    config.paths.work = Some(settings.out.join("work"));
+    if config.phantom.photographs.is_some() {
+        config.phantom.source = StimulusSource::Both;
     }
-    let (_, device_name) = device::open(project.config.device)?;
+    let (_, device_name) = device::open(config.device)?;
+    let mut project = config.project();
 
     progress.note("A synthetic brain sees pictures. Its files are laid out as NSD's; its tuning is known.");
-    let phantom = phantom::run(&project.phantom(ExistingOutput::Replace)?, progress)?;
+    let phantom = phantom::run(
+        &PhantomSettings::resolve(&project, &config.phantom, ExistingOutput::Replace)?,
+        progress,
+    )?;
     progress.note("Betas of the visual voxels (nsdgeneral), z-scored within each session.");
-    let prepared = prepare::run(&project.prepare(ExistingOutput::Replace)?, progress)?;
+    let prepared = prepare::run(
+        &PrepareSettings::resolve(&project, &config.prepare, ExistingOutput::Replace)?,
+        progress,
+    )?;
     let shipped = (settings.networks == DemoNetworks::Shipped)
         .then(|| ShippedNetworks::write(&settings.out.join("networks")))
         .transpose()?;
@@ -112,23 +126,33 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
                 "A small CLIP and a conditional StyleGAN2 come with the program: they know the phantom's world of scenes, \
                  but have seen none of this subject's pictures.",
             );
-            project.config.paths.clip = Some(networks.clip.clone());
-            project.config.paths.pretrained_gan = Some(networks.gan.clone());
-            project.config.paths.classifier = Some(networks.classifier.clone());
+            config.paths.clip = Some(networks.clip.clone());
+            config.paths.pretrained_gan = Some(networks.gan.clone());
+            config.paths.classifier = Some(networks.classifier.clone());
+            project = config.project();
             None
         }
         None => {
             progress.note(
                 "A small CLIP learns the joint space of pictures and captions from the training images.",
             );
-            Some(pretrain_clip::run(&project.pretrain_clip(None)?, progress)?.run)
+            Some(
+                pretrain_clip::run(
+                    &PretrainClipSettings::resolve(&project, &config.pretrain_clip, None)?,
+                    progress,
+                )?
+                .run,
+            )
         }
     };
     progress.note("Caption screening: keep captions more than half as probable as an image's best one.");
-    let screened = screen_captions::run(&project.screen_captions()?, progress)?;
+    let screened =
+        screen_captions::run(&ScreenCaptionsSettings::resolve(&project, &config.screen_captions)?, progress)?;
     progress.note("Stage one: two mappers from betas to CLIP's image and caption space.");
-    let mut train =
-        |target, betas| train_mapper::run(&project.train_mapper(target, betas, None)?, &mut *progress);
+    let mut train = |target, betas| {
+        let settings = TrainMapperSettings::resolve(&project, &config.train_mapper, target, betas, None)?;
+        train_mapper::run(&settings, &mut *progress)
+    };
     let image = train(MapperTarget::Image, BetasControl::Measured)?;
     let caption = train(MapperTarget::Caption, BetasControl::Measured)?;
     let control = train(MapperTarget::Image, BetasControl::Shuffled)?;
@@ -137,33 +161,39 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
         progress.note(
             "A conditional StyleGAN2 learns to draw from noise-perturbed CLIP embeddings, without brains.",
         );
-        let pretrained = pretrain_gan::run(&project.pretrain_gan(None)?, progress)?;
+        let pretrained = pretrain_gan::run(
+            &PretrainGanSettings::resolve(&project, &config.pretrain_gan, None)?,
+            progress,
+        )?;
         gan_runs.push(("GAN, pretraining".into(), pretrained.run));
     }
     progress.note("Stage two: the generator is finetuned on the embeddings decoded from betas.");
-    let finetuned = finetune_gan::run(&project.finetune_gan(None)?, progress)?;
+    let finetuned =
+        finetune_gan::run(&FinetuneGanSettings::resolve(&project, &config.finetune_gan, None)?, progress)?;
     gan_runs.push(("GAN, finetuning".into(), finetuned.run));
     progress.note("Held-out trials are decoded into pictures.");
-    let reconstructed = reconstruct::run(&project.reconstruct()?, progress)?;
+    let reconstructed =
+        reconstruct::run(&ReconstructSettings::resolve(&project, &config.reconstruct)?, progress)?;
     progress.note(
         "Is a picture closer to what was seen than to other images? And without information in the betas?",
     );
-    let identified = identify(&project, reconstructed.run.clone(), progress)?;
-    let control_drawn = draw_control(&project, &control.snapshot, progress)?;
-    let control_identified = identify(&project, control_drawn, progress)?;
+    let identified = identify(&project, &config, reconstructed.run.clone(), progress)?;
+    let control_drawn = draw_control(&project, &config, &control.snapshot, progress)?;
+    let control_identified = identify(&project, &config, control_drawn, progress)?;
     progress.note("Microstimulation: one region is driven or silenced, everything else stays.");
     let mut microstim_runs = Vec::new();
     for (roi, action) in STIMULATIONS {
-        let mut stimulation = project.microstim()?;
+        let mut stimulation = MicrostimSettings::resolve(&project, &config.microstim)?;
         stimulation.microstim.roi = roi.into();
         stimulation.microstim.action = action;
         microstim_runs.push(microstim::run(&stimulation, progress)?.run);
     }
 
     progress.note("The way back: every voxel's betas from the image's embedding, beside its noise ceiling.");
-    let encoded = encode::run(&project.encode()?, progress)?;
+    let encoded =
+        encode::run(&EncodeSettings::resolve(&project, &config.encode, &config.train_mapper)?, progress)?;
     progress.note("What the phantom's author knows, beside what was estimated from its files.");
-    let score = score::run(&project.score(None)?, progress)?;
+    let score = score::run(&ScoreSettings::resolve(&project, None)?, progress)?;
 
     let out = settings.out.join("report.html");
     let elapsed = started.elapsed();
@@ -176,10 +206,10 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
             introduction: introduction(settings.networks),
             facts: vec![
                 ("stimuli".into(), format!("{} images, {} photographs among their sources", phantom.images, phantom.photographs)),
-                ("signal".into(), format!("{} × NSD's", number(project.config.phantom.signal))),
+                ("signal".into(), format!("{} × NSD's", number(config.phantom.signal))),
                 ("trials".into(), prepared.num_trials.to_string()),
                 ("images".into(), prepared.num_images.to_string()),
-                ("voxels".into(), format!("{} in {}", prepared.num_voxels, project.config.prepare.roi.join(" + "))),
+                ("voxels".into(), format!("{} in {}", prepared.num_voxels, config.prepare.roi.join(" + "))),
                 ("held-out trials".into(), image.num_validation_trials.to_string()),
                 ("captions kept per image".into(), number(screened.mean_kept)),
                 ("device".into(), device_name.clone()),
@@ -208,7 +238,7 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Resu
             encode_run: Some(encoded.run),
             score: Some(score),
             commands: vec![command(settings)],
-            configuration: toml::to_string(&project.config)?,
+            configuration: toml::to_string(&config)?,
             out: out.clone(),
         },
         progress,
@@ -233,8 +263,13 @@ fn command(settings: &DemoSettings) -> String {
 }
 
 /// Pictures of every held-out image that a mapper without information steers alone; their run.
-fn draw_control(project: &Project, mapper: &Path, progress: &mut dyn Progress) -> anyhow::Result<PathBuf> {
-    let mut drawing = project.reconstruct()?;
+fn draw_control(
+    project: &Project,
+    config: &ProjectConfig,
+    mapper: &Path,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<PathBuf> {
+    let mut drawing = ReconstructSettings::resolve(project, &config.reconstruct)?;
     drawing.reconstruct.samples = 1;
     drawing.networks.image_mapper = mapper.to_path_buf();
     drawing.reconstruct.condition = ConditionSource::Image;
@@ -244,10 +279,11 @@ fn draw_control(project: &Project, mapper: &Path, progress: &mut dyn Progress) -
 /// Identifies the pictures of a run.
 fn identify(
     project: &Project,
+    config: &ProjectConfig,
     drawn: PathBuf,
     progress: &mut dyn Progress,
 ) -> anyhow::Result<EvaluateImagesSummary> {
-    let mut evaluation = project.evaluate_images(Some(drawn))?;
+    let mut evaluation = EvaluateImagesSettings::resolve(project, &config.evaluate_images, Some(drawn))?;
     evaluation.evaluate_images.real = RealSets::Test;
     evaluate_images::run(&evaluation, progress)
 }

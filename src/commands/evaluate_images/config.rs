@@ -1,6 +1,6 @@
 //! What `evaluate-images` takes: the protocol, the run, the networks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,12 @@ use crate::metrics::feature_stats::CovarianceDivisor;
 use crate::metrics::identification::IdentificationConfig;
 use crate::models::inception::InceptionPreprocessing;
 use crate::pipelines::pictures::picture_features::FeatureSource;
+use crate::pipelines::project::Project;
 use crate::run::device::DeviceChoice;
+use crate::run::error::RunError;
+
+/// List of a run's pictures.
+const MANIFEST_FILE: &str = "manifest.json";
 
 /// Which decoded trials are identified (docs/spec/open-questions.md OQ-33).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,4 +71,37 @@ pub struct EvaluateImagesSettings {
     pub device: DeviceChoice,
     /// Folder of the runs.
     pub runs: PathBuf,
+}
+
+impl EvaluateImagesSettings {
+    /// Settings of the command in a project; without `run` that of the newest `reconstruct`.
+    ///
+    /// # Errors
+    /// When there is no run, or neither an Inception, a classifier nor a CLIP.
+    pub fn resolve(
+        project: &Project,
+        evaluate_images: &EvaluateImagesConfig,
+        run: Option<PathBuf>,
+    ) -> Result<Self, RunError> {
+        let evaluated = match run {
+            Some(run) => run,
+            None => {
+                let manifest = project.newest(None, "reconstruct", MANIFEST_FILE, "reconstruct")?;
+                manifest.parent().map(Path::to_path_buf).unwrap_or_default()
+            }
+        };
+        let features = match project.picture_features() {
+            Some(features) => features,
+            None => FeatureSource::Clip(project.clip()?),
+        };
+        Ok(Self {
+            evaluated,
+            classifier: project.paths.classifier.clone(),
+            features,
+            evaluate_images: evaluate_images.clone(),
+            cache: project.cache(),
+            device: project.device,
+            runs: project.runs(),
+        })
+    }
 }

@@ -28,6 +28,7 @@ use crate::pipelines::gan::sample_sheet::{NUM_SAMPLES, SampleSheet, evenly_sprea
 use crate::pipelines::gan::snapshots::{GanSnapshots, SnapshotConfig, SnapshotSummary};
 use crate::pipelines::pictures::picture_features::FeatureSource;
 use crate::pipelines::pictures::stimulus_features::StimulusSet;
+use crate::pipelines::project::Project;
 use crate::pipelines::targets::captioned_stimuli::distinct_images;
 use crate::pipelines::workbench::Workbench;
 use crate::run::device::{self, DeviceChoice};
@@ -118,6 +119,36 @@ pub struct FinetuneGanSettings {
     /// Checkpoint to continue from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resume: Option<PathBuf>,
+}
+
+impl FinetuneGanSettings {
+    /// Settings of the command in a project.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or a network is missing.
+    pub fn resolve(
+        project: &Project,
+        finetune_gan: &FinetuneGanConfig,
+        resume: Option<PathBuf>,
+    ) -> Result<Self, RunError> {
+        Ok(Self {
+            nsd: project.nsd()?,
+            prepared: project.prepared(),
+            clip: project.clip()?,
+            resnet: finetune_gan.needs_resnet().then(|| project.resnet()).transpose()?,
+            features: project.snapshot_features(&finetune_gan.snapshots)?,
+            image_mapper: project.mapper(MapperTarget::Image)?,
+            caption_mapper: project.second_mapper(finetune_gan.condition.second_target())?,
+            captions: project.captions(),
+            gan: project.pretrained_gan()?,
+            split: project.split.clone(),
+            finetune_gan: finetune_gan.clone(),
+            cache: project.cache(),
+            device: project.device,
+            runs: project.runs(),
+            resume,
+        })
+    }
 }
 
 /// What came out.

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::*;
-use crate::commands::reconstruct::{self, DecoderPaths, ReconstructConfig, ReconstructSettings};
+use crate::commands::reconstruct::{self, ReconstructConfig, ReconstructSettings};
 use crate::commands::train_mapper::tests::{settings as mapper_settings, write_all};
 use crate::commands::train_mapper::{self, TrainMapperSettings};
 use crate::models::resnet::ResnetConfig;
 use crate::models::stylegan2::{Discriminator, Generator};
+use crate::pipelines::brain_decoder::DecoderPaths;
 use crate::pipelines::targets::resnet_vectors::ResnetVector;
 use crate::run::precision::Precision;
 use crate::run::progress::Silent;

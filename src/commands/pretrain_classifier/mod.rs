@@ -19,9 +19,11 @@ use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::models::classifier::{ClassKind, ClassifierConfig, ClassifierSizes};
 use crate::pipelines::held_out_photographs::HeldOut;
+use crate::pipelines::project::Project;
 use crate::pipelines::scene_labels::{frequent_classes, read_scene_labels, shown_classes};
 use crate::pipelines::targets::captioned_stimuli::distinct_images;
 use crate::run::device::{self, DeviceChoice};
+use crate::run::error::RunError;
 use crate::run::interrupt;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
@@ -73,6 +75,26 @@ pub struct PretrainClassifierSettings {
     pub device: DeviceChoice,
     /// Folder of the runs.
     pub runs: PathBuf,
+}
+
+impl PretrainClassifierSettings {
+    /// Settings of the command in a project.
+    ///
+    /// # Errors
+    /// When the NSD root is not set.
+    pub fn resolve(
+        project: &Project,
+        pretrain_classifier: &PretrainClassifierConfig,
+    ) -> Result<Self, RunError> {
+        Ok(Self {
+            nsd: project.nsd()?,
+            prepared: project.prepared(),
+            split: project.split.clone(),
+            pretrain_classifier: pretrain_classifier.clone(),
+            device: project.device,
+            runs: project.runs(),
+        })
+    }
 }
 
 /// What came out.

@@ -19,8 +19,10 @@ use crate::data::trial::NsdId;
 use crate::models::clip::ClipConfig;
 use crate::models::clip::tokenizer::Tokenizer;
 use crate::pipelines::held_out_photographs::HeldOut;
+use crate::pipelines::project::Project;
 use crate::pipelines::targets::captioned_stimuli::{CaptionedStimuli, distinct_images};
 use crate::run::device::{self, DeviceChoice};
+use crate::run::error::RunError;
 use crate::run::interrupt;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
@@ -82,6 +84,28 @@ pub struct PretrainClipSettings {
     pub runs: PathBuf,
     /// Checkpoint to continue from.
     pub resume: Option<PathBuf>,
+}
+
+impl PretrainClipSettings {
+    /// Settings of the command in a project.
+    ///
+    /// # Errors
+    /// When the NSD root is not set.
+    pub fn resolve(
+        project: &Project,
+        pretrain_clip: &PretrainClipConfig,
+        resume: Option<PathBuf>,
+    ) -> Result<Self, RunError> {
+        Ok(Self {
+            nsd: project.nsd()?,
+            prepared: project.prepared(),
+            split: project.split.clone(),
+            pretrain_clip: pretrain_clip.clone(),
+            device: project.device,
+            runs: project.runs(),
+            resume,
+        })
+    }
 }
 
 /// What came out.

@@ -15,10 +15,12 @@ use self::grid::ShownTrial;
 use crate::data::error::DataError;
 use crate::data::image::resize::{Filter, resize_pil};
 use crate::data::nsd::stimuli::Stimuli;
+use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::models::condition_source::ConditionSource;
-use crate::pipelines::brain_decoder::{BrainDecoder, DrawOptions, PixelNoise};
+use crate::pipelines::brain_decoder::{BrainDecoder, DecoderPaths, DrawOptions, PixelNoise};
+use crate::pipelines::project::Project;
 use crate::pipelines::trial_choice::{ChosenTrial, Repeats, TrialChoice, choose_trials};
 use crate::report::image_grid::contact_sheet;
 use crate::run::device::{self, DeviceChoice};
@@ -26,17 +28,6 @@ use crate::run::error::RunError;
 use crate::run::precision::Precision;
 use crate::run::progress::Progress;
 use crate::run::run_dir::{RunDir, write_atomic};
-
-/// The three snapshots that decode.
-#[derive(Clone, Debug, Serialize)]
-pub struct DecoderPaths {
-    /// Image mapper.
-    pub image_mapper: PathBuf,
-    /// Caption mapper, or the ResNet mapper of [`ConditionSource::ImageResnet`].
-    pub caption_mapper: PathBuf,
-    /// Generator.
-    pub generator: PathBuf,
-}
 
 /// Which trials, how many pictures, how drawn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -136,6 +127,26 @@ pub struct ReconstructSettings {
     pub runs: PathBuf,
 }
 
+impl ReconstructSettings {
+    /// Settings of the command in a project.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or a network is missing.
+    pub fn resolve(project: &Project, reconstruct: &ReconstructConfig) -> Result<Self, RunError> {
+        Ok(Self {
+            prepared: project.prepared(),
+            stimuli: NsdTree::new(project.nsd()?).stimuli(),
+            networks: project.networks(reconstruct.condition.second_target())?,
+            split: project.split.clone(),
+            reconstruct: reconstruct.clone(),
+            seed: project.seed,
+            device: project.device,
+            precision: project.precision,
+            runs: project.runs(),
+        })
+    }
+}
+
 /// One line of `manifest.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ManifestEntry {
@@ -191,13 +202,10 @@ pub fn run(
     settings.precision.check(&device, &device_name)?;
     let prepared = PreparedSubject::open(&settings.prepared)?;
     let stimuli = Stimuli::open(&settings.stimuli)?;
-    let networks = &settings.networks;
-    let decoder =
-        BrainDecoder::open(&networks.image_mapper, &networks.caption_mapper, &networks.generator, &device)?;
-    let decoder = decoder.with_precision(settings.precision);
+    let decoder = BrainDecoder::open(&settings.networks, &device)?.with_precision(settings.precision);
     decoder.check_input(&prepared)?;
     for condition in config.all_conditions() {
-        decoder.check_source(condition, &networks.caption_mapper)?;
+        decoder.check_source(condition, &settings.networks.caption_mapper)?;
     }
     let chosen = chosen_trials(settings, &prepared)?;
 

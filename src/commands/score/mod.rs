@@ -24,6 +24,8 @@ use crate::metrics::correlation::pearson;
 use crate::phantom::Marker;
 use crate::phantom::files::truth_reader::PhantomTruth;
 use crate::phantom::scenes::captions::CaptionQuality;
+use crate::pipelines::project::Project;
+use crate::run::error::RunError;
 use crate::run::progress::Progress;
 
 /// Name of the truth in the root of a phantom.
@@ -45,6 +47,21 @@ pub struct ScoreSettings {
     /// `evaluation.json` of a run of `evaluate` on this phantom.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<PathBuf>,
+}
+
+impl ScoreSettings {
+    /// Settings of the command in a project.
+    ///
+    /// # Errors
+    /// When the NSD root is not set.
+    pub fn resolve(project: &Project, evaluation: Option<PathBuf>) -> Result<Self, RunError> {
+        Ok(Self {
+            nsd: project.nsd()?,
+            prepared: project.prepared(),
+            probabilities: project.caption_probabilities(),
+            evaluation,
+        })
+    }
 }
 
 /// Estimated against true noise ceilings, in percent of explainable variance of means of three trials.

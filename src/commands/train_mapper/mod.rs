@@ -14,6 +14,8 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::data::nsd::tree::NsdTree;
+use crate::pipelines::project::Project;
 use crate::pipelines::targets::rows::{
     RawTargets, TargetRows, caption_embeddings, image_embeddings, resnet_vectors,
 };
@@ -217,6 +219,40 @@ pub struct TrainMapperSettings {
     pub split: SplitConfig,
     /// Network, targets and training.
     pub mapper: TrainMapperConfig,
+}
+
+impl TrainMapperSettings {
+    /// Settings of the command in a project.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or the network of the targets is not there.
+    pub fn resolve(
+        project: &Project,
+        train_mapper: &TrainMapperConfig,
+        target: MapperTarget,
+        betas: BetasControl,
+        resume: Option<PathBuf>,
+    ) -> Result<Self, RunError> {
+        Ok(Self {
+            target,
+            subject: project.subject,
+            prepared: project.prepared(),
+            stimuli: NsdTree::new(project.nsd()?).stimuli(),
+            captions: project.captions(),
+            target_network: match target {
+                MapperTarget::Image | MapperTarget::Caption => project.clip()?,
+                MapperTarget::Resnet => project.resnet()?,
+            },
+            cache: project.cache(),
+            runs: project.runs(),
+            resume,
+            init_from: None,
+            device: project.device,
+            betas,
+            split: project.split.clone(),
+            mapper: train_mapper.clone(),
+        })
+    }
 }
 
 /// What `train-mapper` found.

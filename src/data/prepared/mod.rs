@@ -33,6 +33,13 @@ pub use write::PreparedWriter;
 const FORMAT: &str = "mindreader prepared subject 1";
 const VOXEL_ORDER: &str = "x fastest, then y, then z";
 
+/// `subj01-nsdgeneral-func1pt8mm.h5`: the name under which commands look for the prepared regions `roi` of a subject.
+pub fn file_name(subject: SubjectId, resolution: Resolution, roi: &[String]) -> String {
+    let roi =
+        roi.join("+").replace(|letter: char| !letter.is_ascii_alphanumeric() && !"-+.".contains(letter), "_");
+    format!("{subject}-{roi}-{resolution}.h5")
+}
+
 /// Where the data came from and how they were treated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {

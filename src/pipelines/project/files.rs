@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Project, ProjectConfig};
-use crate::commands::prepare::PrepareSettings;
+use super::Project;
+use crate::data::prepared;
 use crate::run::error::RunError;
 use crate::run::run_dir::RunDir;
 
@@ -13,15 +13,15 @@ impl Project {
     /// # Errors
     /// [`RunError::Missing`] when it is not set.
     pub fn nsd(&self) -> Result<PathBuf, RunError> {
-        self.config
-            .paths
+        self.paths
             .nsd
             .clone()
             .ok_or_else(|| RunError::missing("paths.nsd", "this command: set it with `--nsd DIR`"))
     }
 
-    pub(super) fn work(&self) -> &Path {
-        self.config.paths.work.as_deref().unwrap_or(Path::new("work"))
+    /// Folder of prepared subjects, captions, caches and runs.
+    pub fn work(&self) -> &Path {
+        self.paths.work.as_deref().unwrap_or(Path::new("work"))
     }
 
     /// Folder of the runs.
@@ -31,26 +31,35 @@ impl Project {
 
     /// The prepared subject.
     pub fn prepared(&self) -> PathBuf {
-        let ProjectConfig { subject, resolution, prepare, .. } = &self.config;
-        self.work().join("prepared").join(PrepareSettings::file_name(*subject, *resolution, &prepare.roi))
+        let Self { subject, resolution, selection, .. } = self;
+        self.work().join("prepared").join(prepared::file_name(*subject, *resolution, selection))
     }
 
     /// The vetted captions.
     pub fn captions(&self) -> PathBuf {
-        self.work().join("captions").join(format!("{}.json", self.config.subject))
+        self.work().join("captions").join(format!("{}.json", self.subject))
     }
 
     /// Every caption with its probability.
     pub fn caption_probabilities(&self) -> PathBuf {
-        self.work().join("captions").join(format!("{}-probabilities.json", self.config.subject))
+        self.work().join("captions").join(format!("{}-probabilities.json", self.subject))
     }
 
-    pub(super) fn cache(&self) -> PathBuf {
+    /// Where the caption screening says how many captions survived.
+    pub fn screening_report(&self) -> PathBuf {
+        self.work().join("captions").join(format!("{}-screening.json", self.subject))
+    }
+
+    /// Folder of cached embeddings and features.
+    pub fn cache(&self) -> PathBuf {
         self.work().join("cache")
     }
 
     /// The file of the newest finished run of `kind` of the subject, or the configured one.
-    pub(super) fn newest(
+    ///
+    /// # Errors
+    /// [`RunError::Missing`] that names `command`, which writes such a file.
+    pub fn newest(
         &self,
         configured: Option<&PathBuf>,
         kind: &str,
@@ -60,7 +69,7 @@ impl Project {
         if let Some(path) = configured {
             return Ok(path.clone());
         }
-        let description = format!("{kind}-{}", self.config.subject);
+        let description = format!("{kind}-{}", self.subject);
         RunDir::newest(&self.runs(), &description, file).ok_or_else(|| {
             let path = self.runs().join(format!("*-{description}")).join(file);
             RunError::missing(path, format!("this command; run `mindreader {command}` first"))

@@ -1,38 +1,47 @@
-//! A project: one configuration for the whole chain, one work folder, and where each command finds the files of the last.
+//! A project: one subject, one work folder, and where each command finds the files of the last.
 //!
 //! Work folder: `prepared/`, `captions/`, `cache/`, `runs/`. A command that needs the result of another takes the newest
 //! finished run of the subject, unless the configuration names a file.
 
-mod config;
-mod data_settings;
 mod files;
-mod image_settings;
-mod mapper_settings;
 mod networks;
+mod paths;
 
-pub use self::config::{ProjectConfig, ProjectPaths, SEED_KEYS, SUBJECT_KEYS};
-use crate::data::subject::SubjectId;
+pub use self::paths::ProjectPaths;
+use crate::data::split::SplitConfig;
+use crate::data::subject::{Resolution, SubjectId};
+use crate::run::device::DeviceChoice;
 use crate::run::error::RunError;
+use crate::run::precision::Precision;
 
-/// A configuration with the places that follow from it.
-#[derive(Clone, Debug)]
+/// What every command of a project shares; the sections of single commands are no part of it.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Project {
-    /// The configuration.
-    pub config: ProjectConfig,
+    /// NSD subject, 1 to 8.
+    pub subject: SubjectId,
+    /// Functional volumes.
+    pub resolution: Resolution,
+    /// Decides everything that chance decides.
+    pub seed: u64,
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// Number format in which pictures are drawn.
+    pub precision: Precision,
+    /// Where files are.
+    pub paths: ProjectPaths,
+    /// Which trials train, which validate.
+    pub split: SplitConfig,
+    /// Regions whose union is prepared; they name the prepared file.
+    pub selection: Vec<String>,
 }
 
 impl Project {
-    /// A project of a configuration.
-    pub fn new(config: ProjectConfig) -> Self {
-        Self { config }
-    }
-
     /// This project for every subject that is prepared, in their order.
     ///
     /// # Errors
     /// [`RunError::Missing`] when none is.
     pub fn of_prepared_subjects(&self) -> Result<Vec<Self>, RunError> {
-        let of = |subject| Self::new(ProjectConfig { subject, ..self.config.clone() });
+        let of = |subject| Self { subject, ..self.clone() };
         let found: Vec<Self> =
             SubjectId::all().map(of).filter(|project| project.prepared().is_file()).collect();
         if found.is_empty() {

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::{Project, ProjectPaths};
-use crate::commands::evaluate_images::FeatureSource;
-use crate::commands::reconstruct::DecoderPaths;
 use crate::models::mapper::MapperTarget;
+use crate::pipelines::brain_decoder::DecoderPaths;
 use crate::pipelines::gan::snapshots::SnapshotConfig;
+use crate::pipelines::pictures::picture_features::FeatureSource;
 use crate::run::error::RunError;
 use crate::training::gan::config::GanTrainConfig;
 use crate::training::gan::mappers::outputs::mapper_file;
@@ -16,27 +16,38 @@ use crate::training::gan::trainer::GENERATOR_FILE;
 const BEST_FILE: &str = "best.safetensors";
 
 impl Project {
-    pub(super) fn clip(&self) -> Result<PathBuf, RunError> {
-        let configured = self.config.paths.clip.as_ref();
+    /// Snapshot of the CLIP in use.
+    ///
+    /// # Errors
+    /// [`RunError::Missing`] when none is configured and none was trained.
+    pub fn clip(&self) -> Result<PathBuf, RunError> {
+        let configured = self.paths.clip.as_ref();
         self.newest(configured, "pretrain-clip", BEST_FILE, "pretrain-clip` or set `--clip FILE")
     }
 
-    pub(super) fn resnet(&self) -> Result<PathBuf, RunError> {
-        self.config.paths.resnet.clone().ok_or_else(|| {
+    /// Snapshot of the ResNet-50.
+    ///
+    /// # Errors
+    /// [`RunError::Missing`] when none is configured; no command trains one.
+    pub fn resnet(&self) -> Result<PathBuf, RunError> {
+        self.paths.resnet.clone().ok_or_else(|| {
             RunError::missing("paths.resnet", "this command: import one and set it with `--resnet FILE`")
         })
     }
 
     /// The ResNet-50 of the generator's low-level term, if that has a weight.
-    pub(super) fn low_level_resnet(&self, train: &GanTrainConfig) -> Result<Option<PathBuf>, RunError> {
+    ///
+    /// # Errors
+    /// As [`Project::resnet`].
+    pub fn low_level_resnet(&self, train: &GanTrainConfig) -> Result<Option<PathBuf>, RunError> {
         train.loss.needs_resnet().then(|| self.resnet()).transpose()
     }
 
     /// The network that measures a GAN's snapshots, if one is chosen.
-    pub(super) fn snapshot_features(
-        &self,
-        snapshots: &SnapshotConfig,
-    ) -> Result<Option<FeatureSource>, RunError> {
+    ///
+    /// # Errors
+    /// As [`Project::clip`], where CLIP's features are wanted.
+    pub fn snapshot_features(&self, snapshots: &SnapshotConfig) -> Result<Option<FeatureSource>, RunError> {
         if snapshots.frechet_ticks == 0 {
             return Ok(None);
         }
@@ -47,14 +58,18 @@ impl Project {
     }
 
     /// The network that was named for measuring pictures: a published one before one's own.
-    pub(super) fn picture_features(&self) -> Option<FeatureSource> {
-        let ProjectPaths { inception, classifier, .. } = &self.config.paths;
+    pub fn picture_features(&self) -> Option<FeatureSource> {
+        let ProjectPaths { inception, classifier, .. } = &self.paths;
         let classifier = || classifier.clone().map(FeatureSource::Classifier);
         inception.clone().map(FeatureSource::Inception).or_else(classifier)
     }
 
-    pub(super) fn mapper(&self, target: MapperTarget) -> Result<PathBuf, RunError> {
-        let paths = &self.config.paths;
+    /// Snapshot of the mapper into a space: the configured one, else the newest of the subject.
+    ///
+    /// # Errors
+    /// [`RunError::Missing`] when there is none.
+    pub fn mapper(&self, target: MapperTarget) -> Result<PathBuf, RunError> {
+        let paths = &self.paths;
         let (configured, kind, command) = match target {
             MapperTarget::Image => {
                 (paths.image_mapper.as_ref(), "train-mapper-image", "train-mapper --target image")
@@ -68,8 +83,11 @@ impl Project {
     }
 
     /// Folder of the GAN that finetuning starts from.
-    pub(super) fn pretrained_gan(&self) -> Result<PathBuf, RunError> {
-        if let Some(folder) = &self.config.paths.pretrained_gan {
+    ///
+    /// # Errors
+    /// [`RunError::Missing`] when none is configured and none was trained.
+    pub fn pretrained_gan(&self) -> Result<PathBuf, RunError> {
+        if let Some(folder) = &self.paths.pretrained_gan {
             return Ok(folder.clone());
         }
         let generator = self.newest(None, "pretrain-gan", GENERATOR_FILE, "pretrain-gan")?;
@@ -77,16 +95,22 @@ impl Project {
     }
 
     /// The mapper of the second condition.
-    pub(super) fn second_mapper(&self, target: MapperTarget) -> Result<PathBuf, RunError> {
-        match (target, &self.config.paths.caption_mapper) {
+    ///
+    /// # Errors
+    /// As [`Project::mapper`].
+    pub fn second_mapper(&self, target: MapperTarget) -> Result<PathBuf, RunError> {
+        match (target, &self.paths.caption_mapper) {
             (MapperTarget::Resnet, Some(path)) => Ok(path.clone()),
             _ => self.mapper(target),
         }
     }
 
     /// Generator and mappers; mappers that were finetuned with the generator lie beside it.
-    pub(super) fn networks(&self, second: MapperTarget) -> Result<DecoderPaths, RunError> {
-        let paths = &self.config.paths;
+    ///
+    /// # Errors
+    /// [`RunError::Missing`] that names the first of the three that is not there.
+    pub fn networks(&self, second: MapperTarget) -> Result<DecoderPaths, RunError> {
+        let paths = &self.paths;
         let generator = self.newest(paths.generator.as_ref(), "finetune-gan", GENERATOR_FILE, "finetune-gan");
         if generator.is_err() {
             // The command that comes first is named first.
