@@ -1,22 +1,24 @@
 //! `mindreader` decodes images from fMRI as *Mind Reader* (Lin, Sprague, Singh, NeurIPS 2022) does.
 //!
 //! The map of the house. A module imports from strictly lower ranks and from its own folder,
-//! never from a neighbour of the same rank; `tests/architecture.rs` keeps it so.
+//! never from a neighbour of the same rank; `tests/architecture` keeps it so.
 //!
 //! | rank | module | what lives there |
 //! |---|---|---|
-//! | 5 | [`cli`] | what the user types: arguments, settings, terminal, exit codes |
-//! | 4 | [`commands`] | one job per file: settings in, summary out |
-//! | 3 | [`pipelines`] | compositions that several commands share |
+//! | 6 | [`cli`] | what the user types: arguments, settings, terminal, exit codes |
+//! | 5 | [`commands`] | one subcommand per file or folder: settings in, summary out |
+//! | 4 | [`pipelines`] | compositions that several commands share |
 //! | 3 | [`training`] | loops, phases, regularisers, checkpoints |
 //! | 3 | [`weights`] | import of foreign weights |
+//! | 3 | [`phantom`] | a made-up data set in NSD's formats, with known truth |
 //! | 2 | [`models`] | networks: no files, no optimisers, no losses |
-//! | 2 | [`data`] | from disk to batches: NSD, COCO, the phantom |
+//! | 2 | [`data`] | from disk to batches: NSD, COCO, prepared subjects, images |
 //! | 2 | [`losses`] | tensors in, scalar out |
 //! | 2 | [`metrics`] | features and numbers in, numbers out |
 //! | 2 | [`report`] | plain data to one HTML file |
 //! | 2 | [`run`] | run folders, snapshots, device, event log |
-//! | 1 | [`tensor_ops`] | pure functions on tensors |
+//! | 1 | [`tensor_ops`] | functions on tensors; chooses the kernels |
+//! | 0 | [`kernels`] | whole steps of a network on the CPU: slices in, slices out, no tensors |
 //!
 //! The pipeline in one line: `data::nsd` → `data::prepared` → `models::mapper` → `models::stylegan2` → `report`.
 

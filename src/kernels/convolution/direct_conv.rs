@@ -64,15 +64,14 @@ pub fn direct_conv3(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor_ops::random::keyed_rng;
-    use rand::RngExt;
+    use rand::{RngExt, SeedableRng, rngs::ChaCha12Rng};
 
     #[test]
     fn an_image_does_not_depend_on_its_place_in_the_batch() {
         let shape = ConvShape { channels_in: 3, channels_out: 5, height: 4, width: 4 };
         // Tasks of 8 images, the last one of 3, one after the other in the same buffers.
         let batch = 35;
-        let mut rng = keyed_rng(0, "direct", 0);
+        let mut rng = ChaCha12Rng::seed_from_u64(0);
         let mut draw = |len: usize| -> Vec<f32> { (0..len).map(|_| rng.random_range(-1.0..1.0)).collect() };
         let (x, weight, styles, bias) = (draw(batch * 48), draw(5 * 3 * 9), draw(batch * 3), draw(5));
         let run = |x: &[f32], styles: &[f32]| {

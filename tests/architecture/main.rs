@@ -2,8 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod imports;
+mod rust_source;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use imports::ImportGraph;
 
 const RANKS: &[(&str, u8)] = &[
     ("cli", 6),
@@ -23,6 +29,9 @@ const RANKS: &[(&str, u8)] = &[
     ("files", 1),
     ("kernels", 0),
 ];
+
+/// Most `.rs` files in one folder.
+const MOST_FILES: usize = 20;
 
 const BANNED_NAMES: &[&str] = &["utils", "util", "helpers", "common", "misc", "base", "core", "types"];
 
@@ -168,4 +177,40 @@ fn partial_loading_and_home_paths_stay_out() {
             assert!(!text.contains(needle), "`{}`: no home path in the program", path.display());
         }
     }
+}
+
+#[test]
+fn kernels_know_no_tensors_and_only_tensor_ops_knows_the_kernels() {
+    for (path, text) in files() {
+        let paths = imports::paths(&rust_source::words(&text));
+        let names = |name: &str| paths.iter().any(|path| path[0] == name);
+        match unit(&path).as_str() {
+            "kernels" => assert!(!names("burn"), "`{}`: kernels take slices", path.display()),
+            "tensor_ops" => {}
+            _ => assert!(
+                !paths.iter().any(|path| path[0] == "crate" && path[1] == "kernels"),
+                "`{}`: tensor_ops chooses the kernels",
+                path.display()
+            ),
+        }
+    }
+}
+
+#[test]
+fn folders_stay_small() {
+    let mut counts: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    for (path, _) in files() {
+        *counts.entry(path.parent().unwrap().to_path_buf()).or_default() += 1;
+    }
+    counts.retain(|_, count| *count > MOST_FILES);
+    assert!(counts.is_empty(), "at most {MOST_FILES} files in a folder: {counts:?}");
+}
+
+#[test]
+fn no_file_imports_itself_over_others() {
+    let files = files();
+    let graph = ImportGraph::new(&files);
+    let circles: Vec<String> =
+        graph.circles().into_iter().map(|group| graph.inside(&group).join("\n")).collect();
+    assert!(circles.is_empty(), "{} circles:\n{}", circles.len(), circles.join("\n\n"));
 }
