@@ -8,31 +8,11 @@
 //! from the occipital pole, and the azimuth `psi` around it (0° medial, 90° dorsal, ±180° lateral, −90° ventral).
 //! Regions are drawn in (`alpha`/`alpha_max`, `psi`), where `alpha_max` is the edge of nsdgeneral: `atlas`.
 
-use super::atlas::{self, SheetPoint};
+use super::atlas;
 use super::config::PhantomConfig;
+use super::cortical_voxel::{CorticalVoxel, SheetPoint};
 use super::noise_field::smooth_field;
-
-/// Which half of the head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Hemisphere {
-    /// Lower x: NIfTI's x axis points to the right.
-    Left,
-    /// Higher x.
-    Right,
-}
-
-/// One cortical voxel.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CorticalVoxel {
-    /// Index in the volume, x fastest.
-    pub flat_index: usize,
-    /// Side of the head.
-    pub hemisphere: Hemisphere,
-    /// Address on the sheet.
-    pub point: SheetPoint,
-    /// Whether it belongs to nsdgeneral.
-    pub is_visual: bool,
-}
+use crate::data::nsd::tree::Hemisphere;
 
 /// The volume with its sheet.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,16 +4,8 @@
 //! the human brain: V1 on the medial wall between the dorsal and ventral halves of V2 and V3, hV4 below; place areas
 //! medial, face, body and word areas lateral-ventral.
 
-use super::anatomy::{CorticalVoxel, Hemisphere};
-
-/// Address on the sheet of one hemisphere.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SheetPoint {
-    /// Distance from the occipital pole; 1 at the edge of nsdgeneral (degrees while the sheet is being grown).
-    pub extent: f64,
-    /// Degrees: 0 medial, 90 dorsal, ±180 lateral, −90 ventral.
-    pub azimuth: f64,
-}
+use super::cortical_voxel::{CorticalVoxel, SheetPoint};
+use crate::data::nsd::tree::Hemisphere;
 
 /// A region file: name, and the name of each label 1..N.
 pub struct RoiTable {

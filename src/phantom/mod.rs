@@ -20,6 +20,7 @@
 pub mod anatomy;
 pub mod atlas;
 pub mod config;
+pub mod cortical_voxel;
 pub mod design;
 pub mod files;
 pub mod image_features;
@@ -34,6 +35,7 @@ pub mod subject;
 pub mod tuning;
 pub mod tuning_weights;
 pub mod visual_features;
+pub mod voxel_kind;
 
 pub use config::{BetaFiles, PhantomConfig, PhantomSize, StimulusSource};
 pub use files::marker::{Existing, Marker};

@@ -5,12 +5,12 @@ use std::f64::consts::PI;
 use rand::{RngExt, rngs::ChaCha12Rng};
 use rand_distr::{Distribution, StandardNormal};
 
-use super::anatomy::Hemisphere;
 use super::semantic_features::{
     LAST_THING, NUM_SEMANTIC, STUFF_GROUPS, SUPERCATEGORIES, Semantic, supercategory_of,
 };
-use super::tuning::{ReceptiveField, VoxelKind};
 use super::visual_features::{CHANNELS, FIRST_COLOUR_CHANNEL};
+use super::voxel_kind::{ReceptiveField, VoxelKind};
+use crate::data::nsd::tree::Hemisphere;
 
 /// Large fields of the areas beyond V4, in the opposite half of the visual field.
 pub fn far_field(hemisphere: Hemisphere, rng: &mut ChaCha12Rng) -> ReceptiveField {

@@ -7,12 +7,13 @@ use burn::tensor::backend::Backend;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::choice::{Choice, ChosenNetwork};
 use super::clip::{ClipHints, config_beside, read_clip};
 use super::door::Filled;
 use super::feature_networks::{read_inception, read_resnet};
 use super::foreign::ForeignFile;
 use super::import_error::ImportError;
-use super::kind::{Choice, ChosenNetwork, NetworkKind};
+use super::kind::NetworkKind;
 use super::mapper::{MapperHints, read_mapper};
 use super::report::{ImportReport, Strictness};
 use super::sizes::SizesError;

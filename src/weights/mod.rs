@@ -1,5 +1,6 @@
 //! Import of foreign weights: the only place that knows foreign keys.
 
+pub mod choice;
 pub mod clip;
 pub mod door;
 pub mod error;

@@ -122,7 +122,8 @@ pub fn paths(words: &[Word]) -> Vec<Vec<String>> {
         // `pub(in super::super)` says who may import, not what is imported.
         let is_visibility = at > 1 && words[at - 1].text == "in" && words[at - 2].text == "(";
         // `use<'a>` names what an opaque type captures.
-        let is_declaration = words[at].text == "use" && words.get(at + 1).is_some_and(|next| next.text != "<");
+        let is_declaration =
+            words[at].text == "use" && words.get(at + 1).is_some_and(|next| next.text != "<");
         if is_declaration {
             at = add_tree(words, at + 1, &mut Vec::new(), &mut found);
         } else if is_path && !is_visibility && is_name(&words[at]) {
@@ -143,12 +144,7 @@ pub fn paths(words: &[Word]) -> Vec<Vec<String>> {
 }
 
 /// Adds the paths of a `use` tree; gives the place behind it.
-fn add_tree(
-    words: &[Word],
-    mut at: usize,
-    prefix: &mut Vec<String>,
-    found: &mut Vec<Vec<String>>,
-) -> usize {
+fn add_tree(words: &[Word], mut at: usize, prefix: &mut Vec<String>, found: &mut Vec<Vec<String>>) -> usize {
     let depth = prefix.len();
     while at < words.len() {
         match words[at].text.as_str() {

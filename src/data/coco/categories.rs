@@ -3,8 +3,6 @@
 //! Names are spelt as in the annotation files, which are matched by string. Index order of vectors: things by ascending
 //! id, then stuff by ascending id.
 
-pub use super::objects::{CategoryTable, Object};
-
 /// Number of categories, things and stuff.
 pub const NUM_CATEGORIES: usize = THINGS.len() + STUFF.len();
 

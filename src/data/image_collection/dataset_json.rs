@@ -13,6 +13,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use crate::data::error::{DataError, one_line};
 
+/// Name of the file that stores features.
+pub(super) const DATASET_FILE: &str = "dataset.json";
+
 const IMAGES: &str = "clip_img_features";
 const TEXTS: &str = "clip_txt_features";
 
@@ -47,7 +50,7 @@ pub(super) fn read(
 ) -> Result<StoredFeatures, DataError> {
     let index: HashMap<&str, usize> = images.iter().enumerate().map(|(at, name)| (*name, at)).collect();
     let unreadable = |error: serde_json::Error| {
-        let reason = one_line(format!("as {}: {error}", super::DATASET_FILE));
+        let reason = one_line(format!("as {}: {error}", DATASET_FILE));
         DataError::unreadable(path, reason)
     };
     let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 20, reader));

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 
+use self::dataset_json::DATASET_FILE;
 pub use self::dataset_json::{StoredFeatures, StoredTextFeatures};
 use self::file_store::FileStore;
 use super::coco::photograph_files::read_photograph_files;
@@ -26,8 +27,6 @@ const LARGEST_IMAGE_FILE: u64 = 256 << 20;
 const LARGEST_SIDE: u32 = 1 << 14;
 /// Endings of image files.
 const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
-/// Where features are stored.
-const DATASET_FILE: &str = "dataset.json";
 
 /// Images in the order of their names.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use hdf5_metno::H5Type;
 use hdf5_metno::types::{FloatSize, TypeDescriptor};
 use ndarray::Array2;
 
-use super::{FORMAT, Provenance, RoiLabels, TrialTable, VoxelTable};
+use super::tables::{FORMAT, Provenance, RoiLabels, TrialTable, VoxelTable};
 use crate::data::error::DataError;
 use crate::data::formats::hdf5::{H5Dataset, H5File};
 use crate::data::nsd::roi_pattern::{RoiSelection, RoiTables};

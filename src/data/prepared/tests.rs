@@ -6,7 +6,10 @@ use ndarray::{Array2, s};
 use super::*;
 use crate::data::error::DataError;
 use crate::data::formats::hdf5::H5Writer;
-use crate::data::trial::NsdId;
+use crate::data::nsd::tree::Hemisphere;
+use crate::data::standardize::Standardization;
+use crate::data::subject::{Resolution, SubjectId};
+use crate::data::trial::{CocoId, NsdId, Trial};
 
 fn provenance() -> Provenance {
     Provenance {

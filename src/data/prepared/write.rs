@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 
-use super::{FORMAT, Provenance, TrialTable, VOXEL_ORDER, VoxelTable};
+use super::tables::{FORMAT, Provenance, TrialTable, VOXEL_ORDER, VoxelTable};
 use crate::data::error::DataError;
 use crate::data::formats::hdf5::{H5Output, H5Writer};
 use crate::data::nsd::tree::Hemisphere;

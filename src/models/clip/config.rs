@@ -1,14 +1,8 @@
 //! Sizes of both towers.
 
-use burn::module::Param;
-use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
-use super::initial_weights::draw_initial_weights;
-use super::network::Clip;
-use super::text::TextTransformer;
 use super::tokenizer::VOCABULARY_SIZE;
-use super::vision::VisionTransformer;
 
 /// Activation of the perceptrons.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,27 +131,6 @@ impl ClipConfig {
             self.vocab_size,
             format!("at least the tokenizer's {VOCABULARY_SIZE}"),
         )
-    }
-
-    /// A network with weights drawn from `seed` (see [`super::initial_weights`]).
-    ///
-    /// # Errors
-    /// As [`ClipConfig::validate`].
-    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Clip<B>, ClipConfigError> {
-        Ok(draw_initial_weights(self.init_zeros(device)?, self, seed))
-    }
-
-    /// A network of the right shapes, to be filled by a snapshot.
-    ///
-    /// # Errors
-    /// As [`ClipConfig::validate`].
-    pub fn init_zeros<B: Backend>(&self, device: &B::Device) -> Result<Clip<B>, ClipConfigError> {
-        self.validate()?;
-        Ok(Clip {
-            visual: VisionTransformer::zeros(self, device),
-            text: TextTransformer::zeros(self, device),
-            logit_scale: Param::from_tensor(Tensor::zeros([1], device)),
-        })
     }
 }
 

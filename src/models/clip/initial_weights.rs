@@ -9,14 +9,18 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::config::ClipConfig;
-use super::network::Clip;
 use crate::tensor_ops::random::{keyed_rng, normal};
 
 /// ln(1/0.07).
 const INITIAL_LOGIT_SCALE: f64 = 2.659_260_036_932_778;
 
-pub(super) fn draw_initial_weights<B: Backend>(clip: Clip<B>, config: &ClipConfig, seed: u64) -> Clip<B> {
-    clip.map(&mut Drawer { config, seed, path: Vec::new() })
+/// Replaces every weight of a network that is built of both towers.
+pub(super) fn draw_initial_weights<B: Backend, M: Module<B>>(
+    network: M,
+    config: &ClipConfig,
+    seed: u64,
+) -> M {
+    network.map(&mut Drawer { config, seed, path: Vec::new() })
 }
 
 struct Drawer<'a> {
@@ -88,6 +92,7 @@ impl<B: Backend> ModuleMapper<B> for Drawer<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::network::Clip;
     use super::*;
     use crate::tensor_ops::backend::{Base, cpu};
 

@@ -3,6 +3,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor, backend::Backend};
 
+use super::config::{ClipConfig, ClipConfigError};
+use super::initial_weights::draw_initial_weights;
 use super::text::TextTransformer;
 use super::vision::VisionTransformer;
 
@@ -15,6 +17,29 @@ pub struct Clip<B: Backend> {
     pub text: TextTransformer<B>,
     /// `[1]`; its exponential multiplies cosine similarities (100 in published models).
     pub logit_scale: Param<Tensor<B, 1>>,
+}
+
+impl ClipConfig {
+    /// A network with weights drawn from `seed` (see [`super::initial_weights`]).
+    ///
+    /// # Errors
+    /// As [`ClipConfig::validate`].
+    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Clip<B>, ClipConfigError> {
+        Ok(draw_initial_weights(self.init_zeros(device)?, self, seed))
+    }
+
+    /// A network of the right shapes, to be filled by a snapshot.
+    ///
+    /// # Errors
+    /// As [`ClipConfig::validate`].
+    pub fn init_zeros<B: Backend>(&self, device: &B::Device) -> Result<Clip<B>, ClipConfigError> {
+        self.validate()?;
+        Ok(Clip {
+            visual: VisionTransformer::zeros(self, device),
+            text: TextTransformer::zeros(self, device),
+            logit_scale: Param::from_tensor(Tensor::zeros([1], device)),
+        })
+    }
 }
 
 impl<B: Backend> Clip<B> {

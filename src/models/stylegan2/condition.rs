@@ -5,25 +5,11 @@
 
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::{Tensor, backend::Backend};
-use serde::{Deserialize, Serialize};
 
 use super::config::GeneratorConfig;
 use super::equalized::{EqualizedLinear, LinearOptions};
 use super::weight_init::WeightInit;
 use crate::tensor_ops::activation::LEAKY_RELU;
-
-/// Condition heads of a network. The published code numbers them as `structure` 3, 2 and 4.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ConditionHeads {
-    /// No condition: plain StyleGAN2.
-    None,
-    /// One condition: Lafite.
-    One,
-    /// Two conditions, image first and caption second, whose codes are joined by their maximum: Mind Reader.
-    #[default]
-    TwoByMaximum,
-}
 
 /// Condition vectors of a batch, one tensor per head.
 #[derive(Clone, Debug)]

@@ -5,8 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::condition::ConditionHeads;
-
 /// A configuration that describes no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{field}`: expected {expected}, found {found}")]
@@ -23,6 +21,19 @@ impl ConfigError {
     pub(crate) fn new(field: &'static str, expected: impl Into<String>, found: impl ToString) -> Self {
         Self { field, expected: expected.into(), found: found.to_string() }
     }
+}
+
+/// Condition heads of a network. The published code numbers them as `structure` 3, 2 and 4.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConditionHeads {
+    /// No condition: plain StyleGAN2.
+    None,
+    /// One condition: Lafite.
+    One,
+    /// Two conditions, image first and caption second, whose codes are joined by their maximum: Mind Reader.
+    #[default]
+    TwoByMaximum,
 }
 
 /// Configuration of the generator.

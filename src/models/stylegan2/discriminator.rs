@@ -3,8 +3,8 @@
 use burn::module::Module;
 use burn::tensor::{FloatDType, Tensor, backend::Backend};
 
-use super::condition::{Condition, ConditionHeads};
-use super::config::{ConfigError, DiscriminatorConfig};
+use super::condition::Condition;
+use super::config::{ConditionHeads, ConfigError, DiscriminatorConfig};
 use super::epilogue::{DiscriminatorOutput, Epilogue};
 use super::equalized::{ConvOptions, EqualizedConv};
 use super::weight_init::WeightInit;

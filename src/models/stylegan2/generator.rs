@@ -4,8 +4,8 @@ use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
 use rand::Rng;
 
-use super::condition::{Condition, ConditionHeads};
-use super::config::{ConfigError, GeneratorConfig};
+use super::condition::Condition;
+use super::config::{ConditionHeads, ConfigError, GeneratorConfig};
 use super::mapping::MappingNetwork;
 use super::noise::Noise;
 use super::synthesis::SynthesisNetwork;

@@ -19,8 +19,10 @@ pub mod weight_init;
 /// The highest resolutions that the published networks hold in half precision (docs/spec/generator.md §6).
 pub const HALF_RESOLUTIONS: usize = 4;
 
-pub use condition::{Condition, ConditionHeads};
-pub use config::{ConfigError, DiscriminatorConfig, GeneratorConfig, HeadNormalisation, ProjectionTerm};
+pub use condition::Condition;
+pub use config::{
+    ConditionHeads, ConfigError, DiscriminatorConfig, GeneratorConfig, HeadNormalisation, ProjectionTerm,
+};
 pub use discriminator::Discriminator;
 pub use epilogue::DiscriminatorOutput;
 pub use generator::{Generator, Truncation};

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::condition::ConditionHeads;
-use super::config::{DiscriminatorConfig, GeneratorConfig, HeadNormalisation, ProjectionTerm};
+use super::config::{
+    ConditionHeads, DiscriminatorConfig, GeneratorConfig, HeadNormalisation, ProjectionTerm,
+};
 
 /// What both networks share, and what each has alone. Defaults are the paper's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

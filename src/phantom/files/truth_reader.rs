@@ -6,7 +6,7 @@ use std::path::Path;
 use hdf5_metno::H5Type;
 
 use super::super::scenes::captions::CaptionQuality;
-use super::super::tuning::VoxelKind;
+use super::super::voxel_kind::VoxelKind;
 use crate::data::error::DataError;
 use crate::data::formats::hdf5::{H5Dataset, H5File};
 

@@ -1,11 +1,11 @@
 //! Label volumes, label tables, and the maps beside the betas.
 
-use super::super::anatomy::{Anatomy, Hemisphere};
+use super::super::anatomy::Anatomy;
 use super::super::atlas::{self, ROI_TABLES};
 use crate::data::error::DataError;
 use crate::data::formats::atomic;
 use crate::data::formats::nifti::{Frame, write_volume};
-use crate::data::nsd::tree::{Hemisphere as FileHemisphere, NsdTree};
+use crate::data::nsd::tree::{Hemisphere, NsdTree};
 use crate::data::subject::{Resolution, SubjectId};
 
 /// The resolution that a phantom is written in.
@@ -30,7 +30,7 @@ pub fn write_anatomy(tree: &NsdTree, subject: SubjectId, anatomy: &Anatomy) -> R
         }
         let [left, right] = &sides;
         for (hemisphere, values) in
-            [(None, &both), (Some(FileHemisphere::Left), left), (Some(FileHemisphere::Right), right)]
+            [(None, &both), (Some(Hemisphere::Left), left), (Some(Hemisphere::Right), right)]
         {
             let path = tree.roi(subject, RESOLUTION, table.name, hemisphere);
             let size = RESOLUTION.voxel_size_mm();

@@ -52,7 +52,7 @@ impl<'a> ZipBytes<'a> {
             return Ok(Cow::Borrowed(packed));
         }
         // Counted before the first byte is unpacked.
-        budget.bytes(&field, entry.size)?;
+        budget.bytes(&field, entry.size())?;
         let mut unpacked = Vec::new();
         reader.read_to_end(&mut unpacked).map_err(failed)?;
         Ok(Cow::Owned(unpacked))

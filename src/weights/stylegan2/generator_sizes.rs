@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::SecondHead;
+use super::second_head::SecondHead;
 use super::trunk::{GanHints, channel_rule, conv_clamp, resolution};
 use crate::models::stylegan2::{ConditionHeads, GeneratorConfig};
 use crate::weights::sizes::{SizeReader, SizesError};

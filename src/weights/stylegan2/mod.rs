@@ -3,29 +3,19 @@
 mod discriminator_sizes;
 mod generator_sizes;
 mod names;
+mod second_head;
 mod trunk;
 
 use burn::tensor::backend::Backend;
 
 pub use names::{DiscriminatorNames, GeneratorNames};
+pub use second_head::SecondHead;
 pub use trunk::GanHints;
 
 use super::door::{Filled, fill};
 use super::foreign::ForeignNetwork;
 use super::sizes::{SizeReader, SizesError};
 use crate::models::stylegan2::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
-
-/// What becomes of the second condition branch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SecondHead {
-    /// As the file has it.
-    #[default]
-    AsStored,
-    /// A copy of the first; a file that has a second branch of its own is refused (docs/spec/open-questions.md OQ-31).
-    Duplicate,
-    /// A copy of the first, whatever the file has: the published code's forced map.
-    Overwrite,
-}
 
 /// The sizes of a foreign generator as its file has it, and what they were read from.
 ///

@@ -1,6 +1,6 @@
 //! Names of generator and discriminator in published state dicts, by resolution where ours count blocks.
 
-use super::SecondHead;
+use super::second_head::SecondHead;
 use crate::models::stylegan2::ConditionHeads;
 use crate::weights::foreign::ForeignTensor;
 use crate::weights::key_map::{ForeignTensors, KeyTable, Leftover};

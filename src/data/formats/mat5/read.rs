@@ -6,7 +6,7 @@ use std::path::Path;
 
 use flate2::read::ZlibDecoder;
 
-use super::{CLASS_DOUBLE, CLASS_LAST_NUMERIC, HEADER_BYTES, element_type};
+use super::layout::{CLASS_DOUBLE, CLASS_LAST_NUMERIC, HEADER_BYTES, element_type};
 use crate::data::error::DataError;
 
 /// Deflate cannot shrink data by more than this.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::{CLASS_DOUBLE, HEADER_BYTES, element_type};
+use super::layout::{CLASS_DOUBLE, HEADER_BYTES, element_type};
 use crate::data::error::DataError;
 use crate::data::formats::atomic;
 

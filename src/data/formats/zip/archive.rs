@@ -78,7 +78,7 @@ impl ZipArchive {
     /// [`DataError`] that names the archive and the entry.
     pub fn read(&self, name: &str, most: u64) -> Result<Vec<u8>, DataError> {
         let field = format!("zip entry `{name}`");
-        let size = self.directory.entry(name).map_err(|fault| fault.at(&self.path))?.size;
+        let size = self.directory.entry(name).map_err(|fault| fault.at(&self.path))?.size();
         if size > most {
             let (expected, found) = (format!("at most {most} bytes"), format!("{size} bytes"));
             return Err(ZipFault::new(field, expected, found).at(&self.path));

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::ops::Range;
 
 use super::end::{End, WIDER};
-use super::entry_reader::EntryReader;
+use super::entry_reader::{EntryReader, Packing, STORED};
 use super::fault::ZipFault;
 use crate::data::formats::byte_fields::{u16_at, u32_at, u64_at};
 
@@ -18,13 +18,10 @@ const ENCRYPTED: u16 = 1;
 /// One entry, not yet unpacked.
 #[derive(Clone, Debug)]
 pub(crate) struct ZipEntry {
-    pub(super) method: u16,
+    packing: Packing,
     flags: u16,
-    pub(super) crc: u32,
     header_at: u64,
     packed_len: u64,
-    /// Bytes when unpacked, as the directory says.
-    pub size: u64,
     /// Where the next entry or the directory begins.
     room_end: u64,
     name_len: usize,
@@ -99,11 +96,16 @@ impl ZipDirectory {
 
     /// Bytes of all entries when unpacked, as the directory says.
     pub fn unpacked_size(&self) -> u64 {
-        self.entries.values().fold(0, |sum, entry| sum.saturating_add(entry.size))
+        self.entries.values().fold(0, |sum, entry| sum.saturating_add(entry.size()))
     }
 }
 
 impl ZipEntry {
+    /// Bytes when unpacked, as the directory says.
+    pub fn size(&self) -> u64 {
+        self.packing.size
+    }
+
     /// Where its local header is: position and length, the name included.
     pub fn local_header(&self) -> Range<u64> {
         self.header_at..self.header_at + (LOCAL_LEN + self.name_len) as u64
@@ -140,12 +142,12 @@ impl ZipEntry {
     /// # Errors
     /// A fault for an unknown method; errors of reading carry a [`ZipFault`].
     pub fn reader<R: Read>(&self, name: &str, packed: R) -> Result<EntryReader<R>, ZipFault> {
-        EntryReader::new(self, format!("zip entry `{name}`"), packed)
+        EntryReader::new(self.packing, format!("zip entry `{name}`"), packed)
     }
 
     /// Whether the packed bytes are the bytes.
     pub fn is_stored(&self) -> bool {
-        self.method == super::entry_reader::STORED
+        self.packing.method == STORED
     }
 }
 
@@ -184,12 +186,10 @@ fn entry(rest: &[u8], directory_at: u64) -> Result<(&str, ZipEntry, usize), ZipF
         return Err(ZipFault::new(format!("zip entry `{name}`"), expected, found));
     }
     let entry = ZipEntry {
-        method: short(10)?,
+        packing: Packing { method: short(10)?, size, crc: u32_at(rest, 16).ok_or_else(cut)? },
         flags: short(8)?,
-        crc: u32_at(rest, 16).ok_or_else(cut)?,
         header_at,
         packed_len,
-        size,
         room_end: directory_at,
         name_len,
     };

@@ -5,11 +5,21 @@ use std::io::{self, Read};
 use flate2::Crc;
 use flate2::read::DeflateDecoder;
 
-use super::directory::ZipEntry;
 use super::fault::ZipFault;
 
 pub(super) const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
+
+/// How an entry is packed, and what unpacking it must give.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Packing {
+    /// As numbered by the format.
+    pub method: u16,
+    /// Bytes when unpacked.
+    pub size: u64,
+    /// CRC-32 of those bytes; 0 where it is not known.
+    pub crc: u32,
+}
 
 enum Packed<R: Read> {
     Stored(R),
@@ -20,15 +30,14 @@ enum Packed<R: Read> {
 pub(crate) struct EntryReader<R: Read> {
     packed: Packed<R>,
     field: String,
-    size: u64,
-    expected_crc: u32,
+    packing: Packing,
     seen: u64,
     crc: Crc,
 }
 
 impl<R: Read> EntryReader<R> {
-    pub(super) fn new(entry: &ZipEntry, field: String, packed: R) -> Result<Self, ZipFault> {
-        let packed = match entry.method {
+    pub(super) fn new(packing: Packing, field: String, packed: R) -> Result<Self, ZipFault> {
+        let packed = match packing.method {
             STORED => Packed::Stored(packed),
             DEFLATED => Packed::Deflated(DeflateDecoder::new(packed)),
             other => {
@@ -37,18 +46,19 @@ impl<R: Read> EntryReader<R> {
                     .hint("write the archive again with another program"));
             }
         };
-        Ok(Self { packed, field, size: entry.size, expected_crc: entry.crc, seen: 0, crc: Crc::new() })
+        Ok(Self { packed, field, packing, seen: 0, crc: Crc::new() })
     }
 
     fn check_end(&self) -> Result<(), ZipFault> {
-        if self.seen != self.size {
-            let expected = format!("{} bytes, as the directory says", self.size);
+        let Packing { size, crc, .. } = self.packing;
+        if self.seen != size {
+            let expected = format!("{size} bytes, as the directory says");
             return Err(ZipFault::new(&self.field, expected, format!("{} bytes", self.seen)));
         }
         // PyTorch can be told to leave checksums out.
-        if self.expected_crc != 0 && self.crc.sum() != self.expected_crc {
+        if crc != 0 && self.crc.sum() != crc {
             let found = format!("damaged: its bytes have {:08x}", self.crc.sum());
-            return Err(ZipFault::new(&self.field, format!("CRC-32 {:08x}", self.expected_crc), found)
+            return Err(ZipFault::new(&self.field, format!("CRC-32 {crc:08x}"), found)
                 .hint("fetch or write the file again"));
         }
         Ok(())
@@ -58,7 +68,7 @@ impl<R: Read> EntryReader<R> {
 impl<R: Read> Read for EntryReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         // One byte more than announced is enough to refuse.
-        let most = usize::try_from((self.size - self.seen).saturating_add(1)).unwrap_or(usize::MAX);
+        let most = usize::try_from((self.packing.size - self.seen).saturating_add(1)).unwrap_or(usize::MAX);
         let most = most.min(buffer.len());
         let count = match &mut self.packed {
             Packed::Stored(packed) => packed.read(&mut buffer[..most])?,
@@ -68,7 +78,7 @@ impl<R: Read> Read for EntryReader<R> {
         };
         self.seen += count as u64;
         self.crc.update(&buffer[..count]);
-        if self.seen > self.size || (count == 0 && !buffer.is_empty()) {
+        if self.seen > self.packing.size || (count == 0 && !buffer.is_empty()) {
             self.check_end().map_err(io::Error::other)?;
         }
         Ok(count)

@@ -4,7 +4,7 @@ use super::super::colour::Colour;
 use super::super::geometry::{Outline, Point, at};
 use super::super::pen::{Paint, Pen};
 use super::super::texture::Texture;
-use super::Look;
+use super::look::Look;
 
 const DARK: Colour = Colour::hex(0x20_1a18);
 

@@ -1,25 +1,15 @@
 //! The things that scenes show: one drawing each, in a frame of height about 1.
 
 mod animals;
+mod look;
 mod objects;
 mod person;
 mod vehicles;
 
-use super::colour::{APPLE_SKIN, Colour, FUR, NamedColour, PLUMAGE, VIVID};
-use super::pen::Pen;
+pub use look::Look;
 
-/// What distinguishes one specimen from the next.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Look {
-    /// The colour that captions name: coat, plumage, paint, shirt.
-    pub colour: NamedColour,
-    /// Skin of persons.
-    pub skin: Colour,
-    /// Hair of persons.
-    pub hair: Colour,
-    /// Pose, word, hands of the clock: any number.
-    pub variant: usize,
-}
+use super::colour::{APPLE_SKIN, FUR, NamedColour, PLUMAGE, VIVID};
+use super::pen::Pen;
 
 /// A thing of COCO's vocabulary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

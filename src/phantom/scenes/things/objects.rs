@@ -7,7 +7,7 @@ use super::super::geometry::{Outline, at};
 use super::super::letters::write;
 use super::super::pen::{Paint, Pen};
 use super::super::texture::Texture;
-use super::Look;
+use super::look::Look;
 
 const INK: Colour = Colour::hex(0x22_2226);
 const WOOD: Colour = Colour::hex(0x8a_5c34);

@@ -4,7 +4,7 @@ use super::super::colour::Colour;
 use super::super::geometry::{Outline, at};
 use super::super::pen::{Paint, Part, Pen};
 use super::super::texture::Texture;
-use super::Look;
+use super::look::Look;
 
 const TROUSERS: &[Colour] = &[Colour::hex(0x2b_3a5c), Colour::hex(0x3c_3c40), Colour::hex(0x8a_7a5c)];
 

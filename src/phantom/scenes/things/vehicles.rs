@@ -5,7 +5,7 @@ use super::super::geometry::{Outline, at};
 use super::super::letters::{SIGN_WORDS, write};
 use super::super::pen::{Paint, Pen};
 use super::super::texture::Texture;
-use super::Look;
+use super::look::Look;
 
 const TYRE: Colour = Colour::hex(0x1e_1e20);
 const GLASS: Colour = Colour::hex(0x9c_bccc);
