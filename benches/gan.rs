@@ -21,7 +21,7 @@ use mindreader::training::gan::config::GanTrainConfig;
 use mindreader::training::gan::dataset::GanBatch;
 use mindreader::training::gan::gradients::make_finite;
 use mindreader::training::gan::loss::GanLossConfig;
-use mindreader::training::gan::phases::{Phase, PhaseContext};
+use mindreader::training::gan::step::phases::{Phase, PhaseContext};
 
 const EMBED_DIM: usize = 64;
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::augmentation::ada::AdaState;
 use super::config::GanTrainConfig;
 use super::loss_scale::LossScale;
-use super::phases::lazy_correction;
+use super::step::phases::lazy_correction;
 use crate::models::mapper::Mapper;
 use crate::models::stylegan2::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
 use crate::run::checkpoint::{load_checkpoint, save_checkpoint};

@@ -21,8 +21,8 @@ use crate::tensor_ops::random::normal;
 use crate::training::gan::condition_noise::{perturb, perturb_condition};
 use crate::training::gan::dataset::GanBatch;
 use crate::training::gan::gradients::{add_gradients, make_finite};
-use crate::training::gan::phases::{Draws, PhaseContext, RoundResult, RoundStats, augmented, number};
 use crate::training::gan::state::{Counters, GanState};
+use crate::training::gan::step::phases::{Draws, PhaseContext, RoundResult, RoundStats, augmented, number};
 use crate::training::gan::trainer::{GanTrainError, GanTraining};
 
 impl MapperBranch {

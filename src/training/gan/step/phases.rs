@@ -8,19 +8,21 @@ use burn::tensor::{Tensor, backend::Backend};
 use rand::RngExt;
 use rand::rngs::ChaCha12Rng;
 
-use super::augmentation::{AugmentMode, AugmentPlan};
-use super::condition_noise::perturb_condition;
-use super::config::{GanTrainConfig, LatentSource};
-use super::dataset::GanBatch;
-use super::gradients::scale_gradients;
-use super::image_view::{ImageEncoder, random_view};
-use super::loss::{GeneratorView, discriminator_fake_loss, discriminator_real_loss, generator_loss};
-use super::low_level::FrozenResnet;
-use super::regularizers::path_length::{path_length_penalty, path_lengths};
-use super::regularizers::r1::r1_penalty;
 use crate::models::stylegan2::{Condition, Discriminator, Generator, GeneratorConfig, Noise};
 use crate::tensor_ops::backend::{Base, Device, Diff};
 use crate::tensor_ops::random::{keyed_rng, normal};
+use crate::training::gan::augmentation::{AugmentMode, AugmentPlan};
+use crate::training::gan::condition_noise::perturb_condition;
+use crate::training::gan::config::{GanTrainConfig, LatentSource};
+use crate::training::gan::dataset::GanBatch;
+use crate::training::gan::gradients::scale_gradients;
+use crate::training::gan::image_view::{ImageEncoder, random_view};
+use crate::training::gan::loss::{
+    GeneratorView, discriminator_fake_loss, discriminator_real_loss, generator_loss,
+};
+use crate::training::gan::low_level::FrozenResnet;
+use crate::training::gan::regularizers::path_length::{path_length_penalty, path_lengths};
+use crate::training::gan::regularizers::r1::r1_penalty;
 
 /// A part of a training step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -341,7 +343,8 @@ impl PhaseContext<'_> {
         loss += number(real_loss.clone().inner());
         let of_real = self.scaled_backward(real_loss, self.discriminator);
         stats.push(("discriminator_loss", loss));
-        let gradients = super::gradients::add_gradients(Some(of_fake), of_real, self.discriminator);
+        let gradients =
+            crate::training::gan::gradients::add_gradients(Some(of_fake), of_real, self.discriminator);
         RoundResult { gradients, stats, w: Some(w), path_length_mean: None, real_sign_sum }
     }
 

@@ -10,13 +10,13 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use super::config::GanTrainConfig;
-use super::dataset::GanBatch;
-use super::image_view::ImageEncoder;
-use super::low_level::FrozenResnet;
 use super::phases::{Phase, PhaseContext, RoundResult};
 use crate::models::stylegan2::{Discriminator, Generator, GeneratorConfig};
 use crate::tensor_ops::backend::{Base, Device, Diff};
+use crate::training::gan::config::GanTrainConfig;
+use crate::training::gan::dataset::GanBatch;
+use crate::training::gan::image_view::ImageEncoder;
+use crate::training::gan::low_level::FrozenResnet;
 
 /// The networks on one device.
 #[derive(Clone, Copy)]

@@ -4,17 +4,17 @@ use burn::module::AutodiffModule;
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use super::dataset::{GanBatch, SampleOrder};
-use super::gradients::{GradientCheck, add_gradients, make_finite, scale_gradients};
-use super::mappers::joint::DecodedBatch;
 use super::phases::{Phase, PhaseContext};
 use super::replicas::{PhaseSettings, Replica, Round, run_wave};
-use super::state::{Counters, GanState, Trained};
-use super::trainer::{CHECKPOINT_FILE, GanTrainError, GanTraining, StartingPoint};
 use crate::models::stylegan2::ConditionHeads;
 use crate::tensor_ops::backend::Diff;
 use crate::tensor_ops::random::keyed_rng;
 use crate::training::frame::phase_clock::PhaseClock;
+use crate::training::gan::dataset::{GanBatch, SampleOrder};
+use crate::training::gan::gradients::{GradientCheck, add_gradients, make_finite, scale_gradients};
+use crate::training::gan::mappers::joint::DecodedBatch;
+use crate::training::gan::state::{Counters, GanState, Trained};
+use crate::training::gan::trainer::{CHECKPOINT_FILE, GanTrainError, GanTraining, StartingPoint};
 
 /// Share of the images seen that limits the half-life of a generator averaged from scratch
 /// (docs/spec/gan-training.md §6).
