@@ -26,15 +26,16 @@ use mindreader::training::frame::schedule::FinalDecay;
 use mindreader::training::gan::augmentation::{AugmentConfig, AugmentMode, AugmentPreset};
 use mindreader::training::gan::config::{GanTrainConfig, LatentSource};
 use mindreader::training::gan::dataset::{GanDataset, ImageSet, SampleSet};
+use mindreader::training::gan::error::GanTrainError;
 use mindreader::training::gan::image_view::{FrozenClip, ImageEncoder};
 use mindreader::training::gan::low_level::FrozenResnet;
 use mindreader::training::gan::mappers::config::GanMapperConfig;
 use mindreader::training::gan::mappers::joint::{JointMappers, MapperStart};
 use mindreader::training::gan::mappers::outputs::mapper_file;
-use mindreader::training::gan::trainer::{
-    CHECKPOINT_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE, GanTrainError, GanTrainSummary, GanTraining,
-    StartingPoint,
-};
+use mindreader::training::gan::run_files::{CHECKPOINT_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE};
+use mindreader::training::gan::starting_point::StartingPoint;
+use mindreader::training::gan::task::GanTask;
+use mindreader::training::gan::trainer::{GanTrainSummary, GanTraining};
 use mindreader::training::mapper::targets::{CaptionChoice, EmbeddingTargets};
 use ndarray::Array2;
 use rand::RngExt;
@@ -252,14 +253,16 @@ impl Setup {
             betas: &betas,
         });
         let training = |interrupted| GanTraining {
-            generator: &self.generator,
-            discriminator: &self.discriminator,
-            config: &self.config,
-            data: &self.data,
-            encoder: self.encoder.as_ref().map(|encoder| encoder as &dyn ImageEncoder),
-            resnet: self.resnet.as_ref(),
-            mappers: joint.as_ref(),
-            start: &self.start,
+            task: GanTask {
+                generator: &self.generator,
+                discriminator: &self.discriminator,
+                config: &self.config,
+                data: &self.data,
+                encoder: self.encoder.as_ref().map(|encoder| encoder as &dyn ImageEncoder),
+                resnet: self.resnet.as_ref(),
+                mappers: joint.as_ref(),
+                start: &self.start,
+            },
             run,
             provenance: &provenance,
             device: &self.device,
@@ -667,14 +670,16 @@ fn a_checkpoint_of_other_settings_is_refused() {
     other.config.r1_gamma = Some(0.1);
     let folder = RunDir::create(other.root.path(), "test").unwrap();
     let training = GanTraining {
-        generator: &other.generator,
-        discriminator: &other.discriminator,
-        config: &other.config,
-        data: &other.data,
-        encoder: None,
-        resnet: None,
-        mappers: None,
-        start: &other.start,
+        task: GanTask {
+            generator: &other.generator,
+            discriminator: &other.discriminator,
+            config: &other.config,
+            data: &other.data,
+            encoder: None,
+            resnet: None,
+            mappers: None,
+            start: &other.start,
+        },
         run: &folder,
         provenance: &json!({}),
         device: &other.device,

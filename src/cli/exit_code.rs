@@ -14,7 +14,7 @@ use crate::training::EpochTrainError;
 use crate::training::classifier::config::ClassifierTrainConfigError;
 use crate::training::classifier::training::ClassifierTrainError;
 use crate::training::clip::training::ClipTrainError;
-use crate::training::gan::trainer::GanTrainError;
+use crate::training::gan::error::GanTrainError;
 use crate::training::mapper::config::MapperTrainConfigError;
 use crate::training::ridge::RidgeError;
 use crate::weights::error::ForeignError;

@@ -22,7 +22,7 @@ pub mod screen_captions;
 pub mod train_mapper;
 pub mod weights;
 
-use crate::training::gan::trainer::GanTrainError;
+use crate::training::gan::error::GanTrainError;
 
 /// The cause itself where the trainer only passes it on, so that a caller can see of what kind it is.
 fn gan_error(error: GanTrainError) -> anyhow::Error {

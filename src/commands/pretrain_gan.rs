@@ -31,9 +31,10 @@ use crate::run::snapshot::{DISCRIMINATOR_KIND, GENERATOR_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device};
 use crate::training::gan::config::GanTrainConfig;
 use crate::training::gan::image_view::FrozenClip;
-use crate::training::gan::trainer::{
-    DISCRIMINATOR_FILE, GENERATOR_FILE, GanTrainSummary, GanTraining, StartingPoint,
-};
+use crate::training::gan::run_files::{DISCRIMINATOR_FILE, GENERATOR_FILE};
+use crate::training::gan::starting_point::StartingPoint;
+use crate::training::gan::task::GanTask;
+use crate::training::gan::trainer::{GanTrainSummary, GanTraining};
 
 /// Networks, conditions and training.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -220,14 +221,16 @@ pub fn run(
     };
     let encoder = FrozenClip::new(clip.clip, clip.config.image_size, clip.config.embed_dim);
     let training = GanTraining {
-        generator: &generator,
-        discriminator: &discriminator,
-        config: &config.train,
-        data: &data,
-        encoder: Some(&encoder),
-        resnet: resnet.as_ref().map(|(resnet, _)| resnet),
-        mappers: None,
-        start: &start,
+        task: GanTask {
+            generator: &generator,
+            discriminator: &discriminator,
+            config: &config.train,
+            data: &data,
+            encoder: Some(&encoder),
+            resnet: resnet.as_ref().map(|(resnet, _)| resnet),
+            mappers: None,
+            start: &start,
+        },
         run: &run,
         provenance: &provenance,
         device: &device,

@@ -28,7 +28,7 @@ use crate::run::run_dir::write_atomic;
 use crate::run::snapshot::Snapshot;
 use crate::training::gan::mappers::config::MapperMode;
 use crate::training::gan::mappers::outputs::mapper_file;
-use crate::training::gan::trainer::{CHECKPOINT_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE};
+use crate::training::gan::run_files::{CHECKPOINT_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE};
 
 /// What finetuned GANs are made from, beside the data of mappers. What is absent leaves those rows out that need it.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::run::error::RunError;
 use crate::run::run_dir::write_atomic;
-use crate::training::gan::trainer::{DISCRIMINATOR_FILE, GENERATOR_FILE};
+use crate::training::gan::run_files::{DISCRIMINATOR_FILE, GENERATOR_FILE};
 
 const CLIP: &[u8] = include_bytes!("../../../assets/phantom/clip.safetensors");
 const CLASSIFIER: &[u8] = include_bytes!("../../../assets/phantom/classifier.safetensors");

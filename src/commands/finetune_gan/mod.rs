@@ -45,9 +45,10 @@ use crate::training::gan::loss::SecondVector;
 use crate::training::gan::mappers::config::{GanMapperConfig, MapperMode};
 use crate::training::gan::mappers::joint::JointMappers;
 use crate::training::gan::mappers::outputs::CurrentMappers;
-use crate::training::gan::trainer::{
-    DISCRIMINATOR_FILE, GENERATOR_FILE, GanTrainSummary, GanTraining, StartingPoint,
-};
+use crate::training::gan::run_files::{DISCRIMINATOR_FILE, GENERATOR_FILE};
+use crate::training::gan::starting_point::StartingPoint;
+use crate::training::gan::task::GanTask;
+use crate::training::gan::trainer::{GanTrainSummary, GanTraining};
 use crate::training::gan::transfer::copy_by_name;
 
 /// Conditions and training.
@@ -287,14 +288,16 @@ pub fn run(
     };
     let encoder = FrozenClip::new(clip.clip, clip.config.image_size, clip.config.embed_dim);
     let training = GanTraining {
-        generator: &gan.generator,
-        discriminator: &gan.discriminator,
-        config: &config.train,
-        data: &data,
-        encoder: Some(&encoder),
-        resnet: resnet.as_ref().map(|(resnet, _)| resnet),
-        mappers: joint.as_ref(),
-        start: &gan.start,
+        task: GanTask {
+            generator: &gan.generator,
+            discriminator: &gan.discriminator,
+            config: &config.train,
+            data: &data,
+            encoder: Some(&encoder),
+            resnet: resnet.as_ref().map(|(resnet, _)| resnet),
+            mappers: joint.as_ref(),
+            start: &gan.start,
+        },
         run: &run,
         provenance: &provenance,
         device: &device,

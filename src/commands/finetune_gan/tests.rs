@@ -15,7 +15,7 @@ use crate::run::progress::Silent;
 use crate::run::snapshot::save_snapshot;
 use crate::tensor_ops::backend::cpu;
 use crate::training::gan::image_view::SmallImages;
-use crate::training::gan::trainer::CHECKPOINT_FILE;
+use crate::training::gan::run_files::CHECKPOINT_FILE;
 
 /// Untrained networks with one head.
 pub(in crate::commands) fn write_gan(folder: &Path) {

@@ -11,7 +11,7 @@ use crate::run::error::RunError;
 use crate::run::run_dir::RunDir;
 use crate::tensor_ops::backend::{Base, Device};
 use crate::tensor_ops::random::{keyed_rng, normal};
-use crate::training::gan::trainer::Tick;
+use crate::training::gan::tick::Tick;
 
 /// Pictures of a sheet.
 pub(crate) const NUM_SAMPLES: usize = 16;

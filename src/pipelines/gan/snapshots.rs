@@ -16,7 +16,7 @@ use crate::run::error::RunError;
 use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{GENERATOR_KIND, save_snapshot};
 use crate::tensor_ops::backend::Device;
-use crate::training::gan::trainer::Tick;
+use crate::training::gan::tick::Tick;
 
 /// Folder in the run.
 const FOLDER: &str = "snapshots";

@@ -10,7 +10,7 @@ use crate::pipelines::pictures::picture_features::FeatureSource;
 use crate::run::error::RunError;
 use crate::training::gan::config::GanTrainConfig;
 use crate::training::gan::mappers::outputs::mapper_file;
-use crate::training::gan::trainer::GENERATOR_FILE;
+use crate::training::gan::run_files::GENERATOR_FILE;
 
 /// Snapshot of a run that chooses its best weights.
 const BEST_FILE: &str = "best.safetensors";

@@ -1,61 +1,62 @@
-//! What a GAN training writes beside its log: the checkpoint, which never loses its last good state, and snapshots.
+//! What a GAN training writes beside its log: the checkpoint, and snapshots of its networks.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use burn::module::AutodiffModule;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::snapshot_origin::SnapshotOrigin;
 use super::state::{Counters, GanState};
-use super::trainer::{CHECKPOINT_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE, GanTrainError, GanTraining};
+use super::task::GanTask;
 use crate::run::error::RunError;
+use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{DISCRIMINATOR_KIND, GENERATOR_KIND, save_snapshot};
 
-impl GanTraining<'_> {
-    /// Snapshots of a checkpoint, in place of those that a finished run leaves.
-    pub(crate) fn fall_back(&self, checkpoint: &Path) -> Result<(), GanTrainError> {
-        let mut state = self.first_state()?;
-        let counters = state.resume(checkpoint, &self.fresh_counters(), self.device)?;
-        self.save_snapshots(&state, &counters)?;
-        Ok(())
-    }
+/// The averaged generator.
+pub const GENERATOR_FILE: &str = "generator.safetensors";
+/// The discriminator.
+pub const DISCRIMINATOR_FILE: &str = "discriminator.safetensors";
+/// The file to continue from.
+pub const CHECKPOINT_FILE: &str = "checkpoint.mpk";
 
-    /// The checkpoint, unless it would put weights without numbers in place of the last good ones.
-    pub(crate) fn save_if_finite(
-        &self,
-        state: &GanState,
-        counters: &Counters,
-    ) -> Result<PathBuf, GanTrainError> {
-        if state.is_finite() {
-            return Ok(self.save(state, counters)?);
-        }
-        Err(GanTrainError::NotFinite { step: counters.step, checkpoint: self.run.join(CHECKPOINT_FILE) })
-    }
+/// Snapshots of a training's networks.
+#[derive(Debug)]
+pub(crate) struct SavedNetworks {
+    pub generator: PathBuf,
+    pub discriminator: PathBuf,
+    /// Those that were trained too.
+    pub mappers: Vec<PathBuf>,
+}
 
-    pub(crate) fn save(&self, state: &GanState, counters: &Counters) -> Result<PathBuf, RunError> {
+/// The files of one run.
+pub(crate) struct RunFiles<'a> {
+    pub task: &'a GanTask<'a>,
+    pub run: &'a RunDir,
+    /// Where data and first weights come from: a JSON object.
+    pub provenance: &'a Value,
+}
+
+impl RunFiles<'_> {
+    /// The checkpoint; what was there is replaced.
+    pub fn save(&self, state: &GanState, counters: &Counters) -> Result<PathBuf, RunError> {
         let path = self.run.join(CHECKPOINT_FILE);
         state.save(&path, counters)?;
         Ok(path)
     }
 
     /// Generator, discriminator, mappers.
-    pub(crate) fn save_snapshots(
-        &self,
-        state: &GanState,
-        counters: &Counters,
-    ) -> Result<(PathBuf, PathBuf, Vec<PathBuf>), RunError> {
-        let mut provenance = self.provenance.clone();
-        if let Value::Object(provenance) = &mut provenance {
-            provenance.insert("images_seen".into(), json!(counters.images_seen));
-        }
+    pub fn save_snapshots(&self, state: &GanState, counters: &Counters) -> Result<SavedNetworks, RunError> {
+        let GanTask { generator: generator_config, discriminator: discriminator_config, .. } = self.task;
+        let origin = SnapshotOrigin { sources: self.provenance, images_seen: counters.images_seen };
         let generator = self.run.join(GENERATOR_FILE);
-        save_snapshot(&generator, GENERATOR_KIND, self.generator, &provenance, &state.generator_ema)?;
+        save_snapshot(&generator, GENERATOR_KIND, generator_config, &origin, &state.generator_ema)?;
         let discriminator = self.run.join(DISCRIMINATOR_FILE);
         let network = state.discriminator.network.valid();
-        save_snapshot(&discriminator, DISCRIMINATOR_KIND, self.discriminator, &provenance, &network)?;
-        let mappers = match (self.mappers, &state.mappers) {
-            (Some(joint), Some(pair)) => joint.save_snapshots(pair, self.run, &provenance)?,
+        save_snapshot(&discriminator, DISCRIMINATOR_KIND, discriminator_config, &origin, &network)?;
+        let mappers = match (self.task.mappers, &state.mappers) {
+            (Some(joint), Some(pair)) => joint.save_snapshots(pair, self.run, &origin)?,
             _ => vec![],
         };
-        Ok((generator, discriminator, mappers))
+        Ok(SavedNetworks { generator, discriminator, mappers })
     }
 }

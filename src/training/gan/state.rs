@@ -6,11 +6,12 @@ use burn::module::{AutodiffModule, Module};
 use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::{Adam, AdamConfig, GradientsParams, Optimizer};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::augmentation::ada::AdaState;
 use super::config::GanTrainConfig;
+use super::gradients::GradientCheck;
 use super::loss_scale::LossScale;
+use super::mappers::config::MapperIdentity;
 use super::step::phases::lazy_correction;
 use crate::models::mapper::Mapper;
 use crate::models::stylegan2::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
@@ -35,7 +36,7 @@ pub(crate) struct Counters {
     pub num_samples: usize,
     /// What decides the training of mappers, where they are trained too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mappers: Option<Value>,
+    pub mappers: Option<MapperIdentity>,
     /// Steps taken.
     pub step: u64,
     /// Real images shown.
@@ -54,6 +55,28 @@ pub(crate) struct Counters {
     pub loss_scale: LossScale,
     /// Since the last report.
     pub running: RunningStats,
+}
+
+/// More phases in a row than allowed had gradients without numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NonFiniteStreak {
+    /// Steps taken.
+    pub step: u64,
+    /// Phases in a row.
+    pub phases: u64,
+}
+
+impl Counters {
+    /// Notes what was found in a phase's gradients; too many phases in a row without numbers end the training.
+    pub fn record_gradients(&mut self, name: &str, check: GradientCheck) -> Result<(), NonFiniteStreak> {
+        self.running.record(name, check.norm);
+        self.running.count("non_finite_gradients", check.non_finite);
+        self.non_finite_phases = if check.non_finite > 0 { self.non_finite_phases + 1 } else { 0 };
+        if self.non_finite_phases <= self.config.max_non_finite_phases {
+            return Ok(());
+        }
+        Err(NonFiniteStreak { step: self.step, phases: self.non_finite_phases })
+    }
 }
 
 type AdamOf<M> = OptimizerAdaptor<Adam, M, Diff>;
@@ -193,26 +216,36 @@ impl GanState {
     }
 }
 
-/// A run may be continued for longer or at another rate, but not with other networks, data or losses.
-fn check_same_settings(path: &Path, stored: &Counters, asked: &Counters) -> Result<(), RunError> {
-    let wrong = |error: serde_json::Error| RunError::invalid(path, "settings", "settings", error);
-    let settings = |counters: &Counters| {
-        let config = GanTrainConfig {
+/// What a resumed run must have in common with its checkpoint.
+#[derive(Serialize)]
+struct RunIdentity<'a> {
+    generator: &'a GeneratorConfig,
+    discriminator: &'a DiscriminatorConfig,
+    train: GanTrainConfig,
+    num_samples: usize,
+    mappers: Option<&'a MapperIdentity>,
+}
+
+impl<'a> RunIdentity<'a> {
+    fn of(counters: &'a Counters) -> Self {
+        let Counters { generator, discriminator, num_samples, mappers, .. } = counters;
+        // Length and rate may change.
+        let train = GanTrainConfig {
             total_kimg: 1.0,
             learning_rate: 1.0,
             learning_rate_decay: FinalDecay::default(),
             ..counters.config.clone()
         };
-        let Counters { generator, discriminator, num_samples, mappers, .. } = counters;
-        json!({
-            "generator": generator,
-            "discriminator": discriminator,
-            "train": config,
-            "num_samples": num_samples,
-            "mappers": mappers,
-        })
-    };
+        Self { generator, discriminator, train, num_samples: *num_samples, mappers: mappers.as_ref() }
+    }
+}
+
+/// A run may be continued for longer or at another rate, but not with other networks, data or losses.
+fn check_same_settings(path: &Path, stored: &Counters, asked: &Counters) -> Result<(), RunError> {
+    let wrong = |error: serde_json::Error| RunError::invalid(path, "settings", "settings", error);
+    let stored = serde_json::to_value(RunIdentity::of(stored)).map_err(wrong)?;
+    let asked = serde_json::to_value(RunIdentity::of(asked)).map_err(wrong)?;
     // As text read back: a number that went through JSON may differ in its last bit from one that did not.
-    let asked = serde_json::from_str(&settings(asked).to_string()).map_err(wrong)?;
-    refuse_other_settings(path, "settings", &asked, &settings(stored))
+    let asked = serde_json::from_str(&asked.to_string()).map_err(wrong)?;
+    refuse_other_settings(path, "settings", &asked, &stored)
 }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AugmentConfig, AugmentMode};
+use super::config::{AugmentConfig, AugmentMode};
 
 /// Ramp of a training from scratch, in thousands of images.
 const RAMP_KIMG: f64 = 500.0;

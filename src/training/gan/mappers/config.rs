@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::models::condition_source::ConditionSource;
 use crate::training::gan::config::{GanConfigError, GanTrainConfig};
 use crate::training::mapper::targets::CaptionChoice;
 
@@ -54,6 +55,17 @@ pub struct GanMapperConfig {
     pub output: MapperOutput,
     /// Which caption of the image the caption mapper aims at.
     pub caption_choice: CaptionChoice,
+}
+
+/// What decides the training of mappers; a resumed run must have it in common with its checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MapperIdentity {
+    /// Settings but the rate, which may change.
+    pub config: GanMapperConfig,
+    /// What the conditions are made of.
+    pub source: ConditionSource,
+    /// SHA-256 of the snapshots that training started from.
+    pub sha256: [String; 2],
 }
 
 impl Default for GanMapperConfig {

@@ -6,9 +6,9 @@
 use burn::module::AutodiffModule;
 use burn::tensor::{Tensor, backend::Backend};
 use ndarray::Array2;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::config::{GanMapperConfig, MapperOutput};
+use super::config::{GanMapperConfig, MapperIdentity, MapperOutput};
 use crate::data::error::DataError;
 use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::{Mapper, MapperConfigError, MapperSnapshot, MapperTarget};
@@ -18,8 +18,8 @@ use crate::tensor_ops::mixed_halves::half_mask;
 use crate::tensor_ops::random::keyed_rng;
 use crate::training::frame::host_rows::gather;
 use crate::training::gan::config::{GanConfigError, GanTrainConfig};
+use crate::training::gan::starting_point::adopt;
 use crate::training::gan::state::{MapperPair, Trained};
-use crate::training::gan::trainer::adopt;
 use crate::training::mapper::targets::EmbeddingTargets;
 
 /// The two mappers in the order of the generator's heads.
@@ -150,10 +150,13 @@ impl JointMappers<'_> {
     }
 
     /// What a resumed run must have in common with the checkpoint's.
-    pub(crate) fn identity(&self) -> Value {
+    pub(crate) fn identity(&self) -> MapperIdentity {
         let config = GanMapperConfig { learning_rate: None, ..self.config.clone() };
-        let sha256 = self.starts.map(|start| start.sha256);
-        json!({ "config": config, "source": self.source, "sha256": sha256 })
+        MapperIdentity {
+            config,
+            source: self.source,
+            sha256: self.starts.map(|start| start.sha256.to_string()),
+        }
     }
 
     /// The networks with optimisers of their own.

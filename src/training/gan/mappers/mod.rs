@@ -4,3 +4,4 @@ pub mod config;
 pub mod joint;
 pub mod outputs;
 pub mod phase;
+pub(crate) mod runner;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use burn::module::AutodiffModule;
 use burn::tensor::Tensor;
 use ndarray::Array2;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::joint::{JointMappers, MapperBranch, MapperStart};
 use crate::models::condition_source::ConditionSource;
@@ -14,7 +15,18 @@ use crate::run::error::RunError;
 use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{MAPPER_KIND, save_snapshot};
 use crate::tensor_ops::backend::{Base, Device};
+use crate::training::gan::snapshot_origin::SnapshotOrigin;
 use crate::training::gan::state::MapperPair;
+
+/// What a finetuned mapper's snapshot says of its origin.
+#[derive(Serialize)]
+struct FinetunedMapperOrigin<'a> {
+    /// Where it comes from stays readable at its old place; what was done to it comes beside.
+    #[serde(flatten)]
+    stage_one: Option<&'a Map<String, Value>>,
+    finetuned_from_sha256: &'a str,
+    finetuned_with_gan: &'a SnapshotOrigin<'a>,
+}
 
 impl JointMappers<'_> {
     /// Writes the mappers that were trained, `mapper-image.safetensors` and the like, as `train-mapper` writes its own.
@@ -22,17 +34,18 @@ impl JointMappers<'_> {
         &self,
         pair: &MapperPair,
         run: &RunDir,
-        gan_provenance: &Value,
+        gan_origin: &SnapshotOrigin<'_>,
     ) -> Result<Vec<PathBuf>, RunError> {
         let write = |branch: MapperBranch| {
             let start = &self.starts[branch.index()];
             let path = run.join(&mapper_file(start.snapshot.target));
-            // Where it comes from stays readable at its old place; what was done to it comes beside.
-            let mut provenance = start.provenance.as_object().cloned().unwrap_or_else(Map::new);
-            provenance.insert("finetuned_from_sha256".into(), json!(start.sha256));
-            provenance.insert("finetuned_with_gan".into(), gan_provenance.clone());
+            let origin = FinetunedMapperOrigin {
+                stage_one: start.provenance.as_object(),
+                finetuned_from_sha256: start.sha256,
+                finetuned_with_gan: gan_origin,
+            };
             let network = pair.0[branch.index()].network.valid();
-            save_snapshot(&path, MAPPER_KIND, start.snapshot, &Value::Object(provenance), &network)?;
+            save_snapshot(&path, MAPPER_KIND, start.snapshot, &origin, &network)?;
             Ok(path)
         };
         self.branches().map(write).collect()

@@ -20,10 +20,7 @@ use crate::tensor_ops::backend::{Base, Diff};
 use crate::tensor_ops::random::normal;
 use crate::training::gan::condition_noise::{perturb, perturb_condition};
 use crate::training::gan::dataset::GanBatch;
-use crate::training::gan::gradients::{add_gradients, make_finite};
-use crate::training::gan::state::{Counters, GanState};
 use crate::training::gan::step::phases::{Draws, PhaseContext, RoundResult, RoundStats, augmented, number};
-use crate::training::gan::trainer::{GanTrainError, GanTraining};
 
 impl MapperBranch {
     /// Part of the keys of its random numbers.
@@ -48,7 +45,7 @@ impl MapperBranch {
         }
     }
 
-    fn norm_name(self) -> &'static str {
+    pub(super) fn norm_name(self) -> &'static str {
         match self {
             Self::First => "image_mapper_gradient_norm",
             Self::Second => "second_mapper_gradient_norm",
@@ -152,7 +149,7 @@ impl MapperRound<'_> {
         MapperLossOfRound { loss, stats, w }
     }
 
-    fn run(&self, context: &PhaseContext<'_>, position: u64) -> RoundResult {
+    pub fn run(&self, context: &PhaseContext<'_>, position: u64) -> RoundResult {
         let MapperLossOfRound { loss, stats, w } = self.loss(context, position);
         let gradients = GradientsParams::from_grads(loss.backward(), self.network);
         RoundResult { gradients, stats, w, path_length_mean: None, real_sign_sum: None }
@@ -174,65 +171,6 @@ impl PhaseContext<'_> {
         let judge = self.discriminator.clone().no_grad();
         let seen = augmented(self.augmentation(count, draws, "augment-fake"), pixels);
         (judge.forward(seen, condition).score, w)
-    }
-}
-
-impl GanTraining<'_> {
-    /// The phases of all mappers that are trained, if they are due.
-    pub(crate) fn mapper_phases(
-        &self,
-        joint: &JointMappers<'_>,
-        batch: &GanBatch,
-        decoded: &mut DecodedBatch,
-        state: &mut GanState,
-        counters: &mut Counters,
-    ) -> Result<(), GanTrainError> {
-        if !counters.step.is_multiple_of(joint.config.interval) {
-            return Ok(());
-        }
-        for branch in joint.branches() {
-            self.mapper_phase(joint, branch, batch, decoded, state, counters)?;
-            // The next mapper's phase sees what this one decodes now.
-            if let Some(pair) = &state.mappers {
-                decoded.vectors[branch.index()] = joint.current_vector(pair, branch, &decoded.signals);
-            }
-        }
-        Ok(())
-    }
-
-    fn mapper_phase(
-        &self,
-        joint: &JointMappers<'_>,
-        branch: MapperBranch,
-        batch: &GanBatch,
-        decoded: &DecodedBatch,
-        state: &mut GanState,
-        counters: &mut Counters,
-    ) -> Result<(), GanTrainError> {
-        let size = self.config.round_size();
-        let rounds = (batch.len() / size) as u64;
-        let mut sum = None;
-        for round in 0..rounds {
-            let Some(pair) = &state.mappers else { return Ok(()) };
-            let network = &pair.0[branch.index()].network;
-            let start = round as usize * size;
-            let (batch, decoded) = (batch.part(start, size), decoded.part(start, size));
-            let part = MapperRound { joint, branch, network, batch: &batch, decoded: &decoded };
-            let result = part.run(&self.context(state, counters), counters.step * rounds + round);
-            sum = Some(add_gradients(sum, result.gradients, network));
-            if let Some(w) = result.w {
-                state.generator.network.mapping.track_w_avg(Tensor::from_inner(w));
-            }
-            for (name, value) in result.stats {
-                counters.running.record(name, value);
-            }
-        }
-        let (Some(mut gradients), Some(pair)) = (sum, &mut state.mappers) else { return Ok(()) };
-        let trained = &mut pair.0[branch.index()];
-        let check = make_finite(&mut gradients, &trained.network);
-        self.record_gradients(branch.norm_name(), check, counters)?;
-        trained.update(gradients, self.config.rate_factor(counters.images_seen));
-        Ok(())
     }
 }
 
