@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 
-use super::geometry::reflected;
+use super::reflection::reflected;
 
 /// Bands: the lowest first.
 pub(super) const NUM_BANDS: usize = 4;

@@ -5,12 +5,14 @@
 //! on every backend. Order: geometry, colour, filter, noise, cutout.
 
 pub mod ada;
+mod affine_map;
 mod colour;
 mod config;
 mod corruption;
 mod geometry;
 mod image_filter;
 mod plan;
+mod reflection;
 mod resampling;
 
 pub use config::{AugmentConfig, AugmentMode, AugmentParts, AugmentPreset};

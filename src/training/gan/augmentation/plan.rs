@@ -6,10 +6,11 @@ use burn::tensor::{Tensor, backend::Backend};
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
+use super::affine_map::AffineMap;
 use super::colour::ColourMap;
 use super::config::AugmentParts;
 use super::corruption::{cut_out, with_noise};
-use super::geometry::{AffineMap, warp};
+use super::geometry::warp;
 use super::image_filter::{NUM_BANDS, band_gains, filter};
 
 /// Largest whole-pixel shift as a share of the side.

@@ -4,7 +4,8 @@
 
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 
-use super::geometry::{AffineMap, reflected};
+use super::affine_map::AffineMap;
+use super::reflection::reflected;
 
 /// Low-pass filter of the sym6 wavelet.
 const SYM6: [f64; 12] = [

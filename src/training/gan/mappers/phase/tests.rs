@@ -15,6 +15,7 @@ use crate::tensor_ops::backend::{Device, cpu};
 use crate::tensor_ops::random::keyed_rng;
 use crate::tensor_ops::similarity::unit_norm;
 use crate::training::gan::config::GanTrainConfig;
+use crate::training::gan::gradients::make_finite;
 use crate::training::gan::mappers::config::{GanMapperConfig, MapperOutput};
 use crate::training::gan::mappers::joint::MapperStart;
 use crate::training::gan::state::MapperPair;

@@ -1,0 +1,11 @@
+//! What lies beyond the edge of an image: its mirror image.
+
+/// Place of `index` in a line of `len` pixels that is mirrored at its outer pixels.
+pub(super) fn reflected(index: isize, len: usize) -> usize {
+    let last = len.saturating_sub(1) as isize;
+    if last <= 0 {
+        return 0;
+    }
+    let index = index.rem_euclid(2 * last);
+    index.min(2 * last - index) as usize
+}
