@@ -1,13 +1,11 @@
-//! Arguments of `import-weights`, `weights` and `compact-weights`.
+//! Arguments of `import-weights`.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::training::Target;
-use crate::commands::compact_weights::CompactWeightsSettings;
+use super::flag_groups::TargetArg;
 use crate::commands::import_weights::{ImportWeightsSettings, MapperOrigin};
-use crate::commands::weights::{TensorList, WeightsSettings};
 use crate::models::clip::ClipActivation;
 use crate::models::stylegan2::HeadNormalisation;
 use crate::pipelines::project::Project;
@@ -54,13 +52,13 @@ pub struct ImportWeightsArgs {
     pub second_head: SecondHeadArg,
     /// What the shapes of a CLIP do not tell
     #[command(flatten, next_help_heading = "CLIP")]
-    pub clip_hints: ClipArgs,
+    pub clip_hints: ClipHintArgs,
     /// What the shapes of a GAN do not tell
     #[command(flatten, next_help_heading = "Generator and discriminator")]
-    pub gan_hints: GanArgs,
+    pub gan_hints: GanHintArgs,
     /// What the shapes of a mapper do not tell
     #[command(flatten, next_help_heading = "Mapper")]
-    pub mapper: MapperArgs,
+    pub mapper: MapperHintArgs,
 }
 
 /// `--kind`: a kind, or what the tensors say.
@@ -94,7 +92,7 @@ pub enum ActivationArg {
 
 /// Hints for a CLIP.
 #[derive(Debug, Args)]
-pub struct ClipArgs {
+pub struct ClipHintArgs {
     /// Attention heads of the vision transformer [default: config.json beside the file, else width / 64]
     #[arg(long, value_name = "N")]
     pub vision_heads: Option<usize>,
@@ -108,7 +106,7 @@ pub struct ClipArgs {
 
 /// Hints for a generator or discriminator whose file has no settings.
 #[derive(Debug, Args)]
-pub struct GanArgs {
+pub struct GanHintArgs {
     /// Bound on activations, 0 for none [default: the file's, else 256]
     #[arg(long, value_name = "X")]
     pub conv_clamp: Option<f64>,
@@ -122,10 +120,10 @@ pub struct GanArgs {
 
 /// What only the caller knows of a mapper.
 #[derive(Debug, Args)]
-pub struct MapperArgs {
+pub struct MapperHintArgs {
     /// Embedding that it predicts [default: caption for fmri_vec2, else image]
     #[arg(long)]
-    pub target: Option<Target>,
+    pub target: Option<TargetArg>,
     /// Regions whose voxels it reads
     #[arg(long, value_name = "NAME", default_value = "nsdgeneral")]
     pub roi: String,
@@ -185,51 +183,5 @@ impl ImportWeightsArgs {
                 clip: mapper.clip.clone().or_else(|| project.paths.clip.clone()),
             },
         }
-    }
-}
-
-/// Arguments of `weights`.
-#[derive(Debug, Args)]
-#[command(after_help = "Example: mindreader weights ViT-B-32.pt weights/clip.safetensors --tensors")]
-pub struct WeightsArgs {
-    /// Snapshots or checkpoints of other programs
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// List name, type and shape of every tensor
-    #[arg(long)]
-    pub tensors: bool,
-}
-
-impl WeightsArgs {
-    /// Settings of the command.
-    pub fn settings(&self) -> WeightsSettings {
-        let tensors = if self.tensors { TensorList::Listed } else { TensorList::Counted };
-        WeightsSettings { files: self.files.clone(), tensors }
-    }
-}
-
-/// Arguments of `compact-weights`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Example: mindreader compact-weights --from work/runs/00000-pretrain-clip-subj01/best.safetensors --out clip.safetensors\n\
-    The snapshot is half as large and read like any other; numbers are rounded once, to 11 bits."
-)]
-pub struct CompactWeightsArgs {
-    /// Snapshot of any kind of network
-    #[arg(long, value_name = "FILE.safetensors")]
-    pub from: PathBuf,
-    /// Snapshot to write
-    #[arg(long, value_name = "FILE.safetensors")]
-    pub out: PathBuf,
-    /// Replace a snapshot that is already there
-    #[arg(long)]
-    pub overwrite: bool,
-}
-
-impl CompactWeightsArgs {
-    /// Settings of the command.
-    pub fn settings(&self) -> CompactWeightsSettings {
-        let existing = ExistingOutput::of_overwrite_flag(self.overwrite);
-        CompactWeightsSettings { from: self.from.clone(), out: self.out.clone(), existing }
     }
 }

@@ -1,10 +1,9 @@
-//! Arguments of `phantom` and `prepare`.
+//! Arguments of `phantom`.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{path_setting, setting};
 use crate::cli::layers::Layers;
 use crate::cli::usage_error::UsageError;
 
@@ -38,41 +37,10 @@ impl PhantomArgs {
     /// # Errors
     /// As [`Layers::value`].
     pub fn layers(&self, mut layers: Layers) -> Result<Layers, UsageError> {
-        layers = setting(layers, "phantom.size", self.size.as_ref())?;
-        layers = setting(layers, "phantom.source", self.source.as_ref())?;
-        layers = path_setting(layers, "phantom.photographs", self.photographs.as_ref())?;
-        layers = setting(layers, "phantom.signal", self.signal.as_ref())?;
-        setting(layers, "phantom.sessions", self.sessions.map(i64::from).as_ref())
-    }
-}
-
-/// Arguments of `prepare`.
-#[derive(Debug, Args)]
-#[command(after_help = "Example: mindreader prepare --nsd /data/nsd --subject 1 --roi nsdgeneral")]
-pub struct PrepareArgs {
-    /// Region: nsdgeneral, floc-faces, V1, …; give it several times for their union
-    #[arg(long)]
-    pub roi: Vec<String>,
-    /// Use at most so many sessions
-    #[arg(long, value_name = "N")]
-    pub sessions: Option<u32>,
-    /// Only say what is there and what is missing, as `doctor` does
-    #[arg(long)]
-    pub check: bool,
-    /// Replace a prepared file that is already there
-    #[arg(long)]
-    pub overwrite: bool,
-}
-
-impl PrepareArgs {
-    /// Adds the flags to the settings.
-    ///
-    /// # Errors
-    /// As [`Layers::value`].
-    pub fn layers(&self, mut layers: Layers) -> Result<Layers, UsageError> {
-        if !self.roi.is_empty() {
-            layers = layers.value("prepare.roi", self.roi.clone())?;
-        }
-        setting(layers, "prepare.sessions", self.sessions.map(i64::from).as_ref())
+        layers = layers.optional("phantom.size", self.size.as_ref())?;
+        layers = layers.optional("phantom.source", self.source.as_ref())?;
+        layers = layers.optional_path("phantom.photographs", self.photographs.as_ref())?;
+        layers = layers.optional("phantom.signal", self.signal.as_ref())?;
+        layers.optional("phantom.sessions", self.sessions.map(i64::from).as_ref())
     }
 }
