@@ -1,7 +1,7 @@
 //! Kernels for the CPU that take whole steps of a network at once.
 //!
-//! They work on host memory in single precision and record no gradient of their own. Every caller keeps the portable
-//! formulation beside them, and [`host_values::kernels_apply`] chooses. Sums are taken in an order that depends on
+//! They work on host memory in single precision, know no tensors and record no gradient. `tensor_ops` alone calls them: it
+//! keeps the portable formulation beside them and chooses (`tensor_ops::kernel_choice`). Sums are taken in an order that depends on
 //! shapes alone, so results do not depend on the number of threads.
 
 pub mod convolution;
@@ -13,5 +13,6 @@ pub mod planes;
 pub mod product;
 pub mod sides;
 pub mod simd;
+pub mod sum;
 pub mod tile;
 pub mod transformer;

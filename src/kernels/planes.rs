@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::simd::vectorised;
-use super::transformer::layer_norm::sum;
+use super::sum::sum;
 
 /// Planes that one thread takes at least: shorter work is not worth handing out.
 const VALUES_PER_TASK: usize = 16 * 1024;

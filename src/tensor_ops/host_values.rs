@@ -1,21 +1,25 @@
 //! From tensors to host memory and back, without a copy where the tensor is the only owner.
 
-use burn::tensor::{DType, Tensor, TensorData, backend::Backend};
-
-/// Whether the kernels of this folder may take over: single precision on the CPU, and no gradient is recorded.
-pub fn kernels_apply<B: Backend, const D: usize>(tensor: &Tensor<B, D>) -> bool {
-    is_single_on_cpu(tensor) && !B::ad_enabled(&tensor.device())
-}
-
-/// Whether a tensor is in single precision on the CPU.
-pub fn is_single_on_cpu<B: Backend, const D: usize>(tensor: &Tensor<B, D>) -> bool {
-    tensor.dtype() == DType::F32 && B::name(&tensor.device()).contains("flex")
-}
+use burn::tensor::{Tensor, TensorData, backend::Backend};
 
 /// The values, row-major.
 pub fn values<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
-    // Only another element type could fail, and those are converted.
-    tensor.into_data().convert::<f32>().into_vec().unwrap_or_default()
+    match tensor.into_data().convert::<f32>().into_vec() {
+        Ok(values) => values,
+        // Only another element type could fail, and `convert` left none.
+        Err(error) => unreachable!("single precision was asked for and not given: {error:?}"),
+    }
+}
+
+/// The value of a tensor that holds one.
+///
+/// # Panics
+/// For any other number of values: a mistake in the caller's shapes, which no default may hide.
+pub fn scalar<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> f32 {
+    match values(tensor)[..] {
+        [value] => value,
+        ref values => unreachable!("one value was expected and {} came", values.len()),
+    }
 }
 
 /// The tensor of these values.

@@ -1,4 +1,4 @@
-//! Pure functions on tensors; this rank knows only Burn.
+//! Pure functions on tensors; this rank knows only Burn and the kernels, which it chooses.
 
 pub mod activation;
 pub mod backend;
@@ -7,6 +7,8 @@ pub mod bilinear_sampling;
 pub mod half;
 pub mod host_values;
 pub mod image_kernels;
+pub mod kernel_choice;
+pub mod mapper_kernels;
 pub mod mixed_halves;
 pub mod modulated_conv;
 pub mod pixel_range;
@@ -16,4 +18,5 @@ pub mod resize;
 pub mod same_type;
 pub mod signed_max;
 pub mod similarity;
+pub mod transformer_kernels;
 pub mod upfirdn;

@@ -8,9 +8,10 @@ use burn::tensor::{Tensor, backend::Backend};
 use super::activation::Activation;
 use super::bias_act::BiasAct;
 use super::half::{half_like, is_half, scaled_for_half};
-use super::host_values::{kernels_apply, tensor, values};
-use super::image_kernels::bilinear_map::{ConvForm, ConvKind};
+use super::host_values::{scalar, tensor, values};
 use super::image_kernels::layers;
+use super::image_kernels::trilinear_form::{ConvForm, ConvKind};
+use super::kernel_choice::kernels_apply;
 use super::resample_conv::{KernelOrientation, Resampling, resample_conv};
 use super::upfirdn::FirFilter;
 use crate::kernels::convolution::few_outputs::pointwise_few;
@@ -130,11 +131,11 @@ impl KernelPlan {
     ) -> Tensor<B, 4> {
         let device = x.device();
         let (x, weight, styles, bias) = (values(x), values(weight), values(styles), values(after.bias));
-        let noise = after.noise.map(|(maps, strength)| (values(maps), values(strength)));
+        let noise = after.noise.map(|(maps, strength)| (values(maps), scalar(strength)));
         let finish = Finish {
             scale: &demodulation(&weight, &styles, self.form.shape.channels_in, 9),
             bias: &bias,
-            noise: noise.as_ref().map(|(maps, strength)| NoiseValues { maps, strength: strength[0] }),
+            noise: noise.as_ref().map(|(maps, strength)| NoiseValues { maps, strength: *strength }),
             slopes: self.slopes,
             clamp: after.bias_act.clamp.map_or(f32::INFINITY, |clamp| clamp as f32),
         };

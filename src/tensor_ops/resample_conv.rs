@@ -11,8 +11,8 @@ use burn::tensor::{
 };
 
 use super::bias_act::BiasAct;
-use super::image_kernels::bilinear_map::ConvKind;
 use super::image_kernels::layers::conv_layer;
+use super::image_kernels::trilinear_form::ConvKind;
 use super::upfirdn::{AxisPlan, FirFilter, downsample2, upfirdn};
 
 /// Change of size by a convolution.

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::kernels::simd::vectorised;
-use crate::kernels::transformer::layer_norm::sum;
+use crate::kernels::sum::sum;
 
 /// Added to the squared norm of a modulated kernel (docs/spec/generator.md §1.5).
 const DEMODULATION_EPSILON: f32 = 1e-8;

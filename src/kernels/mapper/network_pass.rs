@@ -33,6 +33,20 @@ pub struct KernelShape {
 }
 
 impl KernelShape {
+    /// The sizes of a mapper by the shapes of its weights, if the kernels are made for them.
+    ///
+    /// # Shapes
+    /// - down: `[channels, 1, taps]`, lift: `[embed_dim, channels, 1]`, hidden: `[fc, positions, 1]`
+    pub fn of(signal_len: usize, num_blocks: usize, [down, lift, hidden]: [[usize; 3]; 3]) -> Option<Self> {
+        let ([embed_dim, channels, _], [fc, positions, _]) = (lift, hidden);
+        let fits = down == [CHANNELS, 1, DOWN_TAPS]
+            && channels == CHANNELS
+            && positions * 2 == signal_len
+            && embed_dim.is_multiple_of(CHANNELS)
+            && fc.is_multiple_of(CHANNELS);
+        fits.then_some(Self { signal_len, num_blocks, embed_dim, fc })
+    }
+
     /// Lengths of all parameters as they lie one behind the other: weight and bias of the halving layer, of the
     /// three convolutions of every block, of the lift, and of the head's two layers.
     pub fn parameter_lens(&self) -> Vec<usize> {
@@ -91,23 +105,36 @@ struct Gradients {
 
 impl MapperKernels {
     /// Lays out parameters that lie as [`KernelShape::parameter_lens`] says, each as stored.
+    ///
+    /// # Panics
+    /// For another number of parameters.
     pub fn new(shape: KernelShape, parameters: &[f32]) -> Self {
+        let lens = shape.parameter_lens();
+        assert_eq!(parameters.len(), lens.iter().sum::<usize>(), "all parameters of a mapper, and no others");
         let mut rest = parameters;
-        let mut parts = shape.parameter_lens().into_iter().map(|len| {
+        let parts = lens.into_iter().map(|len| {
             let part;
             (part, rest) = rest.split_at(len);
             part
         });
-        let mut next = || parts.next().unwrap_or_default();
-        let down = by_tap(next(), 1);
-        let down_bias = bias(next());
+        let parts: Vec<&[f32]> = parts.collect();
+        let [down, down_bias, ref blocks @ .., lift, lift_bias, hidden, hidden_bias, output, output_bias] =
+            parts[..]
+        else {
+            unreachable!("`parameter_lens` lists two parts in front of the blocks and six behind them");
+        };
         let conv = |weight: &[f32], values: &[f32]| {
             let kernel = by_tap(weight, CHANNELS);
             Conv { transposed: transposed_kernel(&kernel), kernel, bias: bias(values) }
         };
-        let blocks = (0..shape.num_blocks).map(|_| std::array::from_fn(|_| conv(next(), next()))).collect();
-        let head = HeadWeights::new([next(), next()], [next(), next()], [next(), next()]);
-        Self { shape, down, down_bias, blocks, head }
+        let block = |[w1, b1, w2, b2, w3, b3]: &[&[f32]; 6]| [conv(w1, b1), conv(w2, b2), conv(w3, b3)];
+        Self {
+            shape,
+            down: by_tap(down, 1),
+            down_bias: bias(down_bias),
+            blocks: blocks.as_chunks().0.iter().map(block).collect(),
+            head: HeadWeights::new([lift, lift_bias], [hidden, hidden_bias], [output, output_bias]),
+        }
     }
 
     /// Embeddings of a batch, and what the backward pass needs where `keep` says so.

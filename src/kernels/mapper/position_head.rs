@@ -7,8 +7,8 @@
 use super::signal_conv::{CHANNELS, Signal, add_rows};
 use crate::kernels::panels::{Matrix, pack_rows};
 use crate::kernels::simd::vectorised;
+use crate::kernels::sum::sum;
 use crate::kernels::tile::{COLUMNS, ROWS, Rows, add_product};
-use crate::kernels::transformer::layer_norm::sum;
 
 /// Positions of the lifted signal at a time.
 const POSITIONS_PER_PASS: usize = 96;

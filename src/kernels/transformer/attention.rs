@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::layer_norm::sum;
 use crate::kernels::exponential::exp;
 use crate::kernels::panels::{Matrix, pack_columns, pack_rows};
 use crate::kernels::simd::vectorised;
+use crate::kernels::sum::sum;
 use crate::kernels::tile::{COLUMNS, ROWS, Rows, add_product};
 
 /// Sizes of an attention layer.

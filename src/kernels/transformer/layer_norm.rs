@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::kernels::simd::vectorised;
+use crate::kernels::sum::sum;
 
 /// `γ · (x − mean) / √(var + ε) + β` for every row of `x` into `out`.
 ///
@@ -20,17 +21,4 @@ pub fn layer_norm(x: &[f32], gamma: &[f32], beta: &[f32], epsilon: f32, out: &mu
             }
         });
     });
-}
-
-/// Sum of `map(x)` in 32 partial sums: what lets it vectorise, and more accurate than one.
-#[inline(always)]
-pub fn sum(x: &[f32], map: impl Fn(f32) -> f32) -> f32 {
-    let (blocks, rest) = x.as_chunks::<32>();
-    let mut sums = [0.0; 32];
-    for block in blocks {
-        for (sum, x) in sums.iter_mut().zip(block) {
-            *sum += map(*x);
-        }
-    }
-    sums.iter().sum::<f32>() + rest.iter().map(|x| map(*x)).sum::<f32>()
 }

@@ -9,11 +9,7 @@ use burn::tensor::activation::{gelu, sigmoid, softmax};
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::config::ClipActivation;
-use crate::kernels::transformer::attention::AttentionShape;
-use crate::kernels::transformer::transformer_block::{
-    LinearValues, NormValues, add_attention, add_perceptron,
-};
-use crate::tensor_ops::host_values::{kernels_apply, tensor, values};
+use crate::tensor_ops::transformer_kernels::{BlockLayers, block_by_kernels};
 
 const PERCEPTRON_RATIO: usize = 4;
 const NORM_EPSILON: f64 = 1e-5;
@@ -34,18 +30,6 @@ pub(super) fn per_token<B: Backend>(layer: &Linear<B>, tokens: Tensor<B, 3>) -> 
 
 fn norm_config(width: usize) -> LayerNormConfig {
     LayerNormConfig::new(width).with_epsilon(NORM_EPSILON)
-}
-
-fn norm_values<B: Backend>(norm: &LayerNorm<B>) -> NormValues {
-    let gamma = values(norm.gamma.val());
-    let beta = norm.beta.as_ref().map_or_else(|| vec![0.0; gamma.len()], |beta| values(beta.val()));
-    NormValues { gamma, beta, epsilon: NORM_EPSILON as f32 }
-}
-
-fn linear_values<B: Backend>(layer: &Linear<B>) -> LinearValues {
-    let outputs = layer.weight.dims()[1];
-    let bias = layer.bias.as_ref().map_or_else(|| vec![0.0; outputs], |bias| values(bias.val()));
-    LinearValues { weight: values(layer.weight.val()), bias }
 }
 
 /// `x + attention(norm(x))`, then `x + perceptron(norm(x))`.
@@ -96,9 +80,29 @@ impl<B: Backend> AttentionBlock<B> {
     /// - input, output: `[batch, token, width]`
     /// - mask: `[token, token]`, added to the attention scores; −∞ where a query (row) may not see a key
     pub fn forward(&self, input: Tensor<B, 3>, mask: Option<Tensor<B, 2>>) -> Tensor<B, 3> {
-        if self.activation == ClipActivation::QuickGelu && kernels_apply(&input) {
-            return self.forward_by_kernels(input, mask);
+        // The kernels know one of the two activations.
+        if self.activation == ClipActivation::Gelu {
+            return self.forward_portable(input, mask);
         }
+        block_by_kernels(self.layers(), input, mask.as_ref())
+            .unwrap_or_else(|input| self.forward_portable(input, mask))
+    }
+
+    fn layers(&self) -> BlockLayers<'_, B> {
+        BlockLayers {
+            attention_norm: &self.attention_norm,
+            query_key_value: &self.query_key_value,
+            attention_out: &self.attention_out,
+            perceptron_norm: &self.perceptron_norm,
+            perceptron_in: &self.perceptron_in,
+            perceptron_out: &self.perceptron_out,
+            num_heads: self.num_heads,
+            norm_epsilon: NORM_EPSILON,
+        }
+    }
+
+    /// The block in tensor operations.
+    fn forward_portable(&self, input: Tensor<B, 3>, mask: Option<Tensor<B, 2>>) -> Tensor<B, 3> {
         let attended = self.attention(self.attention_norm.forward(input.clone()), mask);
         let input = input + attended;
         let hidden = per_token(&self.perceptron_in, self.perceptron_norm.forward(input.clone()));
@@ -107,29 +111,6 @@ impl<B: Backend> AttentionBlock<B> {
             ClipActivation::Gelu => gelu(hidden),
         };
         input + per_token(&self.perceptron_out, hidden)
-    }
-
-    /// The same on host memory, without intermediate tensors.
-    fn forward_by_kernels(&self, input: Tensor<B, 3>, mask: Option<Tensor<B, 2>>) -> Tensor<B, 3> {
-        let (dims, device) = (input.dims(), input.device());
-        let shape = AttentionShape { tokens: dims[1], width: dims[2], heads: self.num_heads };
-        let mask = mask.map(values);
-        let mut x = values(input);
-        add_attention(
-            &mut x,
-            &norm_values(&self.attention_norm),
-            &linear_values(&self.query_key_value),
-            &linear_values(&self.attention_out),
-            mask.as_deref(),
-            shape,
-        );
-        add_perceptron(
-            &mut x,
-            &norm_values(&self.perceptron_norm),
-            &linear_values(&self.perceptron_in),
-            &linear_values(&self.perceptron_out),
-        );
-        tensor(x, dims, &device)
     }
 
     fn attention(&self, input: Tensor<B, 3>, mask: Option<Tensor<B, 2>>) -> Tensor<B, 3> {

@@ -3,7 +3,6 @@
 mod conv;
 mod embedding_critic;
 mod expander;
-mod kernel_gradient;
 mod network;
 mod position_head;
 mod res_block;

@@ -9,11 +9,9 @@ use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
 use super::conv::{SignalConv, SignalConvConfig};
-use super::kernel_gradient::forward_by_kernels;
 use super::position_head::PositionHead;
 use super::res_block::ResBlock;
-use crate::kernels::mapper::network_pass::KernelShape;
-use crate::kernels::mapper::signal_conv::CHANNELS;
+use crate::tensor_ops::mapper_kernels::{KernelShape, forward_by_kernels};
 
 /// Sizes of a [`Mapper`]; the default is the paper's for subject 1 (1 156 929 parameters).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,14 +155,8 @@ impl<B: Backend> Mapper<B> {
     /// Sizes for the kernels of the CPU, if they are made for this network.
     fn kernel_shape(&self, signal_len: usize) -> Option<KernelShape> {
         let [down] = self.down.as_slice() else { return None };
-        let [embed_dim, channels, _] = self.lift.weight.dims();
-        let [fc, positions, _] = self.head.hidden.weight.dims();
-        let fits = down.weight.dims() == [CHANNELS, 1, 4]
-            && channels == CHANNELS
-            && positions * 2 == signal_len
-            && embed_dim.is_multiple_of(CHANNELS)
-            && fc.is_multiple_of(CHANNELS);
-        fits.then_some(KernelShape { signal_len, num_blocks: self.blocks.len(), embed_dim, fc })
+        let weights = [&down.weight, &self.lift.weight, &self.head.hidden.weight];
+        KernelShape::of(signal_len, self.blocks.len(), weights.map(|weight| weight.dims()))
     }
 
     /// All parameters in one vector, in the order of [`KernelShape::parameter_lens`].

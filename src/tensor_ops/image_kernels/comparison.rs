@@ -2,8 +2,8 @@
 
 use burn::tensor::{FloatDType, Tensor, backend::Backend};
 
-use super::bilinear_map::ConvKind;
 use super::layers;
+use super::trilinear_form::ConvKind;
 use crate::tensor_ops::activation::{Activation, LEAKY_RELU};
 use crate::tensor_ops::backend::{Base, Diff, Diff2, cpu};
 use crate::tensor_ops::bias_act::BiasAct;

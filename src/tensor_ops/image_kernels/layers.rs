@@ -1,7 +1,5 @@
-//! From generic code to the kernels: each function answers `None` where they do not apply, and the caller goes the portable way.
-//!
-//! Networks are generic over any backend, the kernels exist for three. Which of them a backend is, its type says at run time;
-//! a bound on every network instead would reach through the whole program.
+//! From generic code to the kernels: each function answers `None` where they do not apply
+//! ([`crate::tensor_ops::kernel_choice`]), and the caller goes the portable way.
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -9,13 +7,14 @@ use std::sync::Arc;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive, backend::Backend};
 
-use super::bilinear_map::{Argument, ConvForm, ConvKind, Form};
 use super::levels::{Bend, ImageKernels};
 use super::linear::Linear;
 use super::modulated::{self, ModulatedForm};
+use super::trilinear_form::{Argument, ConvForm, ConvKind, Form};
 use crate::tensor_ops::backend::{Base, Diff, Diff2};
 use crate::tensor_ops::bias_act::BiasAct;
-use crate::tensor_ops::host_values::is_single_on_cpu;
+use crate::tensor_ops::host_values::values;
+use crate::tensor_ops::kernel_choice::tracked_kernels_apply;
 use crate::tensor_ops::same_type::same_type;
 
 /// Whether [`Bend`] describes what follows a linear map: a piecewise linear activation with positive slopes.
@@ -37,7 +36,7 @@ pub fn conv_layer<B: Backend>(
     bias: Option<&Tensor<B, 1>>,
     bias_act: &BiasAct,
 ) -> Option<Tensor<B, 4>> {
-    let form = ConvForm::new(kind, x.dims(), weight.dims()[0]).filter(|_| takes(x))?;
+    let form = ConvForm::new(kind, x.dims(), weight.dims()[0]).filter(|_| tracked_kernels_apply(x))?;
     let bend = bend_of(bias_act)?;
     let Some(bias) = bias else {
         let is_plain_gain = bend.slopes[0] == bend.slopes[1] && bend.clamp.is_infinite();
@@ -53,7 +52,7 @@ pub fn conv_layer<B: Backend>(
 /// # Shapes
 /// - as [`conv_layer`]
 pub fn conv<B: Backend>(kind: ConvKind, x: &Tensor<B, 4>, weight: &Tensor<B, 4>) -> Option<Tensor<B, 4>> {
-    let form = ConvForm::new(kind, x.dims(), weight.dims()[0]).filter(|_| takes(x))?;
+    let form = ConvForm::new(kind, x.dims(), weight.dims()[0]).filter(|_| tracked_kernels_apply(x))?;
     route::<B, 4>(vec![primitive(x), primitive(weight)], &Bilinear(Form::Conv(form)))
 }
 
@@ -62,7 +61,8 @@ pub fn conv<B: Backend>(kind: ConvKind, x: &Tensor<B, 4>, weight: &Tensor<B, 4>)
 /// # Shapes
 /// - x: `[batch, in, height, width]`, kernels: `[batch, out, in]`, output: `[batch, out, height, width]`
 pub fn sample_pointwise_conv<B: Backend>(x: &Tensor<B, 4>, kernels: &Tensor<B, 3>) -> Option<Tensor<B, 4>> {
-    let form = ConvForm::new(ConvKind::SamplePointwise, x.dims(), kernels.dims()[1]).filter(|_| takes(x))?;
+    let form = ConvForm::new(ConvKind::SamplePointwise, x.dims(), kernels.dims()[1])
+        .filter(|_| tracked_kernels_apply(x))?;
     route::<B, 4>(vec![primitive(x), primitive(kernels)], &Bilinear(Form::Conv(form)))
 }
 
@@ -72,7 +72,7 @@ pub fn sample_pointwise_conv<B: Backend>(x: &Tensor<B, 4>, kernels: &Tensor<B, 3
 /// - x: `[batch, channels, height, width]`, factors: `[batch, channels]`
 pub fn scale_channels<B: Backend>(x: &Tensor<B, 4>, factors: &Tensor<B, 2>) -> Option<Tensor<B, 4>> {
     let has_values = x.shape().num_elements() > 0;
-    let form = (takes(x) && has_values).then(|| Form::Channels(x.dims()))?;
+    let form = (tracked_kernels_apply(x) && has_values).then(|| Form::Channels(x.dims()))?;
     route::<B, 4>(vec![primitive(x), primitive(factors)], &Bilinear(form))
 }
 
@@ -88,7 +88,7 @@ pub fn finish<B: Backend>(
     bias_act: &BiasAct,
 ) -> Option<Tensor<B, 4>> {
     let has_values = x.shape().num_elements() > 0;
-    let bend = bend_of(bias_act).filter(|_| takes(x) && has_values)?;
+    let bend = bend_of(bias_act).filter(|_| tracked_kernels_apply(x) && has_values)?;
     let (maps, strength) = noise_values(noise, &x.device())?;
     let inputs = vec![primitive(x), primitive(bias), strength];
     route::<B, 4>(inputs, &FinishLayer { shape: x.dims(), bend, maps })
@@ -112,7 +112,7 @@ pub fn modulated_layer<B: Backend>(
         let y = conv(kind, &scale_channels(x, styles)?, weight)?;
         return finish(&scale_channels(&y, demodulation)?, bias, noise, bias_act);
     }
-    let conv = ConvForm::new(kind, x.dims(), weight.dims()[0]).filter(|_| takes(x))?;
+    let conv = ConvForm::new(kind, x.dims(), weight.dims()[0]).filter(|_| tracked_kernels_apply(x))?;
     let bend = bend_of(bias_act)?;
     let (maps, strength) = noise_values(noise, &x.device())?;
     let inputs = [
@@ -134,7 +134,7 @@ pub fn modulated_layer<B: Backend>(
 /// - x: `[batch, channels, height, width]`, output: `[batch, channels, 2·height, 2·width]`
 pub fn upsample2<B: Backend>(x: &Tensor<B, 4>) -> Option<Tensor<B, 4>> {
     let has_values = x.shape().num_elements() > 0;
-    let map = (takes(x) && has_values).then(|| Linear::Upsample(x.dims(), 1.0))?;
+    let map = (tracked_kernels_apply(x) && has_values).then(|| Linear::Upsample(x.dims(), 1.0))?;
     route::<B, 4>(vec![primitive(x)], &Mapped(map))
 }
 
@@ -145,7 +145,7 @@ pub fn upsample2<B: Backend>(x: &Tensor<B, 4>) -> Option<Tensor<B, 4>> {
 pub fn downsample2<B: Backend>(x: &Tensor<B, 4>) -> Option<Tensor<B, 4>> {
     let [batch, channels, height, width] = x.dims();
     let fits = height.is_multiple_of(2) && width.is_multiple_of(2) && batch * channels * height * width > 0;
-    let map = (takes(x) && fits).then(|| Linear::Downsample(x.dims(), 1.0))?;
+    let map = (tracked_kernels_apply(x) && fits).then(|| Linear::Downsample(x.dims(), 1.0))?;
     route::<B, 4>(vec![primitive(x)], &Mapped(map))
 }
 
@@ -159,16 +159,7 @@ fn noise_values<B: Backend>(
     let Some((maps, strength)) = noise else {
         return Some((None, primitive(&Tensor::<B, 1>::zeros([1], device))));
     };
-    let values = || maps.to_data().convert::<f32>().into_vec().unwrap_or_default();
-    (!maps.is_require_grad()).then(|| (Some(Arc::new(values())), primitive(strength)))
-}
-
-/// Whether the kernels take tensors like this.
-fn takes<B: Backend>(x: &Tensor<B, 4>) -> bool {
-    let level = TypeId::of::<B>();
-    let is_plain = level == TypeId::of::<Base>() && !B::ad_enabled(&x.device());
-    let is_known = is_plain || level == TypeId::of::<Diff>() || level == TypeId::of::<Diff2>();
-    is_known && is_single_on_cpu(x)
+    (!maps.is_require_grad()).then(|| (Some(Arc::new(values(maps.clone()))), primitive(strength)))
 }
 
 fn primitive<B: Backend, const D: usize>(tensor: &Tensor<B, D>) -> FloatTensor<B> {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use burn::tensor::ops::{FloatTensor, FloatTensorOps};
 use burn::tensor::{Shape, Tensor, TensorData, TensorPrimitive, backend::Backend};
 
-use super::bilinear_map::{Argument, ConvForm, Form, PlainFinish};
 use super::linear::Linear;
+use super::trilinear_form::{Argument, ConvForm, Form, PlainFinish};
 use crate::kernels::convolution::modulation::{Finish, NoiseValues};
 use crate::kernels::planes::channel_sums;
 use crate::kernels::sides::Sides;
 use crate::tensor_ops::backend::{Base, Device, cpu};
+use crate::tensor_ops::host_values;
 
 /// Activation and clamp: `clamp(slope · x)`, the slope by the sign of x; both are positive.
 #[derive(Clone, Copy, Debug)]
@@ -98,9 +99,17 @@ fn in_order<T>(p: (Argument, T), q: (Argument, T)) -> (T, T) {
 
 /// Values of a tensor of any rank.
 pub(super) fn values(tensor: FloatTensor<Base>) -> Vec<f32> {
-    // The rank of the wrapper plays no part in reading.
-    let tensor: Tensor<Base, 1> = Tensor::from_primitive(TensorPrimitive::Float(tensor));
-    crate::tensor_ops::host_values::values(tensor)
+    host_values::values(of_any_rank(tensor))
+}
+
+/// The value of a tensor that holds one.
+pub(super) fn scalar(tensor: FloatTensor<Base>) -> f32 {
+    host_values::scalar(of_any_rank(tensor))
+}
+
+/// The rank of the wrapper plays no part in reading.
+fn of_any_rank(tensor: FloatTensor<Base>) -> Tensor<Base, 1> {
+    Tensor::from_primitive(TensorPrimitive::Float(tensor))
 }
 
 /// The tensor of these values.
@@ -185,7 +194,7 @@ impl ImageKernels for Base {
         strength: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, Arc<Sides>) {
         let [batch, channels, height, width] = shape;
-        let strength = values(strength).first().copied().unwrap_or(0.0);
+        let strength = scalar(strength);
         let finish = Finish {
             scale: &vec![1.0; batch * channels],
             bias: &values(bias),

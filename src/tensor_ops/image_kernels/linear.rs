@@ -86,7 +86,7 @@ impl Linear {
                 vec![sums.sum::<f64>() as f32]
             }
             Self::NoiseSpread(maps, [batch, channels, height, width]) => {
-                let factor = values.first().copied().unwrap_or(0.0);
+                let factor = values[0];
                 let sample = |sample| {
                     let map =
                         map_of(maps, sample, *batch, height * width).iter().map(move |value| value * factor);

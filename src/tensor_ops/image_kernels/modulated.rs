@@ -11,8 +11,8 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::ops::FloatTensor;
 use rayon::prelude::*;
 
-use super::bilinear_map::{Argument, ConvForm, Form};
-use super::levels::{Bend, tensor, values};
+use super::levels::{Bend, scalar, tensor, values};
+use super::trilinear_form::{Argument, ConvForm, Form};
 use crate::kernels::convolution::modulation::{Finish, NoiseValues};
 use crate::kernels::planes::{dot_planes, over_batch, scaled_planes};
 use crate::kernels::simd::vectorised;
@@ -38,8 +38,8 @@ pub struct ModulatedForm {
 pub fn modulated_layer(form: &ModulatedForm, inputs: [FloatTensor<Diff>; 6]) -> FloatTensor<Diff> {
     let nodes = inputs.each_ref().map(|input| input.node.clone());
     let [x, w, styles, demodulation, bias, strength] = inputs.map(|input| input.primitive);
-    let [styles, demodulation, bias, strength] = [styles, demodulation, bias, strength].map(values);
-    let strength = strength.first().copied().unwrap_or(0.0);
+    let [styles, demodulation, bias] = [styles, demodulation, bias].map(values);
+    let strength = scalar(strength);
     let finish = Finish {
         scale: &demodulation,
         bias: &bias,

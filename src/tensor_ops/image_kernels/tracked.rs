@@ -9,9 +9,9 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::ops::FloatTensor;
 
-use super::bilinear_map::{Argument, ConvForm, Form};
 use super::levels::{Bend, ImageKernels};
 use super::linear::Linear;
+use super::trilinear_form::{Argument, ConvForm, Form};
 use crate::kernels::sides::Sides;
 
 impl<B: ImageKernels> ImageKernels for Autodiff<B> {

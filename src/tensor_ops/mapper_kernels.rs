@@ -1,4 +1,4 @@
-//! The kernels as one operation of the autodiff graph: parameters in, embeddings out.
+//! The mapper by kernels, as one operation of the autodiff graph: parameters in, embeddings out.
 //!
 //! Only first-order gradients exist, and none for the betas: where either is asked for, the caller keeps to the portable
 //! formulation.
@@ -11,10 +11,13 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::{Tensor, TensorPrimitive, backend::Backend};
 
-use crate::kernels::mapper::network_pass::{KernelShape, MapperKernels, SampleState};
-use crate::tensor_ops::backend::{Base, Diff};
-use crate::tensor_ops::host_values::{is_single_on_cpu, kernels_apply, tensor, values};
-use crate::tensor_ops::same_type::same_type;
+use super::backend::{Base, Diff};
+use super::host_values::{tensor, values};
+use super::kernel_choice::{is_single_on_cpu, kernels_apply};
+use super::same_type::same_type;
+use crate::kernels::mapper::network_pass::{MapperKernels, SampleState};
+
+pub use crate::kernels::mapper::network_pass::KernelShape;
 
 /// Embeddings by the kernels, or nothing where they do not apply.
 ///
