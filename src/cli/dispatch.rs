@@ -109,7 +109,7 @@ impl Session<'_> {
                 value(compact_weights::run(&args.settings()).map_err(Into::into))
             }
             Command::PretrainClip(args) => self.pretrain_clip(args.resume),
-            Command::PretrainClassifier => self.pretrain_classifier(),
+            Command::PretrainClassifier(args) => self.pretrain_classifier(args.resume),
             Command::ScreenCaptions(_) => self.screen_captions(),
             Command::Encode(_) => self.encode(),
             Command::Score(args) if !args.microstim.is_empty() => self.microstim_effects(&args),
@@ -191,8 +191,9 @@ impl Session<'_> {
         value(pretrain_clip::run(&settings, self.progress))
     }
 
-    fn pretrain_classifier(self) -> anyhow::Result<Value> {
-        let settings = PretrainClassifierSettings::resolve(&self.project, &self.config.pretrain_classifier)?;
+    fn pretrain_classifier(self, resume: Option<PathBuf>) -> anyhow::Result<Value> {
+        let settings =
+            PretrainClassifierSettings::resolve(&self.project, &self.config.pretrain_classifier, resume)?;
         value(pretrain_classifier::run(&settings, self.progress))
     }
 

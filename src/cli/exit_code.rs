@@ -10,12 +10,13 @@ use crate::models::stylegan2::ConfigError;
 use crate::pipelines::caption_screen::ScreenError;
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
-use crate::training::EpochTrainError;
 use crate::training::classifier::config::ClassifierTrainConfigError;
-use crate::training::classifier::training::ClassifierTrainError;
-use crate::training::clip::training::ClipTrainError;
+use crate::training::classifier::error::ClassifierTrainError;
+use crate::training::clip::error::ClipTrainError;
+use crate::training::frame::error::TrainError;
 use crate::training::gan::error::GanTrainError;
 use crate::training::mapper::config::MapperTrainConfigError;
+use crate::training::mapper::error::MapperTrainError;
 use crate::training::ridge::RidgeError;
 use crate::weights::error::ForeignError;
 use crate::weights::import_error::ImportError;
@@ -56,10 +57,10 @@ pub fn of_error(error: &anyhow::Error) -> ExitCode {
 /// Trainers pass an interruption on as it is, so it does not show as a cause of its own.
 fn is_interruption(cause: &(dyn std::error::Error + 'static)) -> bool {
     cause.is::<Interrupted>()
-        || matches!(cause.downcast_ref(), Some(ClipTrainError::Interrupted(_)))
-        || matches!(cause.downcast_ref(), Some(ClassifierTrainError::Interrupted { .. }))
+        || matches!(cause.downcast_ref(), Some(ClipTrainError::Frame(TrainError::Interrupted(_))))
+        || matches!(cause.downcast_ref(), Some(ClassifierTrainError::Frame(TrainError::Interrupted(_))))
         || matches!(cause.downcast_ref(), Some(GanTrainError::Interrupted(_)))
-        || matches!(cause.downcast_ref(), Some(EpochTrainError::Interrupted(_)))
+        || matches!(cause.downcast_ref(), Some(MapperTrainError::Frame(TrainError::Interrupted(_))))
 }
 
 /// Files, settings and sizes that the user can put right.
@@ -87,6 +88,7 @@ fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
                     | ClipTrainError::TooFew { .. }
                     | ClipTrainError::Side { .. }
                     | ClipTrainError::Run(_)
+                    | ClipTrainError::Frame(TrainError::Run(_))
             )
         )
         || matches!(
@@ -96,6 +98,7 @@ fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
                     | ClassifierTrainError::Config(_)
                     | ClassifierTrainError::Empty { .. }
                     | ClassifierTrainError::Run(_)
+                    | ClassifierTrainError::Frame(TrainError::Run(_))
             )
         )
         || matches!(
@@ -111,7 +114,12 @@ fn is_bad_input(cause: &(dyn std::error::Error + 'static)) -> bool {
         )
         || matches!(
             cause.downcast_ref(),
-            Some(EpochTrainError::Empty { .. } | EpochTrainError::Data(_) | EpochTrainError::Run(_))
+            Some(
+                MapperTrainError::Empty { .. }
+                    | MapperTrainError::Data(_)
+                    | MapperTrainError::Run(_)
+                    | MapperTrainError::Frame(TrainError::Run(_))
+            )
         )
 }
 
@@ -127,9 +135,10 @@ mod tests {
         assert_eq!(of_error(&error), ExitCode::BadInput);
         let error = anyhow::Error::from(Interrupted { checkpoint: "c".into() });
         assert_eq!(of_error(&error), ExitCode::Interrupted);
-        let error = anyhow::Error::from(ClipTrainError::from(Interrupted { checkpoint: "c".into() }));
+        let stopped = || TrainError::from(Interrupted { checkpoint: "c".into() });
+        let error = anyhow::Error::from(ClipTrainError::from(stopped()));
         assert_eq!(of_error(&error), ExitCode::Interrupted);
-        let error = anyhow::Error::from(ClassifierTrainError::Interrupted { snapshot: None });
+        let error = anyhow::Error::from(ClassifierTrainError::from(stopped()));
         assert_eq!(of_error(&error), ExitCode::Interrupted);
         let error = anyhow::Error::from(ClassifierTrainError::Empty { what: "training images" });
         assert_eq!(of_error(&error), ExitCode::BadInput);

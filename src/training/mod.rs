@@ -6,5 +6,3 @@ pub mod frame;
 pub mod gan;
 pub mod mapper;
 pub mod ridge;
-
-pub use frame::state::{EpochTrainError, PhaseReport};

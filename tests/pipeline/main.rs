@@ -154,7 +154,7 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     assert!(train.value > 0.0 && evaluated.frechet.train_floor.unwrap().value > 0.0);
     // A network that nothing was trained with judges the same pictures.
     let classifier = pretrain_classifier::run(
-        &PretrainClassifierSettings::resolve(&config.project(), &config.pretrain_classifier).unwrap(),
+        &PretrainClassifierSettings::resolve(&config.project(), &config.pretrain_classifier, None).unwrap(),
         quiet,
     )
     .unwrap();

@@ -2,22 +2,23 @@
 //!
 //! It judges what others draw. Only images of the subject's training part are used, so that it never saw the ground truth of
 //! a decoded trial; of those, some photographs are set aside for evaluation and the choice of the snapshot.
-//! Writes `config.toml`, `metrics.jsonl`, `classifier.safetensors` and `summary.json`.
+//! Writes `config.toml`, `metrics.jsonl`, `checkpoint.mpk`, `classifier.safetensors` and `summary.json`.
 
 #[cfg(test)]
 mod tests;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
+use crate::data::coco::crop_shares::ShownCategories;
 use crate::data::error::DataError;
 use crate::data::nsd::stim_info::StimInfo;
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
-use crate::models::classifier::{ClassKind, ClassifierConfig, ClassifierSizes};
+use crate::data::trial::NsdId;
+use crate::models::classifier::{ClassKind, ClassifierConfig, ClassifierSizes, SceneClass};
 use crate::pipelines::held_out_photographs::HeldOut;
 use crate::pipelines::project::Project;
 use crate::pipelines::scene_labels::{frequent_classes, read_scene_labels, shown_classes};
@@ -30,7 +31,7 @@ use crate::run::run_dir::RunDir;
 use crate::training::classifier::config::ClassifierTrainConfig;
 use crate::training::classifier::evaluation::{ClassEvaluation, ClassifierEvaluation};
 use crate::training::classifier::labelled_images::LabelledImages;
-use crate::training::classifier::training::{ClassifierTrainError, ClassifierTraining};
+use crate::training::classifier::training::ClassifierTraining;
 
 /// Which categories, which network, how trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,6 +61,23 @@ impl Default for PretrainClassifierConfig {
     }
 }
 
+impl PretrainClassifierConfig {
+    /// Checks every range that does not depend on the data.
+    ///
+    /// # Errors
+    /// When a setting is out of range.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        self.network.validate()?;
+        self.train.validate()?;
+        if !(self.min_share > 0.0 && self.min_share < 1.0) {
+            let known = vec!["a number between 0 and 1".to_string()];
+            let name = self.min_share.to_string();
+            return Err(DataError::Unknown { what: "`min_share`".into(), name, known }.into());
+        }
+        Ok(())
+    }
+}
+
 /// Everything that a run needs.
 #[derive(Clone, Debug, Serialize)]
 pub struct PretrainClassifierSettings {
@@ -75,6 +93,8 @@ pub struct PretrainClassifierSettings {
     pub device: DeviceChoice,
     /// Folder of the runs.
     pub runs: PathBuf,
+    /// Checkpoint to continue from.
+    pub resume: Option<PathBuf>,
 }
 
 impl PretrainClassifierSettings {
@@ -85,6 +105,7 @@ impl PretrainClassifierSettings {
     pub fn resolve(
         project: &Project,
         pretrain_classifier: &PretrainClassifierConfig,
+        resume: Option<PathBuf>,
     ) -> Result<Self, RunError> {
         Ok(Self {
             nsd: project.nsd()?,
@@ -93,6 +114,7 @@ impl PretrainClassifierSettings {
             pretrain_classifier: pretrain_classifier.clone(),
             device: project.device,
             runs: project.runs(),
+            resume,
         })
     }
 }
@@ -134,69 +156,27 @@ pub fn run(
     progress: &mut dyn Progress,
 ) -> anyhow::Result<PretrainClassifierSummary> {
     let config = &settings.pretrain_classifier;
-    config.network.validate()?;
-    config.train.validate()?;
-    if !(config.min_share > 0.0 && config.min_share < 1.0) {
-        let known = vec!["a number between 0 and 1".to_string()];
-        let name = config.min_share.to_string();
-        return Err(DataError::Unknown { what: "`min_share`".into(), name, known }.into());
-    }
+    config.validate()?;
     let (device, _) = device::open(settings.device)?;
-    let prepared = PreparedSubject::open(&settings.prepared)?;
-    let tree = NsdTree::new(&settings.nsd);
-    let stimuli = Stimuli::open(&tree.stimuli())?;
-    let trials = prepared.trials();
-    let images = distinct_images(settings.split.split(&prepared)?.train.iter().map(|trial| trials[*trial]));
-    let info = StimInfo::read(&tree.stim_info())?;
-    let photographs =
-        images.iter().map(|image| Ok(info.row(*image)?.coco_id)).collect::<Result<Vec<_>, DataError>>()?;
-    let held_out = HeldOut {
-        fraction: config.held_out_fraction,
-        seed: config.train.seed,
-        purpose: "classifier held out",
-    }
-    .of(&photographs)?;
-    let is_held_out = |place: usize| held_out.binary_search(&photographs[place]).is_ok();
-
-    progress.start("reading annotations", 0);
-    let shown = read_scene_labels(&tree, &images)?;
-    let of_training =
-        shown.iter().enumerate().filter(|(place, _)| !is_held_out(*place)).map(|(_, shown)| shown);
-    let classes = frequent_classes(of_training, config.min_share, config.min_images);
-    if classes.is_empty() {
-        let what = format!("the list of categories that at least {} training images show", config.min_images);
-        return Err(DataError::empty(
-            what,
-            "expected instances_*.json and stuff_*.json of their photographs, or a lower `min_images`",
-        )
-        .into());
-    }
-    progress.finish(&format!("{} categories", classes.len()));
-    let network = ClassifierConfig { sizes: config.network.clone(), min_share: config.min_share, classes };
+    let inputs = Inputs::open(settings)?;
+    let shown = inputs.read_labels(progress)?;
+    let network = ClassifierConfig {
+        sizes: config.network.clone(),
+        min_share: config.min_share,
+        classes: inputs.learnable_classes(&shown, config)?,
+    };
+    progress.finish(&format!("{} categories", network.classes.len()));
     network.validate()?;
+    let [train, held_out] = inputs.read_images(&shown, &network, progress)?;
 
-    let mut sets = [LabelledImages::new(&network), LabelledImages::new(&network)];
-    progress.start("reading images", images.len() as u64);
-    for (place, image) in images.iter().enumerate() {
-        if interrupt::requested() {
-            return Err(ClassifierTrainError::Interrupted { snapshot: None }.into());
-        }
-        let labels = shown_classes(&shown[place], &network);
-        sets[usize::from(is_held_out(place))].push(&stimuli.image(*image)?, labels);
-        progress.advance(place as u64 + 1, "");
-    }
-    progress.finish("");
-    let [train, held_out] = sets;
-
-    let run = RunDir::create(&settings.runs, &format!("pretrain-classifier-{}", prepared.subject()))?;
-    run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
-    let provenance = json!({
-        "subject": prepared.subject().to_string(),
-        "split": settings.split,
-        "train_images": train.len(),
-        "held_out_images": held_out.len(),
-    });
-    let trained = ClassifierTraining {
+    let run = run_dir(settings, &inputs.subject)?;
+    let provenance = serde_json::to_value(TrainedOn {
+        subject: &inputs.subject,
+        split: &settings.split,
+        train_images: train.len(),
+        held_out_images: held_out.len(),
+    })?;
+    let training = ClassifierTraining {
         network: &network,
         config: &config.train,
         train: &train,
@@ -205,8 +185,8 @@ pub fn run(
         provenance: &provenance,
         device: &device,
         interrupted: &interrupt::requested,
-    }
-    .run(progress)?;
+    };
+    let trained = training.run(settings.resume.as_deref(), progress)?;
     let mut summary = PretrainClassifierSummary {
         run: run.path().to_path_buf(),
         snapshot: trained.snapshot,
@@ -223,4 +203,101 @@ pub fn run(
     run.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
     summary.classes.clear();
     Ok(summary)
+}
+
+/// What a snapshot's provenance says of the images.
+#[derive(Serialize)]
+struct TrainedOn<'a> {
+    subject: &'a str,
+    split: &'a SplitConfig,
+    train_images: usize,
+    held_out_images: usize,
+}
+
+/// The images of the subject's training part.
+struct Inputs {
+    subject: String,
+    tree: NsdTree,
+    stimuli: Stimuli,
+    images: Vec<NsdId>,
+    /// For each image, whether its photograph is set aside for evaluation.
+    is_held_out: Vec<bool>,
+}
+
+impl Inputs {
+    fn open(settings: &PretrainClassifierSettings) -> Result<Self, DataError> {
+        let prepared = PreparedSubject::open(&settings.prepared)?;
+        let tree = NsdTree::new(&settings.nsd);
+        let stimuli = Stimuli::open(&tree.stimuli())?;
+        let (trials, split) = (prepared.trials(), settings.split.split(&prepared)?);
+        let images = distinct_images(split.train.iter().map(|trial| trials[*trial]));
+        let info = StimInfo::read(&tree.stim_info())?;
+        let photographs = images
+            .iter()
+            .map(|image| Ok(info.row(*image)?.coco_id))
+            .collect::<Result<Vec<_>, DataError>>()?;
+        let PretrainClassifierConfig { held_out_fraction, train, .. } = &settings.pretrain_classifier;
+        let held_out =
+            HeldOut { fraction: *held_out_fraction, seed: train.seed, purpose: "classifier held out" }
+                .of(&photographs)?;
+        let is_held_out =
+            photographs.iter().map(|photograph| held_out.binary_search(photograph).is_ok()).collect();
+        Ok(Self { subject: prepared.subject().to_string(), tree, stimuli, images, is_held_out })
+    }
+
+    /// What every image shows, by COCO's annotations.
+    fn read_labels(&self, progress: &mut dyn Progress) -> Result<Vec<ShownCategories>, DataError> {
+        progress.start("reading annotations", 0);
+        read_scene_labels(&self.tree, &self.images)
+    }
+
+    /// Categories that enough training images show.
+    fn learnable_classes(
+        &self,
+        shown: &[ShownCategories],
+        config: &PretrainClassifierConfig,
+    ) -> Result<Vec<SceneClass>, DataError> {
+        let of_training = shown
+            .iter()
+            .zip(&self.is_held_out)
+            .filter(|(_, is_held_out)| !**is_held_out)
+            .map(|(shown, _)| shown);
+        let classes = frequent_classes(of_training, config.min_share, config.min_images);
+        if classes.is_empty() {
+            let count = config.min_images;
+            return Err(DataError::empty(
+                format!("the list of categories that at least {count} training images show"),
+                "expected instances_*.json and stuff_*.json of their photographs, or a lower `min_images`",
+            ));
+        }
+        Ok(classes)
+    }
+
+    /// Images to train on and images set aside, with their labels.
+    fn read_images(
+        &self,
+        shown: &[ShownCategories],
+        network: &ClassifierConfig,
+        progress: &mut dyn Progress,
+    ) -> Result<[LabelledImages; 2], DataError> {
+        let mut sets = [LabelledImages::new(network), LabelledImages::new(network)];
+        progress.start("reading images", self.images.len() as u64);
+        for (place, image) in self.images.iter().enumerate() {
+            let labels = shown_classes(&shown[place], network);
+            sets[usize::from(self.is_held_out[place])].push(&self.stimuli.image(*image)?, labels);
+            progress.advance(place as u64 + 1, "");
+        }
+        progress.finish("");
+        Ok(sets)
+    }
+}
+
+/// The run's folder: a new one with its resolved settings, or the checkpoint's.
+fn run_dir(settings: &PretrainClassifierSettings, subject: &str) -> anyhow::Result<RunDir> {
+    if let Some(checkpoint) = &settings.resume {
+        return Ok(RunDir::of_checkpoint(checkpoint)?);
+    }
+    let run = RunDir::create(&settings.runs, &format!("pretrain-classifier-{subject}"))?;
+    run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
+    Ok(run)
 }

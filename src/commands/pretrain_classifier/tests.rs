@@ -87,6 +87,7 @@ fn settings(root: &Path) -> PretrainClassifierSettings {
         },
         device: DeviceChoice::Cpu,
         runs: root.join("runs"),
+        resume: None,
     }
 }
 

@@ -10,7 +10,6 @@ mod tests;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
@@ -144,41 +143,16 @@ pub fn run(
     config.train.validate()?;
     let (device, _) = device::open(settings.device)?;
     let prepared = PreparedSubject::open(&settings.prepared)?;
-    let stimuli = CaptionedStimuli::open(&settings.nsd)?;
-    let images = chosen_images(&prepared, settings)?;
-    let photographs = images.iter().map(|image| stimuli.photograph(*image)).collect::<Result<Vec<_>, _>>()?;
-    let held_out =
-        HeldOut { fraction: config.held_out_fraction, seed: config.train.seed, purpose: "clip held out" }
-            .of(&photographs)?;
+    let [train, held_out] = read_images(settings, &prepared, progress)?;
 
-    let tokenizer = Tokenizer::new(config.network.context_length, config.train.long_captions);
-    let size = config.network.image_size;
-    let mut sets =
-        [CaptionedImages::new(config.train.augment.working_side(size)), CaptionedImages::new(size)];
-    progress.start("reading images", images.len() as u64);
-    for (done, (image, photograph)) in images.iter().zip(&photographs).enumerate() {
-        let set = usize::from(held_out.binary_search(photograph).is_ok());
-        let (pixels, captions) = (stimuli.image(*image)?, stimuli.captions(*image)?);
-        sets[set].push(&image.to_string(), &pixels, captions, photograph.0, &tokenizer)?;
-        progress.advance(done as u64 + 1, "");
-    }
-    progress.finish("");
-    let [train, held_out] = sets;
-
-    let run = match &settings.resume {
-        Some(checkpoint) => RunDir::of_checkpoint(checkpoint)?,
-        None => RunDir::create(&settings.runs, &format!("pretrain-clip-{}", prepared.subject()))?,
-    };
-    if settings.resume.is_none() {
-        run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
-    }
-    let provenance = json!({
-        "subject": prepared.subject().to_string(),
-        "images": config.images,
-        "split": settings.split,
-        "train_images": train.len(),
-        "held_out_images": held_out.len(),
-    });
+    let run = run_dir(settings, &prepared)?;
+    let provenance = serde_json::to_value(TrainedOn {
+        subject: prepared.subject().to_string(),
+        images: config.images,
+        split: &settings.split,
+        train_images: train.len(),
+        held_out_images: held_out.len(),
+    })?;
     let training = ClipTraining {
         network: &config.network,
         config: &config.train,
@@ -201,6 +175,52 @@ pub fn run(
         best_epoch: summary.best_epoch,
         held_out: summary.best,
     })
+}
+
+/// What a snapshot's provenance says of the images.
+#[derive(Serialize)]
+struct TrainedOn<'a> {
+    subject: String,
+    images: ImageChoice,
+    split: &'a SplitConfig,
+    train_images: usize,
+    held_out_images: usize,
+}
+
+/// Captioned images to train on and those set aside.
+fn read_images(
+    settings: &PretrainClipSettings,
+    prepared: &PreparedSubject,
+    progress: &mut dyn Progress,
+) -> anyhow::Result<[CaptionedImages; 2]> {
+    let PretrainClipConfig { network, train, held_out_fraction, .. } = &settings.pretrain_clip;
+    let stimuli = CaptionedStimuli::open(&settings.nsd)?;
+    let images = chosen_images(prepared, settings)?;
+    let photographs = images.iter().map(|image| stimuli.photograph(*image)).collect::<Result<Vec<_>, _>>()?;
+    let held_out = HeldOut { fraction: *held_out_fraction, seed: train.seed, purpose: "clip held out" }
+        .of(&photographs)?;
+    let tokenizer = Tokenizer::new(network.context_length, train.long_captions);
+    let size = network.image_size;
+    let mut sets = [CaptionedImages::new(train.augment.working_side(size)), CaptionedImages::new(size)];
+    progress.start("reading images", images.len() as u64);
+    for (done, (image, photograph)) in images.iter().zip(&photographs).enumerate() {
+        let set = usize::from(held_out.binary_search(photograph).is_ok());
+        let (pixels, captions) = (stimuli.image(*image)?, stimuli.captions(*image)?);
+        sets[set].push(&image.to_string(), &pixels, captions, photograph.0, &tokenizer)?;
+        progress.advance(done as u64 + 1, "");
+    }
+    progress.finish("");
+    Ok(sets)
+}
+
+/// The run's folder: a new one with its resolved settings, or the checkpoint's.
+fn run_dir(settings: &PretrainClipSettings, prepared: &PreparedSubject) -> anyhow::Result<RunDir> {
+    if let Some(checkpoint) = &settings.resume {
+        return Ok(RunDir::of_checkpoint(checkpoint)?);
+    }
+    let run = RunDir::create(&settings.runs, &format!("pretrain-clip-{}", prepared.subject()))?;
+    run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
+    Ok(run)
 }
 
 fn chosen_images(

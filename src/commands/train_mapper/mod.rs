@@ -41,12 +41,15 @@ use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{MAPPER_KIND, Snapshot};
 use crate::tensor_ops::backend::{Device, Diff};
 use crate::tensor_ops::random::keyed_rng;
-use crate::training::frame::epoch_loop::{BEST_FILE, EpochRun, train};
+use crate::training::frame::epoch_loop::BEST_FILE;
+use crate::training::frame::error::TrainError;
 use crate::training::mapper::config::MapperTrainConfig;
+use crate::training::mapper::error::MapperTrainError;
+use crate::training::mapper::events::PhaseReport;
 use crate::training::mapper::target_queue::{TargetBatch, TargetQueue};
 use crate::training::mapper::targets::{CaptionChoice, EmbeddingTargets};
-use crate::training::mapper::trials::MapperTask;
-use crate::training::{EpochTrainError, PhaseReport};
+use crate::training::mapper::training::MapperTraining;
+use crate::training::mapper::trials::MapperTrials;
 
 /// Rows of betas read at a time.
 const READ_ROWS: usize = 256;
@@ -368,7 +371,7 @@ pub fn run(
 
     let dir = run_dir(settings, &subject)?;
     let image_ids: Vec<u64> = subject.trials().iter().map(|trial| u64::from(trial.nsd_id.0)).collect();
-    let task = MapperTask {
+    let trials = MapperTrials {
         betas: &betas,
         targets: &targets,
         fresh_targets: None,
@@ -378,24 +381,21 @@ pub fn run(
         config: &config.train,
         device: &device,
     };
-    let config_json = serde_json::to_value(&snapshot_config)?;
-    let mut run = EpochRun {
-        dir: &dir,
-        kind: MAPPER_KIND,
-        snapshot_config: &config_json,
-        identity: json!({
-            "mapper": config.identity()?,
-            "data": snapshot_config,
-            "num_trials": subject.num_trials(),
-            "betas": settings.betas,
-            "split": settings.split,
-        }),
-        resume: settings.resume.as_deref(),
-        progress: &mut *progress,
-        should_stop: &interrupt::requested,
-        device: &device,
+    let identity = json!({
+        "mapper": config.identity()?,
+        "data": snapshot_config,
+        "num_trials": subject.num_trials(),
+        "betas": settings.betas,
+        "split": settings.split,
+    });
+    let training = MapperTraining {
+        trials,
+        snapshot_config: &snapshot_config,
+        identity: &identity,
+        run: &dir,
+        interrupted: &interrupt::requested,
     };
-    let plan = config.train.plan();
+    let resume = settings.resume.as_deref();
     let outcome = match augmented {
         Some(augmented) => std::thread::scope(|scope| {
             let make = move |batch: &TargetBatch| {
@@ -404,14 +404,15 @@ pub fn run(
                 Ok(embeddings)
             };
             let queue = TargetQueue::start(scope, make)?;
-            train(&task.with_fresh_targets(&queue), network, &plan, &mut run)
+            let trials = trials.with_fresh_targets(&queue);
+            MapperTraining { trials, ..training }.run(network, resume, progress)
         }),
-        None => train(&task, network, &plan, &mut run),
+        None => training.run(network, resume, progress),
     }
     .map_err(cause)?;
     let best = outcome.best.valid();
     let shown = plots::shown_trials(&split.validation);
-    let (predicted, target) = task.predicted_and_true(&best, &shown).map_err(cause)?;
+    let (predicted, target) = trials.predicted_and_true(&best, &shown).map_err(cause)?;
     plots::write(&dir, &shown, &predicted, &target)?;
     let summary = TrainMapperSummary {
         run_dir: dir.path().to_path_buf(),
@@ -421,7 +422,7 @@ pub fn run(
         num_validation_trials: split.validation.len(),
         num_parameters,
         phases: outcome.phases,
-        retrieval: task.evaluate(&best).map_err(cause)?,
+        retrieval: trials.evaluate(&best).map_err(cause)?,
         seconds: started.elapsed().as_secs_f64(),
     };
     dir.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
@@ -453,11 +454,11 @@ impl Views {
 }
 
 /// The cause itself where the trainer only passes it on, so that a caller can see of what kind it is.
-fn cause(error: EpochTrainError) -> anyhow::Error {
+fn cause(error: MapperTrainError) -> anyhow::Error {
     match error {
-        EpochTrainError::Interrupted(interrupted) => interrupted.into(),
-        EpochTrainError::Run(error) => error.into(),
-        EpochTrainError::Data(error) => error.into(),
+        MapperTrainError::Frame(TrainError::Interrupted(interrupted)) => interrupted.into(),
+        MapperTrainError::Run(error) | MapperTrainError::Frame(TrainError::Run(error)) => error.into(),
+        MapperTrainError::Data(error) => error.into(),
         other => other.into(),
     }
 }

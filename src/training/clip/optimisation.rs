@@ -1,6 +1,6 @@
-//! One optimiser step of CLIP's training, and what of it is stored.
+//! Network and optimisers of CLIP's training: one step, and what of them is stored.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::module::{AutodiffModule, Module, ModuleVisitor, Param, ParamId};
 use burn::optim::adaptor::OptimizerAdaptor;
@@ -18,11 +18,12 @@ use crate::models::clip::{Clip, ClipConfig, ClipConfigError};
 use crate::run::checkpoint::{load_checkpoint, save_checkpoint};
 use crate::run::error::RunError;
 use crate::tensor_ops::backend::{Base, Device, Diff};
+use crate::training::frame::finite_weights::all_finite;
 use crate::training::frame::gradient_norm::clip_global_norm;
 
 /// Everything but weights and moments that a resumed run needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct TrainState {
+pub(crate) struct StoredState {
     pub network: ClipConfig,
     pub config: ClipTrainConfig,
     pub num_images: usize,
@@ -39,7 +40,7 @@ type AdamRecord = <Adam as Optimizer<Clip<Diff>, Diff>>::Record;
 type ClipRecord = <Clip<Diff> as Module<Diff>>::Record;
 
 /// Network and optimisers.
-pub(crate) struct Trainer {
+pub(crate) struct Optimisation {
     clip: Clip<Diff>,
     /// Matrices: with weight decay.
     decayed: Adam,
@@ -49,7 +50,7 @@ pub(crate) struct Trainer {
     tokens: TokenSubset,
 }
 
-impl Trainer {
+impl Optimisation {
     pub fn new(
         network: &ClipConfig,
         config: &ClipTrainConfig,
@@ -107,24 +108,28 @@ impl Trainer {
         (value, GradientsParams::from_grads(loss.backward(), clip))
     }
 
-    /// Writes everything that [`Trainer::resume`] needs.
-    pub fn save(&self, path: PathBuf, state: &TrainState) -> Result<PathBuf, RunError> {
+    /// Whether all weights are numbers.
+    pub fn is_finite(&self) -> bool {
+        all_finite(&self.clip)
+    }
+
+    /// Writes everything that [`Optimisation::load`] needs.
+    pub fn save(&self, path: &Path, state: &StoredState) -> Result<(), RunError> {
         let record = (self.clip.clone().into_record(), self.decayed.to_record(), self.plain.to_record());
-        save_checkpoint::<Diff, _>(&path, record, state)?;
-        Ok(path)
+        save_checkpoint::<Diff, _>(path, record, state)
     }
 
     /// Continues from `path`, which must be of a run with the settings of `fresh`.
-    pub fn resume(
+    pub fn load(
         &mut self,
         path: &Path,
-        fresh: &TrainState,
+        fresh: &StoredState,
         device: &Device,
-    ) -> Result<TrainState, RunError> {
+    ) -> Result<StoredState, RunError> {
         type Stored = (ClipRecord, AdamRecord, AdamRecord);
-        let ((clip, decayed, plain), state) = load_checkpoint::<Diff, Stored, TrainState>(path, device)?;
+        let ((clip, decayed, plain), state) = load_checkpoint::<Diff, Stored, StoredState>(path, device)?;
         // Both went through JSON, so equal numbers are equal.
-        let settings = |state: &TrainState| {
+        let settings = |state: &StoredState| {
             serde_json::to_string(&(&state.network, &state.config, state.num_images))
                 .and_then(|text| serde_json::from_str::<serde_json::Value>(&text))
                 .map_err(|error| RunError::invalid(path, "settings", "settings", error))

@@ -7,75 +7,19 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::batch::BatchPlan;
 use super::captioned_images::CaptionedImages;
-use super::config::{ClipTrainConfig, ClipTrainConfigError};
-use super::evaluation::{ClipEvaluation, HeldOutPairs};
-use super::optimisation::{TrainState, Trainer};
-use crate::metrics::retrieval::{RetrievalConfig, RetrievalError};
-use crate::models::clip::{ClipConfig, ClipConfigError};
+use super::config::ClipTrainConfig;
+use super::error::ClipTrainError;
+use super::evaluation::ClipEvaluation;
+use super::task::ClipTask;
+use crate::models::clip::ClipConfig;
 use crate::run::error::RunError;
-use crate::run::interrupt::Interrupted;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
-use crate::run::snapshot::{CLIP_KIND, save_snapshot};
-use crate::run::training_log::TrainingLog;
 use crate::tensor_ops::backend::Device;
-
-/// The snapshot of the lowest held-out loss.
-pub const BEST_FILE: &str = "best.safetensors";
-/// The file to continue from.
-pub const CHECKPOINT_FILE: &str = "checkpoint.mpk";
-
-/// Why training ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum ClipTrainError {
-    /// The network's sizes do not fit.
-    #[error(transparent)]
-    Network(#[from] ClipConfigError),
-    /// A training setting is out of range.
-    #[error(transparent)]
-    Config(#[from] ClipTrainConfigError),
-    /// Not enough photographs.
-    #[error("{what}: found {found} photographs, expected at least {needed}")]
-    TooFew {
-        /// Training or held-out images.
-        what: &'static str,
-        /// Distinct photographs.
-        found: usize,
-        /// Least number.
-        needed: usize,
-    },
-    /// Images of a side that the network cannot take.
-    #[error("{what}: images have side {found}, expected {expected}")]
-    Side {
-        /// Training or held-out images.
-        what: &'static str,
-        /// Their side in pixels.
-        found: usize,
-        /// What it should be.
-        expected: String,
-    },
-    /// The loss is no number any more.
-    #[error("the loss at step {step} is {loss}; a lower learning rate may help")]
-    Diverged {
-        /// Step, counted from 0.
-        step: u64,
-        /// The loss.
-        loss: f32,
-    },
-    /// The held-out pairs cannot be evaluated.
-    #[error(transparent)]
-    Evaluation(#[from] RetrievalError),
-    /// A file of the run.
-    #[error(transparent)]
-    Run(#[from] RunError),
-    /// The user asked to stop.
-    #[error(transparent)]
-    Interrupted(#[from] Interrupted),
-}
+use crate::training::frame::epoch_loop::{BEST_FILE, CHECKPOINT_FILE, Run, train};
 
 /// What a run reads and where it writes.
 pub struct ClipTraining<'a> {
@@ -116,73 +60,25 @@ impl ClipTraining<'_> {
     /// Trains from the start, or from `resume`, to the last epoch.
     ///
     /// # Errors
-    /// [`ClipTrainError`]; [`ClipTrainError::Interrupted`] names the checkpoint to continue from.
+    /// [`ClipTrainError`]; after an interruption or a loss that is not finite the checkpoint can be continued from.
     pub fn run(
         &self,
         resume: Option<&Path>,
         progress: &mut dyn Progress,
     ) -> Result<ClipTrainSummary, ClipTrainError> {
         self.check()?;
-        let plan = BatchPlan::new(
-            self.train,
-            &self.config.augment,
-            self.network.image_size,
-            self.config.batch_size,
-            self.config.seed,
-        );
-        let held_out = HeldOutPairs::new(self.held_out);
-        let steps_per_epoch = plan.steps_per_epoch() as u64;
-        let total = steps_per_epoch * self.config.epochs as u64;
-        let mut state = TrainState {
-            network: self.network.clone(),
-            config: self.config.clone(),
-            num_images: self.train.len(),
-            step: 0,
-            epoch_losses: Vec::new(),
-            best_epoch: 0,
-            best: None,
+        let Self { network, config, train: images, held_out, run: dir, provenance, device, .. } = *self;
+        let mut task = ClipTask::new(network, config, images, held_out, dir, provenance, device)?;
+        let plan = task.plan();
+        let mut run = Run { dir, resume, progress, should_stop: self.interrupted };
+        let state = train(&mut task, &plan, &mut run)?;
+        let steps = task.total_steps();
+        let (result, best) = (state.result(0), task.into_best());
+        let Some((result, (best_epoch, best))) = result.zip(best) else {
+            return Err(self.nothing_evaluated(resume));
         };
-        let mut trainer = Trainer::new(self.network, self.config, self.train, self.device)?;
-        if let Some(path) = resume {
-            state = trainer.resume(path, &state, self.device)?;
-            // Lines behind the checkpoint will be written again.
-            self.run.events().retain(|position| position.step.is_none_or(|step| step <= state.step))?;
-        }
-        let log = TrainingLog::start(self.run, if resume.is_some() { state.step + 1 } else { 0 })?;
-        let mut train_loss = f64::NAN;
-        progress.start("training CLIP", total);
-        while state.step < total {
-            if (self.interrupted)() {
-                let checkpoint = trainer.save(self.run.join(CHECKPOINT_FILE), &state)?;
-                return Err(Interrupted { checkpoint }.into());
-            }
-            let rate = self.config.learning_rate_at(state.step, total);
-            let loss = trainer.step(&plan.batch(state.step), self.config, rate, self.device);
-            if !loss.is_finite() {
-                return Err(ClipTrainError::Diverged { step: state.step, loss });
-            }
-            state.step += 1;
-            state.epoch_losses.push(loss);
-            progress.advance(state.step, &format!("loss {loss:.4}"));
-            if state.step.is_multiple_of(steps_per_epoch) {
-                let sum: f64 = state.epoch_losses.drain(..).map(f64::from).sum();
-                train_loss = sum / steps_per_epoch as f64;
-                self.end_epoch(&trainer, &mut state, steps_per_epoch, train_loss, &held_out, &log)?;
-            }
-        }
-        let best = state.best.ok_or_else(|| self.nothing_evaluated(resume))?;
-        if train_loss.is_nan() {
-            // A resumed run that had already finished.
-            train_loss = best.loss;
-        }
-        progress.finish(&format!("held-out loss {:.4} after epoch {}", best.loss, state.best_epoch));
-        Ok(ClipTrainSummary {
-            steps: state.step,
-            train_loss,
-            best_epoch: state.best_epoch,
-            best,
-            snapshot: self.run.join(BEST_FILE),
-        })
+        let (train_loss, snapshot) = (result.last_train_loss, dir.join(BEST_FILE));
+        Ok(ClipTrainSummary { steps, train_loss, best_epoch, best, snapshot })
     }
 
     fn check(&self) -> Result<(), ClipTrainError> {
@@ -210,48 +106,20 @@ impl ClipTraining<'_> {
         let path = resume.map_or_else(|| self.run.join(CHECKPOINT_FILE), Path::to_path_buf);
         RunError::invalid(path, "best", "an evaluation of a finished run", "none").into()
     }
-
-    fn end_epoch(
-        &self,
-        trainer: &Trainer,
-        state: &mut TrainState,
-        steps_per_epoch: u64,
-        train_loss: f64,
-        held_out: &HeldOutPairs,
-        log: &TrainingLog,
-    ) -> Result<(), ClipTrainError> {
-        let epoch = state.step / steps_per_epoch;
-        let is_last = epoch == self.config.epochs as u64;
-        if !is_last && !epoch.is_multiple_of(self.config.evaluate_every_epochs as u64) {
-            return Ok(());
-        }
-        let clip = trainer.network();
-        let evaluation = held_out.evaluate(&clip, &RetrievalConfig::default(), self.device)?;
-        let event = json!({
-            "step": state.step, "epoch": epoch, "train_loss": train_loss, "held_out": &evaluation,
-        });
-        log.append(state.step, &event)?;
-        if state.best.as_ref().is_none_or(|best| evaluation.loss < best.loss) {
-            let provenance = json!({
-                "trained_on": self.provenance, "training": self.config, "epoch": epoch, "held_out": &evaluation,
-            });
-            save_snapshot(&self.run.join(BEST_FILE), CLIP_KIND, self.network, &provenance, &clip)?;
-            state.best = Some(evaluation);
-            state.best_epoch = epoch;
-        }
-        trainer.save(self.run.join(CHECKPOINT_FILE), state)?;
-        Ok(())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::retrieval::RetrievalConfig;
     use crate::models::clip::tokenizer::{LongText, Tokenizer};
     use crate::run::progress::Silent;
-    use crate::run::snapshot::Snapshot;
+    use crate::run::snapshot::{CLIP_KIND, Snapshot};
     use crate::tensor_ops::backend::{Base, cpu};
+    use crate::training::clip::evaluation::HeldOutPairs;
+    use crate::training::frame::error::TrainError;
     use image::{Rgb, RgbImage};
+    use serde_json::json;
     use std::cell::Cell;
 
     const COLOURS: [(&str, [u8; 3]); 6] = [
@@ -355,7 +223,7 @@ mod tests {
         let polls = Cell::new(0);
         let interrupted = || polls.replace(polls.get() + 1) == 4;
         let error = train(&config(3), &stopped, None, &interrupted).unwrap_err();
-        let ClipTrainError::Interrupted(stop) = error else { panic!("{error}") };
+        let ClipTrainError::Frame(TrainError::Interrupted(stop)) = error else { panic!("{error}") };
         let other = train(&config(4), &stopped, Some(&stop.checkpoint), &|| false).unwrap_err();
         assert!(other.to_string().contains("the settings of this command"), "{other}");
         let resumed = train(&config(3), &stopped, Some(&stop.checkpoint), &|| false).unwrap();

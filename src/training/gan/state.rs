@@ -20,9 +20,9 @@ use crate::run::error::RunError;
 use crate::tensor_ops::backend::{Base, Device, Diff};
 use crate::training::frame::ema::{ema_beta, ema_update};
 use crate::training::frame::finite_weights::all_finite;
+use crate::training::frame::identity::refuse_other_settings;
 use crate::training::frame::running_stats::RunningStats;
 use crate::training::frame::schedule::FinalDecay;
-use crate::training::frame::state::refuse_other_settings;
 
 /// Parameters that are copied into the averaged generator rather than averaged.
 const BUFFERS: [&str; 2] = ["w_avg", "noise_const"];

@@ -14,7 +14,7 @@ use crate::losses::regression::{cosine_distance, mean_squared_error, smooth_l1, 
 use crate::losses::vicreg::{VicregConfig, vicreg};
 use crate::metrics::retrieval::RetrievalConfig;
 use crate::models::mapper::ExpanderConfig;
-use crate::training::frame::epoch_loop::{EpochPhase, EpochPlan};
+use crate::training::frame::epoch_loop::{Clock, Plan};
 use crate::training::frame::optimiser::OptimiserConfig;
 
 /// Training of a mapper; the default is the paper's.
@@ -75,6 +75,17 @@ impl Default for MapperTrainConfig {
     }
 }
 
+/// Length, batch size and optimiser of a phase.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PhasePlan<'a> {
+    /// Epochs at most.
+    pub epochs: usize,
+    /// Trials per step; the last batch of an epoch may be smaller.
+    pub batch: usize,
+    /// Its schedule starts anew in every phase.
+    pub optimiser: &'a OptimiserConfig,
+}
+
 /// A setting that the data or the clock cannot follow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`train_mapper.train.{key}`: found {found}, expected {expected}")]
@@ -109,15 +120,16 @@ impl MapperTrainConfig {
         Ok(())
     }
 
-    /// The trainer's plan.
-    pub fn plan(&self) -> EpochPlan<'_> {
-        EpochPlan {
-            phases: (0..2).map(|number| self.phase(number)).collect(),
+    /// How long the frame runs it.
+    pub fn plan(&self) -> Plan {
+        Plan {
+            epochs: (0..2).map(|number| self.phase(number).epochs).collect(),
+            evaluate_every_epochs: 1,
             patience_epochs: self.patience_epochs,
             // Beyond what a duration holds, as never.
             checkpoint_every: Duration::try_from_secs_f64(60.0 * self.checkpoint_every_minutes)
                 .unwrap_or_default(),
-            seed: self.seed,
+            clock: Clock::Epochs,
         }
     }
 
@@ -126,13 +138,9 @@ impl MapperTrainConfig {
     }
 
     /// Length, batch and optimiser of `phase` (0 or 1).
-    pub fn phase(&self, phase: usize) -> EpochPhase<'_> {
+    pub fn phase(&self, phase: usize) -> PhasePlan<'_> {
         let MapperPhase { epochs, batch, optimiser, .. } = self.settings_of(phase);
-        EpochPhase {
-            epochs: *epochs,
-            batch: *batch,
-            optimiser: optimiser.as_ref().unwrap_or(&self.optimiser),
-        }
+        PhasePlan { epochs: *epochs, batch: *batch, optimiser: optimiser.as_ref().unwrap_or(&self.optimiser) }
     }
 
     /// What `phase` (0 or 1) minimises.

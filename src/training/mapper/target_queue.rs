@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use ndarray::Array2;
 
+use super::error::MapperTrainError;
 use crate::data::error::DataError;
-use crate::training::frame::state::EpochTrainError;
 
 /// Finished batches that may wait.
 const AHEAD: usize = 2;
@@ -39,11 +39,11 @@ impl TargetQueue {
     /// A thread of `scope` that makes finished targets `[trials, embed_dim]` with `make`; it ends with the queue.
     ///
     /// # Errors
-    /// [`EpochTrainError::Targets`] when the system gives no thread.
+    /// [`MapperTrainError::Targets`] when the system gives no thread.
     pub fn start<'scope>(
         scope: &'scope Scope<'scope, '_>,
         mut make: impl FnMut(&TargetBatch) -> Result<Array2<f32>, DataError> + Send + 'scope,
-    ) -> Result<Self, EpochTrainError> {
+    ) -> Result<Self, MapperTrainError> {
         let (wanted, orders) = channel::<TargetBatch>();
         let (finished, made): (SyncSender<Made>, _) = sync_channel(AHEAD);
         let work = move || {
@@ -59,7 +59,7 @@ impl TargetQueue {
         Builder::new()
             .name("targets".into())
             .spawn_scoped(scope, work)
-            .map_err(|error| EpochTrainError::Targets { reason: error.to_string() })?;
+            .map_err(|error| MapperTrainError::Targets { reason: error.to_string() })?;
         Ok(Self { wanted, made, waited: Cell::default() })
     }
 
@@ -79,16 +79,16 @@ impl TargetQueue {
     /// Targets `[trials, embed_dim]` of the batch that was announced next; waits for them.
     ///
     /// # Errors
-    /// What making them failed with; [`EpochTrainError::Targets`] for a batch that was not announced next.
-    pub fn take(&self, epoch: usize, trials: &[usize]) -> Result<Array2<f32>, EpochTrainError> {
+    /// What making them failed with; [`MapperTrainError::Targets`] for a batch that was not announced next.
+    pub fn take(&self, epoch: usize, trials: &[usize]) -> Result<Array2<f32>, MapperTrainError> {
         let asked = Instant::now();
-        let (batch, targets) = self.made.recv().map_err(|_| EpochTrainError::Targets {
+        let (batch, targets) = self.made.recv().map_err(|_| MapperTrainError::Targets {
             reason: "the thread that makes them has ended".into(),
         })?;
         self.waited.set(self.waited.get() + asked.elapsed());
         if batch.epoch != epoch || batch.trials != trials {
             let reason = format!("those of epoch {} came, epoch {epoch} was expected", batch.epoch);
-            return Err(EpochTrainError::Targets { reason });
+            return Err(MapperTrainError::Targets { reason });
         }
         Ok(targets?)
     }
@@ -142,8 +142,8 @@ mod tests {
             .unwrap();
             queue.announce([batch(0, &[1]), batch(1, &[1]), batch(2, &[1])]);
             let error = queue.take(0, &[2]).unwrap_err();
-            assert!(matches!(error, EpochTrainError::Targets { .. }), "{error}");
-            assert!(matches!(queue.take(1, &[1]).unwrap_err(), EpochTrainError::Data(_)));
+            assert!(matches!(error, MapperTrainError::Targets { .. }), "{error}");
+            assert!(matches!(queue.take(1, &[1]).unwrap_err(), MapperTrainError::Data(_)));
             assert!(queue.take(2, &[1]).unwrap_err().to_string().contains("has ended"));
         });
     }

@@ -4,10 +4,16 @@ use super::*;
 use crate::metrics::naming::NamingRate;
 use crate::models::classifier::{ClassKind, ClassifierSizes, SceneClass, ShownClasses};
 use crate::run::progress::Silent;
-use crate::run::snapshot::Snapshot;
+use crate::run::snapshot::{CLASSIFIER_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, cpu};
+use crate::tensor_ops::random::keyed_rng;
+use crate::training::classifier::evaluation::evaluate_classifier;
+use crate::training::frame::error::TrainError;
 use image::{Rgb, RgbImage};
+use rand::RngExt;
+use serde_json::json;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
 fn network() -> ClassifierConfig {
     let class = |id: u32, name: &str, kind| SceneClass { id, name: name.into(), kind };
@@ -43,9 +49,11 @@ fn pictures(count: usize, seed: u64) -> LabelledImages {
     images
 }
 
+/// Trains in `run`.
 fn train(
-    root: &std::path::Path,
+    run: &RunDir,
     config: &ClassifierTrainConfig,
+    resume: Option<&Path>,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<ClassifierTrainSummary, ClassifierTrainError> {
     ClassifierTraining {
@@ -53,12 +61,16 @@ fn train(
         config,
         train: &pictures(96, 1),
         held_out: &pictures(40, 2),
-        run: &RunDir::create(root, "pretrain-classifier").unwrap(),
+        run,
         provenance: &json!("pictures"),
         device: &cpu(),
         interrupted,
     }
-    .run(&mut Silent)
+    .run(resume, &mut Silent)
+}
+
+fn new_run(root: &Path) -> RunDir {
+    RunDir::create(root, "pretrain-classifier").unwrap()
 }
 
 fn config(epochs: usize) -> ClassifierTrainConfig {
@@ -68,7 +80,7 @@ fn config(epochs: usize) -> ClassifierTrainConfig {
 #[test]
 fn forms_and_colours_are_learnt_and_the_snapshot_is_the_best_network() {
     let root = tempfile::tempdir().unwrap();
-    let summary = train(root.path(), &config(12), &|| false).unwrap();
+    let summary = train(&new_run(root.path()), &config(12), None, &|| false).unwrap();
     let rate = |naming: &Option<NamingRate>| naming.as_ref().map(|naming| naming.own.mean).unwrap();
     for kind in [&summary.best.things, &summary.best.stuff] {
         let kind = kind.as_ref().unwrap();
@@ -90,7 +102,7 @@ fn forms_and_colours_are_learnt_and_the_snapshot_is_the_best_network() {
 fn a_seed_decides_everything() {
     let root = tempfile::tempdir().unwrap();
     let identity = |config: &ClassifierTrainConfig| {
-        let summary = train(root.path(), config, &|| false).unwrap();
+        let summary = train(&new_run(root.path()), config, None, &|| false).unwrap();
         Snapshot::open(&summary.snapshot, CLASSIFIER_KIND).unwrap().network_sha256().unwrap()
     };
     let first = identity(&config(1));
@@ -98,15 +110,36 @@ fn a_seed_decides_everything() {
     assert_ne!(identity(&ClassifierTrainConfig { seed: 5, ..config(1) }), first);
 }
 
+/// Names and bytes of a snapshot's tensors.
+fn tensors(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    let bytes = std::fs::read(path).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    file.iter().map(|(name, view)| (name.to_string(), view.data().to_vec())).collect()
+}
+
 #[test]
-fn an_interruption_leaves_the_best_snapshot() {
+fn stopped_and_resumed_equals_never_stopped_bit_for_bit() {
     let root = tempfile::tempdir().unwrap();
-    // In the middle of the second epoch of six steps.
-    let polls = Cell::new(0);
-    let error = train(root.path(), &config(3), &|| polls.replace(polls.get() + 1) == 8).unwrap_err();
-    let text = error.to_string();
-    let ClassifierTrainError::Interrupted { snapshot: Some(path) } = error else { panic!("{text}") };
-    assert!(path.is_file() && text.contains("classifier.safetensors"), "{text}");
-    let error = train(root.path(), &config(3), &|| true).unwrap_err().to_string();
-    assert!(error.contains("no snapshot yet"), "{error}");
+    let whole = new_run(root.path());
+    let expected = train(&whole, &config(3), None, &|| false).unwrap();
+    // Before the first of six steps, in the middle of an epoch, at its end, in the last epoch.
+    for stop_at in [0, 8, 12, 17] {
+        let parts = new_run(root.path());
+        let polls = Cell::new(0);
+        let interrupted = || polls.replace(polls.get() + 1) == stop_at;
+        let error = train(&parts, &config(3), None, &interrupted).unwrap_err();
+        let ClassifierTrainError::Frame(TrainError::Interrupted(stop)) = error else { panic!("{error}") };
+        let resumed = train(&parts, &config(3), Some(&stop.checkpoint), &|| false).unwrap();
+        let snapshot = parts.join(CLASSIFIER_FILE);
+        assert_eq!(tensors(&snapshot), tensors(&expected.snapshot), "stopped at {stop_at}");
+        assert_eq!(resumed, ClassifierTrainSummary { snapshot, ..expected.clone() }, "stopped at {stop_at}");
+        let text = |run: &RunDir| std::fs::read_to_string(run.events().path()).unwrap();
+        assert_eq!(text(&parts), text(&whole), "stopped at {stop_at}");
+    }
+    // A finished run continues to its own end.
+    let checkpoint = whole.join(CHECKPOINT_FILE);
+    assert_eq!(train(&whole, &config(3), Some(&checkpoint), &|| false).unwrap(), expected);
+    let other = ClassifierTrainConfig { flip_probability: 0.25, ..config(3) };
+    let error = train(&whole, &other, Some(&checkpoint), &|| false).unwrap_err().to_string();
+    assert!(error.contains("settings.training.flip_probability: found 0.5, expected 0.25"), "{error}");
 }

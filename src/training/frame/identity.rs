@@ -1,0 +1,51 @@
+//! What a run is: its settings as JSON text, compared when a checkpoint is continued from.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::run::error::RunError;
+
+/// Refuses a checkpoint whose settings are not this run's, and names the first that differs. Both are text: a number that went
+/// through JSON may differ in its last bit from one that did not.
+pub(crate) fn require_same_identity(path: &Path, now: &str, then: &str) -> Result<(), RunError> {
+    let parsed = |text: &str| {
+        serde_json::from_str::<Value>(text)
+            .map_err(|error| RunError::invalid(path, "settings", "JSON", error))
+    };
+    refuse_other_settings(path, "settings", &parsed(now)?, &parsed(then)?)
+}
+
+/// Names the first setting that differs between this run and the checkpoint's.
+pub(crate) fn refuse_other_settings(
+    path: &Path,
+    key: &str,
+    now: &Value,
+    then: &Value,
+) -> Result<(), RunError> {
+    match (now, then) {
+        (Value::Object(now), Value::Object(then)) if now.keys().eq(then.keys()) => {
+            now.iter().zip(then.values()).try_for_each(|((name, now), then)| {
+                refuse_other_settings(path, &format!("{key}.{name}"), now, then)
+            })
+        }
+        _ if now == then => Ok(()),
+        _ => Err(RunError::invalid(path, key, format!("{now} as in this run"), then)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_setting_that_differs_is_named() {
+        let now = json!({"train": {"seed": 42, "phase1": {"epochs": 3}}});
+        assert!(refuse_other_settings(Path::new("c.mpk"), "settings", &now, &now.clone()).is_ok());
+        let then = json!({"train": {"seed": 42, "phase1": {"epochs": 4}}});
+        let error = require_same_identity(Path::new("c.mpk"), &now.to_string(), &then.to_string());
+        let text = error.unwrap_err().to_string();
+        assert_eq!(text, "`c.mpk`: settings.train.phase1.epochs: found 4, expected 3 as in this run");
+    }
+}

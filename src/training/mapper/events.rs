@@ -1,0 +1,111 @@
+//! What the training of a mapper says of itself: rows of the event log, results of phases, where a snapshot comes from.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::metrics::retrieval::RetrievalSummary;
+use crate::training::frame::state::PhaseResult;
+
+/// Result of one phase; losses are means of batch losses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhaseReport {
+    /// Phase, from 1.
+    pub phase: usize,
+    /// Epochs done.
+    pub epochs: usize,
+    /// Epoch with the lowest validation loss, from 0.
+    pub best_epoch: usize,
+    /// That loss.
+    pub best_validation_loss: f32,
+    /// Training loss of the last epoch.
+    pub last_train_loss: f32,
+    /// Validation loss of the last epoch.
+    pub last_validation_loss: f32,
+}
+
+impl From<&PhaseResult> for PhaseReport {
+    fn from(result: &PhaseResult) -> Self {
+        Self {
+            phase: result.phase + 1,
+            epochs: result.epochs,
+            best_epoch: result.best_epoch,
+            best_validation_loss: result.best_loss as f32,
+            last_train_loss: result.last_train_loss as f32,
+            last_validation_loss: result.last_loss as f32,
+        }
+    }
+}
+
+impl From<&PhaseReport> for PhaseResult {
+    fn from(report: &PhaseReport) -> Self {
+        Self {
+            phase: report.phase.saturating_sub(1),
+            epochs: report.epochs,
+            best_epoch: report.best_epoch,
+            best_loss: f64::from(report.best_validation_loss),
+            last_train_loss: f64::from(report.last_train_loss),
+            last_loss: f64::from(report.last_validation_loss),
+        }
+    }
+}
+
+/// What validation finds beside the loss.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MapperFigures {
+    /// Counts on the validation trials.
+    pub retrieval: RetrievalSummary,
+}
+
+/// An epoch's row of the event log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename = "epoch")]
+pub struct MapperEvent {
+    /// Phase, from 1.
+    pub phase: usize,
+    /// Epoch of the phase, from 0.
+    pub epoch: usize,
+    /// Rate of its last step.
+    pub learning_rate: f64,
+    /// Mean of its batch losses.
+    pub train_loss: f32,
+    /// Mean of the validation batches' losses.
+    pub validation_loss: f32,
+    /// Whether that is the lowest of the phase so far.
+    pub is_best: bool,
+    /// Further figures of the validation trials.
+    pub validation: MapperFigures,
+    /// Time of the epoch.
+    pub seconds: f64,
+    /// For how long of it training waited for targets made anew; none where they are stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_wait_seconds: Option<f64>,
+}
+
+impl MapperEvent {
+    /// The row in words.
+    pub(crate) fn line(&self) -> String {
+        let RetrievalSummary { batch_size, forward, backward, chance_over_batches, .. } =
+            &self.validation.retrieval;
+        format!(
+            "phase {} epoch {}: training loss {:.5}, validation loss {:.5}{}, retrieval {:.1} and {:.1} of {batch_size} \
+             (chance {chance_over_batches:.1}), {:.1} s",
+            self.phase,
+            self.epoch,
+            self.train_loss,
+            self.validation_loss,
+            if self.is_best { " (best)" } else { "" },
+            forward.over_batches.mean,
+            backward.over_batches.mean,
+            self.seconds,
+        )
+    }
+}
+
+/// Where the network of a snapshot comes from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MapperProvenance<'a> {
+    /// Results of the phases so far.
+    pub phases: Vec<PhaseReport>,
+    /// Settings of the run.
+    pub settings: &'a Value,
+}
