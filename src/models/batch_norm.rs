@@ -1,4 +1,5 @@
-//! Batch normalisation with its two modes told apart by the call (Ioffe and Szegedy 2015).
+//! Batch normalisation with its two modes told apart by the call (Ioffe and Szegedy 2015,
+//! <https://arxiv.org/abs/1502.03167>; in published files docs/spec/checkpoints.md §5 and §6).
 //!
 //! `y = (x − mean)/√(variance + ε) · weight + bias` per channel. [`BatchNorm::forward`] takes the stored statistics, on every
 //! backend: gradients reach `x`, the statistics stay as they are. [`BatchObserver::normalize`] takes those of the batch and notes

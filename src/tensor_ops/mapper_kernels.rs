@@ -37,6 +37,7 @@ pub fn forward_by_kernels<B: Backend>(
     }
     let betas: Tensor<Diff, 2> = same_type(betas.clone())?;
     let betas = is_single_on_cpu(&betas).then(|| betas.into_primitive().tensor())?;
+    // The kernels know no gradient in the betas; the portable formulation does.
     if betas.is_tracked() {
         return None;
     }
@@ -52,6 +53,7 @@ fn tracked_forward(
 ) -> Tensor<Diff, 2> {
     let (batch, device) = (betas.dims()[0], betas.device());
     let parameters = parameters.into_primitive().tensor();
+    // Inner activations are kept only for a backward pass that will come.
     let keep = parameters.is_tracked();
     let flat: Tensor<Base, 1> = Tensor::from_primitive(TensorPrimitive::Float(parameters.primitive));
     let kernels = MapperKernels::new(shape, &values(flat));

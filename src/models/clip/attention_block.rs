@@ -1,4 +1,5 @@
-//! The pre-norm transformer block of both towers.
+//! The pre-norm transformer block of both towers (Vaswani et al. 2017, <https://arxiv.org/abs/1706.03762>; docs/spec/checkpoints.md
+//! §4.3).
 //!
 //! Axis order is `[batch, token, channel]`. LayerNorm ε is 1e-5, the perceptron four times as wide as the
 //! block, its activation x·σ(1.702 x) or the exact GELU.

@@ -1,4 +1,4 @@
-//! Both towers and the logit scale.
+//! Both towers and the logit scale (Radford et al. 2021, figure 3; docs/spec/checkpoints.md §4.2).
 
 use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor, backend::Backend};

@@ -1,4 +1,5 @@
-//! Text tower: a causal transformer read out at the end-of-text token.
+//! Text tower: a causal transformer read out at the end-of-text token (Radford et al. 2021, section 2.4; docs/spec/checkpoints.md
+//! §4.3).
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig};

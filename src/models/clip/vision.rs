@@ -1,4 +1,5 @@
-//! Image tower: a vision transformer with a class token.
+//! Image tower: a vision transformer with a class token (Dosovitskiy et al. 2021, <https://arxiv.org/abs/2010.11929>;
+//! docs/spec/checkpoints.md §4.3).
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};

@@ -1,4 +1,4 @@
-//! Stem, eleven blocks, pooled features.
+//! Stem, eleven blocks, pooled features (docs/spec/checkpoints.md §6).
 
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};

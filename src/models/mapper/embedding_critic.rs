@@ -1,4 +1,5 @@
-//! Auxiliary discriminator of stage one: tells embeddings of CLIP from those of a mapper (docs/spec/mapper.md §6.1).
+//! Auxiliary discriminator of stage one: tells embeddings of CLIP from those of a mapper (docs/spec/mapper.md §6.1;
+//! Goodfellow et al. 2014, <https://arxiv.org/abs/1406.2661>).
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::leaky_relu;

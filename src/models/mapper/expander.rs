@@ -1,5 +1,5 @@
 //! Expander of VICReg: carries prediction and target into a wider space, where variance and covariance are judged
-//! (docs/spec/mapper.md §6.2).
+//! (docs/spec/mapper.md §6.2; Bardes, Ponce, LeCun 2022, <https://arxiv.org/abs/2105.04906>, section 4).
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::relu;

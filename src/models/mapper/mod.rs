@@ -1,4 +1,7 @@
-//! fMRI → embedding: the residual convolutional mapper of docs/spec/mapper.md §3.
+//! fMRI → embedding: the residual convolutional mapper of *Mind Reader* (Lin, Sprague, Singh 2022,
+//! <https://arxiv.org/abs/2210.01769>, section 3.2 and appendix A.2).
+//!
+//! Specification: docs/spec/mapper.md §3; names of published files: docs/spec/mapper.md §3.1.
 
 mod conv;
 mod embedding_critic;

@@ -1,4 +1,4 @@
-//! Residual Conv1D mapper: padded voxel vector → CLIP embedding.
+//! Residual Conv1D mapper: padded voxel vector → CLIP embedding (Lin, Sprague, Singh 2022, <https://arxiv.org/abs/2210.01769>).
 //!
 //! Specification: docs/spec/mapper.md §3. Axis order is `[batch, channel, position]` throughout.
 //! The output is *not* normalised; clamping and scaling belong to the targets (`data::targets`).
@@ -136,6 +136,7 @@ impl<B: Backend> Mapper<B> {
     /// - betas: `[batch, signal_len]`, z-scored within session, padded with zeros
     /// - output: `[batch, embed_dim]`, not normalised
     pub fn forward(&self, betas: Tensor<B, 2>) -> Tensor<B, 2> {
+        // The kernels end before the sigmoid, which both ways share.
         let by_kernels = self
             .kernel_shape(betas.dims()[1])
             .and_then(|shape| forward_by_kernels(shape, || self.flat_parameters(), &betas));

@@ -1,7 +1,7 @@
 //! One two-layer perceptron over positions, shared by every coordinate of the embedding.
 //!
-//! `y[b, c] = w₂ · relu(W₁ · relu(x[b, c, :]) + b₁) + b₂`: the reference's two pointwise convolutions after a
-//! transpose, without the transpose.
+//! `y[b, c] = w₂ · relu(W₁ · relu(x[b, c, :]) + b₁) + b₂`: the published two pointwise convolutions behind a
+//! transposition, without the transposition (docs/spec/mapper.md §3).
 
 use burn::module::Module;
 use burn::tensor::activation::relu;

@@ -1,4 +1,5 @@
-//! Residual block of the mapper: `relu(x + conv3(relu(conv2(relu(conv1(x))))))`.
+//! Residual block of the mapper: `relu(x + conv3(relu(conv2(relu(conv1(x))))))` (docs/spec/mapper.md §3; after He et al.
+//! 2016, <https://arxiv.org/abs/1512.03385>, without batch norms).
 
 use burn::module::Module;
 use burn::tensor::activation::relu;

@@ -144,6 +144,7 @@ pub fn preprocess<B: Backend>(pixels_pm1: Tensor<B, 4>) -> Tensor<B, 4> {
 /// - features: `[batch, channels, height, width]`, not negative
 /// - output: `[batch, height·width]`, row by row; 0..3
 pub fn max_and_mean<B: Backend>(features: Tensor<B, 4>, maxima: Maxima) -> Tensor<B, 2> {
+    // Behind a ReLU: nothing is negative, so that dividing by the maximum leaves 0..1.
     let [batch, _, height, width] = features.dims();
     let strongest = features.clone().max_dim(1).reshape([batch, height * width]);
     let mean = features.mean_dim(1).reshape([batch, height * width]);

@@ -1,4 +1,4 @@
-//! Stem, four stages, pooled features and the optional classifier.
+//! Stem, four stages, pooled features and the optional classifier (docs/spec/checkpoints.md §5).
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::relu;

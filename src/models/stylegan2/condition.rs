@@ -117,6 +117,8 @@ impl<B: Backend> StyleCode<B> {
 
 /// Element-wise maximum whose gradient is shared equally at ties, which duplicated heads produce everywhere.
 fn maximum<B: Backend>(a: Tensor<B, 2>, b: Tensor<B, 2>) -> Tensor<B, 2> {
+    // Written with constant shares: a maximum by selection gives a tie's whole gradient to one side, so that of two equal heads
+    // only one would move.
     let a_is_larger = a.clone().greater(b.clone()).float().cast(a.dtype());
     let is_tie = a.clone().equal(b.clone()).float().cast(a.dtype());
     let share = a_is_larger + is_tie.mul_scalar(0.5);

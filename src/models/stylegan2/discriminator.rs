@@ -1,4 +1,5 @@
-//! Residual trunk and epilogue of the discriminator (docs/spec/discriminator.md §2).
+//! Residual trunk and epilogue of the discriminator (docs/spec/discriminator.md §2; Karras et al. 2020,
+//! <https://arxiv.org/abs/1912.04958>, section 4).
 
 use burn::module::Module;
 use burn::tensor::{FloatDType, Tensor, backend::Backend};

@@ -1,4 +1,7 @@
 //! The end of the discriminator at 4 × 4: minibatch deviation, score, semantic heads (docs/spec/discriminator.md §3).
+//!
+//! The deviation is that of Karras et al. 2018 (<https://arxiv.org/abs/1710.10196>, section 3); the projection follows Miyato and
+//! Koyama 2018 (<https://arxiv.org/abs/1802.05637>) but for its sum over the batch (docs/spec/discriminator.md §3.1).
 
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
@@ -138,9 +141,11 @@ pub fn append_minibatch_deviation<B: Backend>(
         return x;
     }
     let [batch, channels, height, width] = x.dims();
+    // A last, smaller batch forms smaller groups, as in the published code.
     let group = group.min(batch);
     let num_groups = batch / group;
     let pixels = channels / new_channels * height * width;
+    // The group is the slow axis: its members lie N/G samples apart, and stored weights were trained with that grouping.
     // [G, N/G, F, pixels]
     let grouped = x.clone().reshape([group, num_groups, new_channels, pixels]);
     let centred = grouped.clone() - grouped.mean_dim(0);

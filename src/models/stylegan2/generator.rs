@@ -1,4 +1,5 @@
-//! Mapping and synthesis (docs/spec/generator.md), with truncation towards the mean style.
+//! Mapping and synthesis, with truncation towards the mean style (docs/spec/generator.md; Karras et al. 2020,
+//! <https://arxiv.org/abs/1912.04958>).
 
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};

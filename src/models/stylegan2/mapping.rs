@@ -1,4 +1,4 @@
-//! z → w (docs/spec/generator.md §2).
+//! z → w (docs/spec/generator.md §2; Karras et al. 2019, <https://arxiv.org/abs/1812.04948>, section 2).
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, backend::Backend};

@@ -1,4 +1,5 @@
-//! Conditional StyleGAN2 (Karras et al. 2020) with Lafite's condition injection and Mind Reader's second head.
+//! Conditional StyleGAN2 (Karras et al. 2020, <https://arxiv.org/abs/1912.04958>) with Lafite's condition injection (Zhou et al.
+//! 2022, <https://arxiv.org/abs/2111.13792>) and Mind Reader's second head (<https://arxiv.org/abs/2210.01769>).
 //!
 //! Specification: docs/spec/generator.md and docs/spec/discriminator.md. Images are
 //! `[batch, 3, height, width]`, RGB, −1..1 for a trained network; conditions are unit vectors.

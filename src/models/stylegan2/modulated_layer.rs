@@ -101,6 +101,7 @@ impl<B: Backend> ToRgb<B> {
     /// Scales of the input channels, the run-time gain of the weight included: `[batch, in]`.
     pub(super) fn styles(&self, w: Tensor<B, 2>, condition: &Condition<B>) -> Tensor<B, 2> {
         let styles = self.style.forward(w, condition);
+        // Demodulation would cancel any gain of the weight; without it, the gain has to be somewhere.
         let gain = 1.0 / (styles.dims()[1] as f64).sqrt();
         styles.mul_scalar(gain)
     }

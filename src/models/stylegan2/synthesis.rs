@@ -74,6 +74,8 @@ impl<B: Backend> SynthesisNetwork<B> {
             }
             x = block.conv1.forward(x, codes.take(), condition, noise.of_layer(layer));
             layer += 1;
+            // toRGB looks at the features through the w of the layer that follows, which is why the last block needs one w more
+            // than it has convolutions.
             let rgb;
             (x, rgb) = block.torgb.forward(x, codes.peek(), condition);
             // The image adds up in single precision.
