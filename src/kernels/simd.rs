@@ -55,6 +55,7 @@ pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
+// The closure is inlined here, and so compiled with these features; called through a pointer it would keep the baseline's.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
 fn with_avx512<R>(work: impl FnOnce() -> R) -> R {

@@ -137,6 +137,7 @@ unsafe fn avx512(rows: Rows<'_>, columns: &[[f32; COLUMNS]], tile: &mut Tile) {
     // SAFETY: every load and store covers 16 elements of an array of a multiple of 16.
     let load = |from: &[f32; LANES]| unsafe { _mm512_loadu_ps(from.as_ptr()) };
     let (lines, _) = tile.as_chunks_mut::<LANES>();
+    // 24 sums, four parts and one factor: 29 of the 32 registers. A seventh row would spill.
     let mut sums: [_; ROWS * COLUMNS / LANES] = std::array::from_fn(|index| load(&lines[index]));
     let mut row = rows.values.as_ptr();
     let places: [usize; ROWS] = std::array::from_fn(|r| r * rows.row_stride);
@@ -195,6 +196,8 @@ unsafe fn avx2(rows: Rows<'_>, columns: &[[f32; COLUMNS]], tile: &mut Tile) {
 
 /// One row of the tile at a time, in loops that any compiler vectorises.
 fn baseline(rows: Rows<'_>, columns: &[[f32; COLUMNS]], tile: &mut Tile) {
+    // Products are rounded before they are added, which the fused instructions of the others do not do: the same sums in the
+    // same order, but for last digits.
     let (lines, _) = tile.as_chunks_mut::<COLUMNS>();
     for (r, line) in lines.iter_mut().enumerate() {
         for (k, column) in columns.iter().enumerate() {

@@ -131,6 +131,7 @@ fn in_groups(
     len: usize,
     group: impl Fn(usize, usize) -> Vec<f32> + Sync,
 ) -> Vec<f32> {
+    // Not by the number of threads: the order of additions, and with it the last digit, must not depend on the machine.
     let size = (POSITIONS_PER_GROUP / pixels.max(1)).max(1);
     let firsts: Vec<usize> = (0..batch).step_by(size).collect();
     let mut total = vec![0.0; len];

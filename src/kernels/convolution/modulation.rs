@@ -16,6 +16,7 @@ const PIXELS_PER_TASK: usize = 16 * 1024;
 /// # Shapes
 /// - weight: `[out, in, taps]`, styles: `[batch, in]`
 pub fn demodulation(weight: &[f32], styles: &[f32], channels: usize, taps: usize) -> Vec<f32> {
+    // Σ (w · s)² is Σ s² times the energy of each kernel, which no sample changes.
     let kernel_len = (channels * taps).max(1);
     let per_output: Vec<Vec<f32>> = weight
         .par_chunks_exact(kernel_len)
@@ -79,6 +80,7 @@ impl Finish<'_> {
             };
             match self.noise {
                 Some(NoiseValues { maps, strength }) => {
+                    // Stored maps serve all samples, drawn ones are each sample's own.
                     let start = if maps.len() > pixels { sample * pixels } else { 0 } + first;
                     for (x, noise) in x.iter_mut().zip(&maps[start..]) {
                         *x = activate(*x * scale + noise * strength + bias);

@@ -32,6 +32,7 @@ pub fn modulated_upsampling_conv3(
     let ConvShape { channels_in, channels_out, height, width } = shape;
     let (pixels, batch) = (height * width, styles.len() / channels_in);
     let kernels = tap_rows(weight, channels_in, channels_out);
+    // A smaller image would leave most columns of its panel empty.
     if 2 * pixels <= COLUMNS {
         return small_images(x, &kernels, styles, finish, shape);
     }
@@ -181,6 +182,7 @@ impl Phases {
                 }
             });
         };
+        // Input row y meets tap a at row 2y + a of the stuffed image.
         // Row tap 0 and 2 fall on even rows, the latter one further; columns likewise.
         let [even, odd] = &mut even_rows;
         for (tap, line, column) in [(0, 0, 0), (2, 0, 1), (6, 1, 0), (8, 1, 1)] {

@@ -49,6 +49,7 @@ pub fn modulated_conv3(
     let pixels = height * width;
     let batch = styles.len() / channels_in;
     let kernels = transformed_kernels(weight, shape);
+    // Tasks are cut by the sizes alone, never by the number of threads.
     // A task is one panel of 64 blocks, or as many as a whole row of blocks asks for, or several small images.
     let blocks_per_image = pixels / 4;
     let images = (COLUMNS / blocks_per_image).clamp(1, batch.max(1));
@@ -127,6 +128,7 @@ fn transformed_kernels(weight: &[f32], shape: ConvShape) -> Vec<Vec<f32>> {
 
 #[inline(always)]
 fn transform_kernel(g: &[f32; 9]) -> [f32; POINTS] {
+    // G = [1 0 0; ½ ½ ½; ½ −½ ½; 0 0 1], along columns and then along rows.
     let line = |a: f32, b: f32, c: f32| [a, 0.5 * (a + b + c), 0.5 * (a - b + c), c];
     let columns = [line(g[0], g[3], g[6]), line(g[1], g[4], g[7]), line(g[2], g[5], g[8])];
     let mut out = [0.0; POINTS];
@@ -175,6 +177,7 @@ fn transform_input(
         let block = place.first + start;
         let (panel, lane) = (block / COLUMNS, block % COLUMNS);
         vectorised(|| {
+            // Bᵀ = [1 0 −1 0; 0 1 1 0; 0 −1 1 0; 0 1 0 −1], along columns first.
             let vertical = |line: &dyn Fn(usize) -> f32| {
                 [line(0) - line(2), line(1) + line(2), line(2) - line(1), line(1) - line(3)]
             };
@@ -246,6 +249,7 @@ fn transform_output(mixed: &[f32], first: usize, out: &mut [f32]) {
         let upper = &mut upper[2 * start..2 * (start + count)];
         let lower = &mut lower[2 * start..2 * (start + count)];
         vectorised(|| {
+            // Aᵀ = [1 1 1 0; 0 1 −1 −1].
             let (upper, lower) = (upper.as_chunks_mut::<2>().0, lower.as_chunks_mut::<2>().0);
             for i in 0..count {
                 let column = |c: usize| {

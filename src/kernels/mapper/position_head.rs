@@ -141,6 +141,7 @@ impl HeadWeights {
         for first in (0..self.positions).step_by(POSITIONS_PER_PASS) {
             let count = POSITIONS_PER_PASS.min(self.positions - first);
             self.lifted(x, first, count, &mut lifted);
+            // The tiles go on adding from pass to pass: the sum over all positions, in their order.
             for (lifted, tiles) in lifted.chunks_exact(lifted_stride()).zip(tiles.chunks_exact_mut(panels)) {
                 for (panel, tile) in tiles.iter_mut().enumerate() {
                     let rows = Rows {
