@@ -34,6 +34,22 @@ pub enum FrechetError {
 
 /// The squared Fréchet distance, at least 0 up to rounding.
 ///
+/// ```
+/// use mindreader::metrics::feature_stats::{CovarianceDivisor, FeatureStats};
+/// use mindreader::metrics::frechet::frechet_distance;
+/// use ndarray::array;
+///
+/// let moments = |shift: f32| {
+///     let mut stats = FeatureStats::new(2);
+///     stats.add(array![[shift, 0.0], [shift + 1.0, 1.0], [shift, 2.0]].view())?;
+///     stats.finish(CovarianceDivisor::Samples)
+/// };
+/// // Equal covariances, means three apart.
+/// let distance = frechet_distance(&moments(0.0)?, &moments(3.0)?)?;
+/// assert!((distance - 9.0).abs() < 1e-9);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`FrechetError`] for sets of different widths and for covariances that are not finite.
 pub fn frechet_distance(a: &MeanCovariance, b: &MeanCovariance) -> Result<f64, FrechetError> {

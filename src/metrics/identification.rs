@@ -270,6 +270,20 @@ impl Identification {
 
 /// Accuracies of all configured numbers of ways. Arguments as [`Identification::new`].
 ///
+/// ```
+/// use mindreader::metrics::identification::{IdentificationConfig, compute_identification};
+/// use ndarray::array;
+///
+/// // Features of three pictures and of what was decoded: the third looks like the first.
+/// let truth = array![[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]];
+/// let generated = array![[0.9, 0.1], [0.1, 0.9], [0.8, 0.2]];
+/// let config = IdentificationConfig { ways: vec![2], ..IdentificationConfig::default() };
+/// let accuracy = compute_identification(generated.view(), truth.view(), &[1, 2, 3], &config)?[0];
+/// assert!((accuracy.expected.mean - 2.0 / 3.0).abs() < 1e-12);
+/// assert_eq!(accuracy.chance, 0.5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`IdentificationError`].
 pub fn compute_identification(

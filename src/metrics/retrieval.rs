@@ -127,6 +127,20 @@ pub struct RetrievalSummary {
 
 /// Counts retrievals. `ids` are image identities, one per row, in the order of the trials.
 ///
+/// ```
+/// use mindreader::metrics::retrieval::{RetrievalConfig, compute_retrieval};
+/// use ndarray::array;
+///
+/// // The last trial shows the image of the first once more; the third is decoded as that image, too.
+/// let target = array![[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [1.0, 0.0]];
+/// let predicted = array![[0.9, 0.1], [0.2, 0.8], [0.7, 0.1], [1.0, 0.2]];
+/// let config = RetrievalConfig { batch_size: 4, ..RetrievalConfig::default() };
+/// let found = compute_retrieval(predicted.view(), target.view(), &[7, 8, 9, 7], &config)?;
+/// assert_eq!((found.forward.first_batch, found.backward.first_batch), (3, 3));
+/// assert_eq!(found.chance_first_batch, 1.5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`RetrievalError`] when rows differ in number, there are none, or a value is not finite.
 pub fn compute_retrieval(

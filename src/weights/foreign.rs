@@ -13,13 +13,13 @@ use super::error::Fault;
 pub enum FileFormat {
     /// Header and raw tensors (docs/spec/checkpoints.md §7).
     Safetensors,
-    /// `torch.save` since 1.6: a zip archive (1.1).
+    /// `torch.save` since 1.6: a zip archive (docs/spec/checkpoints.md §1.1).
     TorchZip,
-    /// `torch.save` before 1.6: five pickles and raw storages (1.2).
+    /// `torch.save` before 1.6: five pickles and raw storages (docs/spec/checkpoints.md §1.2).
     TorchLegacy,
-    /// `torch.jit.save`: a zip archive of a module (4.1).
+    /// `torch.jit.save`: a zip archive of a module (docs/spec/checkpoints.md §4.1).
     TorchScript,
-    /// StyleGAN2-ADA, Lafite and Mind Reader network pickles (2).
+    /// StyleGAN2-ADA, Lafite and Mind Reader network pickles (docs/spec/checkpoints.md §2).
     NetworkPickle,
 }
 

@@ -40,6 +40,17 @@ pub enum Labels {
 impl RoiSelection {
     /// Resolves a pattern.
     ///
+    /// ```
+    /// use mindreader::data::nsd::roi_pattern::{Labels, RoiSelection, RoiTables};
+    ///
+    /// let areas = [(1, "V1v"), (2, "V1d"), (3, "V2v")].map(|(label, name)| (label, name.to_string()));
+    /// let tables = RoiTables::from([("prf-visualrois".to_string(), areas.into())]);
+    /// let selection = RoiSelection::resolve("V1", &tables)?;
+    /// assert_eq!(selection.file, "prf-visualrois");
+    /// assert_eq!(selection.labels, Labels::These(vec![1, 2]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`DataError::Unknown`] listing the files, or the regions of the file that was named.
     pub fn resolve(pattern: &str, tables: &RoiTables) -> Result<Self, DataError> {
