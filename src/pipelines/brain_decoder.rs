@@ -27,7 +27,8 @@ pub struct DecoderPaths {
     /// Image mapper.
     pub image_mapper: PathBuf,
     /// Caption mapper, or the ResNet mapper of [`ConditionSource::ImageResnet`].
-    pub caption_mapper: PathBuf,
+    #[serde(rename = "caption_mapper")]
+    pub second_mapper: PathBuf,
     /// Generator.
     pub generator: PathBuf,
 }
@@ -73,7 +74,8 @@ pub struct DecoderHashes {
     /// SHA-256 of the image mapper's snapshot.
     pub image_mapper: String,
     /// SHA-256 of the caption mapper's snapshot.
-    pub caption_mapper: String,
+    #[serde(rename = "caption_mapper")]
+    pub second_mapper: String,
     /// SHA-256 of the generator's snapshot.
     pub generator: String,
 }
@@ -82,7 +84,7 @@ pub struct DecoderHashes {
 #[derive(Debug)]
 pub struct BrainDecoder {
     image_mapper: LoadedMapper,
-    caption_mapper: LoadedMapper,
+    second_mapper: LoadedMapper,
     generator: Generator<Base>,
     generator_config: GeneratorConfig,
     hashes: DecoderHashes,
@@ -169,15 +171,15 @@ impl BrainDecoder {
     /// # Errors
     /// [`RunError`] that names the file that does not fit.
     pub fn open(paths: &DecoderPaths, device: &Device) -> Result<Self, RunError> {
-        let DecoderPaths { image_mapper, caption_mapper, generator } = paths;
+        let DecoderPaths { image_mapper, second_mapper, generator } = paths;
         let image = LoadedMapper::open(image_mapper, device)?;
-        let caption = LoadedMapper::open(caption_mapper, device)?;
+        let caption = LoadedMapper::open(second_mapper, device)?;
         let file = Snapshot::open(generator, GENERATOR_KIND)?;
         let (generator_config, network) =
             file.network(|config: &GeneratorConfig| config.init::<Base>(0, device))?;
         let dims = generator_config.condition_dims();
         for (path, mapper, dim) in
-            [(image_mapper, &image, dims.first()), (caption_mapper, &caption, dims.last())]
+            [(image_mapper, &image, dims.first()), (second_mapper, &caption, dims.last())]
         {
             let width = mapper.snapshot.network.embed_dim;
             if dim.is_some_and(|dim| *dim != width) {
@@ -187,12 +189,12 @@ impl BrainDecoder {
         }
         let hashes = DecoderHashes {
             image_mapper: image.sha256.clone(),
-            caption_mapper: caption.sha256.clone(),
+            second_mapper: caption.sha256.clone(),
             generator: file.sha256().into(),
         };
         Ok(Self {
             image_mapper: image,
-            caption_mapper: caption,
+            second_mapper: caption,
             generator: network,
             generator_config,
             hashes,
@@ -206,7 +208,7 @@ impl BrainDecoder {
             Precision::Single => self,
             Precision::Half => Self {
                 image_mapper: self.image_mapper.in_half(),
-                caption_mapper: self.caption_mapper.in_half(),
+                second_mapper: self.second_mapper.in_half(),
                 generator: self.generator.with_half_resolutions(HALF_RESOLUTIONS),
                 ..self
             },
@@ -218,14 +220,14 @@ impl BrainDecoder {
     /// # Errors
     /// [`RunError::Invalid`] that names the mapper's file.
     pub fn check_source(&self, source: ConditionSource, second_mapper: &Path) -> Result<(), RunError> {
-        let (wanted, found) = (source.second_target(), self.caption_mapper.snapshot.target);
+        let (wanted, found) = (source.second_target(), self.second_mapper.snapshot.target);
         let is_resnet = |target| target == MapperTarget::Resnet;
         if source.uses()[1] && is_resnet(wanted) != is_resnet(found) {
             let expected = format!("`{wanted}`, which the condition is made of");
             return Err(RunError::invalid(second_mapper, "target", expected, format!("`{found}`")));
         }
         let widths =
-            [&self.image_mapper, &self.caption_mapper].map(|mapper| mapper.snapshot.network.embed_dim);
+            [&self.image_mapper, &self.second_mapper].map(|mapper| mapper.snapshot.network.embed_dim);
         if !source.needs_two_heads() && widths[0] != widths[1] {
             let expected = format!("{} as the image mapper's", widths[0]);
             return Err(RunError::invalid(second_mapper, "width of the embedding", expected, widths[1]));
@@ -239,7 +241,7 @@ impl BrainDecoder {
     /// [`RunError::Invalid`] that names `prepared`.
     pub fn check_input(&self, prepared: &PreparedSubject) -> Result<(), RunError> {
         self.image_mapper.check_input(prepared)?;
-        self.caption_mapper.check_input(prepared)
+        self.second_mapper.check_input(prepared)
     }
 
     /// Hashes of the snapshots.
@@ -259,7 +261,7 @@ impl BrainDecoder {
     pub fn embed(&self, betas: &Array2<f32>) -> DecodedEmbeddings {
         DecodedEmbeddings {
             image: self.image_mapper.condition(betas, &self.device),
-            caption: self.caption_mapper.condition(betas, &self.device),
+            caption: self.second_mapper.condition(betas, &self.device),
         }
     }
 

@@ -201,11 +201,11 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     )
     .unwrap();
     let networks = ReconstructSettings::resolve(&joint.project(), &joint.reconstruct).unwrap().networks;
-    assert_eq!(vec![networks.image_mapper.clone(), networks.caption_mapper.clone()], both.training.mappers);
+    assert_eq!(vec![networks.image_mapper.clone(), networks.second_mapper.clone()], both.training.mappers);
     assert_eq!(networks.generator, both.training.generator);
     let prepared = PreparedSubject::open(&config.project().prepared()).unwrap();
     for (before, after) in
-        [(&image.snapshot, &networks.image_mapper), (&caption.snapshot, &networks.caption_mapper)]
+        [(&image.snapshot, &networks.image_mapper), (&caption.snapshot, &networks.second_mapper)]
     {
         let embed = |path: &Path| {
             let mapper = LoadedMapper::open(path, &cpu()).unwrap();

@@ -213,7 +213,7 @@ impl Finetuning {
             resnet,
             features: None,
             image_mapper: path_of(&mappers[0]),
-            caption_mapper: path_of(&mappers[1]),
+            second_mapper: path_of(&mappers[1]),
             captions: data.captions.clone(),
             gan,
             split: data.split.clone(),
@@ -253,7 +253,7 @@ impl Finetuning {
         progress: &mut dyn Progress,
     ) -> anyhow::Result<PictureNumbers> {
         let mut own = self.settings.clone();
-        for (source, slot) in self.mappers.iter().zip([&mut own.image_mapper, &mut own.caption_mapper]) {
+        for (source, slot) in self.mappers.iter().zip([&mut own.image_mapper, &mut own.second_mapper]) {
             if let MapperSource::Training(name) = source {
                 *slot = trained(name).ok_or_else(|| anyhow::anyhow!("no mapper of training `{name}`"))?;
             }
@@ -315,7 +315,7 @@ impl Finetuning {
                 stimuli: settings.data.stimuli.clone(),
                 networks: DecoderPaths {
                     image_mapper: finetuned(MapperTarget::Image, &own.image_mapper),
-                    caption_mapper: finetuned(condition.second_target(), &own.caption_mapper),
+                    second_mapper: finetuned(condition.second_target(), &own.second_mapper),
                     generator: summary.training.generator.clone(),
                 },
                 split: own.split.clone(),

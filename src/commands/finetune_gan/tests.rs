@@ -2,20 +2,29 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use super::*;
 use crate::commands::reconstruct::{self, ReconstructConfig, ReconstructSettings};
 use crate::commands::train_mapper::tests::{settings as mapper_settings, write_all};
 use crate::commands::train_mapper::{self, TrainMapperSettings};
+use crate::data::nsd::tree::NsdTree;
+use crate::models::condition_source::ConditionSource;
+use crate::models::mapper::MapperTarget;
 use crate::models::resnet::ResnetConfig;
-use crate::models::stylegan2::{Discriminator, Generator};
+use crate::models::stylegan2::{
+    ConditionHeads, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig,
+};
 use crate::pipelines::brain_decoder::DecoderPaths;
 use crate::pipelines::targets::resnet_vectors::ResnetVector;
+use crate::run::device::DeviceChoice;
 use crate::run::precision::Precision;
 use crate::run::progress::Silent;
-use crate::run::snapshot::save_snapshot;
-use crate::tensor_ops::backend::cpu;
+use crate::run::snapshot::{Snapshot, save_snapshot};
+use crate::tensor_ops::backend::{Base, cpu};
 use crate::training::gan::image_view::SmallImages;
-use crate::training::gan::run_files::CHECKPOINT_FILE;
+use crate::training::gan::mappers::config::MapperMode;
+use crate::training::gan::run_files::{CHECKPOINT_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE};
 
 /// Untrained networks with one head.
 pub(in crate::commands) fn write_gan(folder: &Path) {
@@ -82,7 +91,7 @@ fn scene(root: &Path) -> (TrainMapperSettings, FinetuneGanSettings) {
         clip: mapper.target_network.clone(),
         resnet: Some(root.join("resnet.safetensors")),
         image_mapper: train_mapper::run(&mapper, &mut Silent).unwrap().snapshot,
-        caption_mapper: root.join("none.safetensors"),
+        second_mapper: root.join("none.safetensors"),
         captions: mapper.captions.clone(),
         gan: root.join("gan"),
         split: mapper.split.clone(),
@@ -108,11 +117,11 @@ fn a_resnet_mapper_is_the_second_condition_frozen_and_end_to_end() {
     assert!(settings.finetune_gan.needs_resnet());
 
     // Vectors of another kind cannot be compared with what the loss sees of an image.
-    settings.caption_mapper = resnet_mapper(&mapper);
+    settings.second_mapper = resnet_mapper(&mapper);
     let error = run(&settings, &mut Silent).unwrap_err().to_string();
     assert!(error.contains("[8, 256]") && error.contains("[8, 32]"), "{error}");
     mapper.mapper.resnet.vector = ResnetVector::MaxAndMean;
-    settings.caption_mapper = resnet_mapper(&mapper);
+    settings.second_mapper = resnet_mapper(&mapper);
 
     for mode in [MapperMode::Frozen, MapperMode::EndToEnd] {
         settings.finetune_gan.mappers.mode = mode;
@@ -121,7 +130,7 @@ fn a_resnet_mapper_is_the_second_condition_frozen_and_end_to_end() {
         let generator = Snapshot::open(&summary.training.generator, "generator").unwrap();
         assert_eq!(generator.config::<GeneratorConfig>().unwrap().condition_dims(), [8, 256]);
         let second = match mode {
-            MapperMode::Frozen => settings.caption_mapper.clone(),
+            MapperMode::Frozen => settings.second_mapper.clone(),
             MapperMode::EndToEnd => summary.run.join("mapper-resnet.safetensors"),
         };
         assert_eq!(summary.training.stats.contains_key("second_mapper_loss"), mode == MapperMode::EndToEnd);
@@ -130,7 +139,7 @@ fn a_resnet_mapper_is_the_second_condition_frozen_and_end_to_end() {
             stimuli: mapper.stimuli.clone(),
             networks: DecoderPaths {
                 image_mapper: settings.image_mapper.clone(),
-                caption_mapper: second,
+                second_mapper: second,
                 generator: summary.training.generator,
             },
             split: settings.split.clone(),
@@ -167,7 +176,7 @@ fn captions_of_the_training_images_are_needed_where_a_caption_mapper_is_trained(
     let folder = tempfile::tempdir().unwrap();
     let (mut mapper, mut settings) = scene(folder.path());
     mapper.target = MapperTarget::Caption;
-    settings.caption_mapper = train_mapper::run(&mapper, &mut Silent).unwrap().snapshot;
+    settings.second_mapper = train_mapper::run(&mapper, &mut Silent).unwrap().snapshot;
     settings.captions = folder.path().join("none.json");
     settings.finetune_gan.condition = ConditionSource::Image;
     settings.finetune_gan.mappers.mode = MapperMode::EndToEnd;

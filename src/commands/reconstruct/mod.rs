@@ -205,7 +205,7 @@ pub fn run(
     let decoder = BrainDecoder::open(&settings.networks, &device)?.with_precision(settings.precision);
     decoder.check_input(&prepared)?;
     for condition in config.all_conditions() {
-        decoder.check_source(condition, &settings.networks.caption_mapper)?;
+        decoder.check_source(condition, &settings.networks.second_mapper)?;
     }
     let chosen = chosen_trials(settings, &prepared)?;
 

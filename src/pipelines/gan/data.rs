@@ -14,7 +14,6 @@ use crate::pipelines::targets::resnet_vectors::ResnetSnapshot;
 use crate::pipelines::targets::stimulus_embeddings::embed_stimuli;
 use crate::pipelines::workbench::Workbench;
 use crate::run::error::RunError;
-use crate::run::precision::Precision;
 use crate::tensor_ops::backend::Device;
 use crate::training::gan::config::GanTrainConfig;
 use crate::training::gan::dataset::ImageSet;
@@ -64,12 +63,14 @@ pub(crate) fn clamped_units(mut embeddings: Array2<f32>) -> Array2<f32> {
     embeddings
 }
 
-/// What the training asks of its device.
-pub(crate) fn half_precision(config: &GanTrainConfig) -> Precision {
-    if config.half_resolutions > 0 { Precision::Half } else { Precision::Single }
+/// The network of the low-level term.
+pub(crate) struct LowLevelResnet {
+    pub network: FrozenResnet,
+    /// SHA-256 of its weights.
+    pub sha256: String,
 }
 
-/// The network of the low-level term with the hash of its weights, where the term has a weight and a network is set.
+/// The network of the low-level term, where that has a weight and a network is set.
 ///
 /// # Errors
 /// [`RunError`] for a snapshot that is missing or of another kind.
@@ -77,8 +78,8 @@ pub(crate) fn low_level_resnet(
     path: Option<&Path>,
     config: &GanTrainConfig,
     device: &Device,
-) -> Result<Option<(FrozenResnet, String)>, RunError> {
+) -> Result<Option<LowLevelResnet>, RunError> {
     let Some(path) = path.filter(|_| config.loss.needs_resnet()) else { return Ok(None) };
     let ResnetSnapshot { network, sha256 } = ResnetSnapshot::open(path, device)?;
-    Ok(Some((FrozenResnet::new(network), sha256)))
+    Ok(Some(LowLevelResnet { network: FrozenResnet::new(network), sha256 }))
 }

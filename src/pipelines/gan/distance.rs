@@ -4,11 +4,11 @@ use anyhow::Context;
 use burn::tensor::{Tensor, TensorData};
 use image::RgbImage;
 use ndarray::{Array2, ArrayView2};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::snapshots::SnapshotConfig;
+use super::snapshot_config::SnapshotConfig;
 use crate::metrics::feature_stats::FeatureStats;
 use crate::models::stylegan2::{Condition, Generator, Truncation};
 use crate::pipelines::pictures::picture::pictures;
@@ -51,6 +51,25 @@ pub struct SetDistance {
     /// The distance.
     #[serde(flatten)]
     pub distance: Distance,
+}
+
+/// Distances as a line of `metrics.jsonl` holds them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MeasuredDistances {
+    /// By the name of the real pictures; one that is no number is `null`.
+    #[serde(flatten)]
+    values: Map<String, Value>,
+    /// What the numbers may be called.
+    name: String,
+    /// Decides which distances can be compared.
+    pub protocol: String,
+}
+
+impl MeasuredDistances {
+    /// The distance to the real pictures of this name.
+    pub fn to(&self, real: &str) -> Option<f64> {
+        self.values.get(real).and_then(Value::as_f64)
+    }
 }
 
 impl SampleDistance {
@@ -174,12 +193,13 @@ impl SampleDistance {
     }
 
     /// What `metrics.jsonl` says of distances.
-    pub fn event(&self, config: &SnapshotConfig, distances: &[SetDistance]) -> Value {
-        let mut event: Map<String, Value> =
-            distances.iter().map(|set| (set.real.to_string(), json!(set.distance.value))).collect();
-        event.insert("name".into(), json!(self.network.kind().distance_name()));
-        event.insert("protocol".into(), json!(self.protocol(config)));
-        Value::Object(event)
+    pub fn measured(&self, config: &SnapshotConfig, distances: &[SetDistance]) -> MeasuredDistances {
+        let values = distances.iter().map(|set| (set.real.to_string(), set.distance.value.into()));
+        MeasuredDistances {
+            values: values.collect(),
+            name: self.network.kind().distance_name().to_string(),
+            protocol: self.protocol(config),
+        }
     }
 }
 
@@ -202,6 +222,18 @@ mod tests {
     use super::*;
     use crate::tensor_ops::backend::cpu;
     use ndarray::array;
+
+    #[test]
+    fn a_line_of_distances_is_written_in_its_order_and_read_back() {
+        let values =
+            Map::from_iter([("test".to_string(), 12.5.into()), ("train".to_string(), f64::NAN.into())]);
+        let measured = MeasuredDistances { values, name: "FID".into(), protocol: "0a".into() };
+        let line = serde_json::to_value(&measured).unwrap().to_string();
+        assert_eq!(line, r#"{"test":12.5,"train":null,"name":"FID","protocol":"0a"}"#);
+        let read: MeasuredDistances = serde_json::from_str(&line).unwrap();
+        assert_eq!(read, measured);
+        assert_eq!((read.to("test"), read.to("train"), read.to("real")), (Some(12.5), None, None));
+    }
 
     #[test]
     fn conditions_are_spread_or_go_round() {

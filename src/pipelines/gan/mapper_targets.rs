@@ -1,18 +1,19 @@
 //! What mappers that are finetuned with the GAN aim at, and the betas that they read.
 
+use std::ops::Range;
 use std::path::Path;
 
 use ndarray::Array2;
+use serde::Deserialize;
 
-use crate::commands::finetune_gan::FinetuneGanSettings;
 use crate::data::coco::vetted_captions::VettedCaptions;
 use crate::data::error::DataError;
-use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
 use crate::data::trial::NsdId;
 use crate::models::clip::tokenizer::LongText;
+use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::{MapperTarget, RESNET_CENTRE};
 use crate::pipelines::brain_decoder::LoadedMapper;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
@@ -33,65 +34,111 @@ pub(crate) fn mapper_start(mapper: &LoadedMapper) -> MapperStart<'_> {
     }
 }
 
-/// Refuses to finetune a mapper on another split than its own: images that neither may see would be seen by one of them.
+/// What a mapper's snapshot says of its training, as far as finetuning asks.
+#[derive(Deserialize)]
+struct MapperOrigin {
+    settings: MapperSettings,
+}
+
+#[derive(Deserialize)]
+struct MapperSettings {
+    split: SplitConfig,
+}
+
+/// Refuses to finetune a mapper on another split than its own: images that neither may see would be seen by one of them. A mapper
+/// that does not say on which split it was trained is refused, too.
 ///
 /// # Errors
 /// [`RunError::Invalid`] naming the mapper's file.
 pub(crate) fn check_split(path: &Path, mapper: &LoadedMapper, split: &SplitConfig) -> anyhow::Result<()> {
-    let trained = &mapper.provenance["settings"]["split"];
-    let asked = serde_json::to_value(split)?;
-    if trained.is_null() || *trained == asked {
+    const FIELD: &str = "settings.split";
+    let asked = serde_json::to_string(split)?;
+    let origin = MapperOrigin::deserialize(&mapper.provenance).map_err(|error| {
+        let expected = "the split that the mapper was trained on: without it, images held out from the GAN may be among \
+                        those that the mapper has seen";
+        RunError::invalid(path, FIELD, expected, format!("none ({error})"))
+    })?;
+    if origin.settings.split == *split {
         return Ok(());
     }
     let expected = format!("the split of this finetuning, {asked}");
-    Err(RunError::invalid(path, "settings.split", expected, trained).into())
+    Err(RunError::invalid(path, FIELD, expected, serde_json::to_string(&origin.settings.split)?).into())
 }
 
-/// Unit vectors that the second mapper aims at; nothing where it has no part in the condition. `images` are the distinct images
-/// trained on, `image_of_sample` says which of them each sample shows.
-///
-/// # Errors
-/// Captions, images or networks that are missing or do not fit.
-pub(crate) fn second_targets(
-    settings: &FinetuneGanSettings,
-    clip: &ClipSnapshot,
-    images: &[NsdId],
-    image_of_sample: &[usize],
-    bench: &mut Workbench<'_>,
-) -> anyhow::Result<Option<EmbeddingTargets>> {
-    let config = &settings.finetune_gan;
-    if !config.condition.uses()[1] {
-        return Ok(None);
-    }
-    Ok(Some(match config.condition.second_target() {
-        MapperTarget::Resnet => {
-            let needed = || {
-                RunError::missing(
-                    "paths.resnet",
-                    "the targets of a ResNet mapper: set it with `--resnet FILE`",
-                )
-            };
-            let resnet = ResnetSnapshot::open(settings.resnet.as_deref().ok_or_else(needed)?, bench.device)?;
-            let stimuli = NsdTree::new(&settings.nsd).stimuli();
-            let vectors = stimulus_vectors(&resnet, ResnetVector::MaxAndMean, &stimuli, images, bench)?;
-            let centred = vectors - RESNET_CENTRE as f32;
-            let rows: Vec<_> = (0..images.len()).map(|image| image..image + 1).collect();
-            let scale = TargetScale { clamp: 0.0, scaling: TargetScaling::UnitNorm };
-            EmbeddingTargets::new(&centred, &rows, image_of_sample, CaptionChoice::First, scale)
+/// What the targets of the second mapper are made of.
+pub(crate) struct SecondTargets<'a> {
+    /// What the conditions are made of: it says of which space the second mapper's vectors are.
+    pub source: ConditionSource,
+    /// Which caption of an image the mapper aims at.
+    pub caption_choice: CaptionChoice,
+    /// ResNet-50 snapshot; read for a ResNet mapper.
+    pub resnet: Option<&'a Path>,
+    /// NSD's stimuli; read for a ResNet mapper.
+    pub stimuli: &'a Path,
+    /// Vetted captions; read for a caption mapper.
+    pub captions: &'a Path,
+}
+
+impl SecondTargets<'_> {
+    /// Unit vectors that the second mapper aims at; nothing where it has no part in the condition. `images` are the distinct
+    /// images trained on, `image_of_sample` says which of them each sample shows.
+    ///
+    /// # Errors
+    /// Captions, images or networks that are missing or do not fit.
+    pub fn read(
+        &self,
+        clip: &ClipSnapshot,
+        images: &[NsdId],
+        image_of_sample: &[usize],
+        bench: &mut Workbench<'_>,
+    ) -> anyhow::Result<Option<EmbeddingTargets>> {
+        if !self.source.uses()[1] {
+            return Ok(None);
         }
-        MapperTarget::Image | MapperTarget::Caption => {
-            let vetted = VettedCaptions::read(&settings.captions)?;
-            let (mut sentences, mut rows) = (Vec::new(), Vec::new());
-            for image in images {
-                let of_image = vetted.of(*image)?;
-                rows.push(sentences.len()..sentences.len() + of_image.len());
-                sentences.extend(of_image.iter().map(String::as_str));
+        Ok(Some(match self.source.second_target() {
+            MapperTarget::Resnet => self.of_resnet(images, image_of_sample, bench)?,
+            MapperTarget::Image | MapperTarget::Caption => {
+                self.of_captions(clip, images, image_of_sample, bench)?
             }
-            let raw = embed_sentences(clip, &sentences, LongText::Error, bench)?;
-            let scale = TargetScale { clamp: DEFAULT_THRESHOLD, scaling: TargetScaling::UnitNorm };
-            EmbeddingTargets::new(&raw, &rows, image_of_sample, config.mappers.caption_choice, scale)
+        }))
+    }
+
+    fn of_resnet(
+        &self,
+        images: &[NsdId],
+        image_of_sample: &[usize],
+        bench: &mut Workbench<'_>,
+    ) -> anyhow::Result<EmbeddingTargets> {
+        let needed = || {
+            RunError::missing("paths.resnet", "the targets of a ResNet mapper: set it with `--resnet FILE`")
+        };
+        let resnet = ResnetSnapshot::open(self.resnet.ok_or_else(needed)?, bench.device)?;
+        let vectors = stimulus_vectors(&resnet, ResnetVector::MaxAndMean, self.stimuli, images, bench)?;
+        let centred = vectors - RESNET_CENTRE as f32;
+        let rows: Vec<_> = (0..images.len()).map(|image| image..image + 1).collect();
+        let scale = TargetScale { clamp: 0.0, scaling: TargetScaling::UnitNorm };
+        Ok(EmbeddingTargets::new(&centred, &rows, image_of_sample, CaptionChoice::First, scale))
+    }
+
+    fn of_captions(
+        &self,
+        clip: &ClipSnapshot,
+        images: &[NsdId],
+        image_of_sample: &[usize],
+        bench: &mut Workbench<'_>,
+    ) -> anyhow::Result<EmbeddingTargets> {
+        let vetted = VettedCaptions::read(self.captions)?;
+        let mut sentences = Vec::new();
+        let mut rows: Vec<Range<usize>> = Vec::new();
+        for image in images {
+            let of_image = vetted.of(*image)?;
+            rows.push(sentences.len()..sentences.len() + of_image.len());
+            sentences.extend(of_image.iter().map(String::as_str));
         }
-    }))
+        let raw = embed_sentences(clip, &sentences, LongText::Error, bench)?;
+        let scale = TargetScale { clamp: DEFAULT_THRESHOLD, scaling: TargetScaling::UnitNorm };
+        Ok(EmbeddingTargets::new(&raw, &rows, image_of_sample, self.caption_choice, scale))
+    }
 }
 
 /// Betas of trials, all of them numbers.
@@ -106,6 +153,62 @@ pub(crate) fn finite_betas(prepared: &PreparedSubject, trials: &[usize]) -> Resu
             let field = format!("betas of trial {}, voxel {voxel}", trials[row]);
             let path: &Path = prepared.path();
             Err(DataError::invalid(path, field, "a finite number", value))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::mapper::{MapperConfig, MapperSnapshot};
+    use crate::run::snapshot::{MAPPER_KIND, save_snapshot};
+    use crate::tensor_ops::backend::{Base, cpu};
+    use serde_json::{Value, json};
+
+    /// A mapper whose snapshot says `origin` of its training.
+    fn mapper(path: &Path, origin: &Value) -> LoadedMapper {
+        let network = MapperConfig {
+            signal_len: 16,
+            num_blocks: 1,
+            hidden: 4,
+            fc: 4,
+            embed_dim: 4,
+            ..Default::default()
+        };
+        let weights = network.init::<Base>(0, &cpu()).unwrap();
+        let snapshot = MapperSnapshot {
+            network,
+            target: MapperTarget::Image,
+            num_voxels: 14,
+            padding_left: 1,
+            subject: "subj01".into(),
+            roi: "nsdgeneral".into(),
+            clip_sha256: String::new(),
+        };
+        save_snapshot(path, MAPPER_KIND, &snapshot, origin, &weights).unwrap();
+        LoadedMapper::open(path, &cpu()).unwrap()
+    }
+
+    #[test]
+    fn a_mapper_of_another_split_or_of_none_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mapper.safetensors");
+        let split = SplitConfig::default();
+        let found = |origin: Value| {
+            check_split(&path, &mapper(&path, &origin), &split).map_err(|error| error.to_string())
+        };
+        assert_eq!(found(json!({"phases": [], "settings": {"split": split, "num_trials": 3}})), Ok(()));
+        let other = SplitConfig { train_fraction: 0.5, ..split.clone() };
+        let error = found(json!({"settings": {"split": other}})).unwrap_err();
+        assert!(error.contains("mapper.safetensors") && error.contains("0.5"), "{error}");
+        for origin in [
+            json!({}),
+            json!(null),
+            json!({"settings": {"num_trials": 3}}),
+            json!({"settings": {"split": null}}),
+        ] {
+            let error = found(origin).unwrap_err();
+            assert!(error.contains("mapper.safetensors") && error.contains("settings.split"), "{error}");
         }
     }
 }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::data::{clamped_units, image_set};
+use super::origin::ImagesOrigin;
 use crate::data::coco::vetted_captions::VettedCaptions;
 use crate::data::error::DataError;
 use crate::data::image::resize::{Filter, resize_and_center_crop};
@@ -53,14 +53,15 @@ pub enum PretrainImages {
 }
 
 impl PretrainImages {
-    /// What a snapshot says of the images.
-    pub(crate) fn provenance(&self, name: &str) -> Value {
+    /// What a snapshot says of the images; `name` is the subject's.
+    pub(crate) fn origin<'a>(&'a self, name: &'a str) -> ImagesOrigin<'a> {
         let file_name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
         match self {
-            Self::Stimuli { split, .. } => json!({"subject": name, "split": split}),
-            Self::Collection { images, annotations } => {
-                json!({"images": file_name(images), "annotations": annotations.as_ref().and_then(file_name)})
-            }
+            Self::Stimuli { split, .. } => ImagesOrigin::Stimuli { subject: name, split },
+            Self::Collection { images, annotations } => ImagesOrigin::Collection {
+                images: file_name(images),
+                annotations: annotations.as_ref().and_then(file_name),
+            },
         }
     }
 }

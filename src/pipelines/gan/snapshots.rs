@@ -6,51 +6,20 @@ use std::path::PathBuf;
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::distance::{SampleDistance, SetDistance};
-use crate::metrics::feature_stats::CovarianceDivisor;
-use crate::models::inception::InceptionPreprocessing;
+use super::distance::{MeasuredDistances, SampleDistance, SetDistance};
+use super::snapshot_config::SnapshotConfig;
 use crate::models::stylegan2::GeneratorConfig;
 use crate::run::error::RunError;
 use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{GENERATOR_KIND, save_snapshot};
 use crate::tensor_ops::backend::Device;
+use crate::training::gan::snapshot_origin::SnapshotOrigin;
 use crate::training::gan::tick::Tick;
 
 /// Folder in the run.
 const FOLDER: &str = "snapshots";
-
-/// Which snapshots stay, and how they are measured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SnapshotConfig {
-    /// Newest snapshots that stay, beside the best one (5); 0 for all.
-    pub keep: usize,
-    /// Reports between Fréchet distances (50), where there is a feature network; the last report always has one. 0 for none.
-    pub frechet_ticks: u64,
-    /// Pictures drawn for a distance; 0 for as many as there are real ones, at most 50,000.
-    pub frechet_samples: usize,
-    /// Whether features are those of the run's CLIP (off), and not of an Inception or a classifier.
-    pub clip_features: bool,
-    /// How pictures enter the Inception.
-    pub preprocessing: InceptionPreprocessing,
-    /// What sums of squares are divided by.
-    pub divisor: CovarianceDivisor,
-}
-
-impl Default for SnapshotConfig {
-    fn default() -> Self {
-        Self {
-            keep: 5,
-            frechet_ticks: 50,
-            frechet_samples: 0,
-            clip_features: false,
-            preprocessing: InceptionPreprocessing::default(),
-            divisor: CovarianceDivisor::default(),
-        }
-    }
-}
 
 /// What a run kept and measured.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -84,6 +53,21 @@ pub struct BestSnapshot {
     pub images_seen: u64,
     /// Its distance.
     pub value: f64,
+}
+
+/// A line of `metrics.jsonl` with distances.
+#[derive(Serialize)]
+struct DistanceEvent {
+    tick: u64,
+    images_seen: u64,
+    frechet: MeasuredDistances,
+}
+
+/// Any line of `metrics.jsonl`, as far as distances are asked for.
+#[derive(Deserialize)]
+struct EventWithDistance {
+    images_seen: Option<u64>,
+    frechet: Option<MeasuredDistances>,
 }
 
 /// What a training calls at every report.
@@ -123,19 +107,15 @@ impl GanSnapshots<'_> {
         if !tick.is_checkpoint && measured.is_none() {
             return Ok(());
         }
-        let mut provenance = self.provenance.clone();
-        provenance["images_seen"] = json!(tick.images_seen);
+        let origin = SnapshotOrigin { sources: self.provenance, images_seen: tick.images_seen };
         let path = self.run.join(&file_name(tick.images_seen));
-        save_snapshot(&path, GENERATOR_KIND, self.generator, &provenance, tick.generator_ema)?;
+        save_snapshot(&path, GENERATOR_KIND, self.generator, &origin, tick.generator_ema)?;
         if let Some(distance) = measured {
             let distances = distance
                 .measure(tick.generator_ema, self.generator.z_dim, self.config, self.device)
                 .map_err(|error| RunError::invalid(&path, "Fréchet distance", "one", error))?;
-            let event = json!({
-                "tick": tick.tick,
-                "images_seen": tick.images_seen,
-                "frechet": distance.event(self.config, &distances),
-            });
+            let frechet = distance.measured(self.config, &distances);
+            let event = DistanceEvent { tick: tick.tick, images_seen: tick.images_seen, frechet };
             tick.log.append(tick.images_seen, &event)?;
             self.last = distances;
         }
@@ -179,16 +159,12 @@ impl GanSnapshots<'_> {
         let protocol = distance.protocol(self.config);
         let headline = distance.real.first().map_or("", |real| real.name);
         let mut best: Option<BestSnapshot> = None;
-        for event in self.run.events().read::<Value>()? {
-            let frechet = &event["frechet"];
-            let (Some(value), Some(images_seen)) =
-                (frechet[headline].as_f64(), event["images_seen"].as_u64())
-            else {
-                continue;
-            };
+        for event in self.run.events().read::<EventWithDistance>()? {
+            let (Some(frechet), Some(images_seen)) = (event.frechet, event.images_seen) else { continue };
+            let Some(value) = frechet.to(headline) else { continue };
             let generator = self.run.join(&file_name(images_seen));
             let is_better = best.as_ref().is_none_or(|best| value < best.value);
-            if frechet["protocol"] == json!(protocol) && is_better && generator.is_file() {
+            if frechet.protocol == protocol && is_better && generator.is_file() {
                 best = Some(BestSnapshot { generator, images_seen, value });
             }
         }

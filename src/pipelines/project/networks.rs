@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Project, ProjectPaths};
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::DecoderPaths;
-use crate::pipelines::gan::snapshots::SnapshotConfig;
+use crate::pipelines::gan::snapshot_config::SnapshotConfig;
 use crate::pipelines::pictures::picture_features::FeatureSource;
 use crate::run::error::RunError;
 use crate::training::gan::config::GanTrainConfig;
@@ -127,7 +127,7 @@ impl Project {
                 Some(path) => path,
                 None => self.mapper(MapperTarget::Image)?,
             },
-            caption_mapper: match beside(second, &paths.caption_mapper) {
+            second_mapper: match beside(second, &paths.caption_mapper) {
                 Some(path) => path,
                 None => self.second_mapper(second)?,
             },
