@@ -43,6 +43,18 @@ impl Training {
         }
     }
 
+    /// A checkpoint after every epoch.
+    fn classifier(work: &Path) -> Self {
+        Self {
+            work: work.to_path_buf(),
+            command: "pretrain-classifier",
+            args: vec!["--set", "pretrain_classifier.train.epochs=30"],
+            init_from: None,
+            run: "pretrain-classifier-subj01".into(),
+            assert_equal: assert_equal_classifiers,
+        }
+    }
+
     /// A checkpoint after every other step.
     fn gan(work: &Path) -> Self {
         Self {
@@ -181,6 +193,20 @@ fn tensors(file: &Path) -> Vec<(String, Vec<u8>)> {
     tensors
 }
 
+fn assert_equal_classifiers(run: &Path, undisturbed: &Path) {
+    let classifier = "classifier.safetensors";
+    assert!(tensors(&run.join(classifier)) == tensors(&undisturbed.join(classifier)));
+    // All but the paths of the run.
+    let summary = |run: &Path| {
+        let text = fs::read_to_string(run.join("summary.json")).unwrap();
+        let mut summary: serde_json::Value = serde_json::from_str(&text).unwrap();
+        ["run", "snapshot"].map(|key| summary.as_object_mut().unwrap().remove(key).unwrap());
+        summary
+    };
+    assert_eq!(summary(run), summary(undisturbed));
+    assert_equal_metrics(run, undisturbed);
+}
+
 fn assert_equal_joint_trainings(run: &Path, undisturbed: &Path) {
     for file in ["mapper-image.safetensors", "mapper-caption.safetensors"] {
         assert!(tensors(&run.join(file)) == tensors(&undisturbed.join(file)), "{file}");
@@ -224,6 +250,12 @@ fn killed_at_20_random_moments_a_training_ends_as_if_it_had_not_been() {
     let work = mapper_work(root.path());
     Training::mapper(&work, "image").kill_and_resume(20);
     Training::mapper(&work, "caption").kill_and_resume(5);
+}
+
+#[test]
+fn killed_at_5_random_moments_a_classifier_ends_as_if_it_had_not_been() {
+    let root = tempfile::tempdir().unwrap();
+    Training::classifier(&mapper_work(root.path())).kill_and_resume(5);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! What trainings say of themselves that judge a network by a held-out part of their images.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::task::EpochResult;
 
 /// An epoch's row of the event log.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HeldOutEvent<F> {
     /// Steps done.
     pub step: u64,
