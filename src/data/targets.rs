@@ -32,7 +32,7 @@ pub enum TargetScaling {
 pub struct TargetScale {
     /// θ; 0 or less: no clamp.
     pub clamp: f32,
-    /// What follows the clamp.
+    /// Scaling behind the clamp (docs/spec/mapper.md §2.4).
     pub scaling: TargetScaling,
 }
 

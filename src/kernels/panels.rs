@@ -5,7 +5,7 @@ use super::tile::{COLUMNS, ROWS};
 /// A matrix `[rows, depth]` in memory, row by row or column by column.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a> {
-    /// Its elements.
+    /// All elements, at the two strides.
     pub values: &'a [f32],
     /// Distance between neighbours in a column.
     pub row_stride: usize,

@@ -15,7 +15,7 @@ const NORM_PRODUCT_FLOOR: f32 = 1e-8;
 /// Floor under the root of a squared norm: the root's slope stays finite for a vector of zeros.
 const SQUARED_NORM_FLOOR: f32 = 1e-30;
 
-/// What enters the softmax.
+/// Logits of the softmax, from cosine S and temperature τ (docs/spec/gan-training.md §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ContrastiveForm {
@@ -26,7 +26,7 @@ pub enum ContrastiveForm {
     LafiteExp,
 }
 
-/// How two batches are contrasted.
+/// Temperature, direction and logits of InfoNCE (van den Oord et al. 2018, <https://arxiv.org/abs/1807.03748>).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ContrastiveConfig {
@@ -35,7 +35,7 @@ pub struct ContrastiveConfig {
     /// Share λ of the softmax over `b` for each row of `a`; `1 − λ` goes to the softmax over `a` for each row of
     /// `b`. Exactly 0: only the latter; outside (0, 1) otherwise: only the former.
     pub row_share: f64,
-    /// What enters the softmax.
+    /// Logits of the softmax: `S/τ`, or its exponential.
     pub form: ContrastiveForm,
 }
 

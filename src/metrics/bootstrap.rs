@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::tensor_ops::random::keyed_rng;
 
-/// How intervals are made.
+/// Number, level and seed of the resamples behind an interval.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BootstrapConfig {

@@ -34,7 +34,7 @@ pub struct IdentificationConfig {
     pub repeats: usize,
     /// Seed of the draws.
     pub seed: u64,
-    /// Which wrong pictures are drawn.
+    /// Pool that wrong pictures are drawn from.
     pub distractors: Distractors,
 }
 

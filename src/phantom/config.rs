@@ -9,7 +9,7 @@ use super::scenes::things::Thing;
 use crate::data::error::DataError;
 use crate::data::subject::{Resolution, SubjectId};
 
-/// How large a phantom is.
+/// Grid, sessions and images of a phantom, together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PhantomSize {
@@ -22,7 +22,7 @@ pub enum PhantomSize {
     Full,
 }
 
-/// Where the stimuli come from.
+/// Drawn scenes, or photographs with COCO annotations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StimulusSource {
@@ -56,7 +56,7 @@ pub struct PhantomConfig {
     pub subject: SubjectId,
     /// Sessions to write; by default 1 (tiny), 2 (small), or what NSD offered until August 2023 (full).
     pub sessions: Option<usize>,
-    /// Where the stimuli come from.
+    /// Drawn scenes, or photographs with COCO annotations.
     pub source: StimulusSource,
     /// Folder with `train2017/*.jpg` and `annotations/{captions,instances}_train2017.json` (also `val2017`).
     pub photographs: Option<PathBuf>,

@@ -19,7 +19,7 @@ pub const FIRST_SCENE_COCO_ID: u64 = 900_000;
 /// One scene in this many belongs to `val2017`; about COCO's own proportion.
 const VALIDATION_EVERY: u32 = 24;
 
-/// Where an image comes from.
+/// Drawn scene, or a part of a photograph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The scene with the number of the image.
@@ -36,7 +36,7 @@ pub enum Origin {
 /// One NSD image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stimulus {
-    /// Its number.
+    /// 0-based image number.
     pub nsd_id: NsdId,
     /// The COCO picture it is a crop of.
     pub coco_id: u64,
@@ -44,7 +44,7 @@ pub struct Stimulus {
     pub coco_split: String,
     /// Shares cut off at the top, bottom, left and right.
     pub crop: [f64; 4],
-    /// Where it comes from.
+    /// Drawn scene, or a part of a photograph.
     pub origin: Origin,
     /// The scene, where it is one.
     pub scene: SceneChoice,
@@ -244,7 +244,7 @@ pub struct RenderedStimulus {
     pub index: usize,
     /// 425 × 425.
     pub picture: image::RgbImage,
-    /// What the crop holds.
+    /// Share of the square crop that each thing and each kind of stuff covers.
     pub shares: CropShares,
     /// Things of the whole picture; empty for photographs, which bring their own annotations.
     pub instances: Vec<SceneInstance>,

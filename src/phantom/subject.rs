@@ -28,7 +28,7 @@ pub enum Stage {
     NoiseCeiling,
 }
 
-/// What was written.
+/// Counts of sessions, images and voxels written, and the noise ceiling that they got.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PhantomCounts {
     /// Sessions of 750 trials.

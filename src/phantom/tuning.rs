@@ -26,9 +26,9 @@ use crate::tensor_ops::random::keyed_rng;
 pub struct TunedVoxel {
     /// Index in the volume, x fastest.
     pub flat_index: usize,
-    /// What it is.
+    /// What drives the voxel: nothing, a part of the visual field, or what a picture shows.
     pub kind: VoxelKind,
-    /// Of retinotopic voxels.
+    /// Centre and size of the receptive field; none for voxels without one.
     pub field: Option<ReceptiveField>,
     /// Of retinotopic voxels: weight of each channel.
     pub channel_weights: [f32; CHANNELS],

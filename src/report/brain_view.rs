@@ -5,7 +5,7 @@
 
 use image::{Rgb, RgbImage};
 
-/// Where the viewer stands.
+/// Side from which the brain is projected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Viewpoint {
     /// Behind the head: left is left, up is up.

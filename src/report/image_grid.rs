@@ -10,7 +10,7 @@ use image::{ImageError, RgbImage};
 pub struct ImageGrid {
     /// Label and cells of each row.
     pub rows: Vec<(String, Vec<Cell>)>,
-    /// How to read the grid.
+    /// Sentence below the grid that says what rows and columns are.
     pub caption: String,
 }
 

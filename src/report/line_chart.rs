@@ -51,7 +51,7 @@ pub struct Series {
     pub name: String,
     /// Points from left to right; points that are not finite are left out.
     pub points: Vec<(f64, f64)>,
-    /// How they are drawn.
+    /// A joined line, or dots.
     pub marks: Marks,
 }
 

@@ -21,7 +21,7 @@ pub struct Page {
 pub struct Section {
     /// Heading.
     pub title: String,
-    /// What stands below it.
+    /// Paragraphs, tables, charts and pictures below the heading, in order.
     pub blocks: Vec<Block>,
 }
 
@@ -47,7 +47,7 @@ pub struct Table {
     pub head: Vec<String>,
     /// Cells, one list per row, as many as heads.
     pub rows: Vec<Vec<String>>,
-    /// How to read the numbers.
+    /// Sentence below the table that says what its numbers are.
     pub caption: String,
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::error::RunError;
 use crate::tensor_ops::backend::{Device, cpu};
 
-/// What the user asked for.
+/// Device by name, as `--device` takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum DeviceChoice {
@@ -62,7 +62,7 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
-/// What the machine has.
+/// Number of usable GPUs, or the reason why there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GpuReport {
     /// Usable CUDA devices.

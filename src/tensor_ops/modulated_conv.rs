@@ -49,7 +49,7 @@ pub fn modulated_conv<B: Backend>(
     y * demodulation.reshape([batch, out, 1, 1])
 }
 
-/// What follows a modulated convolution.
+/// Noise, bias, activation and clamp behind a modulated convolution, in this order.
 #[derive(Clone, Debug)]
 pub struct AfterConv<B: Backend> {
     /// Noise maps `[1 or batch, 1, height', width']` and their strength `[1]`.

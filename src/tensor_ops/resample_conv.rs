@@ -18,7 +18,7 @@ use super::upfirdn::{AxisPlan, FirFilter, downsample2, upfirdn};
 /// Change of size by a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resampling {
-    /// Same size.
+    /// Stride 1, padding that keeps the size.
     Keep,
     /// Twice the size.
     Up2,

@@ -18,7 +18,7 @@ pub struct Filled<C, M> {
     pub config: C,
     /// The network.
     pub network: M,
-    /// What became of every tensor.
+    /// Account of every tensor: used, dropped with its reason, or a problem.
     pub report: ImportReport,
 }
 

@@ -66,13 +66,13 @@ pub struct ForeignNetwork {
 /// A file as it was read.
 #[derive(Clone, Debug)]
 pub struct ForeignFile {
-    /// Where it is.
+    /// Path of the file.
     pub path: PathBuf,
-    /// Its container.
+    /// Container that the bytes turned out to be.
     pub format: FileFormat,
     /// SHA-256 of the whole file, in hexadecimal.
     pub sha256: String,
-    /// Its size.
+    /// Size of the file in bytes.
     pub size_bytes: u64,
     /// Networks by name: `G`, `D`, `G_ema`, `fmri_vec`, … of a network pickle, or one network named `""`.
     pub networks: BTreeMap<String, ForeignNetwork>,

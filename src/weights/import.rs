@@ -31,7 +31,7 @@ use crate::tensor_ops::backend::{Base, Device};
 /// What the caller wants and knows.
 #[derive(Clone, Debug, Default)]
 pub struct ImportRequest {
-    /// Which network of the file.
+    /// Network of the file, by name or by kind.
     pub choice: Choice,
     /// Whether a network with problems may be used.
     pub strictness: Strictness,
@@ -66,7 +66,7 @@ pub struct Imported {
     pub kind: NetworkKind,
     /// The network.
     pub network: ImportedNetwork,
-    /// What became of every tensor.
+    /// Account of every tensor: used, dropped with its reason, or a problem.
     pub report: ImportReport,
 }
 

@@ -57,9 +57,9 @@ pub struct WeightsDescription {
     pub container: Value,
     /// SHA-256 of the file.
     pub sha256: String,
-    /// Its size.
+    /// Size of the file in bytes.
     pub size_bytes: u64,
-    /// Its networks.
+    /// Networks of the file, one for a snapshot.
     pub networks: Vec<NetworkDescription>,
     /// Where a snapshot comes from.
     pub provenance: Option<Value>,

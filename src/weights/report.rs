@@ -102,7 +102,7 @@ pub struct ImportReport {
     pub values: usize,
     /// Tensors that are not needed.
     pub dropped: Vec<DroppedTensor>,
-    /// What does not fit.
+    /// Tensors and parameters that do not go together; empty for a clean import.
     pub problems: Vec<Problem>,
     /// Sizes, and what they were read from.
     pub sizes: Vec<SizeEvidence>,

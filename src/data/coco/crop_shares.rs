@@ -17,7 +17,7 @@ use crate::data::trial::CocoId;
 
 const NEEDED_FOR: &str = "the categories that the images show";
 
-/// What an image shows.
+/// Share of an image that each annotated category covers, and which annotation files know the image.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ShownCategories {
     /// Share of the image's area by category id, all instances together, in (0, 1].

@@ -25,7 +25,7 @@ pub const BETAS_SCALE: f32 = 300.0;
 const DATASET: &str = "betas";
 const NEEDED_FOR: &str = "the brain's responses";
 
-/// How a session is stored.
+/// Container of a session's betas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BetasFormat {
     /// `betas_sessionNN.hdf5`
@@ -39,9 +39,9 @@ pub enum BetasFormat {
 pub struct SessionFile {
     /// 1-based.
     pub session: u16,
-    /// Where it is.
+    /// Path of the file.
     pub path: PathBuf,
-    /// How it is stored.
+    /// Container of the betas.
     pub format: BetasFormat,
 }
 

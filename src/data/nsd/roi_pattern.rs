@@ -24,16 +24,16 @@ pub struct RoiSelection {
     pub file: String,
     /// Only this half of the brain.
     pub hemisphere: Option<Hemisphere>,
-    /// Which of its labels.
+    /// Labels of that file that count.
     pub labels: Labels,
 }
 
-/// Which labels of a file.
+/// Labels of a region file that a selection takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Labels {
     /// Every label above 0.
     AnyPositive,
-    /// These.
+    /// Exactly these labels.
     These(Vec<i32>),
 }
 

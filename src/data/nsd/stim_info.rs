@@ -35,9 +35,9 @@ impl CocoSplit {
 pub struct StimRow {
     /// The photograph it was cut from.
     pub coco_id: CocoId,
-    /// Where that photograph's annotations are.
+    /// COCO split whose files annotate that photograph.
     pub coco_split: CocoSplit,
-    /// What was cut off.
+    /// Shares of the photograph cut off at its four sides.
     pub crop: CropBox,
     /// Content was judged questionable (violent, salacious).
     pub flagged: bool,

@@ -24,13 +24,13 @@ pub fn file_name(subject: SubjectId, resolution: Resolution, roi: &[String]) -> 
 pub struct Provenance {
     /// Whose brain.
     pub subject: SubjectId,
-    /// Which functional volumes.
+    /// Grid of the functional volumes: 1.8 mm, or 1 mm upsampled.
     pub resolution: Resolution,
     /// Folder of the betas.
     pub betas_version: String,
     /// The voxels that were asked for.
     pub selection: Vec<String>,
-    /// How the betas were scaled.
+    /// z-scores per session, or percent signal change as it is.
     pub standardization: Standardization,
     /// `[X, Y, Z]` of the volumes.
     pub grid: [usize; 3],
@@ -45,7 +45,7 @@ pub struct Provenance {
 pub struct SourceFile {
     /// Relative to the NSD root.
     pub path: String,
-    /// Its size.
+    /// Size of the file in bytes.
     pub bytes: u64,
     /// When it last changed, in seconds since 1970.
     pub modified_unix_secs: u64,

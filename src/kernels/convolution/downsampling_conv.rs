@@ -57,7 +57,7 @@ pub fn downsampling_conv3(x: &[f32], weight: &[f32], finish: Finish<'_>, shape: 
 /// Filtered images of one channel in four phases, each on the grid of the output.
 #[derive(Clone, Copy, Debug)]
 pub struct Phases {
-    /// Of the output.
+    /// Grid of the output's positions, zeros around each image.
     pub grid: PositionGrid,
 }
 

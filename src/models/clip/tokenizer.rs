@@ -16,7 +16,7 @@ pub const VOCABULARY_SIZE: usize = 49_408;
 pub const START_OF_TEXT: i32 = 49_406;
 /// Last token of every text, the largest id.
 pub const END_OF_TEXT: i32 = 49_407;
-/// What follows the end.
+/// Id behind the end marker.
 const PADDING: i32 = 0;
 
 /// What to do with a text that is longer than the context.

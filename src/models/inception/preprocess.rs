@@ -8,7 +8,7 @@ use crate::tensor_ops::bilinear_sampling::{PixelCentres, resize_bilinear};
 /// Side of the network's input in pixels.
 pub const INPUT_SIZE: usize = 299;
 
-/// How pictures become input.
+/// Resizing and scaling in front of the Inception.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InceptionPreprocessing {

@@ -83,11 +83,11 @@ pub enum PixelStatistics {
 pub struct LowLevelConfig {
     /// Whose output is looked at.
     pub stage: Stage,
-    /// What every position becomes.
+    /// Pooling over the channels of a position.
     pub value: PositionValue,
     /// Over what maxima are taken; without effect on means.
     pub maxima: Maxima,
-    /// How pixels are scaled.
+    /// Mean and deviation that pixels are scaled by.
     pub statistics: PixelStatistics,
 }
 

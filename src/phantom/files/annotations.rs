@@ -30,7 +30,7 @@ pub struct CaptionGrade {
     pub annotation_id: u64,
     /// The picture.
     pub coco_id: u64,
-    /// How much it tells.
+    /// How much of the scene the caption tells, from nothing to things, colours and place.
     pub quality: CaptionQuality,
 }
 

@@ -30,7 +30,7 @@ pub struct TrueImage {
     pub twin_of: Option<u32>,
 }
 
-/// What a phantom's author knows.
+/// Kinds and noise ceilings of voxels, grades of captions and contents of images that a phantom was written from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PhantomTruth {
     /// Responsive voxels by their index in the volume, x fastest; all others respond to nothing.

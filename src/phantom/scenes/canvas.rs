@@ -20,7 +20,7 @@ pub struct Viewport {
     pub height: f32,
 }
 
-/// What a canvas keeps.
+/// What each pixel of a canvas keeps: its colour, or the number of the region it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layer {
     /// Colours only: the picture.

@@ -11,9 +11,9 @@ use crate::tensor_ops::random::keyed_rng;
 /// A thing in its position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Placed {
-    /// What.
+    /// Kind of thing.
     pub thing: Thing,
-    /// Which specimen.
+    /// Colours and pose of this specimen.
     pub look: Look,
     /// Feet, or lower edge, in scene pixels.
     pub x: f32,

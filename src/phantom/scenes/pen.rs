@@ -25,7 +25,7 @@ pub const LETTERS_OFFSET: u8 = 64;
 /// First region number of stuff.
 pub const STUFF_OFFSET: u8 = 128;
 
-/// How an outline is filled.
+/// Colour, texture, shading and opacity inside an outline.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Paint {
     colour: Colour,

@@ -12,11 +12,11 @@ pub enum Linear {
     Slopes(Arc<Sides>, [usize; 4]),
     /// Images of this shape to the sum of each channel.
     ChannelSums([usize; 4]),
-    /// Its adjoint.
+    /// The sum of each channel to every place of it: adjoint of the sums.
     ChannelSpread([usize; 4]),
     /// Images of this shape to `Σ image · map`, one number; the maps are shared by channels, and perhaps by the batch.
     NoiseSum(Arc<Vec<f32>>, [usize; 4]),
-    /// Its adjoint.
+    /// One number to `number · map`: adjoint of the sum over noise.
     NoiseSpread(Arc<Vec<f32>>, [usize; 4]),
     /// Twice the size of images of this shape by the filter `[1, 3, 3, 1]`, with a gain.
     Upsample([usize; 4], f32),

@@ -21,9 +21,9 @@ use crate::tensor_ops::backend::{Base, Diff};
 /// Sizes and constants of a layer.
 #[derive(Clone, Debug)]
 pub struct ModulatedForm {
-    /// Its convolution.
+    /// Convolution, with the sizes of its images.
     pub conv: ConvForm,
-    /// Its activation.
+    /// Activation behind noise and bias, with gain and clamp.
     pub bend: Bend,
     /// Noise `[1 or batch, height', width']`, which gets no gradient.
     pub maps: Option<Arc<Vec<f32>>>,

@@ -58,11 +58,11 @@ const FEWEST_FOR_WINOGRAD: usize = 48;
 /// A convolution with its sizes.
 #[derive(Clone, Copy, Debug)]
 pub struct ConvForm {
-    /// Which.
+    /// Kernel size and resampling of the convolution.
     pub kind: ConvKind,
-    /// Images.
+    /// Number of images.
     pub batch: usize,
-    /// Of the input.
+    /// Channels and sides of the input image; the output's follow from `kind`.
     pub shape: ConvShape,
 }
 
