@@ -42,7 +42,7 @@ pub struct GanLossConfig {
     pub semantic_image_weight: f64,
     /// Low-level ResNet vectors of the real images against those of the generated ones (`ires`; published 10, and off).
     pub low_level_weight: f64,
-    /// How those vectors are made.
+    /// Stage, pooling and pixel statistics of those vectors.
     pub low_level: LowLevelConfig,
 }
 
@@ -124,6 +124,7 @@ pub fn generator_loss<B: Backend>(view: &GeneratorView<'_, B>, config: &GanLossC
     let clip = view.clip_embedding.as_ref();
     let terms = [
         clip.and_then(|clip| {
+            // One view for both heads, unless the second condition is no embedding of CLIP.
             let seen = [Some(clip), view.second_low_level.as_ref().or(Some(clip))];
             let pairs: Vec<_> = seen.into_iter().flatten().zip(heads).collect();
             config.term(config.clip_condition_weight, pairs.into_iter())

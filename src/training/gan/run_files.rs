@@ -24,7 +24,7 @@ pub const CHECKPOINT_FILE: &str = "checkpoint.mpk";
 pub(crate) struct SavedNetworks {
     pub generator: PathBuf,
     pub discriminator: PathBuf,
-    /// Those that were trained too.
+    /// Snapshots of mappers that were trained along; empty where they stayed as they were.
     pub mappers: Vec<PathBuf>,
 }
 

@@ -23,7 +23,7 @@ pub struct GanTask<'a> {
     pub generator: &'a GeneratorConfig,
     /// Sizes of the discriminator.
     pub discriminator: &'a DiscriminatorConfig,
-    /// How to train them.
+    /// Settings of the training.
     pub config: &'a GanTrainConfig,
     /// Training images and conditions.
     pub data: &'a GanDataset,

@@ -26,13 +26,13 @@ use crate::training::frame::running_stats::RunningStats;
 
 /// A training with the place where it runs.
 pub struct GanTraining<'a> {
-    /// What is trained.
+    /// Networks, data and settings of the training.
     pub task: GanTask<'a>,
     /// The run's folder.
     pub run: &'a RunDir,
     /// Where data and first weights come from, as a JSON object; stored in the snapshots.
     pub provenance: &'a Value,
-    /// Where to compute.
+    /// Device that holds the networks and batches.
     pub device: &'a Device,
     /// The other devices that share every batch: one less than `task.config.gpus`.
     pub other_devices: &'a [Device],
@@ -43,7 +43,7 @@ pub struct GanTraining<'a> {
 /// Called before the first step, at every report, and after the last step.
 pub type OnTick<'a> = dyn FnMut(&Tick<'_>) -> Result<(), RunError> + 'a;
 
-/// What a finished run achieved.
+/// Steps and images of a finished training, its last figures, and where the networks are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GanTrainSummary {
     /// Steps taken, resumed ones included.
@@ -54,7 +54,7 @@ pub struct GanTrainSummary {
     pub stats: Map<String, Value>,
     /// Seconds for a thousand images in this process; none when it had nothing left to do.
     pub seconds_per_kimg: Option<f64>,
-    /// Where they went.
+    /// Seconds of every phase.
     pub phases: Vec<PhaseTime>,
     /// Snapshot of the averaged generator.
     pub generator: PathBuf,

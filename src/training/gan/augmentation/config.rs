@@ -89,7 +89,7 @@ impl AugmentPreset {
 pub struct AugmentConfig {
     /// Not at all, at a constant probability, or adaptively.
     pub mode: AugmentMode,
-    /// Which operations.
+    /// Groups of operations that take part.
     pub preset: AugmentPreset,
     /// Probability of every operation under `fixed` (0.2).
     pub probability: f64,

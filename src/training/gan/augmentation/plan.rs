@@ -79,6 +79,7 @@ impl AugmentPlan {
             noise: vec![],
             cutouts: vec![],
         };
+        // Every operation draws, whether it takes part or not: neither preset nor probability shifts the numbers of the others.
         for _ in 0..count {
             plan.geometry.push(draw_geometry(&mut dice, parts, side as f64));
             plan.colour.push(draw_colour(&mut dice, parts));

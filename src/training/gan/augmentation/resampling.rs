@@ -143,6 +143,7 @@ fn sample<B: Backend>(x: Tensor<B, 3>, maps: &[AffineMap], side: usize, margin: 
     let ((x0, x_share), (y0, y_share)) = (neighbours(index(0)), neighbours(index(1)));
     let corner = |first: &Tensor<B, 3>, share: &Tensor<B, 3>, step: f64| {
         let place = first.clone().add_scalar(step);
+        // A place that clamping moves is outside: it is read at the edge and weighs nothing.
         let inside = place.clone().clamp(0.0, large as f64 - 1.0);
         let weight = if step > 0.0 { share.clone() } else { share.clone().neg().add_scalar(1.0) };
         let is_inside = place.equal(inside.clone()).float();

@@ -51,7 +51,7 @@ pub struct GanMapperConfig {
     /// Steps between the published regularisation phases (10). They have no content; Adam's rate and decays are corrected for
     /// them.
     pub regularisation_interval: u64,
-    /// How outputs enter the perturbation.
+    /// Scale at which outputs meet the noise.
     pub output: MapperOutput,
     /// Which caption of the image the caption mapper aims at.
     pub caption_choice: CaptionChoice,

@@ -47,23 +47,23 @@ impl MapperBranch {
 /// A mapper before it is finetuned.
 #[derive(Clone, Copy, Debug)]
 pub struct MapperStart<'a> {
-    /// Its weights.
+    /// The mapper, with its weights.
     pub network: &'a Mapper<Base>,
     /// What its snapshot says of it.
     pub snapshot: &'a MapperSnapshot,
     /// SHA-256 of the snapshot.
     pub sha256: &'a str,
-    /// How it was trained.
+    /// Origin that its snapshot states.
     pub provenance: &'a Value,
 }
 
 /// Betas of samples, `[samples, voxels]`, z-scored within session, unpadded.
 pub type BetasOfSamples<'a> = dyn Fn(&[usize]) -> Result<Array2<f32>, DataError> + 'a;
 
-/// What training with mappers reads.
+/// Mappers that are trained along with the GAN, their betas and their targets.
 #[derive(Clone, Copy)]
 pub struct JointMappers<'a> {
-    /// How they are trained.
+    /// Weights of the terms, rate and interval of the mappers' phases.
     pub config: &'a GanMapperConfig,
     /// What the conditions are made of; a mapper without a part in them is not trained.
     pub source: ConditionSource,

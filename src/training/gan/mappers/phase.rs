@@ -76,6 +76,7 @@ impl MapperRound<'_> {
         let Self { joint, branch, network, decoded, .. } = self;
         let signal = Tensor::from_inner(decoded.signals[branch.index()].clone());
         let own = joint.vector(*branch, network.forward(signal));
+        // The other mapper's vector is a constant here; it learns in a phase of its own.
         let mut vectors = decoded.vectors.clone().map(Tensor::from_inner);
         vectors[branch.index()] = own.clone();
         let width = own.dims()[1];

@@ -75,6 +75,7 @@ impl<'a> PhaseRunner<'a> {
                 .iter()
                 .map(|&round| Round {
                     batch: if num_rounds == 1 { batch.clone() } else { batch.part(round * size, size) },
+                    // Counts over the whole training, so that a resumed run draws what an unbroken one would have drawn.
                     position: counters.step * num_rounds as u64 + round as u64,
                 })
                 .collect();

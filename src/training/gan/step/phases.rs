@@ -106,7 +106,7 @@ pub type RoundStats = Vec<(&'static str, f64)>;
 
 /// Result of one round of a phase.
 pub struct RoundResult {
-    /// Of the phase's own network.
+    /// Gradients of the network that the phase trains.
     pub gradients: GradientsParams,
     /// For the log.
     pub stats: RoundStats,
@@ -118,7 +118,7 @@ pub struct RoundResult {
     pub real_sign_sum: Option<i64>,
 }
 
-/// What a phase reads.
+/// Networks, settings and frozen encoders that every phase reads.
 pub struct PhaseContext<'a> {
     /// Settings.
     pub config: &'a GanTrainConfig,
@@ -138,7 +138,7 @@ pub struct PhaseContext<'a> {
     pub augment_probability: f64,
     /// Factor on the loss of the main phases, taken off their gradients again: 1 without half precision.
     pub loss_scale: f32,
-    /// Where to compute.
+    /// Device that holds the networks and batches.
     pub device: &'a Device,
 }
 
@@ -249,6 +249,7 @@ impl PhaseContext<'_> {
         let tracked = lift(condition);
         let noise = self.noise(count, draws).map(Tensor::from_inner);
         let pixels = self.generator.synthesis.forward(ws, &tracked, &noise);
+        // Gradients pass through the judge on their way to the pixels; its own weights get none.
         let judge = self.discriminator.clone().no_grad();
         let seen = augmented(self.augmentation(count, draws, "augment-fake"), pixels.clone());
         let fake = judge.forward(seen, &tracked);
@@ -270,6 +271,7 @@ impl PhaseContext<'_> {
             let mut rng = draws.stream("crop");
             encoder.encode(random_view(pixels, encoder.image_size(), &self.config.crop, &mut rng))
         });
+        // The real side of a pair is a constant: only the generator learns in this phase.
         let real_semantic_embeddings = if loss_config.semantic_image_weight > 0.0 {
             let plan = self.augmentation(count, draws, "augment-real");
             let pixels = augmented(plan, batch.pixels_pm1.clone());
@@ -309,6 +311,7 @@ impl PhaseContext<'_> {
         let result = path_length_penalty(lengths, self.path_length_mean, config.decay);
         let penalty = result.penalty.mean();
         let stats = vec![("path_length_penalty", number(penalty.clone().inner()))];
+        // Stands in for the steps that the phase leaves out.
         let gain = config.weight * self.config.generator_interval as f64;
         let gradients = GradientsParams::from_grads(penalty.mul_scalar(gain).backward(), self.generator);
         let path_length_mean = Some(number(result.mean_after));
@@ -323,6 +326,8 @@ impl PhaseContext<'_> {
     ) -> RoundResult {
         let count = batch.len();
         let tracked = lift(condition);
+        // Pictures are made without a graph. Their w enter the running mean all the same, as in the published training, where
+        // every pass of the mapping network moves it.
         let frozen = PhaseContext { generator: &self.generator.clone().no_grad(), ..*self };
         let (ws, w) = frozen.style_codes(count, draws);
         let noise = self.noise(count, draws);
@@ -350,6 +355,7 @@ impl PhaseContext<'_> {
 
     fn r1(&self, batch: &GanBatch, condition: &Condition<Base>, draws: &Draws) -> RoundResult {
         let gamma = self.config.r1_gamma_for(self.generator.resolution());
+        // R1 looks through the augmentation: the gradient is taken at the original pixels.
         let plan = self.augmentation(batch.len(), draws, "augment-real");
         let r1 = r1_penalty(self.discriminator, batch.pixels_pm1.clone(), condition, plan.as_ref());
         let stats = vec![("r1_penalty", number(r1.squared_norms.clone().inner().mean()))];

@@ -29,7 +29,7 @@ pub struct NetworkView<'a> {
     pub encoder: Option<&'a dyn ImageEncoder>,
     /// ResNet of the low-level term; absent when its weight is 0.
     pub resnet: Option<&'a FrozenResnet>,
-    /// Where they are.
+    /// Device that holds these copies.
     pub device: &'a Device,
 }
 

@@ -56,7 +56,7 @@ pub(crate) struct StepRunner<'a> {
     batches: Batches<'a>,
     phases: PhaseRunner<'a>,
     mapper_phases: Option<MapperPhaseRunner<'a>>,
-    /// Where the time goes.
+    /// Seconds of every phase since the last report.
     pub clock: PhaseClock,
 }
 
