@@ -24,7 +24,7 @@ use crate::training::frame::epoch_loop::{CHECKPOINT_FILE, Run, train};
 pub struct ClassifierTraining<'a> {
     /// Sizes and categories.
     pub network: &'a ClassifierConfig,
-    /// How to train.
+    /// Settings of the training.
     pub config: &'a ClassifierTrainConfig,
     /// Training images.
     pub train: &'a LabelledImages,
@@ -34,13 +34,13 @@ pub struct ClassifierTraining<'a> {
     pub run: &'a RunDir,
     /// Where the data come from; stored in the snapshot.
     pub provenance: &'a Value,
-    /// Where to compute.
+    /// Device that holds the networks and batches.
     pub device: &'a Device,
     /// Polled once a step; `true` stops with a checkpoint. Usually [`crate::run::interrupt::requested`].
     pub interrupted: &'a dyn Fn() -> bool,
 }
 
-/// What a finished run achieved.
+/// Steps, last training loss, best epoch and its held-out figures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassifierTrainSummary {
     /// Steps taken, resumed ones included.

@@ -25,7 +25,7 @@ use crate::training::frame::epoch_loop::{BEST_FILE, CHECKPOINT_FILE, Run, train}
 pub struct ClipTraining<'a> {
     /// Sizes of the network.
     pub network: &'a ClipConfig,
-    /// How to train it.
+    /// Settings of the training.
     pub config: &'a ClipTrainConfig,
     /// Training images, at least as large as the network's.
     pub train: &'a CaptionedImages,
@@ -35,13 +35,13 @@ pub struct ClipTraining<'a> {
     pub run: &'a RunDir,
     /// Where the data come from; stored in the snapshot.
     pub provenance: &'a Value,
-    /// Where to compute.
+    /// Device that holds the networks and batches.
     pub device: &'a Device,
     /// Polled once a step; `true` stops with a checkpoint. Usually [`crate::run::interrupt::requested`].
     pub interrupted: &'a dyn Fn() -> bool,
 }
 
-/// What a finished run achieved.
+/// Steps, last training loss, best epoch and its held-out figures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClipTrainSummary {
     /// Steps taken, resumed ones included.

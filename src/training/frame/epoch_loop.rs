@@ -35,7 +35,7 @@ pub struct Plan {
     pub patience_epochs: Option<usize>,
     /// Time between checkpoints inside an epoch; zero: with evaluations only.
     pub checkpoint_every: Duration,
-    /// What its event log counts.
+    /// Number that rows of the event log carry: epochs or steps.
     pub clock: Clock,
 }
 
@@ -50,7 +50,7 @@ pub enum Clock {
 
 /// Where a training writes, what it reports to, and when it stops.
 pub struct Run<'a> {
-    /// Its folder.
+    /// Run folder that gets log, checkpoints and best weights.
     pub dir: &'a RunDir,
     /// Checkpoint to continue from.
     pub resume: Option<&'a Path>,

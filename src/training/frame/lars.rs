@@ -72,7 +72,7 @@ pub struct Lars {
 /// The direction μ.
 #[derive(Record, Clone, Debug)]
 pub struct LarsState<B: Backend, const D: usize> {
-    /// Of the tensor's shape.
+    /// μ, the accumulated step, of the parameter's shape.
     pub direction: Tensor<B, D>,
 }
 

@@ -40,7 +40,7 @@ pub struct OptimiserConfig {
     pub epsilon: f32,
     /// L2 penalty, added to the gradient before the moments (coupled, not AdamW's).
     pub weight_decay: f32,
-    /// How the rate falls.
+    /// Factor and interval by which the rate falls.
     pub decay: StepDecay,
     /// Constants of LARS.
     pub lars: LarsConfig,

@@ -33,7 +33,7 @@ pub struct PhaseResult {
 /// Position and history of a training.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrainState {
-    /// Where it stands.
+    /// Phase, epoch and batch reached.
     pub place: Place,
     /// Batch losses of this epoch so far.
     pub losses: Vec<f32>,

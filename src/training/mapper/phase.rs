@@ -55,7 +55,7 @@ impl MapperLoss {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "WrittenPhase")]
 pub struct MapperPhase {
-    /// What is minimised.
+    /// Loss of the phase (docs/spec/mapper.md §4).
     pub loss: MapperLoss,
     /// Epochs; 0 leaves the phase out. Not given: 40, with VICReg 50.
     pub epochs: usize,

@@ -31,7 +31,7 @@ pub struct MapperTraining<'a> {
     pub interrupted: &'a dyn Fn() -> bool,
 }
 
-/// What a training leaves.
+/// The best mapper of the last phase, with the figures of every phase.
 #[derive(Clone, Debug)]
 pub struct MapperOutcome {
     /// Weights with the lowest validation loss of the last phase.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// Rows converted to f64 at a time.
 const BLOCK: usize = 1024;
 
-/// How the penalty is chosen.
+/// Penalties to choose from, and the share of training images that decides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RidgeConfig {
@@ -161,7 +161,7 @@ pub fn fit_tuned_ridge(
     fit_ridge(x, y, &rows, penalty)
 }
 
-/// What all penalties share.
+/// The decomposition that serves every penalty.
 struct NormalEquations<'a> {
     x: ArrayView2<'a, f32>,
     rows: &'a [usize],
