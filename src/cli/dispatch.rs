@@ -1,11 +1,13 @@
 //! From arguments to a command's summary.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::Parser;
 use serde::Serialize;
 use serde_json::Value;
+use tracing::warn;
 
 use super::args::{
     AblateArgs, Cli, Command, DemoArgs, GlobalArgs, ImportWeightsArgs, PhantomArgs, PrepareArgs,
@@ -13,7 +15,9 @@ use super::args::{
 };
 use super::exit_code::{ExitCode, of_error};
 use super::layers::Layers;
-use super::render::{self, Terminal, Verbosity};
+use super::logging::{self, Display, SAID, Verbosity};
+use super::render;
+use super::terminal::Terminal;
 use super::usage_error::UsageError;
 use crate::commands::ablate::{self, AblateSettings, AblationTable};
 use crate::commands::config::{ProjectConfig, SEED_KEYS, SUBJECT_KEYS};
@@ -43,10 +47,12 @@ use crate::run::progress::Progress;
 pub fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
     let as_json = cli.global.json;
+    let requested = logging::requested();
+    let display = listen(&cli.global, requested.as_ref().ok().and_then(Option::as_deref));
     if interrupt::install().is_err() {
-        render::to_stderr("warning: Ctrl-C will end the program without a checkpoint");
+        warn!(target: SAID, "warning: Ctrl-C will end the program without a checkpoint");
     }
-    let code = match run(cli) {
+    let code = match requested.map_err(Into::into).and_then(|_| run(cli, display)) {
         Ok(summary) => {
             if !summary.is_null() {
                 render::summary(&summary, as_json);
@@ -59,6 +65,12 @@ pub fn main() -> std::process::ExitCode {
         }
     };
     code.into()
+}
+
+/// Sets up who hears what, as the flags ask for it.
+fn listen(flags: &GlobalArgs, requested: Option<&str>) -> Display {
+    let verbosity = if flags.quiet { Verbosity::Quiet } else { Verbosity::Normal };
+    logging::init(verbosity, flags.log_format, std::io::stderr().is_terminal(), requested)
 }
 
 /// The settings of the arguments: flags over `--set` over the file over defaults.
@@ -78,10 +90,9 @@ fn configuration(cli: &Cli) -> anyhow::Result<ProjectConfig> {
     Ok(layers.resolve()?)
 }
 
-fn run(cli: Cli) -> anyhow::Result<Value> {
+fn run(cli: Cli, display: Display) -> anyhow::Result<Value> {
     let config = configuration(&cli)?;
-    let verbosity = if cli.global.quiet { Verbosity::Quiet } else { Verbosity::Normal };
-    let mut terminal = Terminal::new(verbosity);
+    let mut terminal = Terminal::new(display);
     let session = Session { project: config.project(), config, global: cli.global, progress: &mut terminal };
     session.run(cli.command)
 }

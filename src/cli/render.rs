@@ -1,154 +1,17 @@
-//! The only place that prints: results to stdout; progress, errors and hints to stderr.
+//! Results as text on stdout, the only place that prints them; errors and hints as what is said on stderr.
 
-use std::io::{IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::io::Write;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
+use super::logging::SAID;
 use super::usage_error::UsageError;
 use crate::commands::doctor::{DoctorReport, Need};
-use crate::run::progress::Progress;
 use crate::weights::error::ForeignError;
 use crate::weights::import_error::ImportError;
 use crate::weights::inspect::WeightsDescription;
 
-/// Without a terminal, a line this often is enough to see that work goes on.
-const LINE_INTERVAL: Duration = Duration::from_secs(10);
-
-/// How much the program says on stderr.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verbosity {
-    /// Errors only.
-    Quiet,
-    /// Progress too.
-    Normal,
-}
-
-/// Progress bars on a terminal, plain lines elsewhere.
-pub struct Terminal {
-    verbosity: Verbosity,
-    is_terminal: bool,
-    what: String,
-    total: u64,
-    bar: Option<ProgressBar>,
-    started: Instant,
-    last_line: Instant,
-    first: Option<(Instant, u64)>,
-}
-
-impl Terminal {
-    /// Progress on stderr.
-    pub fn new(verbosity: Verbosity) -> Self {
-        let now = Instant::now();
-        Self {
-            verbosity,
-            is_terminal: std::io::stderr().is_terminal(),
-            what: String::new(),
-            total: 0,
-            bar: None,
-            started: now,
-            last_line: now,
-            first: None,
-        }
-    }
-
-    fn print(&self, text: &str) {
-        if self.verbosity == Verbosity::Normal {
-            to_stderr(text);
-        }
-    }
-}
-
-impl Progress for Terminal {
-    fn start(&mut self, what: &str, total: u64) {
-        self.what = what.into();
-        self.total = total;
-        self.started = Instant::now();
-        self.last_line = self.started;
-        self.first = None;
-        if self.verbosity == Verbosity::Quiet {
-            return;
-        }
-        if !self.is_terminal {
-            return self.print(&format!("{what} ..."));
-        }
-        let template = match total {
-            0 => "{spinner} {prefix}  {wide_msg} {elapsed}",
-            _ => "{prefix} [{bar:28}] {pos}/{len}  {wide_msg} {per_sec}, {elapsed}, {eta} left",
-        };
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = if total == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(total) };
-        bar.set_style(style.progress_chars("=> "));
-        bar.set_prefix(self.what.clone());
-        bar.enable_steady_tick(Duration::from_millis(250));
-        self.bar = Some(bar);
-    }
-
-    fn advance(&mut self, done: u64, message: &str) {
-        if let Some(bar) = &self.bar {
-            bar.set_position(done);
-            if !message.is_empty() {
-                bar.set_message(message.to_string());
-            }
-            return;
-        }
-        // A resumed task begins with work done elsewhere.
-        let (begun, already) = *self.first.get_or_insert((Instant::now(), done));
-        if self.last_line.elapsed() >= LINE_INTERVAL {
-            self.last_line = Instant::now();
-            let of_total = if self.total > 0 { format!("/{}", self.total) } else { String::new() };
-            let pace = pace(done - already.min(done), self.total.saturating_sub(done), begun.elapsed());
-            let parts = [format!("{}: {done}{of_total}", self.what), message.into(), pace];
-            let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-            self.print(&parts.join(", "));
-        }
-    }
-
-    fn finish(&mut self, message: &str) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
-        let seconds = self.started.elapsed().as_secs_f64();
-        let result = if message.is_empty() { "done" } else { message };
-        self.print(&format!("{}: {result} ({seconds:.1} s)", self.what));
-    }
-
-    fn line(&mut self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(text),
-            None => self.print(text),
-        }
-    }
-
-    fn note(&mut self, text: &str) {
-        self.print(&format!("\n{text}"));
-    }
-}
-
-/// `3.1/s, 42 seconds left`; work that is slower than one a second in seconds.
-fn pace(done: u64, left: u64, elapsed: Duration) -> String {
-    if done == 0 {
-        return String::new();
-    }
-    let each = elapsed.as_secs_f64() / done as f64;
-    let speed =
-        if each < 1.0 { format!("{:.1}/s", 1.0 / each.max(1e-9)) } else { format!("{each:.1} s each") };
-    match left {
-        0 => speed,
-        _ => {
-            format!("{speed}, {} left", indicatif::HumanDuration(Duration::from_secs_f64(each * left as f64)))
-        }
-    }
-}
-
 /// A result on stdout.
 pub fn to_stdout(text: &str) {
     write_line(&mut std::io::stdout().lock(), text);
-}
-
-/// A message on stderr.
-pub fn to_stderr(text: &str) {
-    write_line(&mut std::io::stderr().lock(), text);
 }
 
 /// A closed pipe (`mindreader … | head`) is no reason to fail.
@@ -172,7 +35,7 @@ pub fn error(error: &anyhow::Error) {
             said.push(cause);
         }
     }
-    to_stderr(&text);
+    tracing::error!(target: SAID, "{text}");
     let hint = error.chain().find_map(|cause| {
         let usage = cause.downcast_ref::<UsageError>().and_then(|error| error.hint.clone());
         let import = || cause.downcast_ref::<ImportError>().and_then(ImportError::hint);
@@ -180,7 +43,7 @@ pub fn error(error: &anyhow::Error) {
         usage.or_else(import).or_else(foreign)
     });
     if let Some(hint) = hint {
-        to_stderr(&format!("hint: {hint}"));
+        tracing::error!(target: SAID, "hint: {hint}");
     }
 }
 

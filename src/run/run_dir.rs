@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use atomic_write_file::AtomicWriteFile;
+use tracing::{Span, info_span};
 
 use super::error::RunError;
 use super::event_log::EventLog;
@@ -12,10 +13,14 @@ use super::event_log::EventLog;
 /// Extensions of the files that runs write in one step.
 const RUN_FILES: [&str; 7] = ["mpk", "safetensors", "jsonl", "json", "toml", "svg", "png"];
 
+/// Target of the span that lives as long as a run is under way; its field `folder` says where the run writes.
+pub const RUN_TARGET: &str = "mindreader::run";
+
 /// A folder that belongs to one run. It is made when the run starts and never overwritten.
 #[derive(Debug, Clone)]
 pub struct RunDir {
     path: PathBuf,
+    span: Span,
 }
 
 impl RunDir {
@@ -29,7 +34,7 @@ impl RunDir {
         loop {
             let path = runs.join(format!("{number:05}-{description}"));
             match fs::create_dir(&path) {
-                Ok(()) => return Ok(Self { path }),
+                Ok(()) => return Ok(Self::begin(path)),
                 // Another run took the number between the look and the making.
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
                 Err(error) => return Err(RunError::unwritable(&path, error)),
@@ -53,7 +58,22 @@ impl RunDir {
                 remove_half_written(&entry.path())?;
             }
         }
-        Ok(Self { path: folder.to_path_buf() })
+        if !checkpoint.is_file() {
+            // Some other folder may have been named by mistake: nothing begins there.
+            return Ok(Self { path: folder.to_path_buf(), span: Span::none() });
+        }
+        Ok(Self::begin(folder.to_path_buf()))
+    }
+
+    /// A run in the folder begins, or goes on.
+    fn begin(path: PathBuf) -> Self {
+        let span = info_span!(target: RUN_TARGET, "run", folder = %path.display());
+        Self { path, span }
+    }
+
+    /// The run as a span, open until the last copy of this is dropped: the parent of what happens in it.
+    pub fn span(&self) -> &Span {
+        &self.span
     }
 
     /// The newest finished run under `runs` whose name is `NNNNN-description` and that holds `file`.

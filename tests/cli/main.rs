@@ -6,6 +6,7 @@ mod bad_input;
 mod fetch_weights;
 mod interrupt;
 mod kill;
+mod logs;
 mod mapper_input;
 mod phantom;
 mod usage;

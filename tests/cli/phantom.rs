@@ -11,7 +11,7 @@ use tempfile::TempDir;
 /// The program, on the CPU.
 pub fn mindreader() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mindreader"));
-    command.env_remove("RUST_LOG").args(["--device", "cpu", "--quiet"]);
+    command.env_remove("MINDREADER_LOG").args(["--device", "cpu", "--quiet"]);
     command
 }
 

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::{path_setting, setting};
 use crate::cli::layers::Layers;
+use crate::cli::logging::LogFormat;
 use crate::cli::usage_error::UsageError;
 
 /// One subject or all.
@@ -62,6 +63,10 @@ pub struct GlobalArgs {
     /// No progress on stderr
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    /// Form of what is said on stderr; the environment variable `MINDREADER_LOG` adds what Burn and CubeCL say, for example
+    /// `MINDREADER_LOG=debug`
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
 }
 
 impl GlobalArgs {
