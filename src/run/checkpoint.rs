@@ -9,6 +9,7 @@ use burn::record::{FullPrecisionSettings, NamedMpkBytesRecorder, Record, Recorde
 use burn::tensor::backend::Backend;
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
+use tracing::debug;
 
 use super::error::RunError;
 use super::run_dir::write_atomic;
@@ -38,7 +39,9 @@ pub fn save_checkpoint<B: Backend, R: Record<B>>(
     file.extend_from_slice(MAGIC);
     file.extend_from_slice(&Sha256::digest(&body));
     file.extend_from_slice(&body);
-    write_atomic(path, &file)
+    write_atomic(path, &file)?;
+    debug!(path = %path.display(), bytes = file.len(), "checkpoint written");
+    Ok(())
 }
 
 /// Reads what [`save_checkpoint`] wrote.

@@ -13,6 +13,7 @@ use burn::tensor::backend::Backend;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tracing::debug;
 
 use super::error::RunError;
 use super::half_snapshot::widened;
@@ -75,7 +76,9 @@ pub fn save_snapshot<B: Backend, M: Module<B>>(
     let mut store = SafetensorsStore::from_bytes(None).clear_metadata().metadata(METADATA_KEY, header);
     module.save_into(&mut store).map_err(|error| unwritable(error.to_string()))?;
     let bytes = store.get_bytes().map_err(|error| unwritable(error.to_string()))?;
-    write_atomic(path, &bytes)
+    write_atomic(path, &bytes)?;
+    debug!(path = %path.display(), kind, bytes = bytes.len(), "snapshot written");
+    Ok(())
 }
 
 impl Snapshot {

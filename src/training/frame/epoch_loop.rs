@@ -8,6 +8,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use tracing::info_span;
+
 use super::error::TrainError;
 use super::state::{Place, TrainState, mean};
 use super::task::{EpochResult, Task};
@@ -110,6 +112,7 @@ impl<'r, 'a, T: Task> EpochLoop<'r, 'a, T> {
     /// The phase under way, from where it stands.
     fn phase(&mut self) -> Result<(), T::Error> {
         let Place { phase, epoch, step } = self.state.place;
+        let _phase = info_span!(parent: self.run.dir.span(), "phase", number = phase + 1).entered();
         if epoch == 0 && step == 0 {
             self.task.begin_phase(phase);
         }
@@ -129,6 +132,7 @@ impl<'r, 'a, T: Task> EpochLoop<'r, 'a, T> {
     fn epoch(&mut self) -> Result<(), T::Error> {
         let started = Instant::now();
         let Place { phase, epoch, .. } = self.state.place;
+        let _epoch = info_span!("epoch", number = epoch).entered();
         self.task.begin_epoch(self.state.place);
         while self.state.place.step < self.task.num_steps(phase) {
             self.step()?;

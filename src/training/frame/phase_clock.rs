@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use tracing::debug_span;
 
 /// Time of one phase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,8 @@ pub struct PhaseClock {
 impl PhaseClock {
     /// Runs `work` and counts its time for `phase`.
     pub fn time<R>(&mut self, phase: &'static str, work: impl FnOnce() -> R) -> R {
+        // Several in every step: made only where somebody listens to them.
+        let _phase = debug_span!("phase", name = phase).entered();
         let start = Instant::now();
         let result = work();
         self.add(phase, start.elapsed().as_secs_f64());

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tracing::info_span;
 
 use super::check::check;
 use super::error::GanTrainError;
@@ -171,6 +172,7 @@ impl<'a> Course<'a> {
         let GanTraining { task, device, other_devices, interrupted, .. } = self.training;
         let mut steps = StepRunner::new(task, &self.state, device, other_devices);
         let total = self.schedule.total();
+        let _training = info_span!(parent: self.training.run.span(), "training").entered();
         progress.start("training the GAN", total);
         while !self.schedule.is_last(&self.counters) {
             if interrupted() {
@@ -226,6 +228,7 @@ impl<'a> Course<'a> {
     fn report(&mut self, on_tick: &mut OnTick<'_>) -> Result<(), GanTrainError> {
         let Self { counters, stats, log, .. } = self;
         counters.ticks += 1;
+        let _tick = info_span!("tick", number = counters.ticks).entered();
         *stats = counters.running.take();
         let Counters { ticks, step, images_seen, .. } = *counters;
         log.append(images_seen, &TickEvent { tick: ticks, step, images_seen, stats })?;
