@@ -16,11 +16,12 @@ use crate::data::formats::nifti::{Frame, write_volume};
 use crate::data::nsd::noise_ceiling::{noise_ceiling_percent, read_ncsnr};
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
-use crate::data::split::{Split, split_by_first_appearance};
+use crate::data::split::Split;
 use crate::metrics::correlation::{ceiling_correlation, voxel_correlation};
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::project::Project;
-use crate::pipelines::targets::decoded_pairs::TargetForms;
+use crate::pipelines::targets::decoded_pairs::tuning_split;
+use crate::pipelines::targets::trial_targets::TrialTargets;
 use crate::pipelines::workbench::Workbench;
 use crate::report::{BrainView, Viewpoint};
 use crate::run::device::open;
@@ -124,21 +125,9 @@ pub fn run(settings: &EncodeSettings, progress: &mut dyn Progress) -> anyhow::Re
         return Err(DataError::empty(what, "lower `train_fraction`").into());
     }
     let mut bench = Workbench::new(&device, &settings.data.cache, progress);
-    let targets = TargetForms::load(&settings.data, &subject, &mut bench)?;
+    let targets = TrialTargets::load(settings.data.target_source(), &subject, &mut bench)?;
     let accuracy = accuracies(settings, &subject, &split, &targets, progress)?;
-    let provenance = subject.provenance();
-    let path = NsdTree::new(&settings.nsd).ncsnr(
-        provenance.subject,
-        provenance.resolution,
-        &provenance.betas_version,
-    );
-    let ceiling = if path.is_file() {
-        let ratios = read_ncsnr(&path, provenance.grid, subject.flat_index())?;
-        let largest = |ratio: f32| ceiling_correlation(noise_ceiling_percent(f64::from(ratio), 1));
-        Some(ratios.into_iter().map(largest).collect::<Vec<f64>>())
-    } else {
-        None
-    };
+    let ceiling = ceilings(&NsdTree::new(&settings.nsd), &subject)?;
     let dir = RunDir::create(&settings.data.runs, &format!("encode-{}", subject.subject()))?;
     dir.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
     let maps = Maps { accuracy: &accuracy, ceiling: ceiling.as_deref() };
@@ -154,21 +143,31 @@ pub fn run(settings: &EncodeSettings, progress: &mut dyn Progress) -> anyhow::Re
     Ok(summary)
 }
 
+/// The largest r that the noise of single trials leaves every voxel, where the tree says.
+fn ceilings(tree: &NsdTree, subject: &PreparedSubject) -> Result<Option<Vec<f64>>, DataError> {
+    let provenance = subject.provenance();
+    let path = tree.ncsnr(provenance.subject, provenance.resolution, &provenance.betas_version);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let ratios = read_ncsnr(&path, provenance.grid, subject.flat_index())?;
+    let largest = |ratio: f32| ceiling_correlation(noise_ceiling_percent(f64::from(ratio), 1));
+    Ok(Some(ratios.into_iter().map(largest).collect()))
+}
+
 /// Pearson's r of every voxel over the validation trials.
 fn accuracies(
     settings: &EncodeSettings,
     subject: &PreparedSubject,
     split: &Split,
-    targets: &TargetForms,
+    targets: &TrialTargets,
     progress: &mut dyn Progress,
 ) -> anyhow::Result<Vec<f64>> {
     let trials: Vec<usize> = split.train.iter().chain(&split.validation).copied().collect();
     let embeddings = targets.single(&trials);
     let num_train = split.train.len();
-    let groups = subject.split_groups();
-    let groups: Vec<u64> = split.train.iter().map(|trial| groups[*trial]).collect();
     let config = &settings.encode.ridge_fit;
-    let tuning = split_by_first_appearance(&groups, 1.0 - config.tuning_fraction);
+    let tuning = tuning_split(subject, &split.train, config);
     let held_out = embeddings.slice(s![num_train.., ..]);
     let betas = subject.betas_of(&trials)?;
     let num_voxels = betas.ncols();
@@ -283,7 +282,7 @@ impl Maps<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::train_mapper::tests::{settings, write_all};
+    use crate::commands::fixtures::linear_brain::{settings, write_all};
     use crate::data::formats::nifti;
     use crate::run::progress::Silent;
 

@@ -1,6 +1,7 @@
 //! `mindreader evaluate`: retrieval by each mapper, by ridge regression, and by combinations of mappers on the validation
 //! trials (docs/spec/mapper.md §7). Writes `config.toml` and `evaluation.json` into a run folder.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::train_mapper::{BetasControl, TrainMapperConfig, TrainMapperSettings};
 use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
+use crate::data::split::Split;
 use crate::metrics::bootstrap::{Interval, mean_interval};
 use crate::metrics::combined_retrieval::{CombinedRetrieval, DecodedPair, combine, halves_by_image};
 use crate::metrics::retrieval::{
@@ -16,8 +18,11 @@ use crate::metrics::retrieval::{
 };
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::LoadedMapper;
+use crate::pipelines::mapper_provenance::MapperProvenance;
 use crate::pipelines::project::Project;
-use crate::pipelines::targets::decoded_pairs::{Decoded, TargetForms, by_mapper, by_ridge};
+use crate::pipelines::targets::decoded_pairs::{Decoded, by_mapper, by_ridge};
+use crate::pipelines::targets::source::TargetSource;
+use crate::pipelines::targets::trial_targets::TrialTargets;
 use crate::pipelines::workbench::Workbench;
 use crate::run::device::open;
 use crate::run::error::RunError;
@@ -184,48 +189,12 @@ pub fn run(settings: &EvaluateSettings, progress: &mut dyn Progress) -> anyhow::
     let subject = PreparedSubject::open(&settings.data.prepared)?;
     let split = settings.data.split.split(&subject)?;
     let images: Vec<u32> = split.validation.iter().map(|trial| subject.trials()[*trial].nsd_id.0).collect();
+    require_images(&settings.data.prepared, &images)?;
     let ids: Vec<u64> = images.iter().map(|image| u64::from(*image)).collect();
-    let num_images = ids.iter().collect::<std::collections::BTreeSet<_>>().len();
-    if num_images < FEWEST_IMAGES {
-        let expected = format!("at least {FEWEST_IMAGES}; lower `split.train_fraction`");
-        let field = "number of validation images";
-        return Err(DataError::invalid(&settings.data.prepared, field, expected, num_images).into());
-    }
-    let mut forms: Vec<TargetForms> = Vec::new();
-    let (mut rows, mut ridge, mut pairs) = (Vec::new(), Vec::new(), Vec::new());
     let counts = Counts::new(&ids, &settings.data.mapper.train.retrieval);
-    for path in &settings.mappers {
-        let mapper = LoadedMapper::open(path, &device)?;
-        mapper.check_input(&subject)?;
-        let data = settings.of_mapper(path, &mapper)?;
-        let targets = match forms.iter().position(|known| known.is_of(&data)) {
-            Some(place) => &forms[place],
-            None => {
-                let mut bench = Workbench::new(&device, &data.cache, progress);
-                forms.push(TargetForms::load(&data, &subject, &mut bench)?);
-                let targets = &forms[forms.len() - 1];
-                if settings.evaluate.ridge {
-                    let name = format!("ridge, {}", data.target);
-                    let decoded =
-                        by_ridge(targets, &subject, &split, &settings.evaluate.ridge_fit, progress)?;
-                    ridge.push(counts.row(name, None, data.target, &decoded)?);
-                }
-                targets
-            }
-        };
-        targets.require(path, &mapper)?;
-        let decoded = by_mapper(targets, &mapper, &subject, &split.validation, &device)?;
-        let name = format!("{} mapper", data.target);
-        rows.push(counts.row(name, Some(path.clone()), data.target, &decoded)?);
-        pairs.push(decoded.pair);
-    }
-    let mut combinations = Vec::new();
-    for subset in 1_usize..1 << count {
-        let mappers: Vec<usize> = (0..count).filter(|mapper| subset >> mapper & 1 == 1).collect();
-        let parts: Vec<&DecodedPair> = mappers.iter().map(|mapper| &pairs[*mapper]).collect();
-        combinations.push(CombinationRow { combined: combine(&parts, &ids, &counts.by_image)?, mappers });
-    }
-    combinations.sort_by_key(|row| row.mappers.len());
+    let evaluation = Evaluation { settings, subject: &subject, split: &split, counts: &counts };
+    let Found { mappers, ridge, pairs } =
+        evaluation.decoders(&mut Workbench::new(&device, &settings.data.cache, progress))?;
     let dir = RunDir::create(&settings.data.runs, &format!("evaluate-{}", subject.subject()))?;
     dir.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
     let summary = EvaluateSummary {
@@ -233,12 +202,79 @@ pub fn run(settings: &EvaluateSettings, progress: &mut dyn Progress) -> anyhow::
         num_trials: split.validation.len(),
         num_search_trials: halves_by_image(&ids)[0].len(),
         images,
-        mappers: rows,
+        mappers,
         ridge,
-        combinations,
+        combinations: counts.combinations(&pairs)?,
     };
     dir.write_atomic("evaluation.json", &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
+}
+
+/// Refuses validation images that cannot be halved.
+fn require_images(prepared: &Path, images: &[u32]) -> Result<(), DataError> {
+    let num_images = images.iter().collect::<BTreeSet<_>>().len();
+    if num_images < FEWEST_IMAGES {
+        let expected = format!("at least {FEWEST_IMAGES}; lower `split.train_fraction`");
+        return Err(DataError::invalid(prepared, "number of validation images", expected, num_images));
+    }
+    Ok(())
+}
+
+/// What is decoded, and how it is counted.
+struct Evaluation<'a> {
+    settings: &'a EvaluateSettings,
+    subject: &'a PreparedSubject,
+    split: &'a Split,
+    counts: &'a Counts<'a>,
+}
+
+/// What mappers and baselines find.
+#[derive(Default)]
+struct Found {
+    mappers: Vec<DecoderRow>,
+    ridge: Vec<DecoderRow>,
+    /// Predictions and targets of each mapper.
+    pairs: Vec<DecodedPair>,
+}
+
+impl Evaluation<'_> {
+    /// Decodes the validation trials by every mapper, and by ridge regression once to each kind of target.
+    fn decoders(&self, bench: &mut Workbench<'_>) -> anyhow::Result<Found> {
+        let mut known: Vec<TrialTargets> = Vec::new();
+        let mut found = Found::default();
+        for path in &self.settings.mappers {
+            let mapper = LoadedMapper::open(path, bench.device)?;
+            mapper.check_input(self.subject)?;
+            let source = self.settings.source_of(path, &mapper)?;
+            let place = match known.iter().position(|known| known.form().is_same(&source.form)) {
+                Some(place) => place,
+                None => {
+                    let targets = TrialTargets::load(source, self.subject, bench)?;
+                    if self.settings.evaluate.ridge {
+                        found.ridge.push(self.baseline(&targets, bench.progress)?);
+                    }
+                    known.push(targets);
+                    known.len() - 1
+                }
+            };
+            let targets = &known[place];
+            targets.require(path, &mapper)?;
+            let decoded = by_mapper(targets, &mapper, self.subject, &self.split.validation, bench.device)?;
+            let target = targets.form().target;
+            let name = format!("{target} mapper");
+            found.mappers.push(self.counts.row(name, Some(path.clone()), target, &decoded)?);
+            found.pairs.push(decoded.pair);
+        }
+        Ok(found)
+    }
+
+    /// Ridge regression to `targets`.
+    fn baseline(&self, targets: &TrialTargets, progress: &mut dyn Progress) -> anyhow::Result<DecoderRow> {
+        let target = targets.form().target;
+        let config = &self.settings.evaluate.ridge_fit;
+        let decoded = by_ridge(targets, self.subject, self.split, config, progress)?;
+        self.counts.row(format!("ridge, {target}"), None, target, &decoded)
+    }
 }
 
 /// Protocols of the counts, and the images of the validation trials.
@@ -252,6 +288,18 @@ impl<'a> Counts<'a> {
     fn new(ids: &'a [u64], config: &RetrievalConfig) -> Self {
         let of = |matching| RetrievalConfig { matching, ..config.clone() };
         Self { ids, by_image: of(Matching::ByImage), by_index: of(Matching::ByIndex) }
+    }
+
+    /// Every subset of mappers, by the number of mappers in it; `pairs` has one entry per mapper.
+    fn combinations(&self, pairs: &[DecodedPair]) -> anyhow::Result<Vec<CombinationRow>> {
+        let mut rows = Vec::new();
+        for subset in 1_usize..1 << pairs.len() {
+            let mappers: Vec<usize> = (0..pairs.len()).filter(|mapper| subset >> mapper & 1 == 1).collect();
+            let parts: Vec<&DecodedPair> = mappers.iter().map(|mapper| &pairs[*mapper]).collect();
+            rows.push(CombinationRow { combined: combine(&parts, self.ids, &self.by_image)?, mappers });
+        }
+        rows.sort_by_key(|row| row.mappers.len());
+        Ok(rows)
     }
 
     fn row(
@@ -279,31 +327,22 @@ impl<'a> Counts<'a> {
 }
 
 impl EvaluateSettings {
-    /// Where a mapper's targets come from, and their form: as it was trained, or as configured if the snapshot does not say.
-    fn of_mapper(&self, path: &Path, mapper: &LoadedMapper) -> anyhow::Result<TrainMapperSettings> {
+    /// Where a mapper's targets come from, and their form: as it was trained, or as configured for one that was imported.
+    fn source_of(&self, path: &Path, mapper: &LoadedMapper) -> anyhow::Result<TargetSource> {
         let target = mapper.snapshot.target;
-        let mut data = self.data.clone();
-        data.target = target;
-        data.mapper = data.mapper.for_target(target);
-        if target == MapperTarget::Resnet {
-            data.target_network = self.resnet.clone().ok_or_else(|| {
+        let network = match target {
+            MapperTarget::Image | MapperTarget::Caption => self.data.target_network.clone(),
+            MapperTarget::Resnet => self.resnet.clone().ok_or_else(|| {
                 RunError::missing("paths.resnet", "a ResNet mapper's targets: set it with `--resnet FILE`")
-            })?;
-        }
-        let trained = &mapper.provenance["settings"];
-        if let Some(config) = trained.get("mapper") {
-            data.mapper = serde_json::from_value(config.clone()).map_err(|error| {
-                RunError::invalid(path, "settings.mapper", "settings of a training", error)
-            })?;
-        }
-        // Another split would count images that the mapper was fitted to.
-        if let Some(split) = trained.get("split").filter(|split| !split.is_null()) {
-            let found = serde_json::to_value(&data.split)?;
-            if *split != found {
-                let expected = format!("the split of this evaluation, {found}");
-                return Err(RunError::invalid(path, "settings.split", expected, split).into());
+            })?,
+        };
+        let config = match MapperProvenance::<TrainMapperConfig>::of_provenance(path, &mapper.provenance)? {
+            Some(trained) => {
+                trained.require_split(path, &self.data.split, "evaluation")?;
+                trained.mapper
             }
-        }
-        Ok(data)
+            None => self.data.mapper.for_target(target),
+        };
+        Ok(TargetSource { network, form: config.target_form(target), ..self.data.target_source() })
     }
 }

@@ -9,6 +9,8 @@ pub mod encode;
 pub mod evaluate;
 pub mod evaluate_images;
 pub mod finetune_gan;
+#[cfg(test)]
+mod fixtures;
 pub mod import_weights;
 pub mod microstim;
 pub mod phantom;

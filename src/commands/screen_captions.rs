@@ -11,12 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::prepared::PreparedSubject;
 use crate::models::clip::tokenizer::LongText;
-use crate::pipelines::caption_screen::{ScreenConfig, screen_captions};
+use crate::pipelines::caption_screen::{ScreenConfig, ScreenedCaptions, screen_captions};
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::gan::sample_sheet::evenly_spread;
 use crate::pipelines::project::Project;
 use crate::pipelines::targets::captioned_stimuli::{CaptionedStimuli, distinct_images};
-use crate::pipelines::targets::stimulus_embeddings::{embed_sentences, embed_stimuli};
+use crate::pipelines::targets::sentences::SentencesByImage;
+use crate::pipelines::targets::stimulus_embeddings::embed_stimuli;
 use crate::pipelines::workbench::Workbench;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
@@ -144,26 +145,18 @@ pub fn run(
     let clip = ClipSnapshot::open(&settings.clip, &device)?;
     let logit_scale = clip.logit_scale();
 
-    let sentences: Vec<&str> =
-        captions.iter().flat_map(|of_image| of_image.iter().map(String::as_str)).collect();
+    let sentences: SentencesByImage = captions.iter().copied().collect();
     let mut bench = Workbench::new(&device, &settings.cache, progress);
-    let text_embeddings = embed_sentences(&clip, &sentences, config.long_captions, &mut bench)?;
-    let image_embeddings = embed_stimuli(&clip, stimuli.stimuli_path(), &images, &mut bench)?;
+    let of_texts = sentences.embed(&clip, config.long_captions, &mut bench)?;
+    let of_images = embed_stimuli(&clip, stimuli.stimuli_path(), &images, &mut bench)?;
 
     let mut judged: BTreeMap<u32, Vec<JudgedCaption>> = BTreeMap::new();
-    let mut start = 0;
-    for ((image, of_image), embedding) in images.iter().zip(&captions).zip(image_embeddings.rows()) {
-        let texts = text_embeddings.slice(ndarray::s![start..start + of_image.len(), ..]);
-        start += of_image.len();
-        let screened = screen_captions(embedding, texts, logit_scale, &config.screen)
+    for (index, image) in images.iter().enumerate() {
+        let rows = sentences.rows_of_image()[index].clone();
+        let texts = of_texts.slice(ndarray::s![rows, ..]);
+        let screened = screen_captions(of_images.row(index), texts, logit_scale, &config.screen)
             .with_context(|| format!("captions of {image}"))?;
-        let verdicts = of_image.iter().zip(&screened.probabilities).enumerate();
-        let verdicts = verdicts.map(|(position, (caption, probability))| JudgedCaption {
-            caption: caption.clone(),
-            probability: *probability,
-            kept: screened.kept.contains(&position),
-        });
-        judged.insert(image.0, verdicts.collect());
+        judged.insert(image.0, verdicts(captions[index], &screened));
     }
     let kept: BTreeMap<u32, Vec<&str>> =
         judged.iter().map(|(image, captions)| (*image, kept(captions))).collect();
@@ -172,6 +165,17 @@ pub fn run(
     let summary = summarise(settings, &judged, logit_scale);
     write_atomic(&settings.report, &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
+}
+
+/// What became of each caption of an image.
+fn verdicts(captions: &[String], screened: &ScreenedCaptions) -> Vec<JudgedCaption> {
+    let verdicts = captions.iter().zip(&screened.probabilities).enumerate();
+    let verdicts = verdicts.map(|(position, (caption, probability))| JudgedCaption {
+        caption: caption.clone(),
+        probability: *probability,
+        kept: screened.kept.contains(&position),
+    });
+    verdicts.collect()
 }
 
 fn kept(captions: &[JudgedCaption]) -> Vec<&str> {

@@ -1,8 +1,8 @@
 use std::path::Path;
 
 use super::*;
-use crate::commands::finetune_gan::tests::{write_gan, write_tree};
-use crate::commands::train_mapper::tests::{settings as data, write_all};
+use crate::commands::fixtures::linear_brain::{settings as data, write_all};
+use crate::commands::fixtures::small_gan::{write_gan, write_tree};
 use crate::data::nsd::tree::NsdTree;
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;

@@ -157,4 +157,4 @@ impl Finetuning<'_> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

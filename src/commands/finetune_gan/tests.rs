@@ -5,16 +5,14 @@ use std::path::Path;
 use serde_json::json;
 
 use super::*;
+use crate::commands::fixtures::linear_brain::{settings as mapper_settings, write_all};
+use crate::commands::fixtures::small_gan::{write_gan, write_tree};
 use crate::commands::reconstruct::{self, ReconstructConfig, ReconstructSettings};
-use crate::commands::train_mapper::tests::{settings as mapper_settings, write_all};
 use crate::commands::train_mapper::{self, TrainMapperSettings};
-use crate::data::nsd::tree::NsdTree;
 use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
 use crate::models::resnet::ResnetConfig;
-use crate::models::stylegan2::{
-    ConditionHeads, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig,
-};
+use crate::models::stylegan2::GeneratorConfig;
 use crate::pipelines::brain_decoder::DecoderPaths;
 use crate::pipelines::targets::resnet_vectors::ResnetVector;
 use crate::run::device::DeviceChoice;
@@ -24,45 +22,7 @@ use crate::run::snapshot::{Snapshot, save_snapshot};
 use crate::tensor_ops::backend::{Base, cpu};
 use crate::training::gan::image_view::SmallImages;
 use crate::training::gan::mappers::config::MapperMode;
-use crate::training::gan::run_files::{CHECKPOINT_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE};
-
-/// Untrained networks with one head.
-pub(in crate::commands) fn write_gan(folder: &Path) {
-    std::fs::create_dir_all(folder).unwrap();
-    let generator = GeneratorConfig {
-        z_dim: 4,
-        w_dim: 4,
-        heads: ConditionHeads::One,
-        condition_dim: 8,
-        code_dim: 4,
-        mapping_layers: 1,
-        resolution: 16,
-        channel_base: 64,
-        channel_max: 4,
-        ..Default::default()
-    };
-    let discriminator = DiscriminatorConfig {
-        heads: ConditionHeads::One,
-        condition_dim: 8,
-        resolution: 16,
-        channel_base: 64,
-        channel_max: 4,
-        ..Default::default()
-    };
-    let origin = json!({});
-    let network: Generator<Base> = generator.init(1, &cpu()).unwrap();
-    save_snapshot(&folder.join(GENERATOR_FILE), "generator", &generator, &origin, &network).unwrap();
-    let network: Discriminator<Base> = discriminator.init(1, &cpu()).unwrap();
-    save_snapshot(&folder.join(DISCRIMINATOR_FILE), "discriminator", &discriminator, &origin, &network)
-        .unwrap();
-}
-
-/// An NSD tree with the images of the small subject.
-pub(in crate::commands) fn write_tree(root: &Path) {
-    let stimuli = NsdTree::new(root.join("nsd")).stimuli();
-    std::fs::create_dir_all(stimuli.parent().unwrap()).unwrap();
-    std::fs::copy(root.join("stimuli.hdf5"), stimuli).unwrap();
-}
+use crate::training::gan::run_files::CHECKPOINT_FILE;
 
 fn write_resnet(path: &Path) {
     let sizes = ResnetConfig { stem_width: 4, planes: [2, 4, 4, 8], blocks: [1; 4], num_classes: None };

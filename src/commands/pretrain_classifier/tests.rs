@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::commands::fixtures::silent_subject::{write_prepared, write_stimuli};
 use crate::commands::pretrain_classifier::{self, PretrainClassifierConfig, PretrainClassifierSettings};
-use crate::commands::pretrain_clip::small_subject::{write_prepared, write_stimuli};
 use crate::data::nsd::stimuli::IMAGE_SIDE;
 use crate::data::nsd::tree::{AnnotationKind, NsdTree};
 use crate::data::split::SplitConfig;

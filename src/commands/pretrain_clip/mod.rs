@@ -4,8 +4,6 @@
 //! stimulus; of those, some photographs are set aside for evaluation and the choice of the snapshot.
 
 #[cfg(test)]
-pub(crate) mod small_subject;
-#[cfg(test)]
 mod tests;
 use std::path::PathBuf;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::small_subject::{write_prepared, write_stimuli};
+use crate::commands::fixtures::silent_subject::{write_prepared, write_stimuli};
 use crate::commands::pretrain_clip::{self, PretrainClipConfig, PretrainClipSettings};
 use crate::commands::screen_captions::{self, JudgedCaption, ScreenCaptionsConfig, ScreenCaptionsSettings};
 use crate::data::nsd::stimuli::IMAGE_SIDE;

@@ -2,8 +2,8 @@
 
 use ndarray::Array2;
 
-use crate::commands::demo::report::mapper_curves;
 use crate::pipelines::gan::sample_sheet::evenly_spread;
+use crate::pipelines::training_curves::mapper_curves;
 use crate::report::{LineChart, Series};
 use crate::run::error::RunError;
 use crate::run::run_dir::RunDir;

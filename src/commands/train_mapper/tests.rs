@@ -2,157 +2,18 @@
 
 use std::path::Path;
 
-use image::Rgb;
-use ndarray::Array2;
-use rand::RngExt;
+use serde_json::json;
 
 use super::*;
 use crate::commands::evaluate::{self, EvaluateConfig, EvaluateSettings};
-use crate::data::formats::hdf5::H5Writer;
-use crate::data::nsd::stimuli::IMAGE_SIDE;
-use crate::data::prepared::{PreparedWriter, Provenance, RoiLabels, TrialTable, VoxelTable};
-use crate::data::standardize::Standardization;
-use crate::data::subject::{Resolution, SubjectId};
-use crate::data::trial::{NsdId, Trial};
-use crate::models::clip::{Clip, ClipConfig};
+use crate::commands::fixtures::linear_brain::{settings, write_all, write_captions};
+use crate::data::error::DataError;
 use crate::models::resnet::ResnetConfig;
+use crate::pipelines::targets::resnet_vectors::ResnetVector;
 use crate::run::progress::Silent;
 use crate::run::snapshot::save_snapshot;
 use crate::tensor_ops::backend::{Base, cpu};
 use crate::training::frame::epoch_loop::CHECKPOINT_FILE;
-use crate::training::mapper::config::{MapperLoss, MapperPhase};
-
-const IMAGES: usize = 60;
-const TRIALS: usize = 2 * IMAGES;
-const VOXELS: usize = 40;
-
-/// Colour of an image's left and right half, in 0..1.
-fn colours() -> Array2<f32> {
-    let mut rng = keyed_rng(1, "colours", 0);
-    Array2::from_shape_fn((IMAGES, 6), |_| rng.random())
-}
-
-fn write_stimuli(path: &Path) {
-    let writer = H5Writer::create(path).unwrap();
-    let image = [1, IMAGE_SIDE, IMAGE_SIDE, 3];
-    let brick = writer.dataset::<u8>("imgBrick", &[IMAGES, IMAGE_SIDE, IMAGE_SIDE, 3], Some(&image)).unwrap();
-    for (number, colour) in colours().rows().into_iter().enumerate() {
-        let picture = image::RgbImage::from_fn(IMAGE_SIDE as u32, IMAGE_SIDE as u32, |x, _| {
-            let half = if x < IMAGE_SIDE as u32 / 2 { 0 } else { 3 };
-            Rgb([0, 1, 2].map(|channel| (colour[half + channel] * 255.0) as u8))
-        });
-        brick
-            .write_block(&[number..number + 1, 0..IMAGE_SIDE, 0..IMAGE_SIDE, 0..3], picture.as_raw())
-            .unwrap();
-    }
-    drop(brick);
-    writer.finish().unwrap();
-}
-
-fn write_prepared(path: &Path) {
-    let trial = |number: usize| Trial {
-        nsd_id: NsdId((number % IMAGES) as u32),
-        session: 1,
-        repetition: (number / IMAGES) as u8,
-    };
-    let trials = TrialTable {
-        trials: (0..TRIALS).map(trial).collect(),
-        is_shared: vec![false; TRIALS],
-        coco_ids: None,
-    };
-    let general = RoiLabels { labels: vec![1; VOXELS], names: [(1, "nsdgeneral".to_string())].into() };
-    let voxels = VoxelTable {
-        flat_index: (0..VOXELS).collect(),
-        hemisphere: vec![None; VOXELS],
-        rois: [("nsdgeneral".to_string(), general)].into(),
-    };
-    let provenance = Provenance {
-        subject: SubjectId::new(2).unwrap(),
-        resolution: Resolution::Func1pt8mm,
-        betas_version: "betas".into(),
-        selection: vec!["nsdgeneral".into()],
-        standardization: Standardization::ZscorePerSession,
-        grid: [VOXELS, 1, 1],
-        sources: Vec::new(),
-        program_version: "test".into(),
-    };
-    let mut rng = keyed_rng(2, "brain", 0);
-    let mut draw = |rows, columns| Array2::from_shape_fn((rows, columns), |_| rng.random::<f32>() - 0.5);
-    let code = draw(6, VOXELS);
-    let seen =
-        Array2::from_shape_fn((TRIALS, 6), |(trial, channel)| colours()[[trial % IMAGES, channel]] - 0.5);
-    let betas = seen.dot(&code) * 4.0 + draw(TRIALS, VOXELS) * 0.3;
-    let mut writer = PreparedWriter::create(path, &provenance, &trials, &voxels).unwrap();
-    writer.append(&betas).unwrap();
-    writer.finish().unwrap();
-}
-
-fn write_clip(path: &Path) {
-    let config = ClipConfig {
-        image_size: 16,
-        patch_size: 8,
-        vision_width: 16,
-        vision_layers: 1,
-        vision_heads: 2,
-        text_width: 16,
-        text_layers: 1,
-        text_heads: 2,
-        embed_dim: 8,
-        ..ClipConfig::default()
-    };
-    let clip: Clip<Base> = config.init(1, &cpu()).unwrap();
-    save_snapshot(path, "clip", &config, &json!({}), &clip).unwrap();
-}
-
-fn write_captions(path: &Path) {
-    let sentences = |image: usize| -> Vec<String> {
-        let word = |value: f32| ["dark", "dim", "grey", "light", "bright"][(value * 4.99) as usize];
-        let colours = colours();
-        let describe = |half: usize| {
-            format!("{} and {}", word(colours[[image, half]]), word(colours[[image, half + 1]]))
-        };
-        vec![format!("left is {}", describe(0)), format!("right is {}", describe(3))][..1 + image % 2]
-            .to_vec()
-    };
-    let captions: std::collections::BTreeMap<usize, Vec<String>> =
-        (0..IMAGES).map(|image| (image, sentences(image))).collect();
-    std::fs::write(path, serde_json::to_vec(&captions).unwrap()).unwrap();
-}
-
-pub(in crate::commands) fn settings(root: &Path) -> TrainMapperSettings {
-    let phase = |loss, epochs, batch| MapperPhase { loss, epochs, batch, optimiser: None };
-    let mut mapper = TrainMapperConfig {
-        network: MapperSizes { hidden: 16, fc: 16, num_blocks: 1, ..MapperSizes::default() },
-        ..TrainMapperConfig::default()
-    };
-    mapper.train.phase1 = phase(MapperLoss::MseCos, 30, 16);
-    mapper.train.phase2 = phase(MapperLoss::MseCosContrastive, 40, 32);
-    mapper.train.optimiser.learning_rate = 1e-2;
-    mapper.augment.probability = 0.0;
-    TrainMapperSettings {
-        target: MapperTarget::Image,
-        subject: SubjectId::new(2).unwrap(),
-        prepared: root.join("subj02.h5"),
-        stimuli: root.join("stimuli.hdf5"),
-        captions: root.join("vetted.json"),
-        target_network: root.join("clip.safetensors"),
-        cache: root.join("cache"),
-        runs: root.join("runs"),
-        resume: None,
-        init_from: None,
-        device: DeviceChoice::Cpu,
-        betas: BetasControl::Measured,
-        split: SplitConfig { train_fraction: 0.7, ..SplitConfig::default() },
-        mapper,
-    }
-}
-
-pub(in crate::commands) fn write_all(root: &Path) {
-    write_stimuli(&root.join("stimuli.hdf5"));
-    write_prepared(&root.join("subj02.h5"));
-    write_clip(&root.join("clip.safetensors"));
-    write_captions(&root.join("vetted.json"));
-}
 
 #[test]
 fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {

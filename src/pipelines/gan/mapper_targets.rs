@@ -1,6 +1,5 @@
 //! What mappers that are finetuned with the GAN aim at, and the betas that they read.
 
-use std::ops::Range;
 use std::path::Path;
 
 use ndarray::Array2;
@@ -18,7 +17,7 @@ use crate::models::mapper::{MapperTarget, RESNET_CENTRE};
 use crate::pipelines::brain_decoder::LoadedMapper;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::targets::resnet_vectors::{ResnetSnapshot, ResnetVector, stimulus_vectors};
-use crate::pipelines::targets::stimulus_embeddings::embed_sentences;
+use crate::pipelines::targets::sentences::SentencesByImage;
 use crate::pipelines::workbench::Workbench;
 use crate::run::error::RunError;
 use crate::training::gan::mappers::joint::MapperStart;
@@ -128,16 +127,17 @@ impl SecondTargets<'_> {
         bench: &mut Workbench<'_>,
     ) -> anyhow::Result<EmbeddingTargets> {
         let vetted = VettedCaptions::read(self.captions)?;
-        let mut sentences = Vec::new();
-        let mut rows: Vec<Range<usize>> = Vec::new();
-        for image in images {
-            let of_image = vetted.of(*image)?;
-            rows.push(sentences.len()..sentences.len() + of_image.len());
-            sentences.extend(of_image.iter().map(String::as_str));
-        }
-        let raw = embed_sentences(clip, &sentences, LongText::Error, bench)?;
+        let sentences =
+            images.iter().map(|image| vetted.of(*image)).collect::<Result<SentencesByImage, _>>()?;
+        let raw = sentences.embed(clip, LongText::Error, bench)?;
         let scale = TargetScale { clamp: DEFAULT_THRESHOLD, scaling: TargetScaling::UnitNorm };
-        Ok(EmbeddingTargets::new(&raw, &rows, image_of_sample, self.caption_choice, scale))
+        Ok(EmbeddingTargets::new(
+            &raw,
+            sentences.rows_of_image(),
+            image_of_sample,
+            self.caption_choice,
+            scale,
+        ))
     }
 }
 

@@ -20,7 +20,8 @@ use crate::models::stylegan2::ConditionHeads;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::feature_cache::file_identity;
 use crate::pipelines::targets::captioned_stimuli::distinct_images;
-use crate::pipelines::targets::stimulus_embeddings::{embed_pictures, embed_sentences};
+use crate::pipelines::targets::sentences::SentencesByImage;
+use crate::pipelines::targets::stimulus_embeddings::embed_pictures;
 use crate::pipelines::workbench::Workbench;
 use crate::training::gan::dataset::{GanDataset, ImageSet, SampleSet};
 
@@ -180,14 +181,9 @@ pub(crate) fn pretraining_data(
         Captions::None => None,
         Captions::Embedded(captions) => Some(captions),
         Captions::Sentences(sentences) => {
-            let image_of_row = sentences
-                .iter()
-                .enumerate()
-                .flat_map(|(image, sentences)| std::iter::repeat_n(image, sentences.len()))
-                .collect();
-            let sentences: Vec<&str> = sentences.iter().flatten().map(String::as_str).collect();
-            let rows = embed_sentences(clip, &sentences, choice.long_captions, bench)?;
-            Some(StoredTextFeatures { rows: clamped_units(rows), image_of_row })
+            let sentences: SentencesByImage = sentences.iter().map(Vec::as_slice).collect();
+            let rows = sentences.embed(clip, choice.long_captions, bench)?;
+            Some(StoredTextFeatures { rows: clamped_units(rows), image_of_row: sentences.image_of_row() })
         }
     };
     let samples = samples(&images.embeddings, captions, choice);

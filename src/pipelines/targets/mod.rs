@@ -3,6 +3,10 @@
 pub mod augmented_stimuli;
 pub mod captioned_stimuli;
 pub(crate) mod decoded_pairs;
+pub(crate) mod fresh_targets;
 pub mod resnet_vectors;
 pub(crate) mod rows;
+pub(crate) mod sentences;
+pub(crate) mod source;
 pub mod stimulus_embeddings;
+pub(crate) mod trial_targets;

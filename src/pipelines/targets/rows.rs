@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use ndarray::{Array2, Axis};
 
-use crate::commands::train_mapper::TrainMapperSettings;
 use crate::data::coco::vetted_captions::VettedCaptions;
 use crate::data::prepared::PreparedSubject;
 use crate::data::trial::NsdId;
@@ -13,94 +12,119 @@ use crate::models::clip::tokenizer::LongText;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::targets::resnet_vectors::{ResnetSnapshot, stimulus_vectors};
-use crate::pipelines::targets::stimulus_embeddings::{embed_sentences, embed_stimuli};
+use crate::pipelines::targets::sentences::SentencesByImage;
+use crate::pipelines::targets::source::TargetSource;
+use crate::pipelines::targets::stimulus_embeddings::embed_stimuli;
 use crate::pipelines::workbench::Workbench;
+use crate::training::mapper::targets::{CaptionChoice, EmbeddingTargets};
 
-/// Embeddings and the network that made them.
+/// Raw targets and the network that computed them.
 pub(crate) struct RawTargets {
-    /// Embeddings.
+    /// The targets.
     pub rows: TargetRows,
     /// The network.
-    pub clip: ClipSnapshot,
+    pub network: TargetNetwork,
 }
 
-/// Embeddings and how they belong to trials.
+/// The network that computed targets.
+pub(crate) enum TargetNetwork {
+    /// CLIP.
+    Clip(Box<ClipSnapshot>),
+    /// A ResNet-50, by the SHA-256 of its kind, configuration and tensors.
+    Resnet(String),
+}
+
+/// Raw targets and how they belong to trials.
 pub(crate) struct TargetRows {
     /// `[rows, embed_dim]`
-    pub embeddings: Array2<f32>,
+    embeddings: Array2<f32>,
     /// Rows of each image: one, or one per caption.
-    pub rows_of_image: Vec<Range<usize>>,
+    rows_of_image: Vec<Range<usize>>,
     /// Image of each trial, as an index into `rows_of_image`.
-    pub image_of_trial: Vec<usize>,
+    image_of_trial: Vec<usize>,
 }
 
-/// Whatever the mapper of `settings` aims at, before clamp and scaling, and the SHA-256 of the network that made it.
-pub(crate) fn raw_targets(
-    settings: &TrainMapperSettings,
-    subject: &PreparedSubject,
-    bench: &mut Workbench<'_>,
-) -> anyhow::Result<(TargetRows, String)> {
-    match settings.target {
-        MapperTarget::Image => {
-            let RawTargets { rows, clip } = image_embeddings(settings, subject, bench)?;
-            Ok((rows, clip.sha256))
+impl TargetSource {
+    /// Computes or finds the raw targets of all trials of `subject`.
+    ///
+    /// # Errors
+    /// A file or network that is missing or of another kind; an image without captions; a cache that cannot be written.
+    pub fn raw_targets(
+        &self,
+        subject: &PreparedSubject,
+        bench: &mut Workbench<'_>,
+    ) -> anyhow::Result<RawTargets> {
+        match self.form.target {
+            MapperTarget::Image => self.image_embeddings(subject, bench),
+            MapperTarget::Caption => self.caption_embeddings(subject, bench),
+            MapperTarget::Resnet => self.resnet_vectors(subject, bench),
         }
-        MapperTarget::Caption => {
-            let RawTargets { rows, clip } = caption_embeddings(settings, subject, bench)?;
-            Ok((rows, clip.sha256))
-        }
-        MapperTarget::Resnet => resnet_vectors(settings, subject, bench),
+    }
+
+    /// One embedding per image.
+    fn image_embeddings(
+        &self,
+        subject: &PreparedSubject,
+        bench: &mut Workbench<'_>,
+    ) -> anyhow::Result<RawTargets> {
+        let clip = ClipSnapshot::open(&self.network, bench.device)?;
+        let (images, image_of_trial) = images(subject);
+        let embeddings = embed_stimuli(&clip, &self.stimuli, &images, bench)?;
+        let rows = TargetRows::one_per_image(embeddings, image_of_trial);
+        Ok(RawTargets { rows, network: TargetNetwork::Clip(Box::new(clip)) })
+    }
+
+    /// One embedding per vetted caption.
+    fn caption_embeddings(
+        &self,
+        subject: &PreparedSubject,
+        bench: &mut Workbench<'_>,
+    ) -> anyhow::Result<RawTargets> {
+        let vetted = VettedCaptions::read(&self.captions)?;
+        let (images, image_of_trial) = images(subject);
+        let sentences =
+            images.iter().map(|image| vetted.of(*image)).collect::<Result<SentencesByImage, _>>()?;
+        let clip = ClipSnapshot::open(&self.network, bench.device)?;
+        let embeddings = sentences.embed(&clip, LongText::Error, bench)?;
+        let rows_of_image = sentences.rows_of_image().to_vec();
+        let rows = TargetRows { embeddings, rows_of_image, image_of_trial };
+        Ok(RawTargets { rows, network: TargetNetwork::Clip(Box::new(clip)) })
+    }
+
+    /// One ResNet vector per image.
+    fn resnet_vectors(
+        &self,
+        subject: &PreparedSubject,
+        bench: &mut Workbench<'_>,
+    ) -> anyhow::Result<RawTargets> {
+        let resnet = ResnetSnapshot::open(&self.network, bench.device)?;
+        let (images, image_of_trial) = images(subject);
+        let vectors = stimulus_vectors(&resnet, self.form.vector, &self.stimuli, &images, bench)?;
+        let rows = TargetRows::one_per_image(vectors, image_of_trial);
+        Ok(RawTargets { rows, network: TargetNetwork::Resnet(resnet.sha256) })
     }
 }
 
-/// One embedding per image.
-pub(crate) fn image_embeddings(
-    settings: &TrainMapperSettings,
-    subject: &PreparedSubject,
-    bench: &mut Workbench<'_>,
-) -> anyhow::Result<RawTargets> {
-    let clip = ClipSnapshot::open(&settings.target_network, bench.device)?;
-    let (images, image_of_trial) = images(subject);
-    let embeddings = embed_stimuli(&clip, &settings.stimuli, &images, bench)?;
-    let rows_of_image = (0..images.len()).map(|image| image..image + 1).collect();
-    Ok(RawTargets { rows: TargetRows { embeddings, rows_of_image, image_of_trial }, clip })
-}
-
-/// One ResNet vector per image, and the network's identity.
-pub(crate) fn resnet_vectors(
-    settings: &TrainMapperSettings,
-    subject: &PreparedSubject,
-    bench: &mut Workbench<'_>,
-) -> anyhow::Result<(TargetRows, String)> {
-    let resnet = ResnetSnapshot::open(&settings.target_network, bench.device)?;
-    let (images, image_of_trial) = images(subject);
-    let vector = settings.mapper.resnet.vector;
-    let embeddings = stimulus_vectors(&resnet, vector, &settings.stimuli, &images, bench)?;
-    let rows_of_image = (0..images.len()).map(|image| image..image + 1).collect();
-    Ok((TargetRows { embeddings, rows_of_image, image_of_trial }, resnet.sha256))
-}
-
-/// One embedding per vetted caption.
-pub(crate) fn caption_embeddings(
-    settings: &TrainMapperSettings,
-    subject: &PreparedSubject,
-    bench: &mut Workbench<'_>,
-) -> anyhow::Result<RawTargets> {
-    let vetted = VettedCaptions::read(&settings.captions)?;
-    let (images, image_of_trial) = images(subject);
-    let (mut captions, mut rows_of_image) = (Vec::new(), Vec::new());
-    for image in &images {
-        let of_image = vetted.of(*image)?;
-        rows_of_image.push(captions.len()..captions.len() + of_image.len());
-        captions.extend(of_image.iter().map(String::as_str));
+impl TargetNetwork {
+    /// SHA-256 of its kind, configuration and tensors.
+    pub fn sha256(&self) -> &str {
+        match self {
+            Self::Clip(clip) => &clip.sha256,
+            Self::Resnet(sha256) => sha256,
+        }
     }
-    let clip = ClipSnapshot::open(&settings.target_network, bench.device)?;
-    let embeddings = embed_sentences(&clip, &captions, LongText::Error, bench)?;
-    Ok(RawTargets { rows: TargetRows { embeddings, rows_of_image, image_of_trial }, clip })
 }
 
 impl TargetRows {
+    fn one_per_image(embeddings: Array2<f32>, image_of_trial: Vec<usize>) -> Self {
+        let rows_of_image = (0..embeddings.nrows()).map(|image| image..image + 1).collect();
+        Self { embeddings, rows_of_image, image_of_trial }
+    }
+
     /// Gives each of `trials` a row of its own, `rows[i]` to `trials[i]`.
+    ///
+    /// # Errors
+    /// Rows of another width.
     pub fn replace(&mut self, trials: &[usize], rows: &Array2<f32>) -> anyhow::Result<()> {
         for (row, trial) in trials.iter().enumerate() {
             let position = self.embeddings.nrows() + row;
@@ -108,6 +132,12 @@ impl TargetRows {
             self.rows_of_image.push(position..position + 1);
         }
         Ok(self.embeddings.append(Axis(0), rows.view())?)
+    }
+
+    /// The targets of `source`'s form; of an image's captions those of `choice`.
+    pub fn finished(&self, source: &TargetSource, choice: CaptionChoice) -> EmbeddingTargets {
+        let Self { embeddings, rows_of_image, image_of_trial } = self;
+        EmbeddingTargets::new(embeddings, rows_of_image, image_of_trial, choice, source.form.scale)
     }
 }
 

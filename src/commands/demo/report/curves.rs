@@ -1,14 +1,10 @@
 //! Training curves from `metrics.jsonl`.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
 use serde_json::Value;
 
 use super::ReportSettings;
+use crate::pipelines::training_curves::{events, losses, numbered, retrieval, series};
 use crate::report::{Block, LineChart, Section, Series};
-use crate::run::error::RunError;
-use crate::run::event_log::EventLog;
 
 /// Curves of every training run.
 pub(crate) fn section(settings: &ReportSettings) -> anyhow::Result<Section> {
@@ -65,73 +61,6 @@ fn gan_losses(events: &[Value], keys: [&str; 2]) -> Vec<Series> {
     keys.map(|key| series(&name(key), events, "/images_seen", &format!("/{key}"))).to_vec()
 }
 
-/// Charts of a mapper's run with their names: losses of each phase, retrieval.
-pub(crate) fn mapper_curves(run: &Path) -> Result<Vec<(String, LineChart)>, RunError> {
-    let events = numbered(events(run)?);
-    let losses = losses("Losses", &events).into_iter().zip(1..);
-    let mut charts: Vec<(String, LineChart)> =
-        losses.map(|(chart, phase)| (format!("losses-phase{phase}"), chart)).collect();
-    charts.push(("retrieval".into(), retrieval("Retrieval", &events)));
-    Ok(charts)
-}
-
-/// A chart per phase: their losses are different functions.
-fn losses(title: &str, events: &[Value]) -> Vec<LineChart> {
-    let phases: BTreeSet<u64> = events.iter().filter_map(|event| event["phase"].as_u64()).collect();
-    let several = phases.len() > 1;
-    let of_phase = |phase| {
-        let events: Vec<Value> = events.iter().filter(|event| event["phase"] == phase).cloned().collect();
-        LineChart {
-            title: if several { format!("{title}, phase {phase}") } else { title.into() },
-            x_label: "epoch (both phases)".into(),
-            y_label: "loss".into(),
-            series: vec![
-                series("training", &events, "/number", "/train_loss"),
-                series("validation", &events, "/number", "/validation_loss"),
-            ],
-        }
-    };
-    phases.into_iter().map(of_phase).collect()
-}
-
-fn retrieval(title: &str, events: &[Value]) -> LineChart {
-    LineChart {
-        title: title.into(),
-        x_label: "epoch (both phases)".into(),
-        y_label: "images found".into(),
-        series: vec![
-            series("forward", events, "/number", "/validation/retrieval/forward/over_batches/mean"),
-            series("backward", events, "/number", "/validation/retrieval/backward/over_batches/mean"),
-            series("chance", events, "/number", "/validation/retrieval/chance_over_batches"),
-        ],
-    }
-}
-
-fn events(run: &Path) -> Result<Vec<Value>, RunError> {
-    EventLog::new(run.join("metrics.jsonl")).read()
-}
-
-/// Epochs counted over both phases.
-fn numbered(events: Vec<Value>) -> Vec<Value> {
-    events
-        .into_iter()
-        .enumerate()
-        .map(|(number, mut event)| {
-            event["number"] = Value::from(number + 1);
-            event
-        })
-        .collect()
-}
-
-/// Points of the events that have both numbers.
-fn series(name: &str, events: &[Value], x: &str, y: &str) -> Series {
-    let number = |event: &Value, pointer: &str| event.pointer(pointer).and_then(Value::as_f64);
-    Series::new(
-        name,
-        events.iter().filter_map(|event| Some((number(event, x)?, number(event, y)?))).collect(),
-    )
-}
-
 fn chart(title: &str, x_label: &str, y_label: &str, series: Vec<Series>) -> Block {
     Block::Chart(LineChart { title: title.into(), x_label: x_label.into(), y_label: y_label.into(), series })
 }
@@ -140,16 +69,6 @@ fn chart(title: &str, x_label: &str, y_label: &str, series: Vec<Series>) -> Bloc
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn phases_have_charts_of_their_own() {
-        let event =
-            |phase: u64, loss: f64| json!({"phase": phase, "train_loss": loss, "validation_loss": loss});
-        let charts = losses("Losses", &numbered(vec![event(1, 0.5), event(1, 0.4), event(2, 2.0)]));
-        assert_eq!(charts.len(), 2);
-        assert_eq!(charts[1].title, "Losses, phase 2");
-        assert_eq!(charts[1].series[0].points, [(3.0, 2.0)]);
-    }
 
     #[test]
     fn distances_have_a_curve_per_set() {
@@ -168,11 +87,5 @@ mod tests {
         };
         assert_eq!((image.name.as_str(), &image.points[..]), ("image mapper", &[(8.0, 1.5)][..]));
         assert!(second.points.is_empty());
-    }
-
-    #[test]
-    fn events_without_the_number_are_left_out() {
-        let events = [json!({"a": 1, "b": {"c": 2.5}}), json!({"a": 2}), json!({"a": 3, "b": {"c": null}})];
-        assert_eq!(series("s", &events, "/a", "/b/c").points, [(1.0, 2.5)]);
     }
 }

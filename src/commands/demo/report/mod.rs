@@ -8,8 +8,6 @@ mod pictures;
 mod truth;
 mod voxels;
 
-pub(crate) use curves::mapper_curves;
-
 use std::path::PathBuf;
 
 use serde::Serialize;

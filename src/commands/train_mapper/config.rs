@@ -1,0 +1,147 @@
+//! The section `[train_mapper]`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::data::image::augment::AugmentConfig;
+use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
+use crate::models::mapper::{MapperConfig, MapperTarget};
+use crate::pipelines::targets::resnet_vectors::ResnetVector;
+use crate::pipelines::targets::source::TargetForm;
+use crate::training::mapper::config::MapperTrainConfig;
+use crate::training::mapper::targets::CaptionChoice;
+
+/// Sizes of the network that the data do not decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MapperSizes {
+    /// Layers that halve the length.
+    pub num_down: usize,
+    /// Residual blocks.
+    pub num_blocks: usize,
+    /// Channels of the trunk.
+    pub hidden: usize,
+    /// Hidden units of the perceptron over positions.
+    pub fc: usize,
+}
+
+impl Default for MapperSizes {
+    fn default() -> Self {
+        let MapperConfig { num_down, num_blocks, hidden, fc, .. } = MapperConfig::default();
+        Self { num_down, num_blocks, hidden, fc }
+    }
+}
+
+/// Target and constants of a ResNet mapper; everything else is as for CLIP's (docs/spec/mapper.md §6.3).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResnetMapperConfig {
+    /// Which vector of an image.
+    pub vector: ResnetVector,
+    /// Layers that halve the length.
+    pub num_down: usize,
+    /// Hidden units of the perceptron over positions.
+    pub fc: usize,
+    /// ω: weight of the cosine distance against the mean squared error.
+    pub cosine_weight: f64,
+    /// Rate of epoch 0.
+    pub learning_rate: f64,
+    /// L2 penalty.
+    pub weight_decay: f32,
+    /// Epochs of the second phase; the published run has one phase.
+    pub phase2_epochs: usize,
+}
+
+impl Default for ResnetMapperConfig {
+    fn default() -> Self {
+        Self {
+            vector: ResnetVector::ChannelAverage,
+            num_down: 2,
+            fc: 256,
+            cosine_weight: 0.8515,
+            learning_rate: 2.26e-4,
+            weight_decay: 7.47e-5,
+            phase2_epochs: 0,
+        }
+    }
+}
+
+/// Network, targets and training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainMapperConfig {
+    /// Which caption of an image a caption mapper aims at.
+    pub caption_choice: CaptionChoice,
+    /// Augmentation of the images that an image mapper aims at.
+    pub augment: AugmentConfig,
+    /// Clamp θ of the embeddings; 0: none. Paper's code: 1.5.
+    pub clamp: f32,
+    /// Scaling after the clamp; the paper's is unit norm.
+    pub scaling: TargetScaling,
+    /// Sizes of the network.
+    pub network: MapperSizes,
+    /// What is different for a ResNet mapper.
+    pub resnet: ResnetMapperConfig,
+    /// Losses, phases, optimiser, seed.
+    pub train: MapperTrainConfig,
+}
+
+impl Default for TrainMapperConfig {
+    fn default() -> Self {
+        Self {
+            caption_choice: CaptionChoice::Random,
+            augment: AugmentConfig::default(),
+            clamp: DEFAULT_THRESHOLD,
+            scaling: TargetScaling::UnitNorm,
+            network: MapperSizes::default(),
+            resnet: ResnetMapperConfig::default(),
+            train: MapperTrainConfig::default(),
+        }
+    }
+}
+
+impl TrainMapperConfig {
+    /// The settings that decide a run's numbers: all but the time between its checkpoints.
+    pub(crate) fn identity(&self) -> serde_json::Result<Value> {
+        let mut settings = serde_json::to_value(self)?;
+        if let Some(train) = settings["train"].as_object_mut() {
+            // Not `remove`, which would change the order of the others.
+            train.shift_remove("checkpoint_every_minutes");
+        }
+        Ok(settings)
+    }
+
+    /// What holds for `target`: a ResNet mapper's constants, vectors of 0..1 left as they are.
+    pub(crate) fn for_target(&self, target: MapperTarget) -> Self {
+        let mut config = self.clone();
+        if target == MapperTarget::Resnet {
+            let ResnetMapperConfig {
+                num_down,
+                fc,
+                cosine_weight,
+                learning_rate,
+                weight_decay,
+                phase2_epochs,
+                ..
+            } = self.resnet;
+            (config.network.num_down, config.network.fc) = (num_down, fc);
+            (config.clamp, config.scaling) = (0.0, TargetScaling::None);
+            config.train.cosine_weight = cosine_weight;
+            config.train.optimiser.learning_rate = learning_rate;
+            config.train.optimiser.weight_decay = weight_decay;
+            config.train.phase2.epochs = phase2_epochs;
+        }
+        config
+    }
+
+    /// The form of the targets; `self` is what holds for `target`.
+    pub(crate) fn target_form(&self, target: MapperTarget) -> TargetForm {
+        TargetForm {
+            target,
+            vector: self.resnet.vector,
+            caption_choice: self.caption_choice,
+            scale: TargetScale { clamp: self.clamp, scaling: self.scaling },
+            seed: self.train.seed,
+        }
+    }
+}

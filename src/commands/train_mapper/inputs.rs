@@ -1,0 +1,165 @@
+//! What a run of `train-mapper` reads: betas, split, targets.
+
+use ndarray::Array2;
+
+use super::config::{MapperSizes, TrainMapperConfig};
+use super::settings::TrainMapperSettings;
+use crate::data::error::DataError;
+use crate::data::padding::{padded_len, padding_left};
+use crate::data::prepared::PreparedSubject;
+use crate::data::split::Split;
+use crate::models::mapper::{MapperConfig, MapperSnapshot, MapperTarget};
+use crate::pipelines::mapper_betas::padded_betas;
+use crate::pipelines::targets::augmented_stimuli::AugmentedStimuli;
+use crate::pipelines::targets::fresh_targets::FreshTargets;
+use crate::pipelines::targets::rows::TargetNetwork;
+use crate::pipelines::workbench::Workbench;
+use crate::run::error::RunError;
+use crate::tensor_ops::backend::Device;
+use crate::training::mapper::targets::EmbeddingTargets;
+use crate::training::mapper::trials::MapperTrials;
+
+/// Everything that is read before the first network; whatever is wrong with it shows at once.
+pub(super) struct Inputs {
+    pub subject: PreparedSubject,
+    pub split: Split,
+    /// What holds for the target.
+    pub config: TrainMapperConfig,
+    /// `[trials, signal_len]`, padded.
+    betas: Array2<f32>,
+    padding_left: usize,
+    /// NSD image of every trial.
+    image_ids: Vec<u64>,
+}
+
+/// What the mapper aims at.
+pub(super) struct MapperTargets {
+    /// For every trial.
+    pub finished: EmbeddingTargets,
+    /// For training, made anew in every epoch in place of those.
+    pub fresh: Option<FreshTargets>,
+    network_sha256: String,
+}
+
+impl Inputs {
+    /// Reads the betas and checks the settings.
+    ///
+    /// # Errors
+    /// Another subject than the configured one, an empty part of the split, settings out of range, betas that are not
+    /// finite, a checkpoint that is not there.
+    pub fn open(settings: &TrainMapperSettings) -> anyhow::Result<Self> {
+        let subject = PreparedSubject::open(&settings.prepared)?;
+        if subject.subject() != settings.subject {
+            let expected = format!("{} as configured", settings.subject);
+            return Err(DataError::invalid(subject.path(), "subject", expected, subject.subject()).into());
+        }
+        let split = whole_split(settings, &subject)?;
+        let config = settings.mapper.for_target(settings.target);
+        config.augment.validate()?;
+        config.train.validate(split.train.len())?;
+        if let Some(checkpoint) = settings.resume.as_ref().filter(|checkpoint| !checkpoint.is_file()) {
+            return Err(RunError::missing(checkpoint, "`--resume`").into());
+        }
+        let signal_len = padded_len(subject.num_voxels(), subject.subject());
+        let padding_left = padding_left(subject.num_voxels(), signal_len);
+        let order = settings.betas.order(subject.num_trials(), settings.mapper.train.seed);
+        let betas = padded_betas(&subject, &order, signal_len, padding_left)?;
+        let image_ids = subject.trials().iter().map(|trial| u64::from(trial.nsd_id.0)).collect();
+        Ok(Self { subject, split, config, betas, padding_left, image_ids })
+    }
+
+    /// Computes or finds the targets of all trials.
+    ///
+    /// # Errors
+    /// Images, captions or networks that are missing or do not fit; a cache that cannot be written.
+    pub fn targets(
+        &self,
+        settings: &TrainMapperSettings,
+        bench: &mut Workbench<'_>,
+    ) -> anyhow::Result<MapperTargets> {
+        let source = settings.target_source();
+        let mut raw = source.raw_targets(&self.subject, bench)?;
+        let network_sha256 = raw.network.sha256().to_string();
+        let fresh = self.fresh_targets(settings, raw.network, bench.device)?;
+        if let Some(fresh) = fresh.as_ref().filter(|_| self.config.augment.validation) {
+            let validation = &self.split.validation;
+            raw.rows.replace(validation, &fresh.validation(validation)?)?;
+        }
+        Ok(MapperTargets {
+            finished: raw.rows.finished(&source, source.form.choice()),
+            fresh,
+            network_sha256,
+        })
+    }
+
+    /// Embeddings of augmented images, where the settings want them.
+    fn fresh_targets(
+        &self,
+        settings: &TrainMapperSettings,
+        network: TargetNetwork,
+        device: &Device,
+    ) -> Result<Option<FreshTargets>, DataError> {
+        let TrainMapperConfig { augment, train, .. } = &self.config;
+        let is_wanted = settings.target == MapperTarget::Image && augment.probability > 0.0;
+        let TargetNetwork::Clip(clip) = network else { return Ok(None) };
+        if !is_wanted {
+            return Ok(None);
+        }
+        let stimuli =
+            AugmentedStimuli::open(&settings.stimuli, *clip, augment.clone(), train.seed, device.clone())?;
+        let images = self.subject.trials().iter().map(|trial| trial.nsd_id).collect();
+        let scale = self.config.target_form(settings.target).scale;
+        Ok(Some(FreshTargets { stimuli, images, scale }))
+    }
+
+    /// Sizes and data of the network to fit.
+    pub fn snapshot(&self, target: MapperTarget, targets: &MapperTargets) -> MapperSnapshot {
+        let MapperSizes { num_down, num_blocks, hidden, fc } = self.config.network;
+        let network = MapperConfig {
+            signal_len: self.betas.ncols(),
+            num_down,
+            num_blocks,
+            hidden,
+            fc,
+            embed_dim: targets.finished.embed_dim(),
+            sigmoid: target == MapperTarget::Resnet,
+        };
+        MapperSnapshot {
+            network,
+            target,
+            num_voxels: self.subject.num_voxels(),
+            padding_left: self.padding_left,
+            subject: self.subject.subject().to_string(),
+            roi: self.subject.provenance().selection.join(" + "),
+            clip_sha256: targets.network_sha256.clone(),
+        }
+    }
+
+    /// What the training reads: these betas and `targets`.
+    pub fn trials<'a>(&'a self, targets: &'a EmbeddingTargets, device: &'a Device) -> MapperTrials<'a> {
+        MapperTrials {
+            betas: &self.betas,
+            targets,
+            fresh_targets: None,
+            train: &self.split.train,
+            validation: &self.split.validation,
+            image_ids: &self.image_ids,
+            config: &self.config.train,
+            device,
+        }
+    }
+}
+
+/// The split, with trials on both sides.
+fn whole_split(settings: &TrainMapperSettings, subject: &PreparedSubject) -> Result<Split, DataError> {
+    let split = settings.split.split(subject)?;
+    for (part, trials, way) in
+        [("training", &split.train, "raise"), ("validation", &split.validation, "lower")]
+    {
+        if trials.is_empty() {
+            let what = format!("the {part} part of `{}`", settings.prepared.display());
+            return Err(DataError::empty(what, format!("{way} `train_fraction`")));
+        }
+    }
+    Ok(split)
+}
