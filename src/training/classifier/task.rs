@@ -9,7 +9,7 @@ use burn::tensor::{Tensor, TensorData};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::config::ClassifierTrainConfig;
 use super::error::ClassifierTrainError;
@@ -58,6 +58,20 @@ struct StoredState {
     identity: String,
     state: ExactFloats<TrainState>,
     best: Option<ExactFloats<BestClassifier>>,
+}
+
+/// Settings that a run keeps when it is continued.
+#[derive(Serialize)]
+struct Identity<'a> {
+    network: &'a ClassifierConfig,
+    training: &'a ClassifierTrainConfig,
+    images: NumImages,
+}
+
+#[derive(Serialize)]
+struct NumImages {
+    train: usize,
+    held_out: usize,
 }
 
 /// Network, optimiser, images and best snapshot of a training.
@@ -150,10 +164,10 @@ impl<'a> ClassifierTask<'a> {
         (value, GradientsParams::from_grads(loss.backward(), &self.network))
     }
 
-    fn identity(&self) -> String {
-        let Self { sizes, config, train, held_out, .. } = self;
-        let images = json!({ "train": train.len(), "held_out": held_out.len() });
-        json!({ "network": sizes, "training": config, "images": images }).to_string()
+    fn identity(&self) -> Result<String, serde_json::Error> {
+        let Self { sizes: network, config: training, train, held_out, .. } = self;
+        let images = NumImages { train: train.len(), held_out: held_out.len() };
+        serde_json::to_string(&Identity { network, training, images })
     }
 }
 
@@ -220,13 +234,15 @@ impl Task for ClassifierTask<'_> {
     fn save(&self, path: &Path, state: &TrainState) -> Result<(), RunError> {
         let record: Record = (self.network.clone().into_record(), self.adam.to_record());
         let best = self.best.clone().map(ExactFloats);
+        let identity = self.identity().map_err(|error| RunError::unwritable(path, error))?;
         let state = ExactFloats(state.clone());
-        save_checkpoint::<Diff, _>(path, record, &StoredState { identity: self.identity(), state, best })
+        save_checkpoint::<Diff, _>(path, record, &StoredState { identity, state, best })
     }
 
     fn load(&mut self, path: &Path) -> Result<TrainState, RunError> {
         let ((network, moments), stored) = load_checkpoint::<Diff, Record, StoredState>(path, self.device)?;
-        require_same_identity(path, &self.identity(), &stored.identity)?;
+        let identity = self.identity().map_err(|error| RunError::invalid(path, "settings", "JSON", error))?;
+        require_same_identity(path, &identity, &stored.identity)?;
         self.network = self.network.clone().load_record(network);
         self.adam = self.adam.clone().load_record(moments);
         self.best = stored.best.map(|best| best.0);

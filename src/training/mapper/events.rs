@@ -109,3 +109,66 @@ pub struct MapperProvenance<'a> {
     /// Settings of the run.
     pub settings: &'a Value,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::bootstrap::Interval;
+    use crate::metrics::retrieval::RetrievalCount;
+    use serde_json::json;
+
+    fn event(target_wait_seconds: Option<f64>) -> MapperEvent {
+        let count = |first_batch, mean| RetrievalCount {
+            first_batch,
+            over_batches: Interval { mean, low: mean - 1.0, high: mean + 1.0 },
+        };
+        let retrieval = RetrievalSummary {
+            batch_size: 300,
+            num_batches: 30,
+            forward: count(7, 6.5),
+            backward: count(5, 4.0),
+            chance_first_batch: 1.0,
+            chance_over_batches: 1.0,
+        };
+        MapperEvent {
+            phase: 2,
+            epoch: 0,
+            learning_rate: 4e-4,
+            train_loss: 0.1,
+            validation_loss: 0.25,
+            is_best: true,
+            validation: MapperFigures { retrieval },
+            seconds: 1.5,
+            target_wait_seconds,
+        }
+    }
+
+    #[test]
+    fn rows_keep_their_names_their_order_and_the_digits_of_doubles() {
+        let row = event(None);
+        let expected = json!({
+            "event": "epoch",
+            "phase": 2,
+            "epoch": 0,
+            "learning_rate": 4e-4,
+            "train_loss": 0.1_f32,
+            "validation_loss": 0.25,
+            "is_best": true,
+            "validation": {"retrieval": row.validation.retrieval},
+            "seconds": 1.5,
+        });
+        assert_eq!(serde_json::to_value(&row).unwrap().to_string(), expected.to_string());
+        assert_eq!(serde_json::from_str::<MapperEvent>(&expected.to_string()).unwrap(), row);
+        let with_queue = serde_json::to_value(event(Some(0.5))).unwrap().to_string();
+        assert!(with_queue.ends_with(",\"seconds\":1.5,\"target_wait_seconds\":0.5}"), "{with_queue}");
+    }
+
+    #[test]
+    fn a_row_in_words() {
+        assert_eq!(
+            event(None).line(),
+            "phase 2 epoch 0: training loss 0.10000, validation loss 0.25000 (best), retrieval 6.5 and 4.0 of 300 \
+             (chance 1.0), 1.5 s"
+        );
+    }
+}
