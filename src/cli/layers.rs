@@ -1,6 +1,6 @@
 //! Settings in layers: flags over `--set` over the configuration file over defaults.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -73,6 +73,28 @@ impl Layers {
         }
         table.insert(last.into(), value.into());
         Ok(self)
+    }
+
+    /// Sets one key where there is a value.
+    ///
+    /// # Errors
+    /// As [`Layers::value`].
+    pub fn optional<T: Clone + Into<Value>>(self, key: &str, value: Option<&T>) -> Result<Self, UsageError> {
+        match value {
+            Some(value) => self.value(key, value.clone()),
+            None => Ok(self),
+        }
+    }
+
+    /// Sets one key where there is a path.
+    ///
+    /// # Errors
+    /// As [`Layers::value`].
+    pub fn optional_path(self, key: &str, path: Option<&PathBuf>) -> Result<Self, UsageError> {
+        match path {
+            Some(path) => self.value(key, path.to_string_lossy().into_owned()),
+            None => Ok(self),
+        }
     }
 
     /// Gives each of `keys` the value of the top-level key `from`, unless it has one of its own.

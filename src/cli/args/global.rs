@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use super::{path_setting, setting};
 use crate::cli::layers::Layers;
 use crate::cli::logging::LogFormat;
 use crate::cli::usage_error::UsageError;
@@ -78,13 +77,13 @@ impl GlobalArgs {
         for assignment in &self.set {
             layers = layers.assignment(assignment)?;
         }
-        layers = path_setting(layers, "paths.nsd", self.nsd.as_ref())?;
-        layers = path_setting(layers, "paths.work", self.work.as_ref())?;
+        layers = layers.optional_path("paths.nsd", self.nsd.as_ref())?;
+        layers = layers.optional_path("paths.work", self.work.as_ref())?;
         if let Some(Subjects::One(subject)) = self.subject {
             layers = layers.value("subject", i64::from(subject))?;
         }
-        layers = setting(layers, "device", self.device.as_ref())?;
-        layers = setting(layers, "precision", self.precision.as_ref())?;
-        setting(layers, "seed", self.seed.map(i64::from).as_ref())
+        layers = layers.optional("device", self.device.as_ref())?;
+        layers = layers.optional("precision", self.precision.as_ref())?;
+        layers.optional("seed", self.seed.map(i64::from).as_ref())
     }
 }

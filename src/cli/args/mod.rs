@@ -1,20 +1,43 @@
-//! Arguments of every subcommand. A flag is a short name for a configuration key: it becomes the topmost layer.
+//! Arguments of every subcommand, each in the file of its name; those without flags of their own stand here. A flag is a short
+//! name for a configuration key: it becomes the topmost layer.
 
-mod data;
-mod decoding;
+mod ablate;
+mod compact_weights;
+mod demo;
+mod evaluate;
+mod evaluate_images;
+mod finetune_gan;
+mod flag_groups;
 mod global;
-mod training;
+mod import_weights;
+mod microstim;
+mod phantom;
+mod prepare;
+mod pretrain_gan;
+mod reconstruct;
+mod score;
+mod train_mapper;
 mod weights;
 
 use clap::{Parser, Subcommand};
 
-pub use data::{PhantomArgs, PrepareArgs};
-pub use decoding::{DemoArgs, EvaluateArgs, EvaluateImagesArgs, MicrostimArgs, ReconstructArgs, ScoreArgs};
+pub use ablate::AblateArgs;
+pub use compact_weights::CompactWeightsArgs;
+pub use demo::DemoArgs;
+pub use evaluate::EvaluateArgs;
+pub use evaluate_images::EvaluateImagesArgs;
+pub use finetune_gan::FinetuneGanArgs;
+pub use flag_groups::{ClipArg, ResumeArg};
 pub use global::{GlobalArgs, Subjects};
-pub use training::{
-    AblateArgs, FinetuneGanArgs, PretrainArgs, PretrainGanArgs, ScreenCaptionsArgs, TrainMapperArgs,
-};
-pub use weights::{CompactWeightsArgs, ImportWeightsArgs, WeightsArgs};
+pub use import_weights::ImportWeightsArgs;
+pub use microstim::MicrostimArgs;
+pub use phantom::PhantomArgs;
+pub use prepare::PrepareArgs;
+pub use pretrain_gan::PretrainGanArgs;
+pub use reconstruct::ReconstructArgs;
+pub use score::ScoreArgs;
+pub use train_mapper::TrainMapperArgs;
+pub use weights::WeightsArgs;
 
 use super::layers::Layers;
 use super::usage_error::UsageError;
@@ -50,11 +73,11 @@ pub enum Command {
     /// Store a snapshot's weights in half precision, for passing on
     CompactWeights(CompactWeightsArgs),
     /// Train a small CLIP on the subject's stimuli and their captions
-    PretrainClip(PretrainArgs),
+    PretrainClip(ResumeArg),
     /// Train a small network that says what a picture shows, as a judge of drawn pictures
-    PretrainClassifier(PretrainArgs),
+    PretrainClassifier(ResumeArg),
     /// Keep the captions of each image that CLIP finds fitting
-    ScreenCaptions(ScreenCaptionsArgs),
+    ScreenCaptions(ClipArg),
     /// Train a mapper from betas to CLIP's image or caption space
     TrainMapper(TrainMapperArgs),
     /// Count what mappers retrieve on held-out trials, each alone and combined
@@ -62,7 +85,7 @@ pub enum Command {
     /// Fill a table of the paper: train the mappers of its rows, those that are done already are read
     Ablate(AblateArgs),
     /// Predict every voxel's betas from the image's embedding, beside its noise ceiling
-    Encode(ScreenCaptionsArgs),
+    Encode(ClipArg),
     /// Train the conditional GAN on images alone
     PretrainGan(PretrainGanArgs),
     /// Train the conditional GAN on decoded embeddings
@@ -86,47 +109,27 @@ impl Command {
     /// When a flag and the configuration contradict each other in shape.
     pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
         match self {
-            Self::Demo(args) => args.layers(layers),
-            Self::Doctor
-            | Self::Config
+            Self::Config
+            | Self::Doctor
             | Self::Score(_)
             | Self::ImportWeights(_)
             | Self::Weights(_)
-            | Self::CompactWeights(_) => Ok(layers),
+            | Self::CompactWeights(_)
+            | Self::PretrainClip(_)
+            | Self::PretrainClassifier(_) => Ok(layers),
+            Self::Demo(args) => args.layers(layers),
             Self::Phantom(args) => args.layers(layers),
             Self::Prepare(args) => args.layers(layers),
-            Self::PretrainClip(_) | Self::PretrainClassifier(_) => Ok(layers),
-            Self::PretrainGan(args) => args.layers(layers),
-            Self::Encode(args) => args.layers(layers),
-            Self::ScreenCaptions(args) => args.layers(layers),
+            Self::ScreenCaptions(args) | Self::Encode(args) => args.layers(layers),
             Self::TrainMapper(args) => args.layers(layers),
             Self::Evaluate(args) => args.layers(layers),
             Self::Ablate(args) => args.layers(layers),
+            Self::PretrainGan(args) => args.layers(layers),
             Self::FinetuneGan(args) => args.layers(layers),
             Self::Reconstruct(args) => args.layers(layers),
             Self::EvaluateImages(args) => args.layers(layers),
             Self::Microstim(args) => args.layers(layers),
         }
-    }
-}
-
-/// A path as a setting.
-fn path_setting(layers: Layers, key: &str, path: Option<&std::path::PathBuf>) -> Result<Layers, UsageError> {
-    match path {
-        Some(path) => layers.value(key, path.to_string_lossy().into_owned()),
-        None => Ok(layers),
-    }
-}
-
-/// Any other flag as a setting.
-fn setting<T: Clone + Into<toml::Value>>(
-    layers: Layers,
-    key: &str,
-    value: Option<&T>,
-) -> Result<Layers, UsageError> {
-    match value {
-        Some(value) => layers.value(key, value.clone()),
-        None => Ok(layers),
     }
 }
 

@@ -1,0 +1,46 @@
+//! Arguments of `microstim`.
+
+use clap::Args;
+
+use super::flag_groups::NetworkArgs;
+use crate::cli::layers::Layers;
+use crate::cli::usage_error::UsageError;
+
+/// Arguments of `microstim`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: mindreader microstim --subject 1 --roi floc-faces\n         mindreader microstim --subject 1 --roi streams:early --silence"
+)]
+pub struct MicrostimArgs {
+    /// Snapshots to decode with.
+    #[command(flatten)]
+    pub networks: NetworkArgs,
+    /// Region: a file (floc-faces), a label (FFA-1, V1), a hemisphere (lh.floc-faces), or file:label; several joined by +
+    #[arg(long)]
+    pub roi: Option<String>,
+    /// Set the region's betas to 0 instead of driving them
+    #[arg(long)]
+    pub silence: bool,
+    /// Value of driven betas in standard deviations
+    #[arg(long, value_name = "Z")]
+    pub level: Option<f64>,
+    /// At most so many images, evenly spread
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
+}
+
+impl MicrostimArgs {
+    /// Adds the flags to the settings.
+    ///
+    /// # Errors
+    /// As [`Layers::value`].
+    pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
+        let mut layers = self.networks.layers(layers)?;
+        layers = layers.optional("microstim.roi", self.roi.as_ref())?;
+        if self.silence {
+            layers = layers.value("microstim.action", "silence")?;
+        }
+        layers = layers.optional("microstim.excited_beta", self.level.as_ref())?;
+        layers.optional("microstim.limit", self.limit.map(i64::from).as_ref())
+    }
+}

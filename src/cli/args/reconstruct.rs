@@ -1,0 +1,66 @@
+//! Arguments of `reconstruct`.
+
+use clap::Args;
+
+use super::flag_groups::NetworkArgs;
+use crate::cli::layers::Layers;
+use crate::cli::usage_error::UsageError;
+
+/// Arguments of `reconstruct`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: mindreader reconstruct --subject 1 --average --samples 4")]
+pub struct ReconstructArgs {
+    /// Snapshots to decode with.
+    #[command(flatten)]
+    pub networks: NetworkArgs,
+    /// Decode one trial, counted from 0 over the whole experiment
+    #[arg(long, value_name = "T")]
+    pub trial: Option<u32>,
+    /// Decode the mean of an image's presentations
+    #[arg(long)]
+    pub average: bool,
+    /// At most so many trials or images, evenly spread
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
+    /// Pictures per trial, each from another z
+    #[arg(long, value_name = "N")]
+    pub samples: Option<u32>,
+    /// Steer by both embeddings, by image or caption alone, or by one vector made of both: mean, signed-max, mix
+    #[arg(long)]
+    pub condition: Option<String>,
+    /// Several conditions with the same z, a row of the grid each, for example image,caption,both
+    #[arg(long, value_delimiter = ',', conflicts_with = "condition")]
+    pub conditions: Vec<String>,
+    /// Presentations of an image: each by itself, only the first, or their average
+    #[arg(long, conflicts_with = "average")]
+    pub repeats: Option<String>,
+    /// Columns of the grid: trials, or the repeats of an image
+    #[arg(long)]
+    pub grid: Option<String>,
+    /// Pull of the style vector towards its mean: 1 is none, 0 the mean itself
+    #[arg(long, value_name = "PSI")]
+    pub truncation: Option<f64>,
+}
+
+impl ReconstructArgs {
+    /// Adds the flags to the settings.
+    ///
+    /// # Errors
+    /// As [`Layers::value`].
+    pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
+        let mut layers = self.networks.layers(layers)?;
+        layers = layers.optional("reconstruct.trials.trial", self.trial.map(i64::from).as_ref())?;
+        if self.average {
+            layers = layers.value("reconstruct.repeats", "average")?;
+        }
+        layers = layers.optional("reconstruct.limit", self.limit.map(i64::from).as_ref())?;
+        layers = layers.optional("reconstruct.samples", self.samples.map(i64::from).as_ref())?;
+        if !self.conditions.is_empty() {
+            layers = layers.value("reconstruct.conditions", self.conditions.clone())?;
+        }
+        layers = layers.optional("reconstruct.repeats", self.repeats.as_ref())?;
+        layers = layers.optional("reconstruct.grid", self.grid.as_ref())?;
+        layers = layers.optional("reconstruct.truncation_psi", self.truncation.as_ref())?;
+        layers.optional("reconstruct.condition", self.condition.as_ref())
+    }
+}

@@ -1,0 +1,46 @@
+//! Arguments of `train-mapper`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::flag_groups::TargetArg;
+use crate::cli::layers::Layers;
+use crate::cli::usage_error::UsageError;
+
+/// Arguments of `train-mapper`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: mindreader train-mapper --subject 1 --target caption --config configs/paper/subj01.toml"
+)]
+pub struct TrainMapperArgs {
+    /// The space to predict
+    #[arg(long, value_enum)]
+    pub target: TargetArg,
+    /// CLIP snapshot; by default that of the newest `pretrain-clip`
+    #[arg(long, value_name = "FILE")]
+    pub clip: Option<PathBuf>,
+    /// ResNet-50 snapshot of `import-weights`; needed for `--target resnet`
+    #[arg(long, value_name = "FILE")]
+    pub resnet: Option<PathBuf>,
+    /// Mapper of the same sizes to start from, in place of random weights
+    #[arg(long, value_name = "SNAPSHOT", conflicts_with = "resume")]
+    pub init_from: Option<PathBuf>,
+    /// Control: betas are exchanged between trials, so that decoding must be at chance
+    #[arg(long)]
+    pub shuffle_betas: bool,
+    /// Continue a run from its checkpoint
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub resume: Option<PathBuf>,
+}
+
+impl TrainMapperArgs {
+    /// Adds the flags to the settings.
+    ///
+    /// # Errors
+    /// As [`Layers::value`].
+    pub fn layers(&self, mut layers: Layers) -> Result<Layers, UsageError> {
+        layers = layers.optional_path("paths.clip", self.clip.as_ref())?;
+        layers.optional_path("paths.resnet", self.resnet.as_ref())
+    }
+}
