@@ -161,7 +161,7 @@ pub fn fit_tuned_ridge(
     fit_ridge(x, y, &rows, penalty)
 }
 
-/// The decomposition that serves every penalty.
+/// Gram matrix and right-hand sides, which all penalties share.
 struct NormalEquations<'a> {
     x: ArrayView2<'a, f32>,
     rows: &'a [usize],
