@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::data::nsd::ctab::LabelTable;
+use crate::data::nsd::region_atlas::REGION_ATLASES;
 use crate::data::nsd::roi::roi_names;
 use crate::data::nsd::tree::{AnnotationKind, COCO_SPLITS, DEFAULT_BETAS_VERSION, NsdTree};
 use crate::data::subject::{Resolution, SubjectId};
@@ -121,15 +122,10 @@ pub fn run(settings: &DoctorSettings) -> DoctorReport {
     let mut masks = Vec::new();
     let general = tree.roi(*subject, *resolution, "nsdgeneral", None);
     masks.extend(look(&general, Need::Required, "the default choice of voxels"));
-    for (name, needed_for) in [
-        ("prf-visualrois", "V1 to hV4 in `microstim` and region tables"),
-        ("floc-faces", "face regions in `microstim` and region tables"),
-        ("floc-bodies", "body regions in `microstim` and region tables"),
-        ("floc-places", "place regions in `microstim` and region tables"),
-        ("floc-words", "word regions in `microstim` and region tables"),
-        ("streams", "early, intermediate and higher regions"),
-    ] {
-        look(&tree.roi(*subject, *resolution, name, None), Need::Optional, needed_for);
+    for atlas in &REGION_ATLASES {
+        if let Some(needed_for) = atlas.needed_for {
+            look(&tree.roi(*subject, *resolution, atlas.name, None), Need::Optional, needed_for);
+        }
     }
     for name in &rois {
         let tables = tree.label_tables(*subject, name);

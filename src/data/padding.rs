@@ -1,4 +1,4 @@
-//! Centred zero padding of the voxel vector, and the index shift it causes.
+//! How many zeros stand around the voxels that a mapper reads, and where: `models::mapper` puts them there.
 
 use super::subject::SubjectId;
 
@@ -23,17 +23,6 @@ pub fn padding_left(num_voxels: usize, padded: usize) -> usize {
     padded.saturating_sub(num_voxels) / 2
 }
 
-/// A padded copy of one trial.
-///
-/// # Shapes
-/// - `betas`: `[voxels]`; output: `[padded]`, `padded ≥ voxels`
-pub fn pad(betas: &[f32], padded: usize) -> Vec<f32> {
-    let left = padding_left(betas.len(), padded);
-    let mut signal = vec![0.0; padded.max(betas.len())];
-    signal[left..left + betas.len()].copy_from_slice(betas);
-    signal
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +43,6 @@ mod tests {
             }
         }
         assert_eq!(padding_left(29, 32), 1);
-        assert_eq!(pad(&[1.0, 2.0, 3.0], 6), [0.0, 1.0, 2.0, 3.0, 0.0, 0.0]);
+        assert_eq!(padding_left(3, 6), 1);
     }
 }

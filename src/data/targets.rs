@@ -1,6 +1,6 @@
 //! What the mappers learn to predict: CLIP embeddings, clamped and scaled (docs/spec/mapper.md §2.4).
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
 /// Clamp of the paper's code.
@@ -40,10 +40,9 @@ impl TargetScale {
     /// Clamps and scales every row.
     pub fn apply(&self, rows: &mut Array2<f32>) {
         for mut row in rows.rows_mut() {
-            // An array of its own is in rows.
-            if let Some(row) = row.as_slice_mut() {
-                clamp_and_scale(row, self.clamp, self.scaling);
-            }
+            let mut values = row.to_vec();
+            clamp_and_scale(&mut values, self.clamp, self.scaling);
+            row.assign(&ArrayView1::from(&values));
         }
     }
 }
@@ -128,5 +127,18 @@ mod tests {
         let mut flat = [2.0, 2.0];
         clamp_and_scale(&mut flat, 3.0, TargetScaling::Standardise);
         assert_eq!(flat, [2.0, 2.0]);
+    }
+
+    #[test]
+    fn rows_are_scaled_whatever_their_layout() {
+        let scale = TargetScale { clamp: 0.0, scaling: TargetScaling::UnitNorm };
+        let mut by_rows = ndarray::array![[3.0_f32, -4.0], [0.0, 2.0], [0.0, 0.0]];
+        let mut by_columns =
+            by_rows.clone().reversed_axes().as_standard_layout().into_owned().reversed_axes();
+        assert!(!by_columns.is_standard_layout());
+        scale.apply(&mut by_rows);
+        scale.apply(&mut by_columns);
+        assert_eq!(by_rows, ndarray::array![[0.6, -0.8], [0.0, 1.0], [0.0, 0.0]]);
+        assert_eq!(by_columns, by_rows);
     }
 }

@@ -5,30 +5,16 @@
 //! medial, face, body and word areas lateral-ventral.
 
 use super::cortical_voxel::{CorticalVoxel, SheetPoint};
+use crate::data::nsd::region_atlas::{REGION_ATLASES, RegionAtlas};
 use crate::data::nsd::tree::Hemisphere;
 
-/// A region file: name, and the name of each label 1..N.
-pub struct RoiTable {
-    /// As in file names.
-    pub name: &'static str,
-    /// Label `i + 1` has the name at `i`.
-    pub labels: &'static [&'static str],
+/// The region files of a phantom: those published atlases that this file draws.
+pub fn region_files() -> impl Iterator<Item = &'static RegionAtlas> {
+    REGION_ATLASES.iter().filter(|atlas| {
+        let is_computed = matches!(atlas.name, "nsdgeneral" | "prf-visualrois" | "prf-eccrois" | "streams");
+        is_computed || PATCHES.iter().any(|patch| patch.roi == atlas.name)
+    })
 }
-
-/// The region files of a phantom.
-pub const ROI_TABLES: [RoiTable; 8] = [
-    RoiTable { name: "nsdgeneral", labels: &["nsdgeneral"] },
-    RoiTable { name: "prf-visualrois", labels: &["V1v", "V1d", "V2v", "V2d", "V3v", "V3d", "hV4"] },
-    RoiTable { name: "prf-eccrois", labels: &["ecc0pt5", "ecc1", "ecc2", "ecc4", "ecc4+"] },
-    RoiTable { name: "floc-faces", labels: &["OFA", "FFA-1", "FFA-2", "mTL-faces", "aTL-faces"] },
-    RoiTable { name: "floc-words", labels: &["OWFA", "VWFA-1", "VWFA-2", "mfs-words", "mTL-words"] },
-    RoiTable { name: "floc-places", labels: &["OPA", "PPA", "RSC"] },
-    RoiTable { name: "floc-bodies", labels: &["EBA", "FBA-1", "FBA-2", "mTL-bodies"] },
-    RoiTable {
-        name: "streams",
-        labels: &["early", "midventral", "midlateral", "midparietal", "ventral", "lateral", "parietal"],
-    },
-];
 
 /// A patch of the sheet: label, centre and half-widths in extent and azimuth.
 struct Patch {
@@ -258,7 +244,7 @@ mod tests {
     fn every_region_but_the_far_ones_has_voxels_in_both_hemispheres() {
         for size in [PhantomSize::Tiny, PhantomSize::Small] {
             let anatomy = Anatomy::grow(&PhantomConfig { size, ..Default::default() });
-            for roi in &ROI_TABLES {
+            for roi in region_files() {
                 for hemisphere in [Hemisphere::Left, Hemisphere::Right] {
                     let own = anatomy.cortex.iter().filter(|voxel| voxel.hemisphere == hemisphere);
                     let labelled = own.filter(|voxel| label(roi.name, voxel) > 0).count();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
+use crate::models::mapper::between_zeros;
 use crate::tensor_ops::random::keyed_rng;
 
 /// Rows of betas read at a time.
@@ -46,13 +47,9 @@ pub fn padded_betas(
     let mut padded = Array2::zeros((trials.len(), signal_len));
     for (block, trials) in trials.chunks(READ_ROWS).enumerate() {
         let betas = subject.betas_of(trials)?;
-        if let Some(((row, voxel), value)) = betas.indexed_iter().find(|(_, value)| !value.is_finite()) {
-            let field = format!("betas of trial {}, voxel {voxel}", trials[row]);
-            return Err(DataError::invalid(subject.path(), field, "a finite number", value));
-        }
         let first = block * READ_ROWS;
-        let inside = s![first..first + trials.len(), left..left + betas.ncols()];
-        padded.slice_mut(inside).assign(&betas);
+        let mut part = padded.slice_mut(s![first..first + trials.len(), ..]);
+        part.assign(&between_zeros(betas.view(), left, signal_len));
     }
     Ok(padded)
 }

@@ -2,7 +2,6 @@
 
 pub mod checkpoint;
 pub mod clock;
-mod crc32c;
 pub mod device;
 pub mod error;
 pub mod event_log;

@@ -7,8 +7,9 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use crc32c::crc32c;
+
 use super::clock::unix_seconds;
-use super::crc32c::crc32c;
 use super::error::RunError;
 
 /// Added to a rotated checksum, so that the checksum of data with checksums inside stays a good one.
@@ -179,6 +180,15 @@ mod tests {
         let record = record(&value.0);
         assert_eq!(record.len(), 8 + 4 + 11 + 4);
         assert_eq!(record[..8], [11, 0, 0, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn checksums_are_castagnolis() {
+        // The catalogue's check value, and two vectors of RFC 3720, appendix B.4.
+        assert_eq!(crc32c(b"123456789"), 0xE306_9283);
+        assert_eq!(crc32c(&[0; 32]), 0x8A91_36AA);
+        assert_eq!(crc32c(&[0xff; 32]), 0x62A8_AB43);
+        assert_eq!(crc32c(b""), 0);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use mindreader::data::standardize::zscore_in_place;
 use mindreader::data::subject::{Resolution, SubjectId};
 use mindreader::data::trial::CocoId;
 use mindreader::phantom::anatomy::Anatomy;
-use mindreader::phantom::atlas::{ROI_TABLES, label};
+use mindreader::phantom::atlas::{label, region_files};
 use mindreader::phantom::design::ExperimentPlan;
 use mindreader::phantom::scenes::Scene;
 use mindreader::phantom::{BetaFiles, PhantomConfig, PhantomSize, StimulusSource};
@@ -65,8 +65,7 @@ fn other_software_reads_what_was_meant() {
             (trial.nsd_id.0.to_string(), json!(picture))
         })
         .collect();
-    let rois: serde_json::Map<String, serde_json::Value> = ROI_TABLES
-        .iter()
+    let rois: serde_json::Map<String, serde_json::Value> = region_files()
         .map(|table| {
             let mut counts = vec![0; table.labels.len() + 1];
             anatomy.cortex.iter().for_each(|voxel| counts[label(table.name, voxel) as usize] += 1);

@@ -17,7 +17,7 @@ use self::inputs::Inputs;
 use self::observers::{sample_distance, sample_sheet, shown_trials};
 pub use self::settings::{FinetuneGanConfig, FinetuneGanSettings, FinetuneGanSummary};
 use crate::data::error::DataError;
-use crate::pipelines::gan::mapper_targets::{finite_betas, mapper_start};
+use crate::pipelines::gan::mapper_targets::mapper_start;
 use crate::pipelines::gan::observers::{GanObservers, RedecodedTrials};
 use crate::pipelines::gan::origin::FinetuningOrigin;
 use crate::pipelines::gan::place::{GanDevices, open_run};
@@ -152,7 +152,7 @@ impl Finetuning<'_> {
     /// Betas of the training trials that are these samples.
     fn betas(&self, samples: &[usize]) -> Result<Array2<f32>, DataError> {
         let trials: Vec<usize> = samples.iter().map(|sample| self.inputs.split.train[*sample]).collect();
-        finite_betas(&self.inputs.prepared, &trials)
+        self.inputs.prepared.betas_of(&trials)
     }
 }
 

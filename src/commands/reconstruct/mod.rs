@@ -321,10 +321,6 @@ pub fn betas_of(prepared: &PreparedSubject, chosen: &[ChosenTrial]) -> anyhow::R
     for (mut row, trial) in rows.rows_mut().into_iter().zip(chosen) {
         // Only these rows are read: a subject's betas can be larger than memory.
         let betas = prepared.betas_of(&trial.trials)?;
-        if let Some(((place, voxel), value)) = betas.indexed_iter().find(|(_, value)| !value.is_finite()) {
-            let field = format!("betas of trial {}, voxel {voxel}", trial.trials[place]);
-            return Err(DataError::invalid(prepared.path(), field, "a finite number", value).into());
-        }
         row.assign(&betas.mean_axis(Axis(0)).context("a choice without trials")?);
     }
     Ok(rows)

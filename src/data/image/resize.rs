@@ -119,8 +119,9 @@ pub fn resize_pil(image: &RgbImage, width: u32, height: u32, filter: Filter) -> 
     } else {
         resize_columns(&rows, to_width, &windows(from_height, to_height, filter))
     };
-    // The buffer has the right length by construction; the fallback is never taken.
-    RgbImage::from_raw(width, height, pixels).unwrap_or_else(|| RgbImage::new(width, height))
+    let mut resized = RgbImage::new(width, height);
+    resized.copy_from_slice(&pixels);
+    resized
 }
 
 fn resize_rows(pixels: &[u8], from_width: usize, windows: &[Window]) -> Vec<u8> {

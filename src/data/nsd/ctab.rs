@@ -1,11 +1,12 @@
 //! Names of ROI labels: `.mgz.ctab` files, and built-in tables where a download lacks them.
 //!
 //! A table is text, one `NUMBER NAME` per line, sometimes with trailing tabs; both hemispheres share it. The built-in
-//! tables are those that the authors of NSD published with their drawing code.
+//! tables are those of [`super::region_atlas`].
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::region_atlas::REGION_ATLASES;
 use super::tree::NsdTree;
 use crate::data::error::DataError;
 use crate::data::subject::SubjectId;
@@ -62,9 +63,8 @@ impl LabelTable {
 
     /// The published table of a well-known ROI file.
     pub fn built_in(roi: &str) -> Option<Self> {
-        let (_, names) = BUILT_IN.iter().find(|(known, _)| *known == roi)?;
-        let names = names.split(' ').map(String::from).zip(1..).map(|(name, label)| (label, name)).collect();
-        Some(Self { names })
+        let atlas = REGION_ATLASES.iter().find(|atlas| atlas.name == roi)?;
+        Some(Self { names: (1..).zip(atlas.labels.iter().map(ToString::to_string)).collect() })
     }
 
     /// The file's text: `0 Unknown`, then one line per label.
@@ -76,23 +76,6 @@ impl LabelTable {
         text
     }
 }
-
-/// Names of labels 1, 2, 3, … of each ROI file.
-const BUILT_IN: [(&str, &str); 9] = [
-    ("nsdgeneral", "nsdgeneral"),
-    ("prf-visualrois", "V1v V1d V2v V2d V3v V3d hV4"),
-    ("prf-eccrois", "ecc0pt5 ecc1 ecc2 ecc4 ecc4+"),
-    ("floc-faces", "OFA FFA-1 FFA-2 mTL-faces aTL-faces"),
-    ("floc-words", "OWFA VWFA-1 VWFA-2 mfs-words mTL-words"),
-    ("floc-places", "OPA PPA RSC"),
-    ("floc-bodies", "EBA FBA-1 FBA-2 mTL-bodies"),
-    ("streams", "early midventral midlateral midparietal ventral lateral parietal"),
-    (
-        "Kastner2015",
-        "V1v V1d V2v V2d V3v V3d hV4 VO1 VO2 PHC1 PHC2 TO2 TO1 LO2 LO1 V3B V3A IPS0 IPS1 IPS2 IPS3 IPS4 IPS5 \
-         SPL1 FEF",
-    ),
-];
 
 #[cfg(test)]
 mod tests {

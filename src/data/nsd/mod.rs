@@ -45,6 +45,7 @@ mod betas_hyperslabs;
 pub mod ctab;
 pub mod design;
 pub mod noise_ceiling;
+pub mod region_atlas;
 pub mod responses;
 pub mod roi;
 pub mod roi_pattern;

@@ -7,12 +7,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::region_atlas::REGION_ATLASES;
 use super::tree::Hemisphere;
 use crate::data::error::DataError;
-
-/// Files to search for a region that is given without one; the others follow in alphabetical order.
-const SEARCH_FIRST: [&str; 7] =
-    ["prf-visualrois", "floc-faces", "floc-bodies", "floc-places", "floc-words", "streams", "prf-eccrois"];
 
 /// Label names of every ROI file at hand.
 pub type RoiTables = BTreeMap<String, BTreeMap<i32, String>>;
@@ -72,9 +69,11 @@ impl RoiSelection {
             }
             return Ok(selection(file, Labels::These(labels)));
         }
-        let first = SEARCH_FIRST.iter().copied().filter(|file| tables.contains_key(*file));
-        let others = tables.keys().map(String::as_str).filter(|file| !SEARCH_FIRST.contains(file));
-        for file in first.chain(others) {
+        let first: Vec<&str> =
+            REGION_ATLASES.iter().filter(|atlas| atlas.is_searched_first).map(|atlas| atlas.name).collect();
+        let others = tables.keys().map(String::as_str).filter(|file| !first.contains(file));
+        let there = first.iter().copied().filter(|file| tables.contains_key(*file));
+        for file in there.chain(others) {
             let labels = matching(&tables[file], rest);
             if !labels.is_empty() {
                 return Ok(selection(file, Labels::These(labels)));

@@ -112,11 +112,12 @@ impl PreparedSubject {
     /// - output: `[trials, voxels]`
     ///
     /// # Errors
-    /// [`DataError::Unreadable`] for damage.
+    /// [`DataError::Unreadable`] for damage; [`DataError::Invalid`] naming trial and voxel of a number that is not finite.
     pub fn betas(&self) -> Result<Array2<f32>, DataError> {
         let values = self.betas.read_all::<f32>()?;
-        Array2::from_shape_vec((self.num_trials(), self.num_voxels()), values)
-            .map_err(|error| self.betas.unreadable(&error))
+        let betas = Array2::from_shape_vec((self.num_trials(), self.num_voxels()), values)
+            .map_err(|error| self.betas.unreadable(&error))?;
+        self.finite(betas, |row| row)
     }
 
     /// The betas of some trials, in the order given.
@@ -125,7 +126,8 @@ impl PreparedSubject {
     /// - output: `[rows, voxels]`
     ///
     /// # Errors
-    /// [`DataError::Invalid`] for a row that is not there; [`DataError::Unreadable`] for damage.
+    /// [`DataError::Invalid`] for a row that is not there, and naming trial and voxel of a number that is not finite;
+    /// [`DataError::Unreadable`] for damage.
     pub fn betas_of(&self, rows: &[usize]) -> Result<Array2<f32>, DataError> {
         let num_voxels = self.num_voxels();
         let mut betas = Array2::zeros((rows.len(), num_voxels));
@@ -143,7 +145,22 @@ impl PreparedSubject {
             }
             next += together;
         }
-        Ok(betas)
+        self.finite(betas, |row| rows[row])
+    }
+
+    /// The betas, if all are numbers; `trial_of` tells which trial a row shows.
+    fn finite(
+        &self,
+        betas: Array2<f32>,
+        trial_of: impl Fn(usize) -> usize,
+    ) -> Result<Array2<f32>, DataError> {
+        match betas.indexed_iter().find(|(_, value)| !value.is_finite()) {
+            None => Ok(betas),
+            Some(((row, voxel), value)) => {
+                let field = format!("betas of trial {}, voxel {voxel}", trial_of(row));
+                Err(DataError::invalid(&self.path, field, "a finite number", value))
+            }
+        }
     }
 
     /// Names of the ROI files.

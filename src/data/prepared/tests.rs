@@ -129,3 +129,21 @@ fn foreign_and_damaged_files_are_named() {
     let error = PreparedSubject::open(&folder.path().join("absent.h5")).unwrap_err().to_string();
     assert!(error.contains("is missing; it is needed for a prepared subject"), "{error}");
 }
+
+#[test]
+fn a_beta_that_is_no_number_is_named_by_trial_and_voxel() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.h5");
+    let (trials, voxels) = tables();
+    let mut betas = betas();
+    betas[[2, 1]] = f32::NAN;
+    let mut writer = PreparedWriter::create(&path, &provenance(), &trials, &voxels).unwrap();
+    writer.append(&betas).unwrap();
+    writer.finish().unwrap();
+    let subject = PreparedSubject::open(&path).unwrap();
+    assert!(subject.betas_of(&[0, 1]).is_ok());
+    for error in [subject.betas_of(&[0, 2]).unwrap_err(), subject.betas().unwrap_err()] {
+        let text = error.to_string();
+        assert!(text.contains("betas of trial 2, voxel 1 is NaN, expected a finite number"), "{text}");
+    }
+}

@@ -65,9 +65,8 @@ impl PreparedWriter {
             let reason = format!("betas {:?} do not fit after row {}", betas.dim(), self.rows_written);
             return Err(DataError::unwritable(&self.path, reason));
         }
-        let standard = betas.as_standard_layout();
-        let values = standard.as_slice().unwrap_or_default();
-        self.betas.write_block(&[self.rows_written..end, 0..self.num_voxels], values)?;
+        let values: Vec<f32> = betas.iter().copied().collect();
+        self.betas.write_block(&[self.rows_written..end, 0..self.num_voxels], &values)?;
         self.rows_written = end;
         Ok(())
     }

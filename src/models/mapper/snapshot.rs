@@ -5,6 +5,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::network::MapperConfig;
+use super::padding::between_zeros;
 use crate::tensor_ops::similarity::unit_norm;
 
 /// What is taken from a ResNet mapper's vector of 0..1 before it steers a generator (docs/spec/gan-training.md §2).
@@ -58,16 +59,10 @@ impl MapperSnapshot {
     /// # Shapes
     /// - betas: `[trials, num_voxels]`, z-scored within session; output: `[trials, signal_len]`
     pub fn signal<B: Backend>(&self, betas: &Array2<f32>, device: &B::Device) -> Tensor<B, 2> {
-        let (trials, voxels) = betas.dim();
-        let padded = self.network.signal_len;
-        let left = self.padding_left;
-        let mut values = vec![0.0_f32; trials * padded];
-        for (row, betas) in values.chunks_exact_mut(padded).zip(betas.rows()) {
-            for (value, beta) in row[left..left + voxels].iter_mut().zip(betas) {
-                *value = *beta;
-            }
-        }
-        Tensor::from_data(TensorData::new(values, [trials, padded]), device)
+        let signal = between_zeros(betas.view(), self.padding_left, self.network.signal_len);
+        let (trials, signal_len) = signal.dim();
+        let (values, _) = signal.into_raw_vec_and_offset();
+        Tensor::from_data(TensorData::new(values, [trials, signal_len]), device)
     }
 
     /// A predicted vector about zero: a ResNet mapper's minus 0.5, CLIP's as it is.

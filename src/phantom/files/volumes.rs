@@ -1,10 +1,11 @@
 //! Label volumes, label tables, and the maps beside the betas.
 
 use super::super::anatomy::Anatomy;
-use super::super::atlas::{self, ROI_TABLES};
+use super::super::atlas;
 use crate::data::error::DataError;
 use crate::data::formats::atomic;
 use crate::data::formats::nifti::{Frame, write_volume};
+use crate::data::nsd::ctab::LabelTable;
 use crate::data::nsd::tree::{Hemisphere, NsdTree};
 use crate::data::subject::{Resolution, SubjectId};
 
@@ -19,7 +20,7 @@ const NO_REPETITION_TIME: f64 = 1.0;
 /// # Errors
 /// [`DataError::Unwritable`].
 pub fn write_anatomy(tree: &NsdTree, subject: SubjectId, anatomy: &Anatomy) -> Result<(), DataError> {
-    for table in &ROI_TABLES {
+    for table in atlas::region_files() {
         let mut both = vec![-1.0_f64; anatomy.brain.len()];
         let mut sides = [both.clone(), both.clone()];
         for voxel in &anatomy.cortex {
@@ -36,14 +37,10 @@ pub fn write_anatomy(tree: &NsdTree, subject: SubjectId, anatomy: &Anatomy) -> R
             let size = RESOLUTION.voxel_size_mm();
             write_volume(&path, &anatomy.grid, Frame::F64(values), size, NO_REPETITION_TIME)?;
         }
-        let mut text = "0 Unknown\n".to_string();
-        for (index, name) in table.labels.iter().enumerate() {
-            text.push_str(&format!("{} {name}\n", index + 1));
-        }
+        let names = (1..).zip(table.labels.iter().map(ToString::to_string)).collect();
+        let text = LabelTable { names }.to_text();
         let [of_subject, of_fsaverage, _] = tree.label_tables(subject, table.name);
-        // NSD keeps drawn regions with the subject only, atlas regions also with fsaverage.
-        let paths =
-            [Some(of_subject), matches!(table.name, "nsdgeneral" | "streams").then_some(of_fsaverage)];
+        let paths = [Some(of_subject), table.is_on_fsaverage.then_some(of_fsaverage)];
         for path in paths.into_iter().flatten() {
             atomic::write_file(&path, |out| std::io::Write::write_all(out, text.as_bytes()))?;
         }

@@ -2,12 +2,9 @@
 
 use std::path::Path;
 
-use ndarray::Array2;
 use serde::Deserialize;
 
 use crate::data::coco::vetted_captions::VettedCaptions;
-use crate::data::error::DataError;
-use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
 use crate::data::trial::NsdId;
@@ -138,22 +135,6 @@ impl SecondTargets<'_> {
             self.caption_choice,
             scale,
         ))
-    }
-}
-
-/// Betas of trials, all of them numbers.
-///
-/// # Errors
-/// [`DataError`] when the file cannot be read or holds a number that is not finite.
-pub(crate) fn finite_betas(prepared: &PreparedSubject, trials: &[usize]) -> Result<Array2<f32>, DataError> {
-    let betas = prepared.betas_of(trials)?;
-    match betas.indexed_iter().find(|(_, value)| !value.is_finite()) {
-        None => Ok(betas),
-        Some(((row, voxel), value)) => {
-            let field = format!("betas of trial {}, voxel {voxel}", trials[row]);
-            let path: &Path = prepared.path();
-            Err(DataError::invalid(path, field, "a finite number", value))
-        }
     }
 }
 

@@ -4,7 +4,6 @@ use burn::tensor::Tensor;
 use ndarray::Array2;
 
 use super::conditions::{DECODED_TRIALS, host, stacked};
-use super::mapper_targets::finite_betas;
 use super::sample_sheet::SampleSheet;
 use super::snapshots::GanSnapshots;
 use crate::data::error::DataError;
@@ -71,7 +70,7 @@ impl<'a> RedecodedTrials<'a> {
         drawn: &'a [usize],
         seed: u64,
     ) -> Result<Self, DataError> {
-        let betas_of_sheet = finite_betas(prepared, shown)?;
+        let betas_of_sheet = prepared.betas_of(shown)?;
         Ok(Self { prepared, betas_of_sheet, positions_of_sheet: positions(shown), drawn, seed })
     }
 
@@ -83,7 +82,7 @@ impl<'a> RedecodedTrials<'a> {
     fn of_distance(&self, mappers: &CurrentMappers<'_>) -> anyhow::Result<Vec<Array2<f32>>> {
         let mut heads = [vec![], vec![]];
         for rows in self.drawn.chunks(DECODED_TRIALS) {
-            let decoded = mappers.heads(&finite_betas(self.prepared, rows)?, self.seed, &positions(rows));
+            let decoded = mappers.heads(&self.prepared.betas_of(rows)?, self.seed, &positions(rows));
             for (parts, part) in heads.iter_mut().zip(decoded) {
                 parts.push(host(part)?);
             }

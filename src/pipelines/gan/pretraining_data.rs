@@ -15,6 +15,7 @@ use crate::data::image_collection::{ImageCollection, StoredFeatures, StoredTextF
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
+use crate::data::targets::{TargetScale, TargetScaling};
 use crate::models::clip::tokenizer::LongText;
 use crate::models::stylegan2::ConditionHeads;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
@@ -263,10 +264,7 @@ fn collection_images(
 
 /// Rows scaled to unit norm: features that were given are not clamped.
 fn units(mut rows: Array2<f32>) -> Array2<f32> {
-    for mut row in rows.rows_mut() {
-        let norm = row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
-        row.iter_mut().for_each(|value| *value = (f64::from(*value) / norm) as f32);
-    }
+    TargetScale { clamp: 0.0, scaling: TargetScaling::UnitNorm }.apply(&mut rows);
     rows
 }
 
