@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::commands::evaluate::EvaluateConfig;
 use crate::commands::fixtures::linear_brain::{settings as data, write_all};
 use crate::commands::fixtures::small_gan::{write_gan, write_tree};
 use crate::data::nsd::tree::NsdTree;

@@ -1,0 +1,172 @@
+//! The lines of a table, from the trainings and finetunings behind them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::finetuning::{Finetuning, NetworkHashes};
+use super::folder::{hex, read_json};
+use super::rows::{AblationRows, FinetuningSpec, RowContent, RowSpec, TrainingSpec};
+use super::settings::AblateSettings;
+use super::table::TableRow;
+use super::training::Trainings;
+use crate::commands::evaluate::{self, DecoderRow, EvaluateConfig, EvaluateSettings, EvaluateSummary};
+use crate::commands::train_mapper::TrainMapperSummary;
+use crate::models::mapper::MapperTarget;
+use crate::run::progress::Progress;
+use crate::run::run_dir::write_atomic;
+
+/// What a training came to.
+enum Outcome {
+    Done(Box<TrainMapperSummary>),
+    /// Why it is left out.
+    LeftOut(String),
+}
+
+/// What lines are filled from.
+pub(super) struct Lines<'a> {
+    settings: &'a AblateSettings,
+    rows: &'a AblationRows,
+    trainings: &'a Trainings,
+    outcomes: BTreeMap<&'a str, Outcome>,
+    hashes: NetworkHashes,
+}
+
+impl<'a> Lines<'a> {
+    /// Finishes the trainings of the names `wanted`.
+    ///
+    /// # Errors
+    /// Whatever a training fails with.
+    pub fn train(
+        settings: &'a AblateSettings,
+        rows: &'a AblationRows,
+        trainings: &'a Trainings,
+        wanted: &[String],
+        progress: &mut dyn Progress,
+    ) -> anyhow::Result<Self> {
+        let hashes = NetworkHashes::default();
+        let mut lines = Self { settings, rows, trainings, outcomes: BTreeMap::new(), hashes };
+        for spec in rows.trainings.iter().filter(|spec| wanted.contains(&spec.name)) {
+            let outcome = lines.outcome(spec, progress)?;
+            lines.outcomes.insert(&spec.name, outcome);
+        }
+        Ok(lines)
+    }
+
+    fn outcome(&self, spec: &TrainingSpec, progress: &mut dyn Progress) -> anyhow::Result<Outcome> {
+        match &self.trainings[&spec.name] {
+            Err(reason) => Ok(Outcome::LeftOut(reason.clone())),
+            Ok(training) => {
+                let init = spec.init_from.as_deref().and_then(|name| self.trained(name));
+                progress.note(&format!("Training `{}` ({})", spec.name, training.folder.key));
+                Ok(Outcome::Done(Box::new(training.finish(init, progress)?)))
+            }
+        }
+    }
+
+    /// The mapper of a training that is done.
+    fn trained(&self, name: &str) -> Option<PathBuf> {
+        match self.outcomes.get(name) {
+            Some(Outcome::Done(summary)) => Some(summary.snapshot.clone()),
+            Some(Outcome::LeftOut(_)) | None => None,
+        }
+    }
+
+    /// The line of a row.
+    ///
+    /// # Errors
+    /// Whatever an evaluation or a finetuning fails with.
+    pub fn fill(
+        &mut self,
+        row: &RowSpec,
+        content: &RowContent<'_>,
+        progress: &mut dyn Progress,
+    ) -> anyhow::Result<TableRow> {
+        match *content {
+            RowContent::Training(spec) => Ok(match &self.outcomes[spec.name.as_str()] {
+                Outcome::Done(summary) => TableRow::done(row, &summary.retrieval),
+                Outcome::LeftOut(reason) => TableRow::left_out(row, reason),
+            }),
+            RowContent::Ridge(spec) => match &self.outcomes[spec.name.as_str()] {
+                Outcome::Done(summary) => {
+                    let baseline = self.ridge(&summary.snapshot, summary.target, progress)?;
+                    Ok(TableRow::done(row, &baseline.by_image))
+                }
+                Outcome::LeftOut(reason) => Ok(TableRow::left_out(row, reason)),
+            },
+            RowContent::Finetuning(spec) => self.finetuned(row, spec, progress),
+            RowContent::Combination(names) => self.combined(row, names, progress),
+        }
+    }
+
+    fn finetuned(
+        &mut self,
+        row: &RowSpec,
+        spec: &FinetuningSpec,
+        progress: &mut dyn Progress,
+    ) -> anyhow::Result<TableRow> {
+        let Self { settings, rows, trainings, hashes, .. } = self;
+        match Finetuning::plan(settings, rows, spec, trainings, hashes)? {
+            Err(reason) => Ok(TableRow::left_out(row, &reason)),
+            Ok(finetuning) => {
+                progress.note(&format!("Finetuning `{}` ({})", spec.name, finetuning.folder.key));
+                let trained = |name: &str| self.trained(name);
+                Ok(TableRow::judged(row, finetuning.finish(self.settings, trained, progress)?))
+            }
+        }
+    }
+
+    fn combined(
+        &self,
+        row: &RowSpec,
+        names: &[String],
+        progress: &mut dyn Progress,
+    ) -> anyhow::Result<TableRow> {
+        let mut mappers = Vec::new();
+        let mut missing = None;
+        for name in names {
+            match &self.outcomes[name.as_str()] {
+                Outcome::Done(summary) => mappers.push(summary.snapshot.clone()),
+                Outcome::LeftOut(reason) => missing = Some(reason),
+            }
+        }
+        if let Some(reason) = missing {
+            return Ok(TableRow::left_out(row, reason));
+        }
+        let found = self.evaluate(mappers, EvaluateConfig::default(), progress)?;
+        let combined = found.combinations.last().map(|row| &row.combined);
+        Ok(TableRow::combined(row, combined.ok_or_else(|| anyhow::anyhow!("no combination"))?))
+    }
+
+    fn evaluate(
+        &self,
+        mappers: Vec<PathBuf>,
+        evaluate: EvaluateConfig,
+        progress: &mut dyn Progress,
+    ) -> anyhow::Result<EvaluateSummary> {
+        let mut data = self.settings.data.clone();
+        data.runs = self.settings.ablations.join("evaluations");
+        let settings = EvaluateSettings { mappers, resnet: self.settings.resnet.clone(), evaluate, data };
+        evaluate::run(&settings, progress)
+    }
+
+    /// The linear baseline to a mapper's targets, fitted once.
+    fn ridge(
+        &self,
+        snapshot: &Path,
+        target: MapperTarget,
+        progress: &mut dyn Progress,
+    ) -> anyhow::Result<DecoderRow> {
+        let config = &self.settings.evaluate;
+        let key = hex(&serde_json::to_vec(&config.ridge_fit)?);
+        let path = snapshot.with_file_name(format!("ridge-{}.json", &key[..8]));
+        if path.is_file() {
+            return Ok(read_json(&path, "a finished baseline", "a row of evaluate")?);
+        }
+        let config = EvaluateConfig { ridge: true, ..config.clone() };
+        let found = self.evaluate(vec![snapshot.to_path_buf()], config, progress)?;
+        let row = found.ridge.into_iter().find(|row| row.target == target);
+        let row = row.ok_or_else(|| anyhow::anyhow!("no baseline"))?;
+        write_atomic(&path, &serde_json::to_vec_pretty(&row)?)?;
+        Ok(row)
+    }
+}
