@@ -7,7 +7,7 @@ use ndarray::Array2;
 
 use crate::data::image::resize::{Filter, resize_pil};
 use crate::data::nsd::stimuli::Stimuli;
-use crate::data::targets::{DEFAULT_THRESHOLD, clamp_and_unit};
+use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
 use crate::data::trial::NsdId;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::targets::resnet_vectors::ResnetSnapshot;
@@ -55,11 +55,7 @@ pub(crate) fn image_set(
 
 /// Rows clamped and scaled to unit norm, as the mappers' targets are.
 pub(crate) fn clamped_units(mut embeddings: Array2<f32>) -> Array2<f32> {
-    for mut row in embeddings.rows_mut() {
-        let mut values = row.to_vec();
-        clamp_and_unit(&mut values, DEFAULT_THRESHOLD);
-        row.iter_mut().zip(values).for_each(|(slot, value)| *slot = value);
-    }
+    TargetScale { clamp: DEFAULT_THRESHOLD, scaling: TargetScaling::UnitNorm }.apply(&mut embeddings);
     embeddings
 }
 
