@@ -10,7 +10,7 @@ const SPECIFICATION: &str = "docs/spec/";
 /// Folders whose comments are read.
 const SOURCES: [&str; 3] = ["src", "tests", "benches"];
 /// Folders and files whose paths are looked up.
-const DOCUMENTS: [&str; 2] = ["docs", "README.md"];
+const DOCUMENTS: [&str; 3] = ["docs", "README.md", "CONTRIBUTING.md"];
 /// A code span that begins so is a path of the repository.
 const ROOTS: [&str; 7] = ["src/", "tests/", "docs/", "benches/", "scripts/", "configs/", "assets/"];
 
