@@ -88,7 +88,7 @@ impl Joint {
                 padding_left: 1,
                 subject: "subj01".into(),
                 roi: "nsdgeneral".into(),
-                clip_sha256: "clip".into(),
+                target_network_sha256: "clip".into(),
             };
             (weights, snapshot)
         };

@@ -207,7 +207,7 @@ fn mapper_snapshot(
         padding_left: left,
         subject: subject.to_string(),
         roi: origin.roi.clone(),
-        clip_sha256,
+        target_network_sha256: clip_sha256,
     };
     Ok((snapshot, assumed))
 }

@@ -131,7 +131,7 @@ impl Inputs {
             padding_left: self.padding_left,
             subject: self.subject.subject().to_string(),
             roi: self.subject.provenance().selection.join(" + "),
-            clip_sha256: targets.network_sha256.clone(),
+            target_network_sha256: targets.network_sha256.clone(),
         }
     }
 

@@ -50,7 +50,8 @@ pub struct MapperSnapshot {
     /// Regions of the prepared file.
     pub roi: String,
     /// SHA-256 of the network that made the targets: CLIP, or ResNet-50.
-    pub clip_sha256: String,
+    #[serde(rename = "clip_sha256")]
+    pub target_network_sha256: String,
 }
 
 impl MapperSnapshot {

@@ -63,7 +63,7 @@ impl<'a> DecodingMappers<'a> {
         resnet: Option<(&Path, &str)>,
     ) -> Result<(), RunError> {
         for (path, mapper) in self.paths.into_iter().zip([&self.image, &self.second]) {
-            let found = &mapper.snapshot.clip_sha256;
+            let found = &mapper.snapshot.target_network_sha256;
             let (network, sha256) = match mapper.snapshot.target {
                 MapperTarget::Image | MapperTarget::Caption => (clip.0, clip.1.sha256.as_str()),
                 MapperTarget::Resnet => match resnet {

@@ -164,7 +164,7 @@ mod tests {
             padding_left: 1,
             subject: "subj01".into(),
             roi: "nsdgeneral".into(),
-            clip_sha256: String::new(),
+            target_network_sha256: String::new(),
         };
         save_snapshot(path, MAPPER_KIND, &snapshot, origin, &weights).unwrap();
         LoadedMapper::open(path, &cpu()).unwrap()

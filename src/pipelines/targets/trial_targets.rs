@@ -51,7 +51,7 @@ impl TrialTargets {
     /// # Errors
     /// [`RunError::Invalid`] that names the network's file or the mapper's.
     pub fn require(&self, path: &Path, mapper: &LoadedMapper) -> Result<(), RunError> {
-        let expected = &mapper.snapshot.clip_sha256;
+        let expected = &mapper.snapshot.target_network_sha256;
         let found = &self.network_sha256;
         if found != expected {
             let expected = format!("{expected}, the network of the mapper's targets");

@@ -37,7 +37,7 @@ fn snapshot_config() -> MapperSnapshot {
         padding_left: 0,
         subject: "subj01".into(),
         roi: "nsdgeneral".into(),
-        clip_sha256: String::new(),
+        target_network_sha256: String::new(),
     }
 }
 

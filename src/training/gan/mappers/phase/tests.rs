@@ -53,7 +53,7 @@ fn snapshot(target: MapperTarget) -> MapperSnapshot {
         padding_left: 1,
         subject: "subj01".into(),
         roi: "nsdgeneral".into(),
-        clip_sha256: String::new(),
+        target_network_sha256: String::new(),
     }
 }
 
