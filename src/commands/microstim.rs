@@ -216,7 +216,7 @@ pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> anyhow:
         num_voxels: voxels.len(),
         num_trials: chosen.len(),
         image_embedding_cosine: mean_cosine(before.image, after.image),
-        caption_embedding_cosine: mean_cosine(before.caption, after.caption),
+        caption_embedding_cosine: mean_cosine(before.second, after.second),
         probes,
         grid: run.join("grid.png"),
     };

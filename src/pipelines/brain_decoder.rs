@@ -51,8 +51,8 @@ pub enum PixelNoise {
 pub struct DecodedEmbeddings {
     /// `[trials, embed_dim]`, CLIP's image space.
     pub image: Tensor<Base, 2>,
-    /// `[trials, embed_dim]`, CLIP's caption space; a ResNet mapper's vector where that is the second mapper.
-    pub caption: Tensor<Base, 2>,
+    /// `[trials, embed_dim]`, the second mapper's: CLIP's caption space, or a ResNet mapper's vector.
+    pub second: Tensor<Base, 2>,
 }
 
 /// How pictures are drawn from embeddings.
@@ -73,7 +73,7 @@ pub struct DrawOptions {
 pub struct DecoderHashes {
     /// SHA-256 of the image mapper's snapshot.
     pub image_mapper: String,
-    /// SHA-256 of the caption mapper's snapshot.
+    /// SHA-256 of the second mapper's snapshot.
     #[serde(rename = "caption_mapper")]
     pub second_mapper: String,
     /// SHA-256 of the generator's snapshot.
@@ -173,13 +173,13 @@ impl BrainDecoder {
     pub fn open(paths: &DecoderPaths, device: &Device) -> Result<Self, RunError> {
         let DecoderPaths { image_mapper, second_mapper, generator } = paths;
         let image = LoadedMapper::open(image_mapper, device)?;
-        let caption = LoadedMapper::open(second_mapper, device)?;
+        let second = LoadedMapper::open(second_mapper, device)?;
         let file = Snapshot::open(generator, GENERATOR_KIND)?;
         let (generator_config, network) =
             file.network(|config: &GeneratorConfig| config.init::<Base>(0, device))?;
         let dims = generator_config.condition_dims();
         for (path, mapper, dim) in
-            [(image_mapper, &image, dims.first()), (second_mapper, &caption, dims.last())]
+            [(image_mapper, &image, dims.first()), (second_mapper, &second, dims.last())]
         {
             let width = mapper.snapshot.network.embed_dim;
             if dim.is_some_and(|dim| *dim != width) {
@@ -189,12 +189,12 @@ impl BrainDecoder {
         }
         let hashes = DecoderHashes {
             image_mapper: image.sha256.clone(),
-            second_mapper: caption.sha256.clone(),
+            second_mapper: second.sha256.clone(),
             generator: file.sha256().into(),
         };
         Ok(Self {
             image_mapper: image,
-            second_mapper: caption,
+            second_mapper: second,
             generator: network,
             generator_config,
             hashes,
@@ -261,7 +261,7 @@ impl BrainDecoder {
     pub fn embed(&self, betas: &Array2<f32>) -> DecodedEmbeddings {
         DecodedEmbeddings {
             image: self.image_mapper.condition(betas, &self.device),
-            caption: self.second_mapper.condition(betas, &self.device),
+            second: self.second_mapper.condition(betas, &self.device),
         }
     }
 
@@ -272,9 +272,9 @@ impl BrainDecoder {
         positions: &[u64],
         options: &DrawOptions,
     ) -> Vec<RgbImage> {
-        let DecodedEmbeddings { image, caption } = embeddings.clone();
+        let DecodedEmbeddings { image, second } = embeddings.clone();
         let count = self.generator_config.condition_dims().len();
-        let heads = options.source.heads(image, caption, options.seed, positions);
+        let heads = options.source.heads(image, second, options.seed, positions);
         let condition = Condition { heads: heads.into_iter().take(count).collect() };
         let z = positions
             .iter()

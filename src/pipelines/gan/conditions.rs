@@ -93,10 +93,10 @@ impl<'a> DecodingMappers<'a> {
         let (mut first, mut second) = (vec![], vec![]);
         for (chunk, rows) in trials.chunks(DECODED_TRIALS).enumerate() {
             let betas = prepared.betas_of(rows)?;
-            let image = self.image.condition(&betas, self.device);
-            let caption = self.second.condition(&betas, self.device);
+            let of_image = self.image.condition(&betas, self.device);
+            let of_second = self.second.condition(&betas, self.device);
             let positions: Vec<u64> = rows.iter().map(|trial| *trial as u64).collect();
-            let [a, b] = choice.heads(image, caption, seed, &positions);
+            let [a, b] = choice.heads(of_image, of_second, seed, &positions);
             first.push(host(a)?);
             second.push(host(b)?);
             progress.advance((chunk * DECODED_TRIALS + rows.len()) as u64, "");
