@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::data::coco::vetted_captions::VettedCaptions;
 use crate::data::split::SplitConfig;
@@ -13,6 +13,7 @@ use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::{MapperTarget, RESNET_CENTRE};
 use crate::pipelines::brain_decoder::LoadedMapper;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
+use crate::pipelines::mapper_provenance::MapperProvenance;
 use crate::pipelines::targets::resnet_vectors::{ResnetSnapshot, ResnetVector, stimulus_vectors};
 use crate::pipelines::targets::sentences::SentencesByImage;
 use crate::pipelines::workbench::Workbench;
@@ -30,35 +31,18 @@ pub(crate) fn mapper_start(mapper: &LoadedMapper) -> MapperStart<'_> {
     }
 }
 
-/// What a mapper's snapshot says of its training, as far as finetuning asks.
-#[derive(Deserialize)]
-struct MapperOrigin {
-    settings: MapperSettings,
-}
-
-#[derive(Deserialize)]
-struct MapperSettings {
-    split: SplitConfig,
-}
-
 /// Refuses to finetune a mapper on another split than its own: images that neither may see would be seen by one of them. A mapper
 /// that does not say on which split it was trained is refused, too.
 ///
 /// # Errors
 /// [`RunError::Invalid`] naming the mapper's file.
 pub(crate) fn check_split(path: &Path, mapper: &LoadedMapper, split: &SplitConfig) -> anyhow::Result<()> {
-    const FIELD: &str = "settings.split";
-    let asked = serde_json::to_string(split)?;
-    let origin = MapperOrigin::deserialize(&mapper.provenance).map_err(|error| {
+    let Some(training) = MapperProvenance::<IgnoredAny>::of_provenance(path, &mapper.provenance)? else {
         let expected = "the split that the mapper was trained on: without it, images held out from the GAN may be among \
                         those that the mapper has seen";
-        RunError::invalid(path, FIELD, expected, format!("none ({error})"))
-    })?;
-    if origin.settings.split == *split {
-        return Ok(());
-    }
-    let expected = format!("the split of this finetuning, {asked}");
-    Err(RunError::invalid(path, FIELD, expected, serde_json::to_string(&origin.settings.split)?).into())
+        return Err(RunError::invalid(path, "settings.split", expected, "none").into());
+    };
+    training.require_split(path, split, "finetuning")
 }
 
 /// What the targets of the second mapper are made of.
@@ -146,8 +130,7 @@ mod tests {
     use crate::tensor_ops::backend::{Base, cpu};
     use serde_json::{Value, json};
 
-    /// A mapper whose snapshot says `origin` of its training.
-    fn mapper(path: &Path, origin: &Value) -> LoadedMapper {
+    fn snapshot() -> MapperSnapshot {
         let network = MapperConfig {
             signal_len: 16,
             num_blocks: 1,
@@ -156,8 +139,7 @@ mod tests {
             embed_dim: 4,
             ..Default::default()
         };
-        let weights = network.init::<Base>(0, &cpu()).unwrap();
-        let snapshot = MapperSnapshot {
+        MapperSnapshot {
             network,
             target: MapperTarget::Image,
             num_voxels: 14,
@@ -165,7 +147,13 @@ mod tests {
             subject: "subj01".into(),
             roi: "nsdgeneral".into(),
             target_network_sha256: String::new(),
-        };
+        }
+    }
+
+    /// A mapper whose snapshot says `origin` of its training.
+    fn mapper(path: &Path, origin: &Value) -> LoadedMapper {
+        let snapshot = snapshot();
+        let weights = snapshot.network.init::<Base>(0, &cpu()).unwrap();
         save_snapshot(path, MAPPER_KIND, &snapshot, origin, &weights).unwrap();
         LoadedMapper::open(path, &cpu()).unwrap()
     }
@@ -178,18 +166,20 @@ mod tests {
         let found = |origin: Value| {
             check_split(&path, &mapper(&path, &origin), &split).map_err(|error| error.to_string())
         };
-        assert_eq!(found(json!({"phases": [], "settings": {"split": split, "num_trials": 3}})), Ok(()));
-        let other = SplitConfig { train_fraction: 0.5, ..split.clone() };
-        let error = found(json!({"settings": {"split": other}})).unwrap_err();
-        assert!(error.contains("mapper.safetensors") && error.contains("0.5"), "{error}");
-        for origin in [
-            json!({}),
-            json!(null),
-            json!({"settings": {"num_trials": 3}}),
-            json!({"settings": {"split": null}}),
-        ] {
+        let trained = |split: Value| {
+            let data = snapshot();
+            let settings =
+                json!({"mapper": {}, "data": data, "num_trials": 3, "betas": "measured", "split": split});
+            json!({"phases": [], "settings": settings})
+        };
+        assert_eq!(found(trained(json!(split))), Ok(()));
+        let error = found(trained(json!({"rule": "first-appearance", "train_fraction": 0.5}))).unwrap_err();
+        assert!(error.contains("mapper.safetensors") && error.contains("settings.split"), "{error}");
+        let mut without = trained(json!(null));
+        without["settings"].as_object_mut().unwrap().remove("split");
+        for origin in [json!({}), json!({"imported_from": "a file"}), trained(json!(null)), without] {
             let error = found(origin).unwrap_err();
-            assert!(error.contains("mapper.safetensors") && error.contains("settings.split"), "{error}");
+            assert!(error.contains("mapper.safetensors") && error.contains("settings"), "{error}");
         }
     }
 }
