@@ -33,6 +33,11 @@ const RANKS: &[(&str, u8)] = &[
 /// Most `.rs` files in one folder.
 const MOST_FILES: usize = 20;
 
+/// Most lines of a function of a command, from `fn` to the closing brace: what fits on a screen.
+const MOST_COMMAND_LINES: usize = 60;
+/// Most lines of a file.
+const MOST_LINES: usize = 500;
+
 const BANNED_NAMES: &[&str] = &["utils", "util", "helpers", "common", "misc", "base", "core", "types"];
 
 fn rank(module: &str) -> Option<u8> {
@@ -204,6 +209,66 @@ fn folders_stay_small() {
     }
     counts.retain(|_, count| *count > MOST_FILES);
     assert!(counts.is_empty(), "at most {MOST_FILES} files in a folder: {counts:?}");
+}
+
+#[test]
+fn files_fit_into_the_head() {
+    let long: Vec<String> = files()
+        .into_iter()
+        .filter(|(_, text)| text.lines().count() > MOST_LINES)
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    assert!(long.is_empty(), "at most {MOST_LINES} lines in a file: {long:?}");
+}
+
+#[test]
+fn functions_of_commands_fit_on_a_screen() {
+    let mut long = Vec::new();
+    for (path, text) in files() {
+        let is_test = path.file_stem().is_some_and(|stem| stem == "tests") || is_fixture(&path);
+        if unit(&path) == "commands" && !is_test {
+            let functions = rust_source::functions(&text).into_iter();
+            let over = functions.filter(|function| function.num_lines > MOST_COMMAND_LINES);
+            long.extend(over.map(|function| {
+                format!("{}: `{}` has {} lines", path.display(), function.name, function.num_lines)
+            }));
+        }
+    }
+    assert!(long.is_empty(), "at most {MOST_COMMAND_LINES} lines in a function:\n{}", long.join("\n"));
+}
+
+#[test]
+fn commands_holds_subcommands_alone() {
+    let files = files();
+    let (_, arguments) = files.iter().find(|(path, _)| path == Path::new("cli/args/mod.rs")).unwrap();
+    let subcommands: Vec<String> =
+        rust_source::variants(arguments, "Command").iter().map(|name| snake_case(name)).collect();
+    assert!(subcommands.len() > 10, "the subcommands were not found");
+    for (path, _) in files.iter().filter(|(path, _)| unit(path) == "commands") {
+        let name = path.iter().nth(1).unwrap().to_string_lossy();
+        let name = name.trim_end_matches(".rs");
+        assert!(
+            name == "mod" || is_fixture(path) || subcommands.iter().any(|known| known == name),
+            "`{}` is no subcommand: what several commands share belongs to pipelines",
+            path.display()
+        );
+    }
+}
+
+/// What tests of several commands share.
+fn is_fixture(path: &Path) -> bool {
+    path.iter().any(|part| part == "fixtures" || part == "fixtures.rs")
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.extend(letter.to_lowercase());
+    }
+    snake
 }
 
 #[test]

@@ -32,6 +32,59 @@ pub fn test_modules(text: &str) -> Vec<String> {
     names.map(|at| all[at + 8].text.clone()).collect()
 }
 
+/// A function with a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    pub name: String,
+    /// From `fn` to the closing brace.
+    pub num_lines: usize,
+}
+
+/// The functions of a file, without its tests; those inside others count as well.
+pub fn functions(text: &str) -> Vec<Function> {
+    let words = words(text);
+    let starts = (0..words.len()).filter(|at| words[*at].text == "fn" && words.len() > at + 1);
+    let functions = starts.filter_map(|start| {
+        let mut at = start + 1;
+        while at < words.len() {
+            match words[at].text.as_str() {
+                "{" => {
+                    let last = &words[behind_closing(&words, at) - 1];
+                    let num_lines = last.line + 1 - words[start].line;
+                    return Some(Function { name: words[start + 1].text.clone(), num_lines });
+                }
+                ";" => return None,
+                "(" | "[" => at = behind_closing(&words, at),
+                _ => at += 1,
+            }
+        }
+        None
+    });
+    functions.collect()
+}
+
+/// Names of an enum's variants.
+pub fn variants(text: &str, name: &str) -> Vec<String> {
+    let words = words(text);
+    let Some(start) = (0..words.len()).find(|at| starts_with(&words[*at..], &["enum", name, "{"])) else {
+        return vec![];
+    };
+    let end = behind_closing(&words, start + 2) - 1;
+    let mut names = vec![];
+    let mut at = start + 3;
+    while at < end {
+        match words[at].text.as_str() {
+            "(" | "[" | "{" => at = behind_closing(&words, at),
+            "#" | "," => at += 1,
+            variant => {
+                names.push(variant.to_string());
+                at += 1;
+            }
+        }
+    }
+    names
+}
+
 /// Whether the next words are these.
 pub fn starts_with(words: &[Word], texts: &[&str]) -> bool {
     words.len() >= texts.len() && words.iter().zip(texts).all(|(word, text)| word.text == *text)
@@ -173,4 +226,15 @@ fn comments_literals_and_tests_are_no_words() {
         assert!(words.iter().any(|word| word == name), "{name}");
     }
     assert_eq!(test_modules("#[cfg(test)]\nmod tests;\nmod other;"), ["tests"]);
+}
+
+#[test]
+fn functions_have_their_length_and_enums_their_variants() {
+    let text =
+        "fn a(b: [u8; 3]) -> u8\nwhere\n{\n fn c() {\n }\n}\ntrait D { fn e(); }\n#[cfg(test)]\nfn f() {}";
+    let found: Vec<(String, usize)> =
+        functions(text).into_iter().map(|function| (function.name, function.num_lines)).collect();
+    assert_eq!(found, [("a".to_string(), 6), ("c".to_string(), 2)]);
+    let text = "enum A { B } pub enum C { #[serde(rename = \"x\")] D(E), F { g: H }, I }";
+    assert_eq!(variants(text, "C"), ["D", "F", "I"]);
 }

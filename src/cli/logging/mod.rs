@@ -16,13 +16,12 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Filter, Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
+pub use self::plain::SAID;
 use self::plain::{Clock, Plain};
 use self::run_log::RunLogs;
 use super::usage_error::UsageError;
 use crate::run::run_dir::RUN_TARGET;
 
-/// Target of what is said to the user: shown as it is, without level and target.
-pub const SAID: &str = "mindreader::said";
 /// Environment variable that lets more be heard: a level or `target=level,…`, as [`EnvFilter`] reads it.
 const VARIABLE: &str = "MINDREADER_LOG";
 /// All of the program's own targets begin so.

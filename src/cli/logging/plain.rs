@@ -10,7 +10,8 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::SAID;
+/// Target of what is said to the user: shown as it is, without level and target.
+pub const SAID: &str = "mindreader::said";
 
 /// Whether lines begin with the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::IdentifiedTrials;
+use super::config::IdentifiedTrials;
 use super::naming::NamingSummary;
 use crate::metrics::identification::{IdentificationAccuracy, OwnPicture};
 use crate::pipelines::brain_decoder::PixelNoise;

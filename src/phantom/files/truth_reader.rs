@@ -92,7 +92,7 @@ fn images(file: &H5File, path: &Path) -> Result<BTreeMap<u32, TrueImage>, DataEr
             if twin != -1 && !twin_of.is_some_and(|twin| twin != id && known.contains_key(&twin)) {
                 return Err(DataError::invalid(path, "images/twin_of", "other images or −1", twin));
             }
-            Ok((id, TrueImage { is_novel: known.get(&id).copied().unwrap_or_default(), twin_of }))
+            Ok((id, TrueImage { is_novel: known[&id], twin_of }))
         })
         .collect()
 }

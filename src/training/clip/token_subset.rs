@@ -43,8 +43,12 @@ impl TokenSubset {
 
     /// Token ids as rows of the table that was cut down.
     pub fn compact(&self, batch: &TokenBatch) -> Vec<i32> {
-        // Every token of a training batch is in the list by construction.
-        batch.ids.iter().map(|id| self.used.binary_search(id).unwrap_or(0) as i32).collect()
+        let row = |id: &i32| match self.used.binary_search(id) {
+            Ok(row) => row as i32,
+            // Another row would train another word.
+            Err(_) => unreachable!("the list was made of all training texts, and token {id} is not in it"),
+        };
+        batch.ids.iter().map(row).collect()
     }
 
     /// The network with its whole table.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::ReportSettings;
+use super::settings::ReportSettings;
 use crate::pipelines::training_curves::{events, losses, numbered, retrieval, series};
 use crate::report::{Block, LineChart, Section, Series};
 
