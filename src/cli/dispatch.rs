@@ -13,7 +13,7 @@ use super::args::{
     AblateArgs, Cli, Command, DemoArgs, GlobalArgs, ImportWeightsArgs, PhantomArgs, PrepareArgs,
     PretrainGanArgs, ScoreArgs, Subjects, TrainMapperArgs, WeightsArgs,
 };
-use super::exit_code::{ExitCode, of_error};
+use super::exit_code::ExitCode;
 use super::layers::Layers;
 use super::logging::{self, Display, SAID, Verbosity};
 use super::render;
@@ -61,7 +61,7 @@ pub fn main() -> std::process::ExitCode {
         }
         Err(error) => {
             render::error(&error);
-            of_error(&error)
+            error.class().into()
         }
     };
     code.into()
@@ -74,7 +74,7 @@ fn listen(flags: &GlobalArgs, requested: Option<&str>) -> Display {
 }
 
 /// The settings of the arguments: flags over `--set` over the file over defaults.
-fn configuration(cli: &Cli) -> anyhow::Result<ProjectConfig> {
+fn configuration(cli: &Cli) -> crate::error::Result<ProjectConfig> {
     if cli.global.subject == Some(Subjects::All) && !matches!(cli.command, Command::TrainMapper(_)) {
         return Err(UsageError::new("`--subject all`: only `train-mapper` goes through all subjects").into());
     }
@@ -90,7 +90,7 @@ fn configuration(cli: &Cli) -> anyhow::Result<ProjectConfig> {
     Ok(layers.resolve()?)
 }
 
-fn run(cli: Cli, display: Display) -> anyhow::Result<Value> {
+fn run(cli: Cli, display: Display) -> crate::error::Result<Value> {
     let config = configuration(&cli)?;
     let mut terminal = Terminal::new(display);
     let session = Session { project: config.project(), config, global: cli.global, progress: &mut terminal };
@@ -107,7 +107,7 @@ struct Session<'a> {
 
 impl Session<'_> {
     /// Runs a command; its summary, or null where that was printed in a form of its own.
-    fn run(self, command: Command) -> anyhow::Result<Value> {
+    fn run(self, command: Command) -> crate::error::Result<Value> {
         match command {
             Command::Config => self.config(),
             Command::Demo(args) => self.demo(args),
@@ -137,7 +137,11 @@ impl Session<'_> {
     }
 
     /// The summary as JSON where that is wanted; else its text is printed.
-    fn as_text<T: Serialize>(&self, summary: T, text: impl FnOnce(&T) -> String) -> anyhow::Result<Value> {
+    fn as_text<T: Serialize>(
+        &self,
+        summary: T,
+        text: impl FnOnce(&T) -> String,
+    ) -> crate::error::Result<Value> {
         if self.global.json {
             return value(Ok(summary));
         }
@@ -145,7 +149,7 @@ impl Session<'_> {
         Ok(Value::Null)
     }
 
-    fn config(self) -> anyhow::Result<Value> {
+    fn config(self) -> crate::error::Result<Value> {
         if self.global.json {
             return Ok(serde_json::to_value(&self.config)?);
         }
@@ -153,13 +157,13 @@ impl Session<'_> {
         Ok(Value::Null)
     }
 
-    fn demo(self, args: DemoArgs) -> anyhow::Result<Value> {
+    fn demo(self, args: DemoArgs) -> crate::error::Result<Value> {
         let networks = args.networks();
         value(demo::run(&DemoSettings { config: self.config, networks, out: args.out }, self.progress))
     }
 
     /// The state of the NSD tree; as text it has a form of its own.
-    fn doctor(self) -> anyhow::Result<Value> {
+    fn doctor(self) -> crate::error::Result<Value> {
         let report = doctor::run(&DoctorSettings::resolve(&self.project)?);
         if self.global.json {
             return value(Ok(report));
@@ -168,13 +172,13 @@ impl Session<'_> {
         Ok(Value::Null)
     }
 
-    fn phantom(self, args: &PhantomArgs) -> anyhow::Result<Value> {
+    fn phantom(self, args: &PhantomArgs) -> crate::error::Result<Value> {
         let existing = ExistingOutput::of_overwrite_flag(args.overwrite);
         let settings = PhantomSettings::resolve(&self.project, &self.config.phantom, existing)?;
         value(phantom::run(&settings, self.progress))
     }
 
-    fn prepare(self, args: &PrepareArgs) -> anyhow::Result<Value> {
+    fn prepare(self, args: &PrepareArgs) -> crate::error::Result<Value> {
         if args.check {
             return self.doctor();
         }
@@ -183,12 +187,12 @@ impl Session<'_> {
         value(prepare::run(&settings, self.progress))
     }
 
-    fn import_weights(self, args: &ImportWeightsArgs) -> anyhow::Result<Value> {
+    fn import_weights(self, args: &ImportWeightsArgs) -> crate::error::Result<Value> {
         let settings = args.settings(&self.project, self.global.subject.is_some());
         value(import_weights::run(&settings, self.progress))
     }
 
-    fn weights(self, args: &WeightsArgs) -> anyhow::Result<Value> {
+    fn weights(self, args: &WeightsArgs) -> crate::error::Result<Value> {
         let files = weights::run(&args.settings())?;
         if self.global.json {
             return value(Ok(files));
@@ -197,33 +201,33 @@ impl Session<'_> {
         Ok(Value::Null)
     }
 
-    fn pretrain_clip(self, resume: Option<PathBuf>) -> anyhow::Result<Value> {
+    fn pretrain_clip(self, resume: Option<PathBuf>) -> crate::error::Result<Value> {
         let settings = PretrainClipSettings::resolve(&self.project, &self.config.pretrain_clip, resume)?;
         value(pretrain_clip::run(&settings, self.progress))
     }
 
-    fn pretrain_classifier(self, resume: Option<PathBuf>) -> anyhow::Result<Value> {
+    fn pretrain_classifier(self, resume: Option<PathBuf>) -> crate::error::Result<Value> {
         let settings =
             PretrainClassifierSettings::resolve(&self.project, &self.config.pretrain_classifier, resume)?;
         value(pretrain_classifier::run(&settings, self.progress))
     }
 
-    fn screen_captions(self) -> anyhow::Result<Value> {
+    fn screen_captions(self) -> crate::error::Result<Value> {
         let settings = ScreenCaptionsSettings::resolve(&self.project, &self.config.screen_captions)?;
         value(screen_captions::run(&settings, self.progress))
     }
 
-    fn encode(self) -> anyhow::Result<Value> {
+    fn encode(self) -> crate::error::Result<Value> {
         let Self { project, config, progress, .. } = self;
         let settings = EncodeSettings::resolve(&project, &config.encode, &config.train_mapper)?;
         value(encode::run(&settings, progress))
     }
 
-    fn microstim_effects(self, args: &ScoreArgs) -> anyhow::Result<Value> {
+    fn microstim_effects(self, args: &ScoreArgs) -> crate::error::Result<Value> {
         self.as_text(score::microstim_effects(&args.microstim)?, EffectTable::text)
     }
 
-    fn score(self, evaluation: Option<PathBuf>) -> anyhow::Result<Value> {
+    fn score(self, evaluation: Option<PathBuf>) -> crate::error::Result<Value> {
         let settings = ScoreSettings::resolve(&self.project, evaluation)?;
         let mut summary = score::run(&settings, self.progress)?;
         if let Some(table) = summary.decoding_table().filter(|_| !self.global.json) {
@@ -236,7 +240,7 @@ impl Session<'_> {
     }
 
     /// The mapper of one subject, or those of every prepared one by subject.
-    fn train_mapper(self, args: &TrainMapperArgs) -> anyhow::Result<Value> {
+    fn train_mapper(self, args: &TrainMapperArgs) -> crate::error::Result<Value> {
         let Self { project, config, global, progress } = self;
         let betas = if args.shuffle_betas { BetasControl::Shuffled } else { BetasControl::Measured };
         let mut fit = |project: &Project| {
@@ -259,14 +263,14 @@ impl Session<'_> {
         value(Ok(summaries))
     }
 
-    fn evaluate(self, mappers: Vec<PathBuf>) -> anyhow::Result<Value> {
+    fn evaluate(self, mappers: Vec<PathBuf>) -> crate::error::Result<Value> {
         let ProjectConfig { evaluate, train_mapper, .. } = &self.config;
         let settings = EvaluateSettings::resolve(&self.project, evaluate, train_mapper, mappers)?;
         let summary = evaluate::run(&settings, &mut *self.progress)?;
         self.as_text(summary, EvaluateSummary::table)
     }
 
-    fn ablate(self, args: AblateArgs) -> anyhow::Result<Value> {
+    fn ablate(self, args: AblateArgs) -> crate::error::Result<Value> {
         let (path, text) = args.rows()?;
         let gans = args.gans()?;
         let settings = AblateSettings::resolve(&self.config, path, text, args.only, gans)?;
@@ -277,35 +281,35 @@ impl Session<'_> {
         self.as_text(table, AblationTable::text)
     }
 
-    fn pretrain_gan(self, args: PretrainGanArgs) -> anyhow::Result<Value> {
+    fn pretrain_gan(self, args: PretrainGanArgs) -> crate::error::Result<Value> {
         let mut settings =
             PretrainGanSettings::resolve(&self.project, &self.config.pretrain_gan, args.resume)?;
         settings.init_from = args.init_from;
         value(pretrain_gan::run(&settings, self.progress))
     }
 
-    fn finetune_gan(self, resume: Option<PathBuf>) -> anyhow::Result<Value> {
+    fn finetune_gan(self, resume: Option<PathBuf>) -> crate::error::Result<Value> {
         let settings = FinetuneGanSettings::resolve(&self.project, &self.config.finetune_gan, resume)?;
         value(finetune_gan::run(&settings, self.progress))
     }
 
-    fn reconstruct(self) -> anyhow::Result<Value> {
+    fn reconstruct(self) -> crate::error::Result<Value> {
         let settings = ReconstructSettings::resolve(&self.project, &self.config.reconstruct)?;
         value(reconstruct::run(&settings, self.progress))
     }
 
-    fn evaluate_images(self, run: Option<PathBuf>) -> anyhow::Result<Value> {
+    fn evaluate_images(self, run: Option<PathBuf>) -> crate::error::Result<Value> {
         let settings = EvaluateImagesSettings::resolve(&self.project, &self.config.evaluate_images, run)?;
         let summary = evaluate_images::run(&settings, &mut *self.progress)?;
         self.as_text(summary, EvaluateImagesSummary::table)
     }
 
-    fn microstim(self) -> anyhow::Result<Value> {
+    fn microstim(self) -> crate::error::Result<Value> {
         let settings = MicrostimSettings::resolve(&self.project, &self.config.microstim)?;
         value(microstim::run(&settings, self.progress))
     }
 }
 
-fn value<T: Serialize>(summary: anyhow::Result<T>) -> anyhow::Result<Value> {
+fn value<T: Serialize>(summary: crate::error::Result<T>) -> crate::error::Result<Value> {
     Ok(serde_json::to_value(summary?)?)
 }

@@ -3,10 +3,7 @@
 use std::io::Write;
 
 use super::logging::SAID;
-use super::usage_error::UsageError;
 use crate::commands::doctor::{DoctorReport, Need};
-use crate::weights::error::ForeignError;
-use crate::weights::import_error::ImportError;
 use crate::weights::inspect::WeightsDescription;
 
 /// A result on stdout.
@@ -22,7 +19,7 @@ fn write_line(stream: &mut impl Write, text: &str) {
 }
 
 /// One line for the error with its causes, one for the hint.
-pub fn error(error: &anyhow::Error) {
+pub fn error(error: &crate::error::Error) {
     let mut text = String::from("error: ");
     let mut said: Vec<String> = Vec::new();
     for cause in error.chain() {
@@ -36,13 +33,7 @@ pub fn error(error: &anyhow::Error) {
         }
     }
     tracing::error!(target: SAID, "{text}");
-    let hint = error.chain().find_map(|cause| {
-        let usage = cause.downcast_ref::<UsageError>().and_then(|error| error.hint.clone());
-        let import = || cause.downcast_ref::<ImportError>().and_then(ImportError::hint);
-        let foreign = || cause.downcast_ref::<ForeignError>()?.hint().map(str::to_string);
-        usage.or_else(import).or_else(foreign)
-    });
-    if let Some(hint) = hint {
+    if let Some(hint) = error.hint() {
         tracing::error!(target: SAID, "hint: {hint}");
     }
 }

@@ -1,5 +1,7 @@
 //! A wrong argument or setting, with a hint how to put it right.
 
+use crate::error::{Classified, ErrorClass};
+
 /// What the user typed or configured cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -8,6 +10,16 @@ pub struct UsageError {
     pub message: String,
     /// What to do, if that is clear.
     pub hint: Option<String>,
+}
+
+impl Classified for UsageError {
+    fn class(&self) -> ErrorClass {
+        ErrorClass::BadInput
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
 }
 
 impl UsageError {

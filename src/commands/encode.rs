@@ -17,6 +17,7 @@ use crate::data::nsd::noise_ceiling::{noise_ceiling_percent, read_ncsnr};
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::Split;
+use crate::error::SettingError;
 use crate::metrics::correlation::{ceiling_correlation, voxel_correlation};
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::project::Project;
@@ -50,6 +51,16 @@ impl Default for EncodeConfig {
     fn default() -> Self {
         let penalties = vec![0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0];
         Self { ridge_fit: RidgeConfig { penalties, ..RidgeConfig::default() } }
+    }
+}
+
+impl EncodeConfig {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the first key out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        self.ridge_fit.validate().map_err(|error| error.within("encode.ridge_fit"))
     }
 }
 
@@ -116,7 +127,8 @@ pub struct EncodeSummary {
 ///
 /// # Errors
 /// Data or snapshots that are missing or do not fit each other.
-pub fn run(settings: &EncodeSettings, progress: &mut dyn Progress) -> anyhow::Result<EncodeSummary> {
+pub fn run(settings: &EncodeSettings, progress: &mut dyn Progress) -> crate::error::Result<EncodeSummary> {
+    settings.encode.validate()?;
     let (device, _) = open(settings.data.device)?;
     let subject = PreparedSubject::open(&settings.data.prepared)?;
     let split = settings.data.split.split(&subject)?;
@@ -162,7 +174,7 @@ fn accuracies(
     split: &Split,
     targets: &TrialTargets,
     progress: &mut dyn Progress,
-) -> anyhow::Result<Vec<f64>> {
+) -> crate::error::Result<Vec<f64>> {
     let trials: Vec<usize> = split.train.iter().chain(&split.validation).copied().collect();
     let embeddings = targets.single(&trials);
     let num_train = split.train.len();
@@ -179,7 +191,9 @@ fn accuracies(
         let measured: Array2<f32> = block.slice_axis(Axis(0), (num_train..).into()).to_owned();
         let predicted = ridge.predict(held_out);
         let r = voxel_correlation(predicted.view(), measured.view());
-        found.extend(r.ok_or_else(|| anyhow::anyhow!("predicted and measured betas differ in shape"))?);
+        found.extend(
+            r.ok_or_else(|| crate::error::Error::failure("predicted and measured betas differ in shape"))?,
+        );
         progress.advance(found.len() as u64, "");
     }
     progress.finish("");
@@ -244,7 +258,7 @@ impl Maps<'_> {
         &self,
         dir: &RunDir,
         subject: &PreparedSubject,
-    ) -> anyhow::Result<Vec<(String, String, String)>> {
+    ) -> crate::error::Result<Vec<(String, String, String)>> {
         let share: Option<Vec<f64>> = self.ceiling.map(|ceiling| {
             let of = |(r, ceiling): (&f64, &f64)| {
                 if *ceiling >= LEAST_CEILING { (r / ceiling).max(0.0) } else { f64::NAN }

@@ -10,6 +10,7 @@ use super::train_mapper::{BetasControl, TrainMapperConfig, TrainMapperSettings};
 use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::Split;
+use crate::error::SettingError;
 use crate::metrics::bootstrap::{Interval, mean_interval};
 use crate::metrics::combined_retrieval::{CombinedRetrieval, DecodedPair, combine, halves_by_image};
 use crate::metrics::retrieval::{
@@ -43,6 +44,16 @@ pub struct EvaluateConfig {
     pub ridge: bool,
     /// How its penalty is chosen.
     pub ridge_fit: RidgeConfig,
+}
+
+impl EvaluateConfig {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the first key out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        self.ridge_fit.validate().map_err(|error| error.within("evaluate.ridge_fit"))
+    }
 }
 
 /// Everything that a run needs.
@@ -179,11 +190,17 @@ impl EvaluateSummary {
 ///
 /// # Errors
 /// Data or snapshots that are missing or do not fit each other.
-pub fn run(settings: &EvaluateSettings, progress: &mut dyn Progress) -> anyhow::Result<EvaluateSummary> {
+pub fn run(
+    settings: &EvaluateSettings,
+    progress: &mut dyn Progress,
+) -> crate::error::Result<EvaluateSummary> {
     let count = settings.mappers.len();
     if !(1..=MOST_MAPPERS).contains(&count) {
         let expected = format!("1 to {MOST_MAPPERS} mappers");
         return Err(RunError::invalid("--mappers", "number of mappers", expected, count).into());
+    }
+    if settings.evaluate.ridge {
+        settings.evaluate.validate()?;
     }
     let (device, _) = open(settings.data.device)?;
     let subject = PreparedSubject::open(&settings.data.prepared)?;
@@ -239,7 +256,7 @@ struct Found {
 
 impl Evaluation<'_> {
     /// Decodes the validation trials by every mapper, and by ridge regression once to each kind of target.
-    fn decoders(&self, bench: &mut Workbench<'_>) -> anyhow::Result<Found> {
+    fn decoders(&self, bench: &mut Workbench<'_>) -> crate::error::Result<Found> {
         let mut known: Vec<TrialTargets> = Vec::new();
         let mut found = Found::default();
         for path in &self.settings.mappers {
@@ -269,7 +286,11 @@ impl Evaluation<'_> {
     }
 
     /// Ridge regression to `targets`.
-    fn baseline(&self, targets: &TrialTargets, progress: &mut dyn Progress) -> anyhow::Result<DecoderRow> {
+    fn baseline(
+        &self,
+        targets: &TrialTargets,
+        progress: &mut dyn Progress,
+    ) -> crate::error::Result<DecoderRow> {
         let target = targets.form().target;
         let config = &self.settings.evaluate.ridge_fit;
         let decoded = by_ridge(targets, self.subject, self.split, config, progress)?;
@@ -291,7 +312,7 @@ impl<'a> Counts<'a> {
     }
 
     /// Every subset of mappers, by the number of mappers in it; `pairs` has one entry per mapper.
-    fn combinations(&self, pairs: &[DecodedPair]) -> anyhow::Result<Vec<CombinationRow>> {
+    fn combinations(&self, pairs: &[DecodedPair]) -> crate::error::Result<Vec<CombinationRow>> {
         let mut rows = Vec::new();
         for subset in 1_usize..1 << pairs.len() {
             let mappers: Vec<usize> = (0..pairs.len()).filter(|mapper| subset >> mapper & 1 == 1).collect();
@@ -308,7 +329,7 @@ impl<'a> Counts<'a> {
         mapper: Option<PathBuf>,
         target: MapperTarget,
         decoded: &Decoded,
-    ) -> anyhow::Result<DecoderRow> {
+    ) -> crate::error::Result<DecoderRow> {
         let (predicted, truth) = (decoded.pair.predicted.view(), decoded.pair.target.view());
         let cosines = decoded.pair.cosines();
         let cosine = mean_interval(&cosines, self.ids, &self.by_image.bootstrap);
@@ -318,7 +339,7 @@ impl<'a> Counts<'a> {
             mapper,
             penalty: decoded.penalty,
             target,
-            cosine: cosine.ok_or_else(|| anyhow::anyhow!("no validation trial"))?,
+            cosine: cosine.ok_or_else(|| crate::error::Error::failure("no validation trial"))?,
             by_image,
             by_index: compute_retrieval(predicted, truth, self.ids, &self.by_index)?,
             hits,
@@ -328,7 +349,7 @@ impl<'a> Counts<'a> {
 
 impl EvaluateSettings {
     /// Where a mapper's targets come from, and their form: as it was trained, or as configured for one that was imported.
-    fn source_of(&self, path: &Path, mapper: &LoadedMapper) -> anyhow::Result<TargetSource> {
+    fn source_of(&self, path: &Path, mapper: &LoadedMapper) -> crate::error::Result<TargetSource> {
         let target = mapper.snapshot.target;
         let network = match target {
             MapperTarget::Image | MapperTarget::Caption => self.data.target_network.clone(),

@@ -100,7 +100,7 @@ pub struct ImportWeightsSummary {
 pub fn run(
     settings: &ImportWeightsSettings,
     progress: &mut dyn Progress,
-) -> anyhow::Result<ImportWeightsSummary> {
+) -> crate::error::Result<ImportWeightsSummary> {
     let ImportWeightsSettings { from, out, .. } = settings;
     if settings.existing == ExistingOutput::Refuse && out.exists() {
         return Err(RunError::unwritable(out, "it is there already; allow it with `--overwrite`").into());
@@ -153,7 +153,7 @@ fn mapper_snapshot(
     network: &str,
     config: &MapperConfig,
     origin: &MapperOrigin,
-) -> anyhow::Result<(MapperSnapshot, Vec<String>)> {
+) -> crate::error::Result<(MapperSnapshot, Vec<String>)> {
     let mut assumed = Vec::new();
     let subject = match origin.subject.or_else(|| subject_of(config.signal_len)) {
         Some(subject) => subject,

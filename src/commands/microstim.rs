@@ -151,7 +151,10 @@ pub struct MicrostimSummary {
 ///
 /// # Errors
 /// When an input is missing or does not fit, the region is unknown or empty, or the run folder cannot be written.
-pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> anyhow::Result<MicrostimSummary> {
+pub fn run(
+    settings: &MicrostimSettings,
+    progress: &mut dyn Progress,
+) -> crate::error::Result<MicrostimSummary> {
     let config = &settings.microstim;
     let (device, device_name) = device::open(settings.device)?;
     settings.precision.check(&device, &device_name)?;

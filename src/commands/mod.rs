@@ -23,16 +23,3 @@ pub mod score;
 pub mod screen_captions;
 pub mod train_mapper;
 pub mod weights;
-
-use crate::training::gan::error::GanTrainError;
-
-/// The cause itself where the trainer only passes it on, so that a caller can see of what kind it is.
-fn gan_error(error: GanTrainError) -> anyhow::Error {
-    match error {
-        GanTrainError::Interrupted(interrupted) => interrupted.into(),
-        GanTrainError::Run(error) => error.into(),
-        GanTrainError::Betas(error) => error.into(),
-        GanTrainError::Mapper(error) => error.into(),
-        other => other.into(),
-    }
-}

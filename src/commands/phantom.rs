@@ -73,7 +73,7 @@ pub struct PhantomSummary {
 ///
 /// # Errors
 /// Wrong settings, wrong photographs, or an output folder that may not or cannot be written.
-pub fn run(settings: &PhantomSettings, progress: &mut dyn Progress) -> anyhow::Result<PhantomSummary> {
+pub fn run(settings: &PhantomSettings, progress: &mut dyn Progress) -> crate::error::Result<PhantomSummary> {
     let phantom = Phantom::plan(&settings.config)?;
     let existing = if settings.overwrite { Existing::Replace } else { Existing::Keep };
     let mut current = None;

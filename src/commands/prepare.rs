@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
 use crate::data::error::DataError;
@@ -21,6 +20,7 @@ use crate::data::prepared::{PreparedWriter, Provenance, SourceFile, TrialTable, 
 use crate::data::standardize::{Standardization, zscore_in_place};
 use crate::data::subject::{Resolution, SubjectId};
 use crate::data::trial::TRIALS_PER_SESSION;
+use crate::error::Error;
 use crate::pipelines::project::Project;
 use crate::run::error::RunError;
 use crate::run::existing_output::ExistingOutput;
@@ -135,7 +135,7 @@ pub struct PrepareSummary {
 ///
 /// # Errors
 /// [`DataError`] for everything the user can put right; nothing is left half written.
-pub fn run(settings: &PrepareSettings, progress: &mut dyn Progress) -> anyhow::Result<PrepareSummary> {
+pub fn run(settings: &PrepareSettings, progress: &mut dyn Progress) -> crate::error::Result<PrepareSummary> {
     let PrepareSettings { subject, resolution, prepare, out, .. } = settings;
     if settings.existing == ExistingOutput::Refuse && out.exists() {
         return Err(DataError::unwritable(out, "it is there already; allow it to be replaced").into());
@@ -154,7 +154,7 @@ pub fn run(settings: &PrepareSettings, progress: &mut dyn Progress) -> anyhow::R
     progress.start(&format!("preparing {subject}"), sessions.len() as u64);
     for (done, session) in (1..).zip(&sessions) {
         if interrupt::requested() {
-            bail!("interrupted before the last session; nothing was written");
+            return Err(Error::interrupted("interrupted before the last session; nothing was written"));
         }
         let mut betas = read_session(session, voxels.grid, &voxels.table.flat_index)?;
         for (is_constant, column) in is_constant.iter_mut().zip(betas.columns()) {

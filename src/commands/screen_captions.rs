@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::data::prepared::PreparedSubject;
+use crate::error::{Context, SettingError};
 use crate::models::clip::tokenizer::LongText;
 use crate::pipelines::caption_screen::{ScreenConfig, ScreenedCaptions, screen_captions};
 use crate::pipelines::clip_snapshot::ClipSnapshot;
@@ -35,6 +35,16 @@ pub struct ScreenCaptionsConfig {
     pub screen: ScreenConfig,
     /// What to do with captions longer than CLIP's context; the paper's stage one refuses them.
     pub long_captions: LongText,
+}
+
+impl ScreenCaptionsConfig {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the first key out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        self.screen.validate().map_err(|error| error.within("screen_captions.screen"))
+    }
 }
 
 /// Everything that a run needs.
@@ -134,8 +144,9 @@ pub struct ScreenCaptionsSummary {
 pub fn run(
     settings: &ScreenCaptionsSettings,
     progress: &mut dyn Progress,
-) -> anyhow::Result<ScreenCaptionsSummary> {
+) -> crate::error::Result<ScreenCaptionsSummary> {
     let config = &settings.screen_captions;
+    config.validate()?;
     let (device, _) = device::open(settings.device)?;
     let prepared = PreparedSubject::open(&settings.prepared)?;
     let stimuli = CaptionedStimuli::open(&settings.nsd)?;
@@ -155,7 +166,7 @@ pub fn run(
         let rows = sentences.rows_of_image()[index].clone();
         let texts = of_texts.slice(ndarray::s![rows, ..]);
         let screened = screen_captions(of_images.row(index), texts, logit_scale, &config.screen)
-            .with_context(|| format!("captions of {image}"))?;
+            .context(format_args!("captions of {image}"))?;
         judged.insert(image.0, verdicts(captions[index], &screened));
     }
     let kept: BTreeMap<u32, Vec<&str>> =

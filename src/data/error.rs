@@ -5,6 +5,8 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use crate::error::{Classified, ErrorClass, SettingError};
+
 /// Why data could not be read or written.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum DataError {
@@ -62,6 +64,23 @@ pub enum DataError {
         /// What to do about it.
         hint: String,
     },
+    /// A setting that decides what is written is out of range.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+}
+
+impl Classified for DataError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Missing { .. }
+            | Self::Unreadable { .. }
+            | Self::Invalid { .. }
+            | Self::Unwritable { .. }
+            | Self::Unknown { .. }
+            | Self::Empty { .. } => ErrorClass::BadInput,
+            Self::Setting(error) => error.class(),
+        }
+    }
 }
 
 impl DataError {
@@ -120,20 +139,6 @@ impl DataError {
             _ => Self::unreadable(path, error),
         }
     }
-}
-
-/// Longest text of a file that a message repeats, in characters.
-const MAX_QUOTED: usize = 200;
-
-/// One line of at most 200 characters and a mark: control characters of a hostile name must not reach a terminal.
-pub(crate) fn one_line(text: String) -> String {
-    let is_long = text.chars().nth(MAX_QUOTED).is_some();
-    let shown: String = text
-        .chars()
-        .take(MAX_QUOTED)
-        .map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter })
-        .collect();
-    if is_long { shown + "…" } else { shown }
 }
 
 #[cfg(test)]

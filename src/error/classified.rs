@@ -37,7 +37,14 @@ macro_rules! failures {
     };
 }
 
-failures!(std::io::Error, serde_json::Error, toml::ser::Error, ndarray::ShapeError);
+failures!(
+    askama::Error,
+    image::ImageError,
+    ndarray::ShapeError,
+    serde_json::Error,
+    std::io::Error,
+    toml::ser::Error
+);
 
 impl Classified for std::convert::Infallible {
     fn class(&self) -> ErrorClass {

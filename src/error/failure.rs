@@ -26,6 +26,11 @@ impl Error {
         Self { class: ErrorClass::BadInput, hint: None, cause: message.into().into() }
     }
 
+    /// Work that the user stopped, in words of its own.
+    pub fn interrupted(message: impl Into<String>) -> Self {
+        Self { class: ErrorClass::Interrupted, hint: None, cause: message.into().into() }
+    }
+
     /// Whose the error is.
     pub fn class(&self) -> ErrorClass {
         self.class
@@ -43,7 +48,7 @@ impl Error {
     }
 
     /// The outermost error of type `E` in the chain.
-    pub fn find<E: StdError + 'static>(&self) -> Option<&E> {
+    pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
         self.chain().find_map(|error| error.downcast_ref())
     }
 
@@ -147,8 +152,8 @@ mod tests {
         assert_eq!(error.to_string(), "row 3");
         let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
         assert_eq!(chain, ["row 3", "`interval`: found 0, expected at least 1"]);
-        assert!(error.find::<Passed>().is_some_and(|passed| passed.0 == setting));
-        assert!(error.find::<std::io::Error>().is_none());
+        assert!(error.downcast_ref::<Passed>().is_some_and(|passed| passed.0 == setting));
+        assert!(error.downcast_ref::<std::io::Error>().is_none());
         assert_eq!(format!("{error:?}"), "BadInput: row 3: `interval`: found 0, expected at least 1");
     }
 

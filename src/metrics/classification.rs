@@ -8,6 +8,8 @@ use std::ops::Range;
 use ndarray::{ArrayView2, Axis, s};
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Classified, ErrorClass};
+
 /// Why there are no areas.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClassificationError {
@@ -27,6 +29,14 @@ pub enum ClassificationError {
         /// Column.
         class: usize,
     },
+}
+
+impl Classified for ClassificationError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Shape { .. } | Self::NotANumber { .. } => ErrorClass::Failure,
+        }
+    }
 }
 
 /// AUC-ROC of every class.

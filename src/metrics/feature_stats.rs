@@ -7,6 +7,8 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Col, Mat, get_global_parallelism};
 use ndarray::ArrayView2;
 
+use crate::error::{Classified, ErrorClass};
+
 /// What the sum of squared deviations is divided by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -43,6 +45,16 @@ pub enum FeatureStatsError {
         /// Rows needed.
         expected: usize,
     },
+}
+
+impl Classified for FeatureStatsError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            // Too few pictures in a set that the user chose.
+            Self::TooFew { .. } => ErrorClass::BadInput,
+            Self::Width { .. } | Self::NotFinite { .. } => ErrorClass::Failure,
+        }
+    }
 }
 
 /// Statistics of the rows seen so far.

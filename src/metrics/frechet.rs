@@ -8,6 +8,7 @@
 use faer::{Mat, Side};
 
 use super::feature_stats::MeanCovariance;
+use crate::error::{Classified, ErrorClass};
 
 /// Why there is no distance.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +31,15 @@ pub enum FrechetError {
         /// What went wrong.
         reason: String,
     },
+}
+
+impl Classified for FrechetError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Width { .. } => ErrorClass::BadInput,
+            Self::Decomposition { .. } => ErrorClass::Failure,
+        }
+    }
 }
 
 /// The squared Fréchet distance, at least 0 up to rounding.

@@ -11,6 +11,7 @@ use rand::seq::index;
 use serde::{Deserialize, Serialize};
 
 use super::retrieval::similarity_matrix;
+use crate::error::{Classified, ErrorClass, SettingError, in_range};
 use crate::tensor_ops::random::keyed_rng;
 
 /// Which wrong pictures a trial is compared with.
@@ -45,6 +46,17 @@ impl Default for IdentificationConfig {
     }
 }
 
+impl IdentificationConfig {
+    /// Checks the numbers of ways and repeats.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the first key out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        self.ways.iter().try_for_each(|ways| in_range("ways", *ways, 2..))?;
+        in_range("repeats", self.repeats, 1..)
+    }
+}
+
 /// Why nothing can be identified.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdentificationError {
@@ -67,15 +79,8 @@ pub enum IdentificationError {
         row: usize,
     },
     /// A choice among fewer than two, or repeats of none.
-    #[error("identification: `{field}`: found {found}, expected at least {expected}")]
-    Config {
-        /// The offending field.
-        field: &'static str,
-        /// What it is.
-        found: usize,
-        /// What would do.
-        expected: usize,
-    },
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// Not enough wrong pictures.
     #[error("identification: {ways}-way needs {} wrong pictures for every trial, trial {row} has {found}", ways - 1)]
     TooFew {
@@ -86,6 +91,16 @@ pub enum IdentificationError {
         /// Wrong pictures there are.
         found: usize,
     },
+}
+
+impl Classified for IdentificationError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Setting(error) => error.class(),
+            Self::TooFew { .. } => ErrorClass::BadInput,
+            Self::Shape { .. } | Self::NotFinite { .. } => ErrorClass::Failure,
+        }
+    }
 }
 
 /// Accuracy of one number of ways.
@@ -165,7 +180,7 @@ impl Identification {
     /// Probability of every trial that its own picture beats n − 1 wrong ones drawn without replacement; ties are lost.
     ///
     /// # Errors
-    /// [`IdentificationError::Config`] below 2 ways, [`IdentificationError::TooFew`].
+    /// [`IdentificationError::Setting`] below 2 ways, [`IdentificationError::TooFew`].
     pub fn exact(&self, ways: usize) -> Result<Vec<f64>, IdentificationError> {
         self.check(ways)?;
         Ok((0..self.distractors.len())
@@ -225,9 +240,7 @@ impl Identification {
         ids: &[u64],
         config: &IdentificationConfig,
     ) -> Result<Vec<IdentificationAccuracy>, IdentificationError> {
-        if config.repeats == 0 {
-            return Err(IdentificationError::Config { field: "repeats", found: 0, expected: 1 });
-        }
+        in_range("repeats", config.repeats, 1..)?;
         let accuracy = |ways: &usize| {
             let exact = self.exact(*ways)?;
             let repeats = (0..config.repeats as u64)
@@ -255,9 +268,7 @@ impl Identification {
     }
 
     fn check(&self, ways: usize) -> Result<(), IdentificationError> {
-        if ways < 2 {
-            return Err(IdentificationError::Config { field: "ways", found: ways, expected: 2 });
-        }
+        in_range("ways", ways, 2..)?;
         if self.distractors.is_empty() {
             return Err(IdentificationError::TooFew { ways, row: 0, found: 0 });
         }

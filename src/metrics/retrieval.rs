@@ -11,6 +11,7 @@ use ndarray::{Array2, ArrayView2, Axis, s};
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{BootstrapConfig, Interval, mean_interval};
+use crate::error::{Classified, ErrorClass};
 
 /// Floor of the product of two norms.
 const NORM_PRODUCT_FLOOR: f64 = 1e-8;
@@ -96,6 +97,16 @@ pub enum RetrievalError {
         /// Row of the prediction or target.
         row: usize,
     },
+}
+
+impl Classified for RetrievalError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            // Too few trials of the prepared subject, or a batch size of 0.
+            Self::Empty { .. } => ErrorClass::BadInput,
+            Self::Shape { .. } | Self::NotFinite { .. } => ErrorClass::Failure,
+        }
+    }
 }
 
 /// Counts in one direction, of `batch_size` trials.

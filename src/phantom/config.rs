@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::scenes::things::Thing;
-use crate::data::error::DataError;
 use crate::data::subject::{Resolution, SubjectId};
+use crate::error::{SettingError, in_range};
 
 /// Grid, sessions and images of a phantom, together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,27 +135,22 @@ impl PhantomConfig {
     /// Refuses settings that cannot be written.
     ///
     /// # Errors
-    /// [`DataError::Invalid`] naming the setting; its path is `[phantom]`, the section of the settings file.
-    pub fn validate(&self) -> Result<(), DataError> {
-        let wrong = |field: &str, expected: String, found: String| {
-            Err(DataError::invalid("[phantom]", field, expected, found))
-        };
+    /// [`SettingError`] that names the first setting out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let wrong =
+            |field: &str, expected: String, found: String| Err(SettingError::new(field, expected, found));
         let sessions = self.num_sessions();
         if sessions == 0 || sessions > self.subject.num_sessions() {
             let expected = format!("1 to {} for {}", self.subject.num_sessions(), self.subject);
             return wrong("sessions", expected, sessions.to_string());
         }
-        if !(self.signal.is_finite() && self.signal >= 0.0) {
-            return wrong("signal", "a number of 0 or more".to_string(), self.signal.to_string());
-        }
+        in_range("signal", self.signal, 0.0..)?;
         for (name, share) in [
             ("photograph_fraction", self.photograph_fraction),
             ("repetition_suppression", self.repetition_suppression),
             ("near_duplicates", self.near_duplicates),
         ] {
-            if !(0.0..=1.0).contains(&share) {
-                return wrong(name, "a share from 0 to 1".to_string(), share.to_string());
-            }
+            in_range(name, share, 0.0..=1.0)?;
         }
         let known: BTreeSet<&str> = Thing::ALL.iter().map(|thing| thing.category().1).collect();
         if let Some(name) = self.novel_categories.iter().find(|name| !known.contains(name.as_str())) {
@@ -186,18 +181,24 @@ mod tests {
         let cases = [
             (
                 PhantomConfig { sessions: Some(41), ..Default::default() },
-                "sessions is 41, expected 1 to 40 for subj01",
+                "`sessions`: found 41, expected 1 to 40 for subj01",
             ),
-            (PhantomConfig { sessions: Some(0), ..Default::default() }, "sessions is 0"),
-            (PhantomConfig { signal: -1.0, ..Default::default() }, "signal is -1"),
-            (PhantomConfig { signal: f64::NAN, ..Default::default() }, "signal is NaN"),
-            (PhantomConfig { near_duplicates: -0.1, ..Default::default() }, "near_duplicates is -0.1"),
+            (PhantomConfig { sessions: Some(0), ..Default::default() }, "`sessions`: found 0"),
+            (PhantomConfig { signal: -1.0, ..Default::default() }, "`signal`: found -1"),
+            (PhantomConfig { signal: f64::NAN, ..Default::default() }, "`signal`: found NaN"),
+            (PhantomConfig { near_duplicates: -0.1, ..Default::default() }, "`near_duplicates`: found -0.1"),
             (
                 PhantomConfig { novel_categories: vec!["unicorn".into()], ..Default::default() },
-                "novel_categories is unicorn, expected airplane, apple",
+                "`novel_categories`: found unicorn, expected airplane, apple",
             ),
-            (PhantomConfig { photograph_fraction: 1.5, ..Default::default() }, "photograph_fraction is 1.5"),
-            (PhantomConfig { source: StimulusSource::Both, ..Default::default() }, "photographs is not set"),
+            (
+                PhantomConfig { photograph_fraction: 1.5, ..Default::default() },
+                "`photograph_fraction`: found 1.5",
+            ),
+            (
+                PhantomConfig { source: StimulusSource::Both, ..Default::default() },
+                "`photographs`: found not set",
+            ),
         ];
         for (config, message) in cases {
             let error = config.validate().unwrap_err().to_string();

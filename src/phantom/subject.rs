@@ -63,7 +63,7 @@ impl Phantom {
     /// # Errors
     /// Wrong settings, or a wrong folder of photographs.
     pub fn plan(config: &PhantomConfig) -> Result<Self, DataError> {
-        config.validate()?;
+        config.validate().map_err(|error| error.within("phantom"))?;
         let plan = ExperimentPlan::draw(config);
         let trials = plan.trials(config.subject, config.num_sessions());
         let mut seen = BTreeSet::new();

@@ -5,6 +5,8 @@
 use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Classified, ErrorClass, SettingError, in_range};
+
 /// When a caption is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -16,6 +18,16 @@ pub struct ScreenConfig {
 impl Default for ScreenConfig {
     fn default() -> Self {
         Self { share_of_best: 0.5 }
+    }
+}
+
+impl ScreenConfig {
+    /// Checks the share.
+    ///
+    /// # Errors
+    /// [`SettingError`] for a share outside [0, 1).
+    pub fn validate(&self) -> Result<(), SettingError> {
+        in_range("share_of_best", self.share_of_best, 0.0..1.0)
     }
 }
 
@@ -32,11 +44,8 @@ pub struct ScreenedCaptions {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ScreenError {
     /// The share is no share.
-    #[error("screening: `share_of_best`: found {found}, expected a number in [0, 1)")]
-    Share {
-        /// As configured.
-        found: f64,
-    },
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// Nothing to choose from.
     #[error("the image has no caption")]
     NoCaption,
@@ -48,6 +57,15 @@ pub enum ScreenError {
         /// What came out.
         found: f64,
     },
+}
+
+impl Classified for ScreenError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Setting(error) => error.class(),
+            Self::NoCaption | Self::Cosine { .. } => ErrorClass::BadInput,
+        }
+    }
 }
 
 /// Screens the captions of one image.
@@ -64,9 +82,7 @@ pub fn screen_captions(
     logit_scale: f64,
     config: &ScreenConfig,
 ) -> Result<ScreenedCaptions, ScreenError> {
-    if !(0.0..1.0).contains(&config.share_of_best) {
-        return Err(ScreenError::Share { found: config.share_of_best });
-    }
+    config.validate()?;
     let norm = |row: ArrayView1<f32>| row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
     let mut logits = Vec::with_capacity(captions.nrows());
     for (caption, row) in captions.rows().into_iter().enumerate() {

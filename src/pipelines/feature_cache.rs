@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::data::error::DataError;
 use crate::data::image::resize::{Filter, resize_and_center_crop};
+use crate::error::{Classified, ErrorClass};
 use crate::models::clip::Clip;
 use crate::models::clip::encode_batches::{encode_images, encode_texts};
 use crate::models::clip::preprocess::normalize_hwc;
@@ -51,7 +52,7 @@ pub struct ClipEncoder<'a, B: Backend> {
 
 /// Why embeddings cannot be had.
 #[derive(Debug, thiserror::Error)]
-pub enum FeatureError<E: std::error::Error + 'static> {
+pub enum FeatureError<E: Classified> {
     /// An image cannot be read.
     #[error(transparent)]
     Image(E),
@@ -61,6 +62,16 @@ pub enum FeatureError<E: std::error::Error + 'static> {
     /// The cache cannot be written.
     #[error(transparent)]
     Cache(#[from] RunError),
+}
+
+impl<E: Classified> Classified for FeatureError<E> {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Image(error) => error.class(),
+            Self::Text(error) => error.class(),
+            Self::Cache(error) => error.class(),
+        }
+    }
 }
 
 /// Path, size and time of change of a file: another set of images in the same place is another set.
@@ -108,7 +119,7 @@ impl<B: Backend> ClipEncoder<'_, B> {
     ///
     /// # Errors
     /// The first image that cannot be read; a cache that cannot be written.
-    pub fn embed_images<E: std::error::Error + 'static>(
+    pub fn embed_images<E: Classified>(
         &self,
         cache: &Path,
         source: &str,

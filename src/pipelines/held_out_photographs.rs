@@ -1,9 +1,12 @@
 //! Photographs set aside: all images of one go together, so that none of them is known from another crop.
 
+use std::ops::Bound;
+
 use rand::seq::SliceRandom;
 
 use crate::data::error::DataError;
 use crate::data::trial::CocoId;
+use crate::error::{SettingError, in_range};
 use crate::tensor_ops::random::keyed_rng;
 
 /// How many are set aside, and which.
@@ -17,20 +20,21 @@ pub(crate) struct HeldOut {
     pub purpose: &'static str,
 }
 
+/// Refuses a share of the photographs with which nothing is left on one side.
+pub(crate) fn check_held_out_fraction(fraction: f64) -> Result<(), SettingError> {
+    in_range("held_out_fraction", fraction, (Bound::Excluded(0.0), Bound::Excluded(1.0)))
+}
+
 impl HeldOut {
     /// A random share of the photographs, ascending; at least two on either side.
     ///
     /// # Errors
-    /// [`DataError::Unknown`] for a share out of range; [`DataError::Empty`] for fewer than four photographs.
+    /// [`DataError::Setting`] for a share out of range; [`DataError::Empty`] for fewer than four photographs.
     pub fn of(self, photographs: &[CocoId]) -> Result<Vec<CocoId>, DataError> {
         let mut distinct = photographs.to_vec();
         distinct.sort_unstable();
         distinct.dedup();
-        if !(self.fraction > 0.0 && self.fraction < 1.0) {
-            let known = vec!["a number between 0 and 1".to_string()];
-            let name = self.fraction.to_string();
-            return Err(DataError::Unknown { what: "`held_out_fraction`".into(), name, known });
-        }
+        check_held_out_fraction(self.fraction)?;
         if distinct.len() < 4 {
             let what = format!("the held-out set of {} photographs", distinct.len());
             return Err(DataError::empty(what, "at least 4 photographs are needed; prepare more sessions"));

@@ -52,7 +52,7 @@ impl<Settings> MapperProvenance<Settings> {
     ///
     /// # Errors
     /// [`RunError::Invalid`] naming the mapper's file.
-    pub fn require_split(&self, path: &Path, split: &SplitConfig, purpose: &str) -> anyhow::Result<()> {
+    pub fn require_split(&self, path: &Path, split: &SplitConfig, purpose: &str) -> crate::error::Result<()> {
         if self.split == *split {
             return Ok(());
         }

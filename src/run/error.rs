@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::error::{Classified, ErrorClass};
+
 /// A run folder, snapshot, checkpoint or device that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -41,6 +43,16 @@ pub enum RunError {
         /// Why not.
         reason: String,
     },
+}
+
+impl Classified for RunError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Missing { .. } | Self::Invalid { .. } | Self::Unwritable { .. } | Self::Device { .. } => {
+                ErrorClass::BadInput
+            }
+        }
+    }
 }
 
 impl RunError {

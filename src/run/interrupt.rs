@@ -6,6 +6,8 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::error::{Classified, ErrorClass};
+
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 
 /// Exit code after a second signal, as shells report SIGINT.
@@ -17,6 +19,12 @@ const SIGINT_EXIT: i32 = 130;
 pub struct Interrupted {
     /// The checkpoint to continue from.
     pub checkpoint: PathBuf,
+}
+
+impl Classified for Interrupted {
+    fn class(&self) -> ErrorClass {
+        ErrorClass::Interrupted
+    }
 }
 
 /// Has the user asked to stop?

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::foreign::{ForeignFile, ForeignNetwork};
 use super::import_error::ImportError;
 use super::kind::NetworkKind;
-use crate::data::error::one_line;
+use crate::error::one_line;
 
 /// Entries of a network pickle in the order in which they are wanted.
 const PREFERENCE: [&str; 5] = ["G_ema", "G", "D", "fmri_vec", "fmri_vec2"];
@@ -77,7 +77,7 @@ impl Choice {
 fn describe(kinds: &BTreeMap<&str, Option<NetworkKind>>) -> String {
     let words = |(name, kind): (&&str, &Option<NetworkKind>)| {
         let kind = kind.map_or("those of no known network", NetworkKind::as_str);
-        if name.is_empty() { kind.to_string() } else { format!("`{}` ({kind})", one_line(name.to_string())) }
+        if name.is_empty() { kind.to_string() } else { format!("`{}` ({kind})", one_line(name)) }
     };
     match kinds.len() {
         0 => "no network".into(),

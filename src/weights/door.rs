@@ -9,7 +9,7 @@ use super::foreign::{ForeignNetwork, ForeignTensor};
 use super::key_map::{ForeignTensors, KeyTable, Leftover, Orientation};
 use super::report::{DroppedTensor, ImportReport, Problem};
 use super::sizes::SizeReader;
-use crate::data::error::one_line;
+use crate::error::one_line;
 
 /// A network with its configuration and the account of its weights. Look at the account before use.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub fn fill<B: Backend, M: Module<B>, C>(
     for (name, tensor) in network.tensors.iter().filter(|(name, _)| !used.contains(*name)) {
         match table.leftover(name, tensor) {
             Leftover::Needless(reason) => {
-                report.dropped.push(DroppedTensor { tensor: one_line(name.clone()), reason: reason.into() });
+                report.dropped.push(DroppedTensor { tensor: one_line(name), reason: reason.into() });
             }
             Leftover::Unknown => {
                 report.problems.push(Problem::Unused { tensor: name.clone(), shape: tensor.shape.clone() });

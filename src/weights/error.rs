@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use crate::data::error::one_line;
+use crate::error::{Classified, ErrorClass, one_line};
 
 /// A foreign file that cannot be read; nothing of it is used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,11 +66,16 @@ impl Fault {
     }
 }
 
-impl ForeignError {
-    /// What to do about it, where something can be done.
-    pub fn hint(&self) -> Option<&str> {
+impl Classified for ForeignError {
+    fn class(&self) -> ErrorClass {
         match self {
-            Self::Invalid { fault, .. } => fault.hint.as_deref(),
+            Self::Missing { .. } | Self::Unreadable { .. } | Self::Invalid { .. } => ErrorClass::BadInput,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Invalid { fault, .. } => fault.hint.clone(),
             Self::Missing { .. } | Self::Unreadable { .. } => None,
         }
     }
@@ -84,7 +89,7 @@ mod tests {
     fn messages_name_file_field_expected_and_found_in_one_short_line() {
         let error = Fault::new("tensor `w`", "f32", "f8").hint("convert it").at(Path::new("a/b.pt"));
         assert_eq!(error.to_string(), "`a/b.pt`: tensor `w`: found f8, expected f32");
-        assert_eq!(error.hint(), Some("convert it"));
+        assert_eq!(error.hint().as_deref(), Some("convert it"));
         let fault = Fault::new(format!("tensor `\u{1b}[2J\n{}`", "x".repeat(10_000)), "", "");
         assert!(fault.field.chars().count() == 201 && !fault.field.contains(char::is_control));
     }

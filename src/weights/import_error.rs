@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::error::ForeignError;
 use super::kind::NetworkKind;
 use super::sizes::SizesError;
+use crate::error::{Classified, ErrorClass};
 use crate::run::error::RunError;
 
 /// A foreign network that was not imported; nothing was written.
@@ -64,11 +65,20 @@ pub enum ImportError {
     Run(#[from] RunError),
 }
 
-impl ImportError {
-    /// What to do about it, where something can be done.
-    pub fn hint(&self) -> Option<String> {
+impl Classified for ImportError {
+    fn class(&self) -> ErrorClass {
         match self {
-            Self::Foreign(error) => error.hint().map(str::to_string),
+            Self::Foreign(error) => error.class(),
+            Self::Choice { .. } | Self::Sizes { .. } | Self::Tensors { .. } | Self::Option { .. } => {
+                ErrorClass::BadInput
+            }
+            Self::Run(error) => error.class(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Foreign(error) => error.hint(),
             Self::Tensors { is_forgivable: true, .. } => Some(
                 "if the file is the right one, `--allow-partial` keeps initial values where a tensor is missing \
                  and drops what is unknown"

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::data::error::one_line;
+use crate::error::one_line;
 
 /// Problems that an error lists before it only counts them.
 const LISTED: usize = 20;
@@ -157,7 +157,7 @@ impl ImportReport {
             _ => None,
         });
         nearest_name(name, candidates.map(String::as_str))
-            .map(|nearest| format!("{verb} `{}`", one_line(nearest.to_string())))
+            .map(|nearest| format!("{verb} `{}`", one_line(nearest)))
     }
 }
 
@@ -195,7 +195,7 @@ impl fmt::Display for SizeEvidence {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |name: &str| one_line(name.to_string());
+        let shown = |name: &str| one_line(name);
         match self {
             Self::Missing { tensor, parameter } => {
                 write!(f, "tensor `{tensor}` is missing; parameter `{parameter}` needs it")

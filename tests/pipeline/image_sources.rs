@@ -63,7 +63,7 @@ fn archive(path: &Path, files: &[(String, Vec<u8>)]) {
     writer.finish().unwrap();
 }
 
-fn run(chain: &ProjectConfig) -> anyhow::Result<PretrainGanSummary> {
+fn run(chain: &ProjectConfig) -> mindreader::error::Result<PretrainGanSummary> {
     pretrain_gan::run(
         &PretrainGanSettings::resolve(&chain.project(), &chain.pretrain_gan, None)?,
         &mut Silent,

@@ -105,11 +105,11 @@ impl MapperSource {
     }
 
     /// Its file; that of a training is known when the training is done.
-    fn path(&self, trained: impl Fn(&str) -> Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    fn path(&self, trained: impl Fn(&str) -> Option<PathBuf>) -> crate::error::Result<PathBuf> {
         match self {
             Self::File(path) => Ok(path.clone()),
             Self::Training { name, .. } => {
-                trained(name).ok_or_else(|| anyhow::anyhow!("no mapper of training `{name}`"))
+                trained(name).ok_or_else(|| crate::error::Error::failure("no mapper of training `{name}`"))
             }
         }
     }
@@ -126,7 +126,7 @@ impl Finetuning {
         spec: &FinetuningSpec,
         trainings: &Trainings,
         hashes: &mut NetworkHashes,
-    ) -> anyhow::Result<Result<Self, String>> {
+    ) -> crate::error::Result<Result<Self, String>> {
         let sources = &settings.finetuning;
         let config = spec.resolve(&settings.rows_path, &sources.finetune_gan)?;
         if let Some(reason) = missing_network(settings, rows, spec, &config) {
@@ -165,7 +165,7 @@ impl Finetuning {
         settings: &AblateSettings,
         trained: impl Fn(&str) -> Option<PathBuf>,
         progress: &mut dyn Progress,
-    ) -> anyhow::Result<PictureNumbers> {
+    ) -> crate::error::Result<PictureNumbers> {
         let mut own = self.settings.clone();
         own.image_mapper = self.mappers[0].path(&trained)?;
         own.second_mapper = self.mappers[1].path(&trained)?;
@@ -220,7 +220,7 @@ fn identity<'a>(
     gan: &Path,
     mappers: [String; 2],
     hashes: &mut NetworkHashes,
-) -> anyhow::Result<FinetuningIdentity<'a>> {
+) -> crate::error::Result<FinetuningIdentity<'a>> {
     let data = &settings.data;
     let reads_captions = config.mappers.mode == MapperMode::EndToEnd
         && config.condition.uses()[1]

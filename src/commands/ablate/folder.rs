@@ -66,7 +66,7 @@ impl WorkFolder {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn write_identity(&self) -> anyhow::Result<()> {
+    pub fn write_identity(&self) -> crate::error::Result<()> {
         write_atomic(&self.runs.join("identity.json"), &serde_json::to_vec_pretty(&self.identity)?)?;
         Ok(())
     }

@@ -46,7 +46,7 @@ impl Judging<'_> {
     ///
     /// # Errors
     /// Whatever drawing and judging fail with.
-    pub fn numbers(&self, progress: &mut dyn Progress) -> anyhow::Result<PictureNumbers> {
+    pub fn numbers(&self, progress: &mut dyn Progress) -> crate::error::Result<PictureNumbers> {
         let sources = &self.settings.finetuning;
         let reconstruct = ReconstructConfig {
             condition: self.finetuned.finetune_gan.condition,
@@ -80,7 +80,7 @@ impl Judging<'_> {
     }
 
     /// The folder of the pictures, drawn now.
-    fn draw(&self, config: ReconstructConfig, progress: &mut dyn Progress) -> anyhow::Result<PathBuf> {
+    fn draw(&self, config: ReconstructConfig, progress: &mut dyn Progress) -> crate::error::Result<PathBuf> {
         let Self { settings, finetuned, summary, key } = self;
         let second = config.condition.second_target();
         let settings = ReconstructSettings {
@@ -112,7 +112,7 @@ impl Judging<'_> {
         evaluated: PathBuf,
         features: FeatureSource,
         progress: &mut dyn Progress,
-    ) -> anyhow::Result<PictureNumbers> {
+    ) -> crate::error::Result<PictureNumbers> {
         let sources = &self.settings.finetuning;
         let settings = EvaluateImagesSettings {
             evaluated,

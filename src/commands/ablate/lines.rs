@@ -42,7 +42,7 @@ impl<'a> Lines<'a> {
         trainings: &'a Trainings,
         wanted: &[String],
         progress: &mut dyn Progress,
-    ) -> anyhow::Result<Self> {
+    ) -> crate::error::Result<Self> {
         let hashes = NetworkHashes::default();
         let mut lines = Self { settings, rows, trainings, outcomes: BTreeMap::new(), hashes };
         for spec in rows.trainings.iter().filter(|spec| wanted.contains(&spec.name)) {
@@ -52,7 +52,7 @@ impl<'a> Lines<'a> {
         Ok(lines)
     }
 
-    fn outcome(&self, spec: &TrainingSpec, progress: &mut dyn Progress) -> anyhow::Result<Outcome> {
+    fn outcome(&self, spec: &TrainingSpec, progress: &mut dyn Progress) -> crate::error::Result<Outcome> {
         match &self.trainings[&spec.name] {
             Err(reason) => Ok(Outcome::LeftOut(reason.clone())),
             Ok(training) => {
@@ -80,7 +80,7 @@ impl<'a> Lines<'a> {
         row: &RowSpec,
         content: &RowContent<'_>,
         progress: &mut dyn Progress,
-    ) -> anyhow::Result<TableRow> {
+    ) -> crate::error::Result<TableRow> {
         match *content {
             RowContent::Training(spec) => Ok(match &self.outcomes[spec.name.as_str()] {
                 Outcome::Done(summary) => TableRow::done(row, &summary.retrieval),
@@ -103,7 +103,7 @@ impl<'a> Lines<'a> {
         row: &RowSpec,
         spec: &FinetuningSpec,
         progress: &mut dyn Progress,
-    ) -> anyhow::Result<TableRow> {
+    ) -> crate::error::Result<TableRow> {
         let Self { settings, rows, trainings, hashes, .. } = self;
         match Finetuning::plan(settings, rows, spec, trainings, hashes)? {
             Err(reason) => Ok(TableRow::left_out(row, &reason)),
@@ -120,7 +120,7 @@ impl<'a> Lines<'a> {
         row: &RowSpec,
         names: &[String],
         progress: &mut dyn Progress,
-    ) -> anyhow::Result<TableRow> {
+    ) -> crate::error::Result<TableRow> {
         let mut mappers = Vec::new();
         let mut missing = None;
         for name in names {
@@ -134,7 +134,7 @@ impl<'a> Lines<'a> {
         }
         let found = self.evaluate(mappers, EvaluateConfig::default(), progress)?;
         let combined = found.combinations.last().map(|row| &row.combined);
-        Ok(TableRow::combined(row, combined.ok_or_else(|| anyhow::anyhow!("no combination"))?))
+        Ok(TableRow::combined(row, combined.ok_or_else(|| crate::error::Error::failure("no combination"))?))
     }
 
     fn evaluate(
@@ -142,7 +142,7 @@ impl<'a> Lines<'a> {
         mappers: Vec<PathBuf>,
         evaluate: EvaluateConfig,
         progress: &mut dyn Progress,
-    ) -> anyhow::Result<EvaluateSummary> {
+    ) -> crate::error::Result<EvaluateSummary> {
         let mut data = self.settings.data.clone();
         data.runs = self.settings.ablations.join("evaluations");
         let settings = EvaluateSettings { mappers, resnet: self.settings.resnet.clone(), evaluate, data };
@@ -155,7 +155,7 @@ impl<'a> Lines<'a> {
         snapshot: &Path,
         target: MapperTarget,
         progress: &mut dyn Progress,
-    ) -> anyhow::Result<DecoderRow> {
+    ) -> crate::error::Result<DecoderRow> {
         let config = &self.settings.evaluate;
         let key = hex(&serde_json::to_vec(&config.ridge_fit)?);
         let path = snapshot.with_file_name(format!("ridge-{}.json", &key[..8]));
@@ -165,7 +165,7 @@ impl<'a> Lines<'a> {
         let config = EvaluateConfig { ridge: true, ..config.clone() };
         let found = self.evaluate(vec![snapshot.to_path_buf()], config, progress)?;
         let row = found.ridge.into_iter().find(|row| row.target == target);
-        let row = row.ok_or_else(|| anyhow::anyhow!("no baseline"))?;
+        let row = row.ok_or_else(|| crate::error::Error::failure("no baseline"))?;
         write_atomic(&path, &serde_json::to_vec_pretty(&row)?)?;
         Ok(row)
     }

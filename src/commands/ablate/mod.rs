@@ -68,7 +68,7 @@ impl TrainingState {
 ///
 /// # Errors
 /// Rows that do not fit the settings, or data that are missing.
-pub fn list(settings: &AblateSettings) -> anyhow::Result<Vec<TrainingState>> {
+pub fn list(settings: &AblateSettings) -> crate::error::Result<Vec<TrainingState>> {
     let rows = AblationRows::parse(&settings.rows_path, &settings.rows_text)?;
     let trainings = plan(settings, &rows)?;
     let mut states = Vec::new();
@@ -92,7 +92,7 @@ pub fn list(settings: &AblateSettings) -> anyhow::Result<Vec<TrainingState>> {
 ///
 /// # Errors
 /// As [`list`], an unknown name in `only`, and whatever a training fails with. What is done stays done.
-pub fn run(settings: &AblateSettings, progress: &mut dyn Progress) -> anyhow::Result<AblationTable> {
+pub fn run(settings: &AblateSettings, progress: &mut dyn Progress) -> crate::error::Result<AblationTable> {
     let rows = AblationRows::parse(&settings.rows_path, &settings.rows_text)?;
     check_names(settings, &rows)?;
     let trainings = plan(settings, &rows)?;
@@ -126,7 +126,7 @@ fn chosen<'a>(settings: &'a AblateSettings, rows: &'a AblationRows) -> impl Iter
 }
 
 /// Every training with its folder, or why it is left out.
-fn plan(settings: &AblateSettings, rows: &AblationRows) -> anyhow::Result<Trainings> {
+fn plan(settings: &AblateSettings, rows: &AblationRows) -> crate::error::Result<Trainings> {
     let mut trainings = Trainings::new();
     for spec in &rows.trainings {
         let mut data = settings.data.clone();

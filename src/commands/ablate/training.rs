@@ -54,7 +54,7 @@ impl Training {
         mut settings: TrainMapperSettings,
         init_key: Option<&str>,
         ablations: &Path,
-    ) -> anyhow::Result<Self> {
+    ) -> crate::error::Result<Self> {
         let target_network = Snapshot::open_any(&settings.target_network)?.network_sha256()?;
         let captions = match settings.target {
             MapperTarget::Caption => {
@@ -95,7 +95,7 @@ impl Training {
         &self,
         init_from: Option<PathBuf>,
         progress: &mut dyn Progress,
-    ) -> anyhow::Result<TrainMapperSummary> {
+    ) -> crate::error::Result<TrainMapperSummary> {
         let mut settings = self.settings.clone();
         match self.state()? {
             WorkState::Done(summary) => return Ok(*summary),

@@ -96,7 +96,7 @@ pub struct DemoSummary {
 ///
 /// # Errors
 /// When the folder cannot be written or a command fails.
-pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> anyhow::Result<DemoSummary> {
+pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> crate::error::Result<DemoSummary> {
     let started = Instant::now();
     let mut config = settings.config.clone();
     config.paths.nsd = Some(settings.out.join("nsd"));
@@ -268,7 +268,7 @@ fn draw_control(
     config: &ProjectConfig,
     mapper: &Path,
     progress: &mut dyn Progress,
-) -> anyhow::Result<PathBuf> {
+) -> crate::error::Result<PathBuf> {
     let mut drawing = ReconstructSettings::resolve(project, &config.reconstruct)?;
     drawing.reconstruct.samples = 1;
     drawing.networks.image_mapper = mapper.to_path_buf();
@@ -282,7 +282,7 @@ fn identify(
     config: &ProjectConfig,
     drawn: PathBuf,
     progress: &mut dyn Progress,
-) -> anyhow::Result<EvaluateImagesSummary> {
+) -> crate::error::Result<EvaluateImagesSummary> {
     let mut evaluation = EvaluateImagesSettings::resolve(project, &config.evaluate_images, Some(drawn))?;
     evaluation.evaluate_images.real = RealSets::Test;
     evaluate_images::run(&evaluation, progress)

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::SettingError;
 use crate::metrics::feature_stats::CovarianceDivisor;
 use crate::metrics::identification::IdentificationConfig;
 use crate::models::inception::InceptionPreprocessing;
@@ -51,6 +52,16 @@ pub struct EvaluateImagesConfig {
     pub trials: IdentifiedTrials,
     /// How they are identified.
     pub identification: IdentificationConfig,
+}
+
+impl EvaluateImagesConfig {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the first key out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        self.identification.validate().map_err(|error| error.within("evaluate_images.identification"))
+    }
 }
 
 /// Everything that a run needs.

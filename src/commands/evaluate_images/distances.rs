@@ -27,7 +27,7 @@ impl ComparedSets {
         name: &'static str,
         divisor: CovarianceDivisor,
         progress: &mut dyn Progress,
-    ) -> anyhow::Result<FrechetSummary> {
+    ) -> crate::error::Result<FrechetSummary> {
         progress.start("distances", 3);
         let stats = |features: &Array2<f32>| SetStatistics::of_rows(features, 0..features.nrows(), divisor);
         let (generated, truth) = (stats(&self.generated)?, stats(&self.truth)?);

@@ -17,7 +17,7 @@ pub(super) fn identify(
     truth: &Array2<f32>,
     ids: &[u64],
     config: &EvaluateImagesConfig,
-) -> anyhow::Result<(IdentificationSummary, Vec<(usize, OwnPicture)>)> {
+) -> crate::error::Result<(IdentificationSummary, Vec<(usize, OwnPicture)>)> {
     let mut seen = BTreeSet::new();
     let rows: Vec<usize> = (0..ids.len())
         .filter(|row| seen.insert(ids[*row]) || config.trials == IdentifiedTrials::All)

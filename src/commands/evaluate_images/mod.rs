@@ -50,8 +50,9 @@ use crate::tensor_ops::backend::Device;
 pub fn run(
     settings: &EvaluateImagesSettings,
     progress: &mut dyn Progress,
-) -> anyhow::Result<EvaluateImagesSummary> {
+) -> crate::error::Result<EvaluateImagesSummary> {
     let config = &settings.evaluate_images;
+    config.validate()?;
     let (device, _) = device::open(settings.device)?;
     let reconstructed = Reconstructed::open(&settings.evaluated)?;
     let network = settings.features.open(config.preprocessing, &device)?;
@@ -119,7 +120,7 @@ impl Evaluation<'_> {
         name: &str,
         files: &[String],
         progress: &mut dyn Progress,
-    ) -> anyhow::Result<Array2<f32>> {
+    ) -> crate::error::Result<Array2<f32>> {
         let run = self.reconstructed;
         let identities = files.iter().map(|file| run.identity(file)).collect::<Result<Vec<_>, _>>()?;
         let mut load = |index: usize| Ok(run.picture(&files[index])?);
@@ -133,7 +134,7 @@ impl Evaluation<'_> {
         path: &Path,
         files: [&[String]; 2],
         progress: &mut dyn Progress,
-    ) -> anyhow::Result<Option<NamingSummary>> {
+    ) -> crate::error::Result<Option<NamingSummary>> {
         let run = self.reconstructed;
         let Some(tree) = NsdTree::of_stimuli(&run.settings.stimuli).filter(has_scene_annotations) else {
             progress.note("Nothing is named: the NSD tree has no COCO annotations of things or stuff.");
@@ -157,7 +158,10 @@ impl Evaluation<'_> {
     }
 
     /// Features of the distinct training stimuli at the size of the generated pictures, and the row of every training trial.
-    fn of_training_stimuli(&self, progress: &mut dyn Progress) -> anyhow::Result<(Array2<f32>, Vec<usize>)> {
+    fn of_training_stimuli(
+        &self,
+        progress: &mut dyn Progress,
+    ) -> crate::error::Result<(Array2<f32>, Vec<usize>)> {
         let run = self.reconstructed;
         let side = run.picture(&run.entries[0].ground_truth)?.width();
         let prepared = PreparedSubject::open(&run.settings.prepared)?;
@@ -167,7 +171,9 @@ impl Evaluation<'_> {
             .iter()
             .map(|trial| images.binary_search(&prepared.trials()[*trial].nsd_id))
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|_| anyhow::anyhow!("an image of a training trial is not among the training images"))?;
+            .map_err(|_| {
+                crate::error::Error::failure("an image of a training trial is not among the training images")
+            })?;
         let set =
             StimulusSet { name: "training stimuli", stimuli: &run.settings.stimuli, images: &images, side };
         let features = stimulus_features(

@@ -108,7 +108,12 @@ impl Scored<'_> {
     ///
     /// # Errors
     /// As [`read_scene_labels`].
-    pub fn summary(&self, tree: &NsdTree, classifier: &Path, sha256: &str) -> anyhow::Result<NamingSummary> {
+    pub fn summary(
+        &self,
+        tree: &NsdTree,
+        classifier: &Path,
+        sha256: &str,
+    ) -> crate::error::Result<NamingSummary> {
         let mut distinct = self.images.to_vec();
         distinct.sort_unstable();
         distinct.dedup();

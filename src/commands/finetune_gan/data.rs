@@ -29,7 +29,7 @@ impl FinetuningData {
         settings: &FinetuneGanSettings,
         inputs: &Inputs<'_>,
         bench: &mut Workbench<'_>,
-    ) -> anyhow::Result<Self> {
+    ) -> crate::error::Result<Self> {
         let Inputs { prepared, split, gan, clip, stimuli, .. } = inputs;
         let images = distinct_images(split.train.iter().map(|trial| prepared.trials()[*trial]));
         let image_set = image_set(&images, stimuli, clip, gan.generator.resolution, bench)?;
@@ -53,14 +53,16 @@ impl FinetuningData {
 }
 
 /// Place among the distinct `images`, which are sorted, of what each training trial shows.
-fn image_of_sample(inputs: &Inputs<'_>, images: &[NsdId]) -> anyhow::Result<Vec<usize>> {
+fn image_of_sample(inputs: &Inputs<'_>, images: &[NsdId]) -> crate::error::Result<Vec<usize>> {
     let Inputs { prepared, split, .. } = inputs;
     split
         .train
         .iter()
         .map(|trial| images.binary_search(&prepared.trials()[*trial].nsd_id))
         .collect::<Result<_, _>>()
-        .map_err(|_| anyhow::anyhow!("an image of a training trial is not among the training images"))
+        .map_err(|_| {
+            crate::error::Error::failure("an image of a training trial is not among the training images")
+        })
 }
 
 fn samples(
@@ -68,7 +70,7 @@ fn samples(
     inputs: &Inputs<'_>,
     image_of_sample: Vec<usize>,
     bench: &mut Workbench<'_>,
-) -> anyhow::Result<SampleSet> {
+) -> crate::error::Result<SampleSet> {
     let config = &settings.finetune_gan;
     if config.is_joint() {
         // Conditions are decoded batch by batch.

@@ -31,7 +31,7 @@ impl<'a> Inputs<'a> {
     ///
     /// # Errors
     /// What is missing, or does not fit: the space that mappers predict, the split that they were trained on.
-    pub fn open(settings: &'a FinetuneGanSettings, device: &'a Device) -> anyhow::Result<Self> {
+    pub fn open(settings: &'a FinetuneGanSettings, device: &'a Device) -> crate::error::Result<Self> {
         let config = &settings.finetune_gan;
         let prepared = PreparedSubject::open(&settings.prepared)?;
         let split = settings.split.split(&prepared)?;
@@ -49,7 +49,7 @@ impl<'a> Inputs<'a> {
         Ok(inputs)
     }
 
-    fn check(&self, settings: &FinetuneGanSettings) -> anyhow::Result<()> {
+    fn check(&self, settings: &FinetuneGanSettings) -> crate::error::Result<()> {
         let resnet = self.resnet.as_ref().map(|resnet| resnet.sha256.as_str());
         let resnet_space = settings.resnet.as_deref().zip(resnet);
         self.mappers.check_space((&settings.clip, &self.clip), resnet_space)?;

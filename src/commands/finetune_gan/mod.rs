@@ -39,11 +39,11 @@ use crate::training::gan::trainer::{GanTrainSummary, GanTraining};
 pub fn run(
     settings: &FinetuneGanSettings,
     progress: &mut dyn Progress,
-) -> anyhow::Result<FinetuneGanSummary> {
+) -> crate::error::Result<FinetuneGanSummary> {
     let settings =
         &FinetuneGanSettings { finetune_gan: settings.finetune_gan.resolved(), ..settings.clone() };
     let config = &settings.finetune_gan;
-    config.mappers.validate()?;
+    config.validate()?;
     let devices = &GanDevices::open(settings.device, &config.train)?;
     let inputs = &Inputs::open(settings, &devices.first)?;
     let mut bench = Workbench::new(&devices.first, &settings.cache, progress);
@@ -116,7 +116,7 @@ impl Finetuning<'_> {
         &self,
         observers: &mut GanObservers<'_>,
         progress: &mut dyn Progress,
-    ) -> anyhow::Result<GanTrainSummary> {
+    ) -> crate::error::Result<GanTrainSummary> {
         let Inputs { mappers, gan, clip, resnet, .. } = self.inputs;
         let config = &self.settings.finetune_gan;
         let betas = |samples: &[usize]| self.betas(samples);
@@ -146,7 +146,9 @@ impl Finetuning<'_> {
             interrupted: &interrupt::requested,
         };
         let resume = self.settings.resume.as_deref();
-        training.run(resume, progress, &mut |tick| observers.on_tick(tick)).map_err(super::gan_error)
+        training
+            .run(resume, progress, &mut |tick| observers.on_tick(tick))
+            .map_err(|error| error.within("finetune_gan").into())
     }
 
     /// Betas of the training trials that are these samples.

@@ -21,7 +21,7 @@ pub(super) fn sample_distance(
     settings: &FinetuneGanSettings,
     inputs: &Inputs<'_>,
     bench: &mut Workbench<'_>,
-) -> anyhow::Result<Option<SampleDistance>> {
+) -> crate::error::Result<Option<SampleDistance>> {
     let Some(source) = &settings.features else { return Ok(None) };
     let Inputs { prepared, split, mappers, gan, stimuli, .. } = inputs;
     let FinetuneGanConfig { condition, train, snapshots, .. } = &settings.finetune_gan;
@@ -52,7 +52,7 @@ pub(super) fn sample_sheet(
     inputs: &Inputs<'_>,
     trials: &[usize],
     bench: &mut Workbench<'_>,
-) -> anyhow::Result<SampleSheet> {
+) -> crate::error::Result<SampleSheet> {
     let Inputs { prepared, mappers, gan, .. } = inputs;
     let config = &settings.finetune_gan;
     let stimuli = Stimuli::open(&inputs.stimuli)?;
@@ -62,7 +62,7 @@ pub(super) fn sample_sheet(
             let image = stimuli.image(prepared.trials()[*trial].nsd_id)?;
             Ok(gan_picture(&image, gan.generator.resolution))
         })
-        .collect::<anyhow::Result<_>>()?;
+        .collect::<crate::error::Result<_>>()?;
     let (first, second) =
         mappers.conditions(prepared, trials, config.condition, config.train.seed, bench.progress)?;
     let heads = [first, second].into_iter().take(gan.generator.condition_dims().len());

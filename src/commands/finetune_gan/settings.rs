@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::data::split::SplitConfig;
+use crate::error::SettingError;
 use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::gan::snapshot_config::SnapshotConfig;
@@ -33,6 +34,18 @@ pub struct FinetuneGanConfig {
 }
 
 impl FinetuneGanConfig {
+    /// Checks every range that does not depend on networks or data.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the first key out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let check = || {
+            self.mappers.validate().map_err(|error| error.within("mappers"))?;
+            self.train.validate().map_err(|error| error.within("train"))
+        };
+        check().map_err(|error| error.within("finetune_gan"))
+    }
+
     /// The same with the loss that belongs to the condition.
     pub fn resolved(&self) -> Self {
         let mut config = self.clone();

@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod tests;
+use std::ops::Bound;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -18,8 +19,9 @@ use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::data::trial::NsdId;
+use crate::error::{SettingError, in_range};
 use crate::models::classifier::{ClassKind, ClassifierConfig, ClassifierSizes, SceneClass};
-use crate::pipelines::held_out_photographs::HeldOut;
+use crate::pipelines::held_out_photographs::{HeldOut, check_held_out_fraction};
 use crate::pipelines::project::Project;
 use crate::pipelines::scene_labels::{frequent_classes, read_scene_labels, shown_classes};
 use crate::pipelines::targets::captioned_stimuli::distinct_images;
@@ -65,16 +67,15 @@ impl PretrainClassifierConfig {
     /// Checks every range that does not depend on the data.
     ///
     /// # Errors
-    /// When a setting is out of range.
-    pub fn validate(&self) -> anyhow::Result<()> {
-        self.network.validate()?;
-        self.train.validate()?;
-        if !(self.min_share > 0.0 && self.min_share < 1.0) {
-            let known = vec!["a number between 0 and 1".to_string()];
-            let name = self.min_share.to_string();
-            return Err(DataError::Unknown { what: "`min_share`".into(), name, known }.into());
-        }
-        Ok(())
+    /// [`SettingError`] that names the first key out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let check = || {
+            check_held_out_fraction(self.held_out_fraction)?;
+            in_range("min_share", self.min_share, (Bound::Excluded(0.0), Bound::Excluded(1.0)))?;
+            self.network.validate().map_err(|error| error.within("network"))?;
+            self.train.validate().map_err(|error| error.within("train"))
+        };
+        check().map_err(|error| error.within("pretrain_classifier"))
     }
 }
 
@@ -154,7 +155,7 @@ pub struct PretrainClassifierSummary {
 pub fn run(
     settings: &PretrainClassifierSettings,
     progress: &mut dyn Progress,
-) -> anyhow::Result<PretrainClassifierSummary> {
+) -> crate::error::Result<PretrainClassifierSummary> {
     let config = &settings.pretrain_classifier;
     config.validate()?;
     let (device, _) = device::open(settings.device)?;
@@ -293,7 +294,7 @@ impl Inputs {
 }
 
 /// The run's folder: a new one with its resolved settings, or the checkpoint's.
-fn run_dir(settings: &PretrainClassifierSettings, subject: &str) -> anyhow::Result<RunDir> {
+fn run_dir(settings: &PretrainClassifierSettings, subject: &str) -> crate::error::Result<RunDir> {
     if let Some(checkpoint) = &settings.resume {
         return Ok(RunDir::of_checkpoint(checkpoint)?);
     }

@@ -13,9 +13,10 @@ use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::data::trial::NsdId;
+use crate::error::SettingError;
 use crate::models::clip::ClipConfig;
 use crate::models::clip::tokenizer::Tokenizer;
-use crate::pipelines::held_out_photographs::HeldOut;
+use crate::pipelines::held_out_photographs::{HeldOut, check_held_out_fraction};
 use crate::pipelines::project::Project;
 use crate::pipelines::targets::captioned_stimuli::{CaptionedStimuli, distinct_images};
 use crate::run::device::{self, DeviceChoice};
@@ -61,6 +62,21 @@ impl Default for PretrainClipConfig {
             network: ClipConfig::default(),
             train: ClipTrainConfig::default(),
         }
+    }
+}
+
+impl PretrainClipConfig {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the first key out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let check = || {
+            check_held_out_fraction(self.held_out_fraction)?;
+            self.network.validate().map_err(|error| error.within("network"))?;
+            self.train.validate().map_err(|error| error.within("train"))
+        };
+        check().map_err(|error| error.within("pretrain_clip"))
     }
 }
 
@@ -135,10 +151,9 @@ pub struct PretrainClipSummary {
 pub fn run(
     settings: &PretrainClipSettings,
     progress: &mut dyn Progress,
-) -> anyhow::Result<PretrainClipSummary> {
+) -> crate::error::Result<PretrainClipSummary> {
     let config = &settings.pretrain_clip;
-    config.network.validate()?;
-    config.train.validate()?;
+    config.validate()?;
     let (device, _) = device::open(settings.device)?;
     let prepared = PreparedSubject::open(&settings.prepared)?;
     let [train, held_out] = read_images(settings, &prepared, progress)?;
@@ -190,7 +205,7 @@ fn read_images(
     settings: &PretrainClipSettings,
     prepared: &PreparedSubject,
     progress: &mut dyn Progress,
-) -> anyhow::Result<[CaptionedImages; 2]> {
+) -> crate::error::Result<[CaptionedImages; 2]> {
     let PretrainClipConfig { network, train, held_out_fraction, .. } = &settings.pretrain_clip;
     let stimuli = CaptionedStimuli::open(&settings.nsd)?;
     let images = chosen_images(prepared, settings)?;
@@ -212,7 +227,7 @@ fn read_images(
 }
 
 /// The run's folder: a new one with its resolved settings, or the checkpoint's.
-fn run_dir(settings: &PretrainClipSettings, prepared: &PreparedSubject) -> anyhow::Result<RunDir> {
+fn run_dir(settings: &PretrainClipSettings, prepared: &PreparedSubject) -> crate::error::Result<RunDir> {
     if let Some(checkpoint) = &settings.resume {
         return Ok(RunDir::of_checkpoint(checkpoint)?);
     }

@@ -40,9 +40,10 @@ use crate::training::gan::trainer::{GanTrainSummary, GanTraining};
 pub fn run(
     settings: &PretrainGanSettings,
     progress: &mut dyn Progress,
-) -> anyhow::Result<PretrainGanSummary> {
+) -> crate::error::Result<PretrainGanSummary> {
     let settings = &settings.completed()?;
     let config = &settings.pretrain_gan;
+    config.validate()?;
     let devices = &GanDevices::open(settings.device, &config.train)?;
     let networks = &Networks::open(settings, &devices.first)?;
     let mut bench = Workbench::new(&devices.first, &settings.cache, progress);
@@ -94,11 +95,13 @@ struct Networks {
 }
 
 impl Networks {
-    fn open(settings: &PretrainGanSettings, device: &Device) -> anyhow::Result<Self> {
+    fn open(settings: &PretrainGanSettings, device: &Device) -> crate::error::Result<Self> {
         let config = &settings.pretrain_gan;
         let clip = ClipSnapshot::open(&settings.clip, device)?;
         let (generator, discriminator) = config.network.configs(clip.config.embed_dim);
-        generator.validate()?;
+        for sizes in [generator.validate(), discriminator.validate()] {
+            sizes.map_err(|error| error.within("pretrain_gan.network"))?;
+        }
         let (start, start_sha256) = match &settings.init_from {
             None => (StartingPoint::Scratch, None),
             Some(folder) => {
@@ -117,7 +120,7 @@ fn sample_distance(
     generator: &GeneratorConfig,
     data: &GanDataset,
     bench: &mut Workbench<'_>,
-) -> anyhow::Result<Option<SampleDistance>> {
+) -> crate::error::Result<Option<SampleDistance>> {
     let Some(source) = &settings.features else { return Ok(None) };
     let PretrainGanConfig { snapshots, train, .. } = &settings.pretrain_gan;
     let distance = SampleDistance {
@@ -179,7 +182,7 @@ impl Pretraining<'_> {
         &self,
         observers: &mut GanObservers<'_>,
         progress: &mut dyn Progress,
-    ) -> anyhow::Result<GanTrainSummary> {
+    ) -> crate::error::Result<GanTrainSummary> {
         let Networks { clip, generator, discriminator, start, resnet, .. } = self.networks;
         let encoder = FrozenClip::new(clip.clip.clone(), clip.config.image_size, clip.config.embed_dim);
         let training = GanTraining {
@@ -200,6 +203,8 @@ impl Pretraining<'_> {
             interrupted: &interrupt::requested,
         };
         let resume = self.settings.resume.as_deref();
-        training.run(resume, progress, &mut |tick| observers.on_tick(tick)).map_err(super::gan_error)
+        training
+            .run(resume, progress, &mut |tick| observers.on_tick(tick))
+            .map_err(|error| error.within("pretrain_gan").into())
     }
 }

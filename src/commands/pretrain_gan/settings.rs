@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::SettingError;
 use crate::models::clip::tokenizer::LongText;
 use crate::models::stylegan2::{ConditionHeads, GanSizes};
 use crate::pipelines::gan::pretraining_data::{
@@ -37,6 +38,14 @@ pub struct PretrainGanConfig {
 }
 
 impl PretrainGanConfig {
+    /// Checks every range that does not depend on networks or data.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the first key out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        self.train.validate().map_err(|error| error.within("pretrain_gan.train"))
+    }
+
     /// What decides the conditions of networks with these heads.
     pub(super) fn condition_choice(&self, heads: ConditionHeads) -> ConditionChoice {
         ConditionChoice {

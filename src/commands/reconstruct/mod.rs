@@ -4,7 +4,6 @@ mod grid;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use image::RgbImage;
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
@@ -18,6 +17,7 @@ use crate::data::nsd::stimuli::Stimuli;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
+use crate::error::{Context, SettingError, in_range};
 use crate::models::condition_source::ConditionSource;
 use crate::pipelines::brain_decoder::{BrainDecoder, DecoderPaths, DrawOptions, PixelNoise};
 use crate::pipelines::project::Project;
@@ -84,10 +84,10 @@ impl ReconstructConfig {
     /// Refuses settings that contradict each other or are out of range.
     ///
     /// # Errors
-    /// [`RunError::Invalid`] that names the key.
-    fn check(&self) -> Result<(), RunError> {
-        let wrong = |field: &str, expected: &str, found: String| {
-            Err(RunError::invalid("reconstruct", format!("`{field}`"), expected, found))
+    /// [`SettingError`] that names the key.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let wrong = |field, expected, found: String| {
+            Err(SettingError::new(field, expected, found).within("reconstruct"))
         };
         let conditions = self.all_conditions();
         if let Some(twice) = (1..conditions.len()).find(|at| conditions[..*at].contains(&conditions[*at])) {
@@ -97,10 +97,7 @@ impl ReconstructConfig {
             let expected = "`single` for a grid of repeats, whose columns are single presentations";
             return wrong("repeats", expected, format!("{:?}", self.repeats));
         }
-        if !self.truncation_psi.is_finite() {
-            return wrong("truncation_psi", "a finite number", self.truncation_psi.to_string());
-        }
-        Ok(())
+        in_range("truncation_psi", self.truncation_psi, ..).map_err(|error| error.within("reconstruct"))
     }
 }
 
@@ -195,9 +192,9 @@ pub struct ReconstructSummary {
 pub fn run(
     settings: &ReconstructSettings,
     progress: &mut dyn Progress,
-) -> anyhow::Result<ReconstructSummary> {
+) -> crate::error::Result<ReconstructSummary> {
     let config = &settings.reconstruct;
-    config.check()?;
+    config.validate()?;
     let (device, device_name) = device::open(settings.device)?;
     settings.precision.check(&device, &device_name)?;
     let prepared = PreparedSubject::open(&settings.prepared)?;
@@ -316,7 +313,7 @@ fn lines(
 ///
 /// # Errors
 /// When the prepared file cannot be read or holds a number that is not finite.
-pub fn betas_of(prepared: &PreparedSubject, chosen: &[ChosenTrial]) -> anyhow::Result<Array2<f32>> {
+pub fn betas_of(prepared: &PreparedSubject, chosen: &[ChosenTrial]) -> crate::error::Result<Array2<f32>> {
     let mut rows = Array2::zeros((chosen.len(), prepared.num_voxels()));
     for (mut row, trial) in rows.rows_mut().into_iter().zip(chosen) {
         // Only these rows are read: a subject's betas can be larger than memory.
@@ -334,7 +331,7 @@ fn side(decoder: &BrainDecoder) -> u32 {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write_png(run: &RunDir, name: &str, image: &RgbImage) -> anyhow::Result<()> {
+pub fn write_png(run: &RunDir, name: &str, image: &RgbImage) -> crate::error::Result<()> {
     let mut png = std::io::Cursor::new(Vec::new());
     image.write_to(&mut png, image::ImageFormat::Png)?;
     write_atomic(&Path::new(run.path()).join(name), png.get_ref())?;
@@ -347,7 +344,7 @@ mod tests {
 
     #[test]
     fn settings_that_contradict_each_other_are_named() {
-        let error = |config: ReconstructConfig| config.check().unwrap_err().to_string();
+        let error = |config: ReconstructConfig| config.validate().unwrap_err().to_string();
         let (image, both) = (ConditionSource::Image, ConditionSource::Both);
         let twice = ReconstructConfig { conditions: vec![image, both, image], ..Default::default() };
         assert!(error(twice).contains("`conditions`"));

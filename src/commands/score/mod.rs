@@ -125,7 +125,7 @@ impl ScoreSummary {
 ///
 /// # Errors
 /// A folder that is no phantom, or files that are missing or do not fit each other.
-pub fn run(settings: &ScoreSettings, progress: &mut dyn Progress) -> anyhow::Result<ScoreSummary> {
+pub fn run(settings: &ScoreSettings, progress: &mut dyn Progress) -> crate::error::Result<ScoreSummary> {
     progress.start("comparing with the truth", 0);
     let marker = Marker::read(&settings.nsd)?;
     let truth = PhantomTruth::read(&settings.nsd.join(TRUTH))?;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::data::image::augment::AugmentConfig;
 use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
+use crate::error::SettingError;
 use crate::models::mapper::{MapperConfig, MapperTarget};
 use crate::pipelines::targets::resnet_vectors::ResnetVector;
 use crate::pipelines::targets::source::TargetForm;
@@ -109,6 +110,18 @@ impl TrainMapperConfig {
             train.shift_remove("checkpoint_every_minutes");
         }
         Ok(settings)
+    }
+
+    /// Complains of the first setting that is out of range or does not go with `num_train` training trials.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the key.
+    pub fn validate(&self, num_train: usize) -> Result<(), SettingError> {
+        let check = || {
+            self.augment.validate().map_err(|error| error.within("augment"))?;
+            self.train.validate(num_train).map_err(|error| error.within("train"))
+        };
+        check().map_err(|error| error.within("train_mapper"))
     }
 
     /// What holds for `target`: a ResNet mapper's constants, vectors of 0..1 left as they are.

@@ -47,7 +47,7 @@ impl Inputs {
     /// # Errors
     /// Another subject than the configured one, an empty part of the split, settings out of range, betas that are not
     /// finite, a checkpoint that is not there.
-    pub fn open(settings: &TrainMapperSettings) -> anyhow::Result<Self> {
+    pub fn open(settings: &TrainMapperSettings) -> crate::error::Result<Self> {
         let subject = PreparedSubject::open(&settings.prepared)?;
         if subject.subject() != settings.subject {
             let expected = format!("{} as configured", settings.subject);
@@ -55,8 +55,7 @@ impl Inputs {
         }
         let split = whole_split(settings, &subject)?;
         let config = settings.mapper.for_target(settings.target);
-        config.augment.validate()?;
-        config.train.validate(split.train.len())?;
+        config.validate(split.train.len())?;
         if let Some(checkpoint) = settings.resume.as_ref().filter(|checkpoint| !checkpoint.is_file()) {
             return Err(RunError::missing(checkpoint, "`--resume`").into());
         }
@@ -76,7 +75,7 @@ impl Inputs {
         &self,
         settings: &TrainMapperSettings,
         bench: &mut Workbench<'_>,
-    ) -> anyhow::Result<MapperTargets> {
+    ) -> crate::error::Result<MapperTargets> {
         let source = settings.target_source();
         let mut raw = source.raw_targets(&self.subject, bench)?;
         let network_sha256 = raw.network.sha256().to_string();

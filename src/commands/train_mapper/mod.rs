@@ -35,7 +35,6 @@ use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{MAPPER_KIND, Snapshot};
 use crate::tensor_ops::backend::{Device, Diff};
 use crate::training::frame::epoch_loop::BEST_FILE;
-use crate::training::frame::error::TrainError;
 use crate::training::mapper::error::MapperTrainError;
 use crate::training::mapper::events::PhaseReport;
 use crate::training::mapper::target_queue::TargetQueue;
@@ -71,7 +70,7 @@ pub struct TrainMapperSummary {
 pub fn run(
     settings: &TrainMapperSettings,
     progress: &mut dyn Progress,
-) -> anyhow::Result<TrainMapperSummary> {
+) -> crate::error::Result<TrainMapperSummary> {
     let started = Instant::now();
     let (device, _) = open(settings.device)?;
     let inputs = Inputs::open(settings)?;
@@ -90,10 +89,10 @@ pub fn run(
         run: &dir,
         interrupted: &interrupt::requested,
     };
-    let outcome = fit(training, network, fresh, settings.resume.as_deref(), progress).map_err(cause)?;
+    let outcome = fit(training, network, fresh, settings.resume.as_deref(), progress)?;
     let best = outcome.best.valid();
     let shown = plots::shown_trials(&inputs.split.validation);
-    let (predicted, target) = trials.predicted_and_true(&best, &shown).map_err(cause)?;
+    let (predicted, target) = trials.predicted_and_true(&best, &shown)?;
     plots::write(&dir, &shown, &predicted, &target)?;
     let summary = TrainMapperSummary {
         run_dir: dir.path().to_path_buf(),
@@ -103,7 +102,7 @@ pub fn run(
         num_validation_trials: inputs.split.validation.len(),
         num_parameters,
         phases: outcome.phases,
-        retrieval: trials.evaluate(&best).map_err(cause)?,
+        retrieval: trials.evaluate(&best)?,
         seconds: started.elapsed().as_secs_f64(),
     };
     dir.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
@@ -131,15 +130,15 @@ fn starting_network(
     sizes: &MapperConfig,
     seed: u64,
     device: &Device,
-) -> anyhow::Result<Mapper<Diff>> {
+) -> crate::error::Result<Mapper<Diff>> {
     match &settings.init_from {
         Some(path) => open_mapper(path, sizes, device),
-        None => Ok(sizes.init::<Diff>(seed, device)?),
+        None => Ok(sizes.init::<Diff>(seed, device).map_err(|error| error.within("train_mapper.network"))?),
     }
 }
 
 /// The weights of a mapper of exactly these sizes.
-fn open_mapper(path: &Path, sizes: &MapperConfig, device: &Device) -> anyhow::Result<Mapper<Diff>> {
+fn open_mapper(path: &Path, sizes: &MapperConfig, device: &Device) -> crate::error::Result<Mapper<Diff>> {
     let snapshot = Snapshot::open(path, MAPPER_KIND)?;
     let found = snapshot.config::<MapperSnapshot>()?.network;
     if found != *sizes {
@@ -165,18 +164,8 @@ fn fit(
     })
 }
 
-/// The cause itself where the trainer only passes it on, so that a caller can see of what kind it is.
-fn cause(error: MapperTrainError) -> anyhow::Error {
-    match error {
-        MapperTrainError::Frame(TrainError::Interrupted(interrupted)) => interrupted.into(),
-        MapperTrainError::Run(error) | MapperTrainError::Frame(TrainError::Run(error)) => error.into(),
-        MapperTrainError::Data(error) => error.into(),
-        other => other.into(),
-    }
-}
-
 /// The run's folder: a new one with its resolved settings, or the checkpoint's.
-fn run_dir(settings: &TrainMapperSettings, subject: &str) -> anyhow::Result<RunDir> {
+fn run_dir(settings: &TrainMapperSettings, subject: &str) -> crate::error::Result<RunDir> {
     if let Some(checkpoint) = &settings.resume {
         return Ok(RunDir::of_checkpoint(checkpoint)?);
     }

@@ -6,7 +6,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::captions::read_json;
-use crate::data::error::{DataError, one_line};
+use crate::data::error::DataError;
+use crate::error::one_line;
 
 #[derive(Deserialize)]
 struct CaptionFile {

@@ -11,7 +11,8 @@ use std::path::Path;
 use ndarray::Array2;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::data::error::{DataError, one_line};
+use crate::data::error::DataError;
+use crate::error::one_line;
 
 /// Name of the file that stores features.
 pub(super) const DATASET_FILE: &str = "dataset.json";
@@ -85,7 +86,7 @@ impl Rows {
     fn of_all(self, path: &Path, field: &str, images: &[&str]) -> Result<Self, DataError> {
         match self.places.iter().position(Option::is_none) {
             Some(image) => {
-                let field = format!("`{field}` of `{}`", one_line(images[image].to_string()));
+                let field = format!("`{field}` of `{}`", one_line(images[image]));
                 Err(DataError::invalid(path, field, "features of every image", "missing"))
             }
             None => Ok(self),

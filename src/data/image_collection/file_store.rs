@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::data::error::{DataError, one_line};
+use crate::data::error::DataError;
 use crate::data::formats::zip::ZipArchive;
+use crate::error::one_line;
 
 /// Folders deeper than this are not looked into.
 const DEEPEST: usize = 16;
@@ -71,7 +72,7 @@ impl FileStore {
     pub fn path(&self, name: &str) -> PathBuf {
         match &self.place {
             Place::Folder(root) => root.join(name),
-            Place::Archive(archive) => archive.path().join(one_line(name.to_string())),
+            Place::Archive(archive) => archive.path().join(one_line(name)),
         }
     }
 

@@ -17,7 +17,8 @@ use self::dataset_json::DATASET_FILE;
 pub use self::dataset_json::{StoredFeatures, StoredTextFeatures};
 use self::file_store::FileStore;
 use super::coco::photograph_files::read_photograph_files;
-use super::error::{DataError, one_line};
+use super::error::DataError;
+use crate::error::one_line;
 
 /// A caption file larger than this holds something else.
 const LARGEST_CAPTIONS: u64 = 1 << 20;
@@ -65,7 +66,7 @@ impl ImageCollection {
         for name in &whole.images {
             let file_name = name.rsplit('/').next().unwrap_or_default();
             if by_file_name.insert(file_name, name).is_some() {
-                let field = format!("name of the image `{}`", one_line(name.clone()));
+                let field = format!("name of the image `{}`", one_line(name));
                 let expected =
                     "a file of this name in one folder only: annotations name files without folders";
                 return Err(DataError::invalid(root, field, expected, "in several"));
@@ -76,7 +77,7 @@ impl ImageCollection {
         for photograph in listed {
             let name = by_file_name.get(photograph.file_name.as_str()).ok_or_else(|| {
                 let needed = format!("the captions in `{}`, which list it", annotations.display());
-                DataError::missing(root.join(one_line(photograph.file_name.clone())), needed)
+                DataError::missing(root.join(one_line(photograph.file_name)), needed)
             })?;
             images.push((*name).clone());
             captions.push(photograph.captions);
@@ -153,7 +154,7 @@ impl ImageCollection {
         let name = &self.images[index];
         if let Some((annotations, captions)) = &self.listed {
             if captions[index].is_empty() {
-                let field = format!("number of captions of `{}`", one_line(name.clone()));
+                let field = format!("number of captions of `{}`", one_line(name));
                 return Err(DataError::invalid(annotations, field, "at least 1", 0));
             }
             return Ok(captions[index].clone());

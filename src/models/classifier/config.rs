@@ -1,8 +1,10 @@
 //! Sizes of the classifier and the categories that it tells.
 
-use std::ops::Range;
+use std::ops::{Bound, Range};
 
 use serde::{Deserialize, Serialize};
+
+use crate::error::{SettingError, in_range};
 
 /// Sizes that can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,18 +55,6 @@ pub struct ClassifierConfig {
     pub classes: Vec<SceneClass>,
 }
 
-/// A setting that no network can have.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("classifier: `{field}`: found {found}, expected {expected}")]
-pub struct ClassifierConfigError {
-    /// The offending field.
-    pub field: &'static str,
-    /// What would be right.
-    pub expected: String,
-    /// What it is.
-    pub found: String,
-}
-
 /// Most channels of a resolution, and pixels of a side, that are taken for meant.
 const LARGEST: usize = 4096;
 
@@ -72,23 +62,17 @@ impl ClassifierSizes {
     /// Checks that the sizes fit together.
     ///
     /// # Errors
-    /// [`ClassifierConfigError`] that names the first field out of range.
-    pub fn validate(&self) -> Result<(), ClassifierConfigError> {
+    /// [`SettingError`] that names the first field out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
         let count = self.widths.len();
         if !(2..=8).contains(&count) || self.widths.iter().any(|width| !(1..=LARGEST).contains(width)) {
-            return Err(ClassifierConfigError {
-                field: "widths",
-                expected: format!("2 to 8 numbers of channels from 1 to {LARGEST}"),
-                found: format!("{:?}", self.widths),
-            });
+            let expected = format!("2 to 8 numbers of channels from 1 to {LARGEST}");
+            return Err(SettingError::new("widths", expected, format!("{:?}", self.widths)));
         }
         let multiple = 1 << (count - 1);
         if self.side == 0 || self.side > LARGEST || !self.side.is_multiple_of(multiple) {
-            return Err(ClassifierConfigError {
-                field: "side",
-                expected: format!("a multiple of {multiple}, which is halved {} times", count - 1),
-                found: self.side.to_string(),
-            });
+            let expected = format!("a multiple of {multiple}, which is halved {} times", count - 1);
+            return Err(SettingError::new("side", expected, self.side));
         }
         Ok(())
     }
@@ -103,19 +87,13 @@ impl ClassifierConfig {
     /// Checks sizes and categories.
     ///
     /// # Errors
-    /// [`ClassifierConfigError`] that names the first field out of range.
-    pub fn validate(&self) -> Result<(), ClassifierConfigError> {
+    /// [`SettingError`] that names the first field out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
         self.sizes.validate()?;
-        if !(self.min_share > 0.0 && self.min_share < 1.0) {
-            let (expected, found) = ("a number between 0 and 1".into(), self.min_share.to_string());
-            return Err(ClassifierConfigError { field: "min_share", expected, found });
-        }
+        in_range("min_share", self.min_share, (Bound::Excluded(0.0), Bound::Excluded(1.0)))?;
         if self.classes.is_empty() || !self.classes.is_sorted_by_key(|class| class.kind) {
-            return Err(ClassifierConfigError {
-                field: "classes",
-                expected: "at least one, things first".into(),
-                found: format!("{} in another order", self.classes.len()),
-            });
+            let found = format!("{} in another order", self.classes.len());
+            return Err(SettingError::new("classes", "at least one, things first", found));
         }
         Ok(())
     }
@@ -142,7 +120,7 @@ mod tests {
         };
         assert_eq!(
             of(60, &[16, 32, 64, 128]),
-            "classifier: `side`: found 60, expected a multiple of 8, which is halved 3 times"
+            "`side`: found 60, expected a multiple of 8, which is halved 3 times"
         );
         assert!(of(64, &[16]).contains("`widths`: found [16]"));
         assert!(of(64, &[16, 0]).contains("`widths`"));

@@ -11,6 +11,6 @@ mod labels;
 mod network;
 pub mod preprocess;
 
-pub use config::{ClassKind, ClassifierConfig, ClassifierConfigError, ClassifierSizes, SceneClass};
+pub use config::{ClassKind, ClassifierConfig, ClassifierSizes, SceneClass};
 pub use labels::ShownClasses;
 pub use network::Classifier;

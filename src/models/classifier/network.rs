@@ -6,7 +6,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 
-use super::config::{ClassifierConfig, ClassifierConfigError};
+use super::config::ClassifierConfig;
+use crate::error::SettingError;
 use crate::tensor_ops::activation::{Activation, LEAKY_RELU};
 use crate::tensor_ops::bias_act::BiasAct;
 use crate::tensor_ops::random::{keyed_rng, normal};
@@ -112,11 +113,7 @@ impl ClassifierConfig {
     ///
     /// # Errors
     /// As [`ClassifierConfig::validate`].
-    pub fn init<B: Backend>(
-        &self,
-        seed: u64,
-        device: &B::Device,
-    ) -> Result<Classifier<B>, ClassifierConfigError> {
+    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Classifier<B>, SettingError> {
         self.validate()?;
         let init = Init { seed, device };
         let widths = &self.sizes.widths;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::tokenizer::VOCABULARY_SIZE;
+use crate::error::{SettingError, in_range};
 
 /// Activation of the perceptrons.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,18 +52,6 @@ impl Default for ClipConfig {
     }
 }
 
-/// A configuration that describes no network.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("clip: `{field}`: found {found}, expected {expected}")]
-pub struct ClipConfigError {
-    /// The offending field.
-    pub field: &'static str,
-    /// What would be right.
-    pub expected: String,
-    /// What it is.
-    pub found: usize,
-}
-
 impl ClipConfig {
     /// The published ViT-B/32.
     pub fn vit_b_32() -> Self {
@@ -85,12 +74,8 @@ impl ClipConfig {
     /// Checks that the sizes fit together.
     ///
     /// # Errors
-    /// [`ClipConfigError`] that names the first field that does not fit.
-    pub fn validate(&self) -> Result<(), ClipConfigError> {
-        let require = |holds: bool, field, found, expected: String| match holds {
-            true => Ok(()),
-            false => Err(ClipConfigError { field, expected, found }),
-        };
+    /// [`SettingError`] that names the first field that does not fit.
+    pub fn validate(&self) -> Result<(), SettingError> {
         for (field, found) in [
             ("image_size", self.image_size),
             ("patch_size", self.patch_size),
@@ -102,35 +87,21 @@ impl ClipConfig {
             ("text_heads", self.text_heads),
             ("embed_dim", self.embed_dim),
         ] {
-            require(found > 0, field, found, "at least 1".into())?;
+            in_range(field, found, 1..)?;
         }
-        let multiple = |of: usize| format!("a multiple of {of}");
-        require(
-            self.image_size.is_multiple_of(self.patch_size),
-            "image_size",
-            self.image_size,
-            multiple(self.patch_size),
-        )?;
-        require(
-            self.vision_width.is_multiple_of(self.vision_heads),
-            "vision_width",
-            self.vision_width,
-            multiple(self.vision_heads),
-        )?;
-        require(
-            self.text_width.is_multiple_of(self.text_heads),
-            "text_width",
-            self.text_width,
-            multiple(self.text_heads),
-        )?;
+        require_multiple("image_size", self.image_size, self.patch_size)?;
+        require_multiple("vision_width", self.vision_width, self.vision_heads)?;
+        require_multiple("text_width", self.text_width, self.text_heads)?;
         // Start marker, one token, end marker.
-        require(self.context_length >= 3, "context_length", self.context_length, "at least 3".into())?;
-        require(
-            self.vocab_size >= VOCABULARY_SIZE,
-            "vocab_size",
-            self.vocab_size,
-            format!("at least the tokenizer's {VOCABULARY_SIZE}"),
-        )
+        in_range("context_length", self.context_length, 3..)?;
+        in_range("vocab_size", self.vocab_size, VOCABULARY_SIZE..)
+    }
+}
+
+fn require_multiple(field: &str, value: usize, of: usize) -> Result<(), SettingError> {
+    match value.is_multiple_of(of) {
+        true => Ok(()),
+        false => Err(SettingError::new(field, format!("a multiple of {of}"), value)),
     }
 }
 
@@ -143,7 +114,7 @@ mod tests {
         let small = ClipConfig { image_size: 50, ..ClipConfig::default() };
         assert_eq!(
             small.validate().unwrap_err().to_string(),
-            "clip: `image_size`: found 50, expected a multiple of 32"
+            "`image_size`: found 50, expected a multiple of 32"
         );
         let heads = ClipConfig { text_heads: 7, ..ClipConfig::default() };
         assert_eq!(heads.validate().unwrap_err().field, "text_width");

@@ -15,5 +15,5 @@ pub mod text_cleaning;
 pub mod tokenizer;
 pub mod vision;
 
-pub use config::{ClipActivation, ClipConfig, ClipConfigError};
+pub use config::{ClipActivation, ClipConfig};
 pub use network::Clip;

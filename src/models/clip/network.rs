@@ -3,10 +3,11 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor, backend::Backend};
 
-use super::config::{ClipConfig, ClipConfigError};
+use super::config::ClipConfig;
 use super::initial_weights::draw_initial_weights;
 use super::text::TextTransformer;
 use super::vision::VisionTransformer;
+use crate::error::SettingError;
 
 /// CLIP. Made by [`super::ClipConfig::init`]. Embeddings are raw: not clamped, not of unit norm.
 #[derive(Module, Debug)]
@@ -24,7 +25,7 @@ impl ClipConfig {
     ///
     /// # Errors
     /// As [`ClipConfig::validate`].
-    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Clip<B>, ClipConfigError> {
+    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Clip<B>, SettingError> {
         Ok(draw_initial_weights(self.init_zeros(device)?, self, seed))
     }
 
@@ -32,7 +33,7 @@ impl ClipConfig {
     ///
     /// # Errors
     /// As [`ClipConfig::validate`].
-    pub fn init_zeros<B: Backend>(&self, device: &B::Device) -> Result<Clip<B>, ClipConfigError> {
+    pub fn init_zeros<B: Backend>(&self, device: &B::Device) -> Result<Clip<B>, SettingError> {
         self.validate()?;
         Ok(Clip {
             visual: VisionTransformer::zeros(self, device),

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use instant_clip_tokenizer::Token;
 
 use super::text_cleaning::clean;
+use crate::error::{Classified, ErrorClass};
 
 /// Number of tokens: 49 406 pieces and two markers.
 pub const VOCABULARY_SIZE: usize = 49_408;
@@ -40,6 +41,12 @@ pub struct TextTooLong {
     pub found: usize,
     /// Tokens that fit.
     pub context_length: usize,
+}
+
+impl Classified for TextTooLong {
+    fn class(&self) -> ErrorClass {
+        ErrorClass::BadInput
+    }
 }
 
 /// Tokenizer of one context length.

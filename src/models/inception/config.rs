@@ -8,6 +8,7 @@ use super::mixed5::Mixed5;
 use super::mixed6::{Mixed6, Mixed6a};
 use super::mixed7::{Mixed7, Mixed7a};
 use super::network::Inception;
+use crate::error::SettingError;
 
 /// Width of the published pooled features.
 const PUBLISHED_FEATURES: usize = 2048;
@@ -29,14 +30,6 @@ impl Default for InceptionConfig {
     }
 }
 
-/// A configuration that describes no network.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("inception: `channel_divisor`: found {found}, expected 1, 2, 4, 8 or 16")]
-pub struct InceptionConfigError {
-    /// What it is.
-    pub found: usize,
-}
-
 impl InceptionConfig {
     /// Width of the pooled features; 2048 as published.
     pub fn feature_width(&self) -> usize {
@@ -46,15 +39,11 @@ impl InceptionConfig {
     /// A network with convolutions drawn from `seed` and neutral norms, to be filled by a snapshot.
     ///
     /// # Errors
-    /// [`InceptionConfigError`] for a divisor that does not divide every number of channels.
-    pub fn init<B: Backend>(
-        &self,
-        seed: u64,
-        device: &B::Device,
-    ) -> Result<Inception<B>, InceptionConfigError> {
+    /// [`SettingError`] for a divisor that does not divide every number of channels.
+    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Inception<B>, SettingError> {
         let divisor = self.channel_divisor;
         if divisor == 0 || !LARGEST_DIVISOR.is_multiple_of(divisor) {
-            return Err(InceptionConfigError { found: divisor });
+            return Err(SettingError::new("channel_divisor", "1, 2, 4, 8 or 16", divisor));
         }
         let units = &UnitBuilder::<B> { divisor, seed, device };
         Ok(Inception {
@@ -87,7 +76,7 @@ mod tests {
     fn a_divisor_that_leaves_fractions_is_refused() {
         for found in [0, 3, 32] {
             let error = InceptionConfig { channel_divisor: found }.init::<Base>(0, &cpu()).unwrap_err();
-            assert_eq!(error, InceptionConfigError { found });
+            assert_eq!((error.field.as_str(), error.found), ("channel_divisor", found.to_string()));
         }
         assert!(serde_json::from_str::<InceptionConfig>(r#"{"divisor": 1}"#).is_err());
     }

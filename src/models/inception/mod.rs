@@ -13,6 +13,6 @@ pub mod mixed7;
 pub mod network;
 pub mod preprocess;
 
-pub use config::{InceptionConfig, InceptionConfigError};
+pub use config::InceptionConfig;
 pub use network::Inception;
 pub use preprocess::InceptionPreprocessing;

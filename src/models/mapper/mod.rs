@@ -15,7 +15,7 @@ mod snapshot;
 pub use conv::{SignalConv, SignalConvConfig};
 pub use embedding_critic::{CriticLayer, EmbeddingCritic, EmbeddingCriticConfig};
 pub use expander::{Expander, ExpanderConfig, ExpanderLayer};
-pub use network::{Mapper, MapperConfig, MapperConfigError};
+pub use network::{Mapper, MapperConfig};
 pub use padding::between_zeros;
 pub use position_head::PositionHead;
 pub use res_block::ResBlock;

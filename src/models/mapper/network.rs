@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::conv::{SignalConv, SignalConvConfig};
 use super::position_head::PositionHead;
 use super::res_block::ResBlock;
+use crate::error::{SettingError, in_range};
 use crate::tensor_ops::mapper_kernels::{KernelShape, forward_by_kernels};
 
 /// Sizes of a [`Mapper`]; the default is the paper's for subject 1 (1 156 929 parameters).
@@ -47,33 +48,12 @@ impl Default for MapperConfig {
     }
 }
 
-/// A [`MapperConfig`] that describes no network.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum MapperConfigError {
-    /// A size of zero.
-    #[error("mapper: `{field}` is 0, expected at least 1")]
-    Zero {
-        /// The key.
-        field: &'static str,
-    },
-    /// The signal cannot be halved that often.
-    #[error(
-        "mapper: `signal_len` is {signal_len}, expected a multiple of {factor} (2 to the power `num_down`)"
-    )]
-    Indivisible {
-        /// Length of the signal.
-        signal_len: usize,
-        /// What it must be a multiple of.
-        factor: usize,
-    },
-}
-
 impl MapperConfig {
     /// Positions after the halving layers.
     ///
     /// # Errors
-    /// [`MapperConfigError`] for sizes that make no network.
-    pub fn positions(&self) -> Result<usize, MapperConfigError> {
+    /// [`SettingError`] for sizes that make no network.
+    pub fn positions(&self) -> Result<usize, SettingError> {
         let sizes = [
             ("signal_len", self.signal_len),
             ("num_down", self.num_down),
@@ -81,13 +61,12 @@ impl MapperConfig {
             ("fc", self.fc),
             ("embed_dim", self.embed_dim),
         ];
-        if let Some((field, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
-            return Err(MapperConfigError::Zero { field });
-        }
+        sizes.into_iter().try_for_each(|(field, size)| in_range(field, size, 1..))?;
         let factor =
             u32::try_from(self.num_down).ok().and_then(|n| 2_usize.checked_pow(n)).unwrap_or(usize::MAX);
         if !self.signal_len.is_multiple_of(factor) {
-            return Err(MapperConfigError::Indivisible { signal_len: self.signal_len, factor });
+            let expected = format!("a multiple of {factor} (2 to the power `num_down`)");
+            return Err(SettingError::new("signal_len", expected, self.signal_len));
         }
         Ok(self.signal_len / factor)
     }
@@ -95,8 +74,8 @@ impl MapperConfig {
     /// A network with PyTorch's default initialisation, drawn from `seed` alone.
     ///
     /// # Errors
-    /// [`MapperConfigError`] for sizes that make no network.
-    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Mapper<B>, MapperConfigError> {
+    /// [`SettingError`] for sizes that make no network.
+    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Mapper<B>, SettingError> {
         let positions = self.positions()?;
         let down = |index: usize| {
             let channels_in = if index == 0 { 1 } else { self.hidden };

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bottleneck::{Bottleneck, EPSILON, EXPANSION};
 use super::network::{ClassHead, Resnet};
+use crate::error::{SettingError, in_range};
 use crate::models::batch_norm::BatchNorm;
 use crate::models::plain_conv::PlainConvConfig;
 
@@ -32,16 +33,6 @@ impl Default for ResnetConfig {
     }
 }
 
-/// A configuration that describes no network.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("resnet: `{field}`: found {found}, expected 1 to {MOST}")]
-pub struct ResnetConfigError {
-    /// The offending field.
-    pub field: &'static str,
-    /// What it is.
-    pub found: usize,
-}
-
 impl ResnetConfig {
     /// Width of the pooled features. ResNet-50: 2048.
     pub fn feature_width(&self) -> usize {
@@ -51,25 +42,20 @@ impl ResnetConfig {
     /// Checks that there are channels, blocks and classes.
     ///
     /// # Errors
-    /// [`ResnetConfigError`] that names the first field out of range.
-    pub fn validate(&self) -> Result<(), ResnetConfigError> {
+    /// [`SettingError`] that names the first field out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
         let planes = self.planes.map(|found| ("planes", found));
         let blocks = self.blocks.map(|found| ("blocks", found));
         let classes = self.num_classes.map(|found| ("num_classes", found));
         let fields = [("stem_width", self.stem_width)].into_iter().chain(planes).chain(blocks).chain(classes);
-        for (field, found) in fields {
-            if !(1..=MOST).contains(&found) {
-                return Err(ResnetConfigError { field, found });
-            }
-        }
-        Ok(())
+        fields.into_iter().try_for_each(|(field, found)| in_range(field, found, 1..=MOST))
     }
 
     /// A network with convolutions drawn from `seed` and neutral norms.
     ///
     /// # Errors
     /// As [`ResnetConfig::validate`].
-    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Resnet<B>, ResnetConfigError> {
+    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Resnet<B>, SettingError> {
         self.validate()?;
         let mut channels = self.stem_width;
         let mut stage = |index: usize| -> Vec<Bottleneck<B>> {
@@ -108,10 +94,7 @@ mod tests {
     #[test]
     fn sizes_out_of_range_and_unknown_keys_are_named() {
         let empty = ResnetConfig { blocks: [3, 0, 6, 3], ..ResnetConfig::default() };
-        assert_eq!(
-            empty.validate().unwrap_err().to_string(),
-            "resnet: `blocks`: found 0, expected 1 to 16384"
-        );
+        assert_eq!(empty.validate().unwrap_err().to_string(), "`blocks`: found 0, expected 1 to 16384");
         let wide = ResnetConfig { num_classes: Some(1 << 40), ..ResnetConfig::default() };
         assert_eq!(wide.validate().unwrap_err().field, "num_classes");
         assert!(ResnetConfig::default().validate().is_ok());

@@ -10,5 +10,5 @@ pub mod config;
 pub mod low_level;
 pub mod network;
 
-pub use config::{ResnetConfig, ResnetConfigError};
+pub use config::ResnetConfig;
 pub use network::{Resnet, ResnetFeatures, Stage};

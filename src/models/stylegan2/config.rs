@@ -5,23 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A configuration that describes no network.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{field}`: expected {expected}, found {found}")]
-pub struct ConfigError {
-    /// Name of the key.
-    pub field: &'static str,
-    /// What it may be.
-    pub expected: String,
-    /// What it is.
-    pub found: String,
-}
-
-impl ConfigError {
-    pub(crate) fn new(field: &'static str, expected: impl Into<String>, found: impl ToString) -> Self {
-        Self { field, expected: expected.into(), found: found.to_string() }
-    }
-}
+use crate::error::{SettingError, in_range};
 
 /// Condition heads of a network. The published code numbers them as `structure` 3, 2 and 4.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,17 +94,18 @@ impl GeneratorConfig {
     }
 
     /// Checks that a network of these sizes exists.
-    pub fn validate(&self) -> Result<(), ConfigError> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         check_resolution(self.resolution)?;
-        check_positive("z_dim", self.z_dim)?;
-        check_positive("w_dim", self.w_dim)?;
-        check_positive("code_dim", self.code_dim)?;
-        check_positive("image_channels", self.image_channels)?;
-        check_positive("condition_dim", self.condition_dim)?;
-        check_positive("second_condition_dim", self.second_condition_dim)?;
+        in_range("z_dim", self.z_dim, 1..)?;
+        in_range("w_dim", self.w_dim, 1..)?;
+        in_range("code_dim", self.code_dim, 1..)?;
+        in_range("image_channels", self.image_channels, 1..)?;
+        in_range("condition_dim", self.condition_dim, 1..)?;
+        in_range("second_condition_dim", self.second_condition_dim, 1..)?;
         check_channels(self.channel_base, self.channel_max, self.resolution)?;
-        check_clamp(self.conv_clamp)?;
-        check_decay(self.w_avg_decay)
+        // 0: none.
+        in_range("conv_clamp", self.conv_clamp, 0.0..)?;
+        in_range("w_avg_decay", self.w_avg_decay, 0.0..=1.0)
     }
 }
 
@@ -214,28 +199,29 @@ impl DiscriminatorConfig {
     }
 
     /// Checks that a network of these sizes exists.
-    pub fn validate(&self) -> Result<(), ConfigError> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         check_resolution(self.resolution)?;
-        check_positive("image_channels", self.image_channels)?;
-        check_positive("condition_dim", self.condition_dim)?;
-        check_positive("second_condition_dim", self.second_condition_dim)?;
-        check_positive("mbstd_group", self.mbstd_group)?;
+        in_range("image_channels", self.image_channels, 1..)?;
+        in_range("condition_dim", self.condition_dim, 1..)?;
+        in_range("second_condition_dim", self.second_condition_dim, 1..)?;
+        in_range("mbstd_group", self.mbstd_group, 1..)?;
         check_channels(self.channel_base, self.channel_max, self.resolution)?;
-        check_clamp(self.conv_clamp)?;
+        // 0: none.
+        in_range("conv_clamp", self.conv_clamp, 0.0..)?;
         let channels = self.channels(4);
         if self.mbstd_channels > 0 && !channels.is_multiple_of(self.mbstd_channels) {
             let expected = format!("a divisor of the {channels} channels at 4 × 4");
-            return Err(ConfigError::new("mbstd_channels", expected, self.mbstd_channels));
+            return Err(SettingError::new("mbstd_channels", expected, self.mbstd_channels));
         }
         Ok(())
     }
 
     /// Checks that a batch of this size can be scored.
-    pub fn validate_batch(&self, batch: usize) -> Result<(), ConfigError> {
+    pub fn validate_batch(&self, batch: usize) -> Result<(), SettingError> {
         let group = self.mbstd_group.min(batch);
         if batch == 0 || !batch.is_multiple_of(group) {
             let expected = format!("a multiple of `mbstd_group` ({})", self.mbstd_group);
-            return Err(ConfigError::new("batch_size", expected, batch));
+            return Err(SettingError::new("batch_size", expected, batch));
         }
         Ok(())
     }
@@ -253,37 +239,19 @@ fn channels(base: usize, max: usize, resolution: usize) -> usize {
     (base / resolution).min(max)
 }
 
-fn check_resolution(resolution: usize) -> Result<(), ConfigError> {
+fn check_resolution(resolution: usize) -> Result<(), SettingError> {
     if resolution.is_power_of_two() && (8..=4096).contains(&resolution) {
         return Ok(());
     }
-    Err(ConfigError::new("resolution", "a power of two from 8 to 4096", resolution))
+    Err(SettingError::new("resolution", "a power of two from 8 to 4096", resolution))
 }
 
-fn check_positive(field: &'static str, value: usize) -> Result<(), ConfigError> {
-    if value > 0 { Ok(()) } else { Err(ConfigError::new(field, "at least 1", value)) }
-}
-
-fn check_channels(base: usize, max: usize, resolution: usize) -> Result<(), ConfigError> {
-    check_positive("channel_max", max)?;
+fn check_channels(base: usize, max: usize, resolution: usize) -> Result<(), SettingError> {
+    in_range("channel_max", max, 1..)?;
     if base >= resolution {
         return Ok(());
     }
-    Err(ConfigError::new("channel_base", format!("at least the resolution ({resolution})"), base))
-}
-
-fn check_clamp(clamp: f64) -> Result<(), ConfigError> {
-    if clamp >= 0.0 && clamp.is_finite() {
-        return Ok(());
-    }
-    Err(ConfigError::new("conv_clamp", "0 (none) or a positive bound", clamp))
-}
-
-fn check_decay(decay: f64) -> Result<(), ConfigError> {
-    if (0.0..=1.0).contains(&decay) {
-        return Ok(());
-    }
-    Err(ConfigError::new("w_avg_decay", "a number from 0 to 1", decay))
+    Err(SettingError::new("channel_base", format!("at least the resolution ({resolution})"), base))
 }
 
 #[cfg(test)]

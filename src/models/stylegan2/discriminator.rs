@@ -5,10 +5,11 @@ use burn::module::Module;
 use burn::tensor::{FloatDType, Tensor, backend::Backend};
 
 use super::condition::Condition;
-use super::config::{ConditionHeads, ConfigError, DiscriminatorConfig};
+use super::config::{ConditionHeads, DiscriminatorConfig};
 use super::epilogue::{DiscriminatorOutput, Epilogue};
 use super::equalized::{ConvOptions, EqualizedConv};
 use super::weight_init::WeightInit;
+use crate::error::SettingError;
 use crate::tensor_ops::activation::{Activation, LEAKY_RELU};
 use crate::tensor_ops::bias_act::BiasAct;
 use crate::tensor_ops::half::single;
@@ -67,7 +68,7 @@ pub struct Discriminator<B: Backend> {
 
 impl DiscriminatorConfig {
     /// A network with weights drawn from `seed`.
-    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Discriminator<B>, ConfigError> {
+    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Discriminator<B>, SettingError> {
         self.validate()?;
         let init = WeightInit::new(seed, "discriminator", device);
         let fromrgb = ConvOptions {

@@ -6,11 +6,12 @@ use burn::tensor::{Tensor, backend::Backend};
 use rand::Rng;
 
 use super::condition::Condition;
-use super::config::{ConditionHeads, ConfigError, GeneratorConfig};
+use super::config::{ConditionHeads, GeneratorConfig};
 use super::mapping::MappingNetwork;
 use super::noise::Noise;
 use super::synthesis::SynthesisNetwork;
 use super::weight_init::WeightInit;
+use crate::error::SettingError;
 use crate::tensor_ops::random::normal;
 
 /// Pull of w towards its running mean.
@@ -42,7 +43,7 @@ pub struct Generator<B: Backend> {
 
 impl GeneratorConfig {
     /// A network with weights drawn from `seed`.
-    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Generator<B>, ConfigError> {
+    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Generator<B>, SettingError> {
         self.validate()?;
         let init = WeightInit::new(seed, "generator", device);
         Ok(Generator {

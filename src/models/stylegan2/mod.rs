@@ -21,9 +21,7 @@ pub mod weight_init;
 pub const HALF_RESOLUTIONS: usize = 4;
 
 pub use condition::Condition;
-pub use config::{
-    ConditionHeads, ConfigError, DiscriminatorConfig, GeneratorConfig, HeadNormalisation, ProjectionTerm,
-};
+pub use config::{ConditionHeads, DiscriminatorConfig, GeneratorConfig, HeadNormalisation, ProjectionTerm};
 pub use discriminator::Discriminator;
 pub use epilogue::DiscriminatorOutput;
 pub use generator::{Generator, Truncation};

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::Context;
 use burn::tensor::Tensor;
 use ndarray::{Array2, Axis, concatenate};
 
 use crate::data::prepared::PreparedSubject;
+use crate::error::Context;
 use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::LoadedMapper;
@@ -88,7 +88,7 @@ impl<'a> DecodingMappers<'a> {
         choice: ConditionSource,
         seed: u64,
         progress: &mut dyn Progress,
-    ) -> anyhow::Result<(Array2<f32>, Array2<f32>)> {
+    ) -> crate::error::Result<(Array2<f32>, Array2<f32>)> {
         progress.start("decoding trials", trials.len() as u64);
         let (mut first, mut second) = (vec![], vec![]);
         for (chunk, rows) in trials.chunks(DECODED_TRIALS).enumerate() {
@@ -107,12 +107,12 @@ impl<'a> DecodingMappers<'a> {
 }
 
 /// Decoded chunks as one array.
-pub(crate) fn stacked(parts: &[Array2<f32>]) -> anyhow::Result<Array2<f32>> {
+pub(crate) fn stacked(parts: &[Array2<f32>]) -> crate::error::Result<Array2<f32>> {
     let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
     concatenate(Axis(0), &views).context("no trial to decode")
 }
 
-pub(crate) fn host(tensor: Tensor<Base, 2>) -> anyhow::Result<Array2<f32>> {
+pub(crate) fn host(tensor: Tensor<Base, 2>) -> crate::error::Result<Array2<f32>> {
     let shape = tensor.dims();
     let values = tensor.into_data().iter::<f32>().collect();
     Ok(Array2::from_shape_vec(shape, values)?)

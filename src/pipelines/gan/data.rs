@@ -35,7 +35,7 @@ pub(crate) fn image_set(
     clip: &ClipSnapshot,
     resolution: usize,
     bench: &mut Workbench<'_>,
-) -> anyhow::Result<ImageSet> {
+) -> crate::error::Result<ImageSet> {
     let stimuli = Stimuli::open(stimuli_path)?;
     let progress = &mut *bench.progress;
     progress.start("reading images", images.len() as u64);

@@ -1,6 +1,5 @@
 //! How far the pictures of a GAN in training are from real ones: always the same latents, noise and conditions.
 
-use anyhow::Context;
 use burn::tensor::{Tensor, TensorData};
 use image::RgbImage;
 use ndarray::{Array2, ArrayView2};
@@ -9,6 +8,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::snapshot_config::SnapshotConfig;
+use crate::error::{Context, Error};
 use crate::metrics::feature_stats::FeatureStats;
 use crate::models::stylegan2::{Condition, Generator, Truncation};
 use crate::pipelines::pictures::picture::pictures;
@@ -77,13 +77,15 @@ impl SampleDistance {
     ///
     /// # Errors
     /// What would else fail after hours: too few pictures, no condition.
-    pub fn with_real(mut self, real: Vec<RealSet>, config: &SnapshotConfig) -> anyhow::Result<Self> {
+    pub fn with_real(mut self, real: Vec<RealSet>, config: &SnapshotConfig) -> crate::error::Result<Self> {
         self.real = real;
         let samples = self.num_samples(config);
-        anyhow::ensure!(
-            samples >= 2 && self.heads.iter().all(|head| head.nrows() > 0),
-            "`snapshots.frechet_samples`: a Fréchet distance needs at least 2 pictures and a condition, found {samples}"
-        );
+        let has_conditions = self.heads.iter().all(|head| head.nrows() > 0);
+        if samples < 2 || !has_conditions {
+            return Err(Error::bad_input(format!(
+                "`snapshots.frechet_samples`: a Fréchet distance needs at least 2 pictures and a condition, found {samples}"
+            )));
+        }
         Ok(self)
     }
 
@@ -96,7 +98,7 @@ impl SampleDistance {
         data: &GanDataset,
         config: &SnapshotConfig,
         bench: &mut Workbench<'_>,
-    ) -> anyhow::Result<RealSet> {
+    ) -> crate::error::Result<RealSet> {
         let side = data.resolution() as u32;
         let identities: Vec<String> = (0..data.num_images())
             .map(|image| format!("{} {side}", hex(&Sha256::digest(data.pixels_u8(image)))))
@@ -124,7 +126,7 @@ impl SampleDistance {
         trials: StimulusSet<'_>,
         config: &SnapshotConfig,
         bench: &mut Workbench<'_>,
-    ) -> anyhow::Result<RealSet> {
+    ) -> crate::error::Result<RealSet> {
         let mut images = trials.images.to_vec();
         images.sort_unstable();
         images.dedup();
@@ -155,7 +157,7 @@ impl SampleDistance {
         z_dim: usize,
         config: &SnapshotConfig,
         device: &Device,
-    ) -> anyhow::Result<Vec<SetDistance>> {
+    ) -> crate::error::Result<Vec<SetDistance>> {
         let count = self.num_samples(config);
         let mut stats: Option<FeatureStats> = None;
         for first in (0..count).step_by(BATCH) {

@@ -36,7 +36,7 @@ pub(crate) fn mapper_start(mapper: &LoadedMapper) -> MapperStart<'_> {
 ///
 /// # Errors
 /// [`RunError::Invalid`] naming the mapper's file.
-pub(crate) fn check_split(path: &Path, mapper: &LoadedMapper, split: &SplitConfig) -> anyhow::Result<()> {
+pub(crate) fn check_split(path: &Path, mapper: &LoadedMapper, split: &SplitConfig) -> crate::error::Result<()> {
     let Some(training) = MapperProvenance::<IgnoredAny>::of_provenance(path, &mapper.provenance)? else {
         let expected = "the split that the mapper was trained on: without it, images held out from the GAN may be among \
                         those that the mapper has seen";
@@ -71,7 +71,7 @@ impl SecondTargets<'_> {
         images: &[NsdId],
         image_of_sample: &[usize],
         bench: &mut Workbench<'_>,
-    ) -> anyhow::Result<Option<EmbeddingTargets>> {
+    ) -> crate::error::Result<Option<EmbeddingTargets>> {
         if !self.source.uses()[1] {
             return Ok(None);
         }
@@ -88,7 +88,7 @@ impl SecondTargets<'_> {
         images: &[NsdId],
         image_of_sample: &[usize],
         bench: &mut Workbench<'_>,
-    ) -> anyhow::Result<EmbeddingTargets> {
+    ) -> crate::error::Result<EmbeddingTargets> {
         let needed = || {
             RunError::missing("paths.resnet", "the targets of a ResNet mapper: set it with `--resnet FILE`")
         };
@@ -106,7 +106,7 @@ impl SecondTargets<'_> {
         images: &[NsdId],
         image_of_sample: &[usize],
         bench: &mut Workbench<'_>,
-    ) -> anyhow::Result<EmbeddingTargets> {
+    ) -> crate::error::Result<EmbeddingTargets> {
         let vetted = VettedCaptions::read(self.captions)?;
         let sentences =
             images.iter().map(|image| vetted.of(*image)).collect::<Result<SentencesByImage, _>>()?;

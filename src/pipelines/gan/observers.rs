@@ -79,7 +79,7 @@ impl<'a> RedecodedTrials<'a> {
     }
 
     /// `[trials, width]` for each head.
-    fn of_distance(&self, mappers: &CurrentMappers<'_>) -> anyhow::Result<Vec<Array2<f32>>> {
+    fn of_distance(&self, mappers: &CurrentMappers<'_>) -> crate::error::Result<Vec<Array2<f32>>> {
         let mut heads = [vec![], vec![]];
         for rows in self.drawn.chunks(DECODED_TRIALS) {
             let decoded = mappers.heads(&self.prepared.betas_of(rows)?, self.seed, &positions(rows));

@@ -41,7 +41,7 @@ pub(crate) fn open_run(
     runs: &Path,
     description: &str,
     settings: &impl Serialize,
-) -> anyhow::Result<RunDir> {
+) -> crate::error::Result<RunDir> {
     if let Some(checkpoint) = resume {
         return Ok(RunDir::of_checkpoint(checkpoint)?);
     }

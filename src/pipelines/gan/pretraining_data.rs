@@ -134,7 +134,7 @@ pub(crate) fn pretraining_data(
     resolution: usize,
     clip: &ClipSnapshot,
     bench: &mut Workbench<'_>,
-) -> anyhow::Result<(GanDataset, String)> {
+) -> crate::error::Result<(GanDataset, String)> {
     let Captioned { images, captions, name } = match source {
         PretrainImages::Stimuli { nsd, prepared, captions, split } => {
             let prepared = PreparedSubject::open(prepared)?;
@@ -230,7 +230,7 @@ fn collection_images(
     resolution: usize,
     clip: &ClipSnapshot,
     bench: &mut Workbench<'_>,
-) -> anyhow::Result<ImageSet> {
+) -> crate::error::Result<ImageSet> {
     let count = collection.len();
     let image_bytes = 3 * resolution * resolution;
     let bytes = count as u64 * image_bytes as u64;

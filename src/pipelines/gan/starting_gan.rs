@@ -39,7 +39,7 @@ impl StartingGan {
         second_width: usize,
         seed: u64,
         device: &Device,
-    ) -> anyhow::Result<Self> {
+    ) -> crate::error::Result<Self> {
         let file = Snapshot::open(&folder.join(GENERATOR_FILE), GENERATOR_KIND)?;
         let (generator, network) = file.network(|config: &GeneratorConfig| config.init::<Base>(0, device))?;
         let sha256 = file.sha256().to_string();
@@ -84,7 +84,7 @@ pub(crate) fn same_sized_start(
     generator: &GeneratorConfig,
     discriminator: &DiscriminatorConfig,
     device: &Device,
-) -> anyhow::Result<(StartingPoint, String)> {
+) -> crate::error::Result<(StartingPoint, String)> {
     let path = folder.join(GENERATOR_FILE);
     let file = Snapshot::open(&path, GENERATOR_KIND)?;
     same_sizes(&path, &file.config()?, generator)?;

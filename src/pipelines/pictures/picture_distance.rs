@@ -38,7 +38,7 @@ impl SetStatistics {
         features: &Array2<f32>,
         rows: impl Iterator<Item = usize>,
         divisor: CovarianceDivisor,
-    ) -> anyhow::Result<Self> {
+    ) -> crate::error::Result<Self> {
         let mut stats = FeatureStats::new(features.ncols());
         let rows: Vec<usize> = rows.collect();
         for rows in rows.chunks(STATISTICS_ROWS) {
@@ -51,7 +51,7 @@ impl SetStatistics {
     ///
     /// # Errors
     /// Too few rows for the divisor.
-    pub fn finished(stats: &FeatureStats, divisor: CovarianceDivisor) -> anyhow::Result<Self> {
+    pub fn finished(stats: &FeatureStats, divisor: CovarianceDivisor) -> crate::error::Result<Self> {
         Ok(Self { count: stats.count(), moments: stats.finish(divisor)? })
     }
 
@@ -64,7 +64,7 @@ impl SetStatistics {
     ///
     /// # Errors
     /// Features of another width; covariances that cannot be decomposed.
-    pub fn distance(&self, other: &Self) -> anyhow::Result<Distance> {
+    pub fn distance(&self, other: &Self) -> crate::error::Result<Distance> {
         let width = self.moments.mean.nrows();
         Ok(Distance {
             value: frechet_distance(&self.moments, &other.moments)?,

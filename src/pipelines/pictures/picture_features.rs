@@ -7,6 +7,7 @@ use image::RgbImage;
 use ndarray::Array2;
 use serde::Serialize;
 
+use crate::error::Error;
 use crate::models::clip::encode_batches::encode_images;
 use crate::models::inception::{Inception, InceptionConfig, InceptionPreprocessing};
 use crate::pipelines::classifier_snapshot::ClassifierSnapshot;
@@ -201,7 +202,7 @@ pub struct PictureSet<'a> {
     /// What decides each picture: a hash of its file, or its source and number.
     pub identities: &'a [String],
     /// Reads a picture. All are of one size.
-    pub load: &'a mut dyn FnMut(usize) -> anyhow::Result<RgbImage>,
+    pub load: &'a mut dyn FnMut(usize) -> crate::error::Result<RgbImage>,
 }
 
 /// Features `[picture, features]` in the order of the set, from the cache where it has them. At most a batch of pictures is
@@ -213,7 +214,7 @@ pub fn picture_features(
     network: &FeatureNetwork,
     set: PictureSet<'_>,
     bench: &mut Workbench<'_>,
-) -> anyhow::Result<Array2<f32>> {
+) -> crate::error::Result<Array2<f32>> {
     let Workbench { device, cache, progress } = bench;
     let count = set.identities.len();
     let mut key = CacheKey::new(PREPROCESSING, &[network.sha256(), network.preprocessing()]);
@@ -230,13 +231,17 @@ pub fn picture_features(
     let mut first = 0;
     while first < count {
         let batch = BATCH.min(count - first);
-        let pictures = (first..first + batch).map(&mut *set.load).collect::<anyhow::Result<Vec<_>>>()?;
+        let pictures =
+            (first..first + batch).map(&mut *set.load).collect::<crate::error::Result<Vec<_>>>()?;
         for (place, picture) in pictures.iter().enumerate() {
             let expected = *size.get_or_insert(picture.dimensions());
             if picture.dimensions() != expected {
                 let found = picture.dimensions();
                 let index = first + place;
-                anyhow::bail!("{}: picture {index} is {found:?} pixels, the first {expected:?}", set.name);
+                return Err(Error::bad_input(format!(
+                    "{}: picture {index} is {found:?} pixels, the first {expected:?}",
+                    set.name
+                )));
             }
         }
         features.extend(network.features(&pictures, device));

@@ -32,7 +32,7 @@ pub fn stimulus_features(
     network: &FeatureNetwork,
     set: StimulusSet<'_>,
     bench: &mut Workbench<'_>,
-) -> anyhow::Result<Array2<f32>> {
+) -> crate::error::Result<Array2<f32>> {
     let StimulusSet { name, stimuli: path, images, side } = set;
     let stimuli = Stimuli::open(path)?;
     let source = file_identity(path)?;

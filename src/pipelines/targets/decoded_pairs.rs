@@ -32,7 +32,7 @@ pub(crate) fn by_mapper(
     subject: &PreparedSubject,
     trials: &[usize],
     device: &Device,
-) -> anyhow::Result<Decoded> {
+) -> crate::error::Result<Decoded> {
     let width = mapper.snapshot.network.embed_dim;
     let mut predicted = Array2::zeros((trials.len(), width));
     for (batch, rows) in trials.chunks(BATCH).enumerate() {
@@ -55,7 +55,7 @@ pub(crate) fn by_ridge(
     split: &Split,
     config: &RidgeConfig,
     progress: &mut dyn Progress,
-) -> anyhow::Result<Decoded> {
+) -> crate::error::Result<Decoded> {
     progress.start(&format!("ridge regression to {} targets", targets.form().target), 0);
     let betas = subject.betas_of(&split.train)?;
     let aims = targets.single(&split.train);

@@ -86,7 +86,7 @@ pub fn stimulus_vectors(
     stimuli_path: &Path,
     images: &[NsdId],
     bench: &mut Workbench<'_>,
-) -> anyhow::Result<Array2<f32>> {
+) -> crate::error::Result<Array2<f32>> {
     let Workbench { device, cache, progress } = bench;
     let stimuli = Stimuli::open(stimuli_path)?;
     let mut key =

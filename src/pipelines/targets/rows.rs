@@ -53,7 +53,7 @@ impl TargetSource {
         &self,
         subject: &PreparedSubject,
         bench: &mut Workbench<'_>,
-    ) -> anyhow::Result<RawTargets> {
+    ) -> crate::error::Result<RawTargets> {
         match self.form.target {
             MapperTarget::Image => self.image_embeddings(subject, bench),
             MapperTarget::Caption => self.caption_embeddings(subject, bench),
@@ -66,7 +66,7 @@ impl TargetSource {
         &self,
         subject: &PreparedSubject,
         bench: &mut Workbench<'_>,
-    ) -> anyhow::Result<RawTargets> {
+    ) -> crate::error::Result<RawTargets> {
         let clip = ClipSnapshot::open(&self.network, bench.device)?;
         let (images, image_of_trial) = images(subject);
         let embeddings = embed_stimuli(&clip, &self.stimuli, &images, bench)?;
@@ -79,7 +79,7 @@ impl TargetSource {
         &self,
         subject: &PreparedSubject,
         bench: &mut Workbench<'_>,
-    ) -> anyhow::Result<RawTargets> {
+    ) -> crate::error::Result<RawTargets> {
         let vetted = VettedCaptions::read(&self.captions)?;
         let (images, image_of_trial) = images(subject);
         let sentences =
@@ -96,7 +96,7 @@ impl TargetSource {
         &self,
         subject: &PreparedSubject,
         bench: &mut Workbench<'_>,
-    ) -> anyhow::Result<RawTargets> {
+    ) -> crate::error::Result<RawTargets> {
         let resnet = ResnetSnapshot::open(&self.network, bench.device)?;
         let (images, image_of_trial) = images(subject);
         let vectors = stimulus_vectors(&resnet, self.form.vector, &self.stimuli, &images, bench)?;
@@ -125,7 +125,7 @@ impl TargetRows {
     ///
     /// # Errors
     /// Rows of another width.
-    pub fn replace(&mut self, trials: &[usize], rows: &Array2<f32>) -> anyhow::Result<()> {
+    pub fn replace(&mut self, trials: &[usize], rows: &Array2<f32>) -> crate::error::Result<()> {
         for (row, trial) in trials.iter().enumerate() {
             let position = self.embeddings.nrows() + row;
             self.image_of_trial[*trial] = self.rows_of_image.len();

@@ -40,7 +40,7 @@ impl SentencesByImage<'_> {
         clip: &ClipSnapshot,
         long_text: LongText,
         bench: &mut Workbench<'_>,
-    ) -> anyhow::Result<Array2<f32>> {
+    ) -> crate::error::Result<Array2<f32>> {
         embed_sentences(clip, &self.sentences, long_text, bench)
     }
 

@@ -10,7 +10,7 @@ use crate::data::nsd::stimuli::Stimuli;
 use crate::data::trial::NsdId;
 use crate::models::clip::tokenizer::LongText;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
-use crate::pipelines::feature_cache::{FeatureError, file_identity};
+use crate::pipelines::feature_cache::file_identity;
 use crate::pipelines::workbench::Workbench;
 
 /// Embeddings `[image, embed_dim]` of `images`, in their order.
@@ -22,7 +22,7 @@ pub fn embed_stimuli(
     stimuli_path: &Path,
     images: &[NsdId],
     bench: &mut Workbench<'_>,
-) -> anyhow::Result<Array2<f32>> {
+) -> crate::error::Result<Array2<f32>> {
     let stimuli = Stimuli::open(stimuli_path)?;
     let source = file_identity(stimuli_path)?;
     let ids: Vec<u64> = images.iter().map(|image| u64::from(image.0)).collect();
@@ -33,10 +33,13 @@ pub fn embed_stimuli(
     };
     let Workbench { device, cache, progress } = bench;
     progress.start("CLIP embeddings of the images", ids.len() as u64);
-    let embeddings = clip
-        .encoder(LongText::Error, device)
-        .embed_images(cache, &source, &ids, &mut load, &mut |done, _| progress.advance(done, ""))
-        .map_err(cause)?;
+    let embeddings = clip.encoder(LongText::Error, device).embed_images(
+        cache,
+        &source,
+        &ids,
+        &mut load,
+        &mut |done, _| progress.advance(done, ""),
+    )?;
     progress.finish("");
     Ok(embeddings)
 }
@@ -51,16 +54,17 @@ pub fn embed_pictures(
     count: usize,
     load: &mut dyn FnMut(usize) -> Result<RgbImage, DataError>,
     bench: &mut Workbench<'_>,
-) -> anyhow::Result<Array2<f32>> {
+) -> crate::error::Result<Array2<f32>> {
     let ids: Vec<u64> = (0..count as u64).collect();
     let Workbench { device, cache, progress } = bench;
     progress.start("CLIP embeddings of the images", count as u64);
-    let embeddings = clip
-        .encoder(LongText::Error, device)
-        .embed_images(cache, source, &ids, &mut |id| load(id as usize), &mut |done, _| {
-            progress.advance(done, "")
-        })
-        .map_err(cause)?;
+    let embeddings = clip.encoder(LongText::Error, device).embed_images(
+        cache,
+        source,
+        &ids,
+        &mut |id| load(id as usize),
+        &mut |done, _| progress.advance(done, ""),
+    )?;
     progress.finish("");
     Ok(embeddings)
 }
@@ -74,22 +78,12 @@ pub fn embed_sentences(
     sentences: &[&str],
     long_text: LongText,
     bench: &mut Workbench<'_>,
-) -> anyhow::Result<Array2<f32>> {
+) -> crate::error::Result<Array2<f32>> {
     let Workbench { device, cache, progress } = bench;
     progress.start("CLIP embeddings of the captions", sentences.len() as u64);
     let embeddings = clip
         .encoder(long_text, device)
-        .embed_captions(cache, sentences, &mut |done, _| progress.advance(done, ""))
-        .map_err(cause)?;
+        .embed_captions(cache, sentences, &mut |done, _| progress.advance(done, ""))?;
     progress.finish("");
     Ok(embeddings)
-}
-
-/// The cause itself, so that the exit code sees of what kind it is.
-fn cause<E: std::error::Error + Send + Sync + 'static>(error: FeatureError<E>) -> anyhow::Error {
-    match error {
-        FeatureError::Image(error) => error.into(),
-        FeatureError::Text(error) => error.into(),
-        FeatureError::Cache(error) => error.into(),
-    }
 }

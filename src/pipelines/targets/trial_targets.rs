@@ -31,7 +31,7 @@ impl TrialTargets {
         source: TargetSource,
         subject: &PreparedSubject,
         bench: &mut Workbench<'_>,
-    ) -> anyhow::Result<Self> {
+    ) -> crate::error::Result<Self> {
         let raw = source.raw_targets(subject, bench)?;
         let targets = raw.rows.finished(&source, source.form.choice());
         let single = match source.form.target {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{SettingError, above, in_range};
+
 /// How a classifier is trained from nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -33,41 +35,16 @@ impl Default for ClassifierTrainConfig {
     }
 }
 
-/// A setting that cannot be trained with.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("classifier training: `{field}`: found {found}, expected {expected}")]
-pub struct ClassifierTrainConfigError {
-    /// The offending field.
-    pub field: &'static str,
-    /// What would be right.
-    pub expected: &'static str,
-    /// What it is.
-    pub found: f64,
-}
-
 impl ClassifierTrainConfig {
     /// Checks every range.
     ///
     /// # Errors
-    /// [`ClassifierTrainConfigError`] that names the first field out of range.
-    pub fn validate(&self) -> Result<(), ClassifierTrainConfigError> {
-        let Self { epochs, batch_size, learning_rate, flip_probability, .. } = *self;
-        let is_rate = learning_rate.is_finite() && learning_rate > 0.0;
-        let checks = [
-            ("epochs", epochs as f64, epochs > 0, "at least 1"),
-            ("batch_size", batch_size as f64, batch_size > 0, "at least 1"),
-            ("learning_rate", learning_rate, is_rate, "a number above 0"),
-            (
-                "flip_probability",
-                flip_probability,
-                (0.0..=1.0).contains(&flip_probability),
-                "a number in [0, 1]",
-            ),
-        ];
-        match checks.into_iter().find(|(_, _, holds, _)| !holds) {
-            Some((field, found, _, expected)) => Err(ClassifierTrainConfigError { field, expected, found }),
-            None => Ok(()),
-        }
+    /// [`SettingError`] that names the first field out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        in_range("epochs", self.epochs, 1..)?;
+        in_range("batch_size", self.batch_size, 1..)?;
+        in_range("learning_rate", self.learning_rate, above(0.0))?;
+        in_range("flip_probability", self.flip_probability, 0.0..=1.0)
     }
 
     /// Learning rate of a step, counted from 0, of a run of `total_steps`: linear up, cosine down to 0.
@@ -103,9 +80,6 @@ mod tests {
         let nan = ClassifierTrainConfig { learning_rate: f64::NAN, ..ClassifierTrainConfig::default() };
         assert_eq!(nan.validate().unwrap_err().field, "learning_rate");
         let none = ClassifierTrainConfig { epochs: 0, ..ClassifierTrainConfig::default() };
-        assert_eq!(
-            none.validate().unwrap_err().to_string(),
-            "classifier training: `epochs`: found 0, expected at least 1"
-        );
+        assert_eq!(none.validate().unwrap_err().to_string(), "`epochs`: found 0, expected at least 1");
     }
 }

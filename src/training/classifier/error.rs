@@ -1,20 +1,16 @@
 //! What can stop the training of a classifier.
 
-use super::config::ClassifierTrainConfigError;
+use crate::error::{Classified, ErrorClass, SettingError};
 use crate::metrics::classification::ClassificationError;
-use crate::models::classifier::ClassifierConfigError;
 use crate::run::error::RunError;
 use crate::training::frame::error::TrainError;
 
 /// Why training ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ClassifierTrainError {
-    /// Sizes or categories do not fit.
+    /// A setting is out of range, or sizes do not fit.
     #[error(transparent)]
-    Network(#[from] ClassifierConfigError),
-    /// A training setting is out of range.
-    #[error(transparent)]
-    Config(#[from] ClassifierTrainConfigError),
+    Setting(#[from] SettingError),
     /// Nothing to learn from or to judge by.
     #[error("{what}: found none, expected at least one image")]
     Empty {
@@ -30,4 +26,16 @@ pub enum ClassifierTrainError {
     /// What stops any training: an interruption, numbers that are none, its checkpoint.
     #[error(transparent)]
     Frame(#[from] TrainError),
+}
+
+impl Classified for ClassifierTrainError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Setting(error) => error.class(),
+            Self::Empty { .. } => ErrorClass::BadInput,
+            Self::Evaluation(error) => error.class(),
+            Self::Run(error) => error.class(),
+            Self::Frame(error) => error.class(),
+        }
+    }
 }

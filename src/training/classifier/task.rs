@@ -15,8 +15,9 @@ use super::config::ClassifierTrainConfig;
 use super::error::ClassifierTrainError;
 use super::evaluation::{ClassEvaluation, ClassifierEvaluation, evaluate_classifier};
 use super::labelled_images::{LabelledBatch, LabelledImages};
+use crate::error::SettingError;
 use crate::losses::binary_cross_entropy::binary_cross_entropy;
-use crate::models::classifier::{Classifier, ClassifierConfig, ClassifierConfigError};
+use crate::models::classifier::{Classifier, ClassifierConfig};
 use crate::run::checkpoint::{load_checkpoint, save_checkpoint};
 use crate::run::error::RunError;
 use crate::run::run_dir::RunDir;
@@ -102,7 +103,7 @@ impl<'a> ClassifierTask<'a> {
         run: &'a RunDir,
         provenance: &'a Value,
         device: &'a Device,
-    ) -> Result<Self, ClassifierConfigError> {
+    ) -> Result<Self, SettingError> {
         let network: Network = sizes.init(config.seed, device)?;
         Ok(Self {
             sizes,

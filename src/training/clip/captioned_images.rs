@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use image::RgbImage;
 
 use crate::data::image::resize::{Filter, resize_and_center_crop};
+use crate::error::{Classified, ErrorClass};
 use crate::models::clip::tokenizer::{TextTooLong, Tokenizer};
 
 /// Square 8-bit images of one size, each with the tokens of its captions and the photograph that it comes from.
@@ -34,6 +35,14 @@ pub enum CaptionedImageError {
         /// Which text, and by how much.
         source: TextTooLong,
     },
+}
+
+impl Classified for CaptionedImageError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::NoCaption { .. } | Self::TooLong { .. } => ErrorClass::BadInput,
+        }
+    }
 }
 
 impl CaptionedImages {

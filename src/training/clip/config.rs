@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::batch::ClipAugment;
+use crate::error::{SettingError, above, in_range};
 use crate::models::clip::tokenizer::LongText;
 
 /// How a CLIP is trained from nothing.
@@ -60,69 +61,29 @@ impl Default for ClipTrainConfig {
     }
 }
 
-/// A setting that cannot be trained with.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("clip training: `{field}`: found {found}, expected {expected}")]
-pub struct ClipTrainConfigError {
-    /// The offending field.
-    pub field: &'static str,
-    /// What would be right.
-    pub expected: &'static str,
-    /// What it is.
-    pub found: f64,
-}
-
 impl ClipTrainConfig {
     /// Checks every range.
     ///
     /// # Errors
-    /// [`ClipTrainConfigError`] that names the first field out of range.
-    pub fn validate(&self) -> Result<(), ClipTrainConfigError> {
-        let positive = |value: f64| value.is_finite() && value > 0.0;
-        let share = |value: f64| (0.0..1.0).contains(&value);
-        let checks = [
-            ("epochs", self.epochs as f64, self.epochs > 0, "at least 1"),
-            ("batch_size", self.batch_size as f64, self.batch_size > 1, "at least 2"),
-            (
-                "evaluate_every_epochs",
-                self.evaluate_every_epochs as f64,
-                self.evaluate_every_epochs > 0,
-                "at least 1",
-            ),
-            ("learning_rate", self.learning_rate, positive(self.learning_rate), "a number above 0"),
-            (
-                "weight_decay",
-                self.weight_decay,
-                self.weight_decay.is_finite() && self.weight_decay >= 0.0,
-                "0 or more",
-            ),
-            ("beta_1", self.beta_1, share(self.beta_1), "a number in [0, 1)"),
-            ("beta_2", self.beta_2, share(self.beta_2), "a number in [0, 1)"),
-            ("epsilon", self.epsilon, positive(self.epsilon), "a number above 0"),
-            ("max_logit_scale", self.max_logit_scale, self.max_logit_scale >= 1.0, "at least 1"),
-            (
-                "max_gradient_norm",
-                self.max_gradient_norm.unwrap_or(1.0),
-                positive(self.max_gradient_norm.unwrap_or(1.0)),
-                "a number above 0",
-            ),
-            (
-                "augment.min_area",
-                self.augment.min_area,
-                (0.05..=1.0).contains(&self.augment.min_area),
-                "a number in [0.05, 1]",
-            ),
-            (
-                "augment.flip_probability",
-                self.augment.flip_probability,
-                (0.0..=1.0).contains(&self.augment.flip_probability),
-                "a number in [0, 1]",
-            ),
-        ];
-        match checks.into_iter().find(|(_, _, holds, _)| !holds) {
-            Some((field, found, _, expected)) => Err(ClipTrainConfigError { field, expected, found }),
-            None => Ok(()),
+    /// [`SettingError`] that names the first field out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        in_range("epochs", self.epochs, 1..)?;
+        // Contrast needs another pair.
+        in_range("batch_size", self.batch_size, 2..)?;
+        in_range("evaluate_every_epochs", self.evaluate_every_epochs, 1..)?;
+        in_range("learning_rate", self.learning_rate, above(0.0))?;
+        in_range("weight_decay", self.weight_decay, 0.0..)?;
+        in_range("beta_1", self.beta_1, 0.0..1.0)?;
+        in_range("beta_2", self.beta_2, 0.0..1.0)?;
+        in_range("epsilon", self.epsilon, above(0.0))?;
+        if self.max_logit_scale != f64::INFINITY {
+            in_range("max_logit_scale", self.max_logit_scale, 1.0..)?;
         }
+        if let Some(norm) = self.max_gradient_norm {
+            in_range("max_gradient_norm", norm, above(0.0))?;
+        }
+        in_range("augment.min_area", self.augment.min_area, 0.05..=1.0)?;
+        in_range("augment.flip_probability", self.augment.flip_probability, 0.0..=1.0)
     }
 
     /// Learning rate of a step, counted from 0, of a run of `total_steps`: linear up, cosine down to 0.
@@ -154,10 +115,7 @@ mod tests {
     fn settings_out_of_range_are_named() {
         assert_eq!(ClipTrainConfig::default().validate(), Ok(()));
         let one = ClipTrainConfig { batch_size: 1, ..ClipTrainConfig::default() };
-        assert_eq!(
-            one.validate().unwrap_err().to_string(),
-            "clip training: `batch_size`: found 1, expected at least 2"
-        );
+        assert_eq!(one.validate().unwrap_err().to_string(), "`batch_size`: found 1, expected at least 2");
         let nan = ClipTrainConfig { learning_rate: f64::NAN, ..ClipTrainConfig::default() };
         assert_eq!(nan.validate().unwrap_err().field, "learning_rate");
     }

@@ -1,20 +1,16 @@
 //! What can stop the training of a CLIP.
 
-use super::config::ClipTrainConfigError;
+use crate::error::{Classified, ErrorClass, SettingError};
 use crate::metrics::retrieval::RetrievalError;
-use crate::models::clip::ClipConfigError;
 use crate::run::error::RunError;
 use crate::training::frame::error::TrainError;
 
 /// Why training ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ClipTrainError {
-    /// The network's sizes do not fit.
+    /// A setting is out of range, or sizes do not fit.
     #[error(transparent)]
-    Network(#[from] ClipConfigError),
-    /// A training setting is out of range.
-    #[error(transparent)]
-    Config(#[from] ClipTrainConfigError),
+    Setting(#[from] SettingError),
     /// Not enough photographs.
     #[error("{what}: found {found} photographs, expected at least {needed}")]
     TooFew {
@@ -44,4 +40,16 @@ pub enum ClipTrainError {
     /// What stops any training: an interruption, numbers that are none, its checkpoint.
     #[error(transparent)]
     Frame(#[from] TrainError),
+}
+
+impl Classified for ClipTrainError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Setting(error) => error.class(),
+            Self::TooFew { .. } | Self::Side { .. } => ErrorClass::BadInput,
+            Self::Evaluation(error) => error.class(),
+            Self::Run(error) => error.class(),
+            Self::Frame(error) => error.class(),
+        }
+    }
 }

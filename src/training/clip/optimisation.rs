@@ -13,8 +13,9 @@ use super::captioned_images::CaptionedImages;
 use super::config::ClipTrainConfig;
 use super::evaluation::ClipEvaluation;
 use super::token_subset::TokenSubset;
+use crate::error::SettingError;
 use crate::losses::clip_contrastive::symmetric_cross_entropy;
-use crate::models::clip::{Clip, ClipConfig, ClipConfigError};
+use crate::models::clip::{Clip, ClipConfig};
 use crate::run::checkpoint::{load_checkpoint, save_checkpoint};
 use crate::run::error::RunError;
 use crate::tensor_ops::backend::{Base, Device, Diff};
@@ -56,7 +57,7 @@ impl Optimisation {
         config: &ClipTrainConfig,
         images: &CaptionedImages,
         device: &Device,
-    ) -> Result<Self, ClipConfigError> {
+    ) -> Result<Self, SettingError> {
         let mut clip: Clip<Diff> = network.init(config.seed, device)?;
         let tokens = TokenSubset::cut(&mut clip, images, device);
         let adam = |weight_decay: f64| {

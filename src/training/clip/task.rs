@@ -11,8 +11,9 @@ use super::config::ClipTrainConfig;
 use super::error::ClipTrainError;
 use super::evaluation::{ClipEvaluation, HeldOutPairs};
 use super::optimisation::{Optimisation, StoredState};
+use crate::error::SettingError;
 use crate::metrics::retrieval::RetrievalConfig;
-use crate::models::clip::{ClipConfig, ClipConfigError};
+use crate::models::clip::ClipConfig;
 use crate::run::error::RunError;
 use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{CLIP_KIND, save_snapshot};
@@ -47,7 +48,7 @@ impl<'a> ClipTask<'a> {
         run: &'a RunDir,
         provenance: &'a Value,
         device: &'a Device,
-    ) -> Result<Self, ClipConfigError> {
+    ) -> Result<Self, SettingError> {
         let ClipTrainConfig { augment, batch_size, seed, .. } = config;
         let optimisation = Optimisation::new(network, config, train, device)?;
         let batches = BatchPlan::new(train, augment, network.image_size, *batch_size, *seed);

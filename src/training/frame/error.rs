@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::state::Place;
+use crate::error::{Classified, ErrorClass};
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
 
@@ -40,5 +41,15 @@ impl TrainError {
     pub(crate) fn not_finite(what: &'static str, place: Place, checkpoint: PathBuf) -> Self {
         let Place { phase, epoch, step } = place;
         Self::NotFinite { what, phase: phase + 1, epoch, step, checkpoint }
+    }
+}
+
+impl Classified for TrainError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Interrupted(error) => error.class(),
+            Self::NotFinite { .. } => ErrorClass::Failure,
+            Self::Run(error) => error.class(),
+        }
     }
 }

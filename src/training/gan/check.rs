@@ -1,19 +1,20 @@
 //! Checks that networks, data and settings of a GAN training fit together, before any work.
 
 use super::augmentation::AugmentMode;
-use super::config::GanConfigError;
 use super::error::GanTrainError;
 use super::task::GanTask;
+use crate::error::SettingError;
 
 /// Positions of ResNet-50's stage two for an image of 128×128.
 const RESNET_VECTOR_WIDTH: usize = 256;
 
-/// Every complaint comes before the first step.
+/// Every complaint comes before the first step; keys are those of the command's section.
 pub(crate) fn check(task: &GanTask<'_>, num_devices: usize) -> Result<(), GanTrainError> {
-    task.config.validate()?;
-    task.generator.validate()?;
-    task.discriminator.validate()?;
-    task.discriminator.validate_batch(task.config.round_size())?;
+    task.config.validate().map_err(|error| error.within("train"))?;
+    task.generator.validate().map_err(|error| error.within("generator"))?;
+    task.discriminator.validate().map_err(|error| error.within("discriminator"))?;
+    let batch = task.discriminator.validate_batch(task.config.round_size());
+    batch.map_err(|error| error.within("train"))?;
     check_devices(task, num_devices)?;
     check_networks(task)?;
     let dims = checked_condition_dims(task)?;
@@ -23,19 +24,19 @@ pub(crate) fn check(task: &GanTask<'_>, num_devices: usize) -> Result<(), GanTra
 
 fn mismatch<T>(
     field: &'static str,
-    expected: impl Into<String>,
+    expected: impl ToString,
     found: impl ToString,
 ) -> Result<T, GanTrainError> {
-    Err(GanTrainError::Config(GanConfigError::new(field, expected, found)))
+    Err(GanTrainError::Setting(SettingError::new(field, expected, found)))
 }
 
 fn check_devices(task: &GanTask<'_>, num_devices: usize) -> Result<(), GanTrainError> {
     let gpus = task.config.gpus;
     if num_devices != gpus {
-        return mismatch("gpus", format!("the number of devices ({num_devices})"), gpus);
+        return mismatch("train.gpus", format!("the number of devices ({num_devices})"), gpus);
     }
     if gpus > 1 && task.mappers.is_some() {
-        return mismatch("gpus", "1: mappers are trained on one GPU", gpus);
+        return mismatch("train.gpus", "1: mappers are trained on one GPU", gpus);
     }
     Ok(())
 }
@@ -57,7 +58,7 @@ fn check_networks(task: &GanTask<'_>) -> Result<(), GanTrainError> {
     }
     let (layers, frozen) = (task.discriminator.num_trunk_layers(), task.config.frozen_discriminator_layers);
     if frozen > layers {
-        return mismatch("frozen_discriminator_layers", format!("at most {layers}"), frozen);
+        return mismatch("train.frozen_discriminator_layers", format!("at most {layers}"), frozen);
     }
     Ok(())
 }
@@ -90,9 +91,9 @@ fn check_resnet(task: &GanTask<'_>) -> Result<(), GanTrainError> {
         return Ok(());
     }
     if loss.compares_second_with_resnet() {
-        return mismatch("loss.second_vector", "`clip`, or a ResNet-50 snapshot beside it", "resnet");
+        return mismatch("train.loss.second_vector", "`clip`, or a ResNet-50 snapshot beside it", "resnet");
     }
-    mismatch("loss.low_level_weight", "0, or a ResNet-50 snapshot beside it", loss.low_level_weight)
+    mismatch("train.loss.low_level_weight", "0, or a ResNet-50 snapshot beside it", loss.low_level_weight)
 }
 
 /// The widths of what CLIP makes of an image and of what that is compared with.
@@ -103,7 +104,7 @@ fn check_clip(task: &GanTask<'_>, dims: &[usize]) -> Result<(), GanTrainError> {
     }
     let Some(encoder) = task.encoder else {
         let expected = "0, or a CLIP snapshot beside it";
-        return mismatch("loss.clip_condition_weight", expected, loss.clip_condition_weight);
+        return mismatch("train.loss.clip_condition_weight", expected, loss.clip_condition_weight);
     };
     let width = encoder.embed_dim();
     let mut widths = vec![width; dims.len()];

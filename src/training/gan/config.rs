@@ -9,25 +9,8 @@ use super::image_view::CropConfig;
 use super::loss::GanLossConfig;
 use super::loss_scale::LossScaleConfig;
 use super::regularizers::path_length::PathLengthConfig;
+use crate::error::{SettingError, above, in_range};
 use crate::training::frame::schedule::FinalDecay;
-
-/// A training setting out of range.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{field}`: expected {expected}, found {found}")]
-pub struct GanConfigError {
-    /// Name of the key.
-    pub field: &'static str,
-    /// What it may be.
-    pub expected: String,
-    /// What it is.
-    pub found: String,
-}
-
-impl GanConfigError {
-    pub(crate) fn new(field: &'static str, expected: impl Into<String>, found: impl ToString) -> Self {
-        Self { field, expected: expected.into(), found: found.to_string() }
-    }
-}
 
 /// What is fed to the mapping network in training (docs/spec/open-questions.md OQ-18).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,22 +154,22 @@ impl GanTrainConfig {
     }
 
     /// Checks every value that does not depend on networks or data.
-    pub fn validate(&self) -> Result<(), GanConfigError> {
-        at_least_one("batch_size", self.batch_size as u64)?;
-        at_least_one("generator_interval", self.generator_interval)?;
-        at_least_one("discriminator_interval", self.discriminator_interval)?;
-        at_least_one("checkpoint_ticks", self.checkpoint_ticks)?;
-        at_least_one("path_length.batch_shrink", self.path_length.batch_shrink as u64)?;
-        at_least_one("gpus", self.gpus as u64)?;
+    pub fn validate(&self) -> Result<(), SettingError> {
+        in_range("batch_size", self.batch_size, 1..)?;
+        in_range("generator_interval", self.generator_interval, 1..)?;
+        in_range("discriminator_interval", self.discriminator_interval, 1..)?;
+        in_range("checkpoint_ticks", self.checkpoint_ticks, 1..)?;
+        in_range("path_length.batch_shrink", self.path_length.batch_shrink, 1..)?;
+        in_range("gpus", self.gpus, 1..)?;
         if !self.batch_size.is_multiple_of(self.gpus) {
             let expected = format!("a divisor of `batch_size` ({})", self.batch_size);
-            return Err(GanConfigError::new("gpus", expected, self.gpus));
+            return Err(SettingError::new("gpus", expected, self.gpus));
         }
         if !(self.batch_size / self.gpus).is_multiple_of(self.round_size()) {
             let expected = format!("0 or a divisor of the {} images of a GPU", self.batch_size / self.gpus);
-            return Err(GanConfigError::new("micro_batch_size", expected, self.micro_batch_size));
+            return Err(SettingError::new("micro_batch_size", expected, self.micro_batch_size));
         }
-        self.loss_scale.validate()?;
+        self.loss_scale.validate().map_err(|error| error.within("loss_scale"))?;
         for (field, value) in [
             ("total_kimg", self.total_kimg),
             ("learning_rate", self.learning_rate),
@@ -194,9 +177,7 @@ impl GanTrainConfig {
             ("epsilon", self.epsilon),
             ("tick_kimg", self.tick_kimg),
         ] {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(GanConfigError::new(field, "a positive number", value));
-            }
+            in_range(field, value, above(0.0))?;
         }
         for (field, value) in [
             ("learning_rate_decay.share", self.learning_rate_decay.share),
@@ -213,9 +194,7 @@ impl GanTrainConfig {
             ("path_length.decay", self.path_length.decay),
             ("crop.smallest_share", self.crop.smallest_share),
         ] {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(GanConfigError::new(field, "a number from 0 to 1", value));
-            }
+            in_range(field, value, 0.0..=1.0)?;
         }
         for (field, value) in [
             ("r1_gamma", self.r1_gamma.unwrap_or(0.0)),
@@ -228,16 +207,10 @@ impl GanTrainConfig {
             ("loss.semantic_image_weight", self.loss.semantic_image_weight),
             ("loss.low_level_weight", self.loss.low_level_weight),
         ] {
-            if !(value >= 0.0 && value.is_finite()) {
-                return Err(GanConfigError::new(field, "zero or a positive number", value));
-            }
+            in_range(field, value, 0.0..)?;
         }
-        self.augment.validate()
+        self.augment.validate().map_err(|error| error.within("augment"))
     }
-}
-
-fn at_least_one(field: &'static str, value: u64) -> Result<(), GanConfigError> {
-    if value > 0 { Ok(()) } else { Err(GanConfigError::new(field, "at least 1", value)) }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use ndarray::Array2;
 use rand::Rng;
 use rand::seq::SliceRandom;
 
+use crate::error::{Classified, ErrorClass};
 use crate::models::stylegan2::{Condition, ConditionHeads};
 use crate::tensor_ops::backend::{Base, Device};
 use crate::tensor_ops::mixed_halves::{half_mask, mix_halves};
@@ -21,6 +22,12 @@ pub struct GanDatasetError {
     pub expected: String,
     /// What it is.
     pub found: String,
+}
+
+impl Classified for GanDatasetError {
+    fn class(&self) -> ErrorClass {
+        ErrorClass::BadInput
+    }
 }
 
 /// Real images and the embeddings that condition them. Embeddings are unit vectors.

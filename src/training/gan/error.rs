@@ -2,23 +2,18 @@
 
 use std::path::PathBuf;
 
-use super::config::GanConfigError;
 use super::dataset::GanDatasetError;
 use crate::data::error::DataError;
-use crate::models::mapper::MapperConfigError;
-use crate::models::stylegan2::ConfigError;
+use crate::error::{Classified, ErrorClass, SettingError};
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
 
 /// Why training ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum GanTrainError {
-    /// The networks' sizes do not fit.
+    /// A setting is out of range or does not go with the others.
     #[error(transparent)]
-    Network(#[from] ConfigError),
-    /// A training setting is out of range.
-    #[error(transparent)]
-    Config(#[from] GanConfigError),
+    Setting(#[from] SettingError),
     /// The data do not fit together.
     #[error(transparent)]
     Data(#[from] GanDatasetError),
@@ -51,13 +46,33 @@ pub enum GanTrainError {
     /// The betas of a batch cannot be read.
     #[error(transparent)]
     Betas(#[from] DataError),
-    /// A mapper's sizes make no network.
-    #[error(transparent)]
-    Mapper(#[from] MapperConfigError),
     /// A file of the run.
     #[error(transparent)]
     Run(#[from] RunError),
     /// The user asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
+}
+
+impl GanTrainError {
+    /// The error of a training whose settings stand in `section`.
+    pub fn within(self, section: &str) -> Self {
+        match self {
+            Self::Setting(error) => Self::Setting(error.within(section)),
+            other => other,
+        }
+    }
+}
+
+impl Classified for GanTrainError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Setting(error) => error.class(),
+            Self::Data(error) => error.class(),
+            Self::Betas(error) => error.class(),
+            Self::Run(error) => error.class(),
+            Self::Interrupted(error) => error.class(),
+            Self::Diverged { .. } | Self::NotFinite { .. } => ErrorClass::Failure,
+        }
+    }
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::config::GanConfigError;
+use crate::error::{SettingError, in_range};
 
 /// How the factor starts and moves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,15 +22,12 @@ impl Default for LossScaleConfig {
 }
 
 impl LossScaleConfig {
-    pub(crate) fn validate(&self) -> Result<(), GanConfigError> {
+    pub(crate) fn validate(&self) -> Result<(), SettingError> {
         let is_power = self.initial >= 1.0 && self.initial.is_finite() && self.initial.log2().fract() == 0.0;
         if !is_power {
-            return Err(GanConfigError::new("loss_scale.initial", "a power of two from 1", self.initial));
+            return Err(SettingError::new("initial", "a power of two from 1", self.initial));
         }
-        if self.growth_interval == 0 {
-            return Err(GanConfigError::new("loss_scale.growth_interval", "at least 1", 0));
-        }
-        Ok(())
+        in_range("growth_interval", self.growth_interval, 1..)
     }
 }
 
@@ -101,8 +98,8 @@ mod tests {
     #[test]
     fn settings_out_of_range_are_named() {
         let field = |config: LossScaleConfig| config.validate().unwrap_err().field;
-        assert_eq!(field(LossScaleConfig { initial: 3.0, ..Default::default() }), "loss_scale.initial");
-        assert_eq!(field(LossScaleConfig { initial: f32::NAN, ..Default::default() }), "loss_scale.initial");
+        assert_eq!(field(LossScaleConfig { initial: 3.0, ..Default::default() }), "initial");
+        assert_eq!(field(LossScaleConfig { initial: f32::NAN, ..Default::default() }), "initial");
         let config = LossScaleConfig { growth_interval: 0, ..Default::default() };
         assert_eq!(field(config), "loss_scale.growth_interval");
     }

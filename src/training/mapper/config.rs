@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::auxiliary_critic::CriticConfig;
 pub use super::phase::{MapperLoss, MapperPhase};
+use crate::error::SettingError;
 use crate::losses::contrastive::{ContrastiveConfig, contrastive_loss, squared_error_cosine_and_contrastive};
 use crate::losses::regression::{cosine_distance, mean_squared_error, smooth_l1, squared_error_and_cosine};
 use crate::losses::vicreg::{VicregConfig, vicreg};
@@ -86,36 +87,23 @@ pub struct PhasePlan<'a> {
     pub optimiser: &'a OptimiserConfig,
 }
 
-/// A setting that the data or the clock cannot follow.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`train_mapper.train.{key}`: found {found}, expected {expected}")]
-pub struct MapperTrainConfigError {
-    /// Name of the setting.
-    pub key: String,
-    /// What it may be.
-    pub expected: String,
-    /// What it is.
-    pub found: String,
-}
-
 impl MapperTrainConfig {
     /// Complains of the first setting that does not go with `num_train` training trials.
     ///
     /// # Errors
-    /// [`MapperTrainConfigError`] for a batch that the trials cannot fill, a negative time between checkpoints.
-    pub fn validate(&self, num_train: usize) -> Result<(), MapperTrainConfigError> {
+    /// [`SettingError`] for a batch that the trials cannot fill, a negative time between checkpoints.
+    pub fn validate(&self, num_train: usize) -> Result<(), SettingError> {
         self.check_ranges()?;
         for (key, phase) in [("phase1.batch", &self.phase1), ("phase2.batch", &self.phase2)] {
             if phase.epochs > 0 && !(1..=num_train).contains(&phase.batch) {
                 let expected = format!("1 to {num_train}, the number of training trials");
-                let (key, found) = (key.to_string(), phase.batch.to_string());
-                return Err(MapperTrainConfigError { key, expected, found });
+                return Err(SettingError::new(key, expected, phase.batch));
             }
         }
         let minutes = self.checkpoint_every_minutes;
+        // Infinity: never.
         if minutes.is_nan() || minutes < 0.0 {
-            let (key, expected) = ("checkpoint_every_minutes".to_string(), "0 or more".to_string());
-            return Err(MapperTrainConfigError { key, expected, found: minutes.to_string() });
+            return Err(SettingError::new("checkpoint_every_minutes", "at least 0", minutes));
         }
         Ok(())
     }
@@ -195,17 +183,16 @@ mod tests {
         let mut config = MapperTrainConfig::default();
         assert_eq!(config.validate(128), Ok(()));
         let error = config.validate(127).unwrap_err().to_string();
-        let expected =
-            "`train_mapper.train.phase2.batch`: found 128, expected 1 to 127, the number of training trials";
+        let expected = "`phase2.batch`: found 128, expected 1 to 127, the number of training trials";
         assert_eq!(error, expected);
         config.phase2.epochs = 0;
         assert_eq!(config.validate(127), Ok(()), "a phase that is left out");
         config.phase1.batch = 0;
-        assert_eq!(config.validate(127).unwrap_err().key, "phase1.batch");
+        assert_eq!(config.validate(127).unwrap_err().field, "phase1.batch");
         config.phase1.batch = 1;
         for minutes in [-1.0, f64::NAN] {
             config.checkpoint_every_minutes = minutes;
-            assert_eq!(config.validate(127).unwrap_err().key, "checkpoint_every_minutes");
+            assert_eq!(config.validate(127).unwrap_err().field, "checkpoint_every_minutes");
         }
         // Longer than any run.
         config.checkpoint_every_minutes = f64::INFINITY;

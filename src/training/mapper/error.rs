@@ -1,6 +1,7 @@
 //! What can stop the training of a mapper.
 
 use crate::data::error::DataError;
+use crate::error::{Classified, ErrorClass};
 use crate::run::error::RunError;
 use crate::training::frame::error::TrainError;
 
@@ -34,4 +35,16 @@ pub enum MapperTrainError {
     /// A snapshot cannot be written.
     #[error(transparent)]
     Run(#[from] RunError),
+}
+
+impl Classified for MapperTrainError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Frame(error) => error.class(),
+            Self::Empty { .. } => ErrorClass::BadInput,
+            Self::Metrics { .. } | Self::Targets { .. } => ErrorClass::Failure,
+            Self::Data(error) => error.class(),
+            Self::Run(error) => error.class(),
+        }
+    }
 }

@@ -5,11 +5,15 @@
 //! solutions are in f64. Memory beside the data: two square matrices with the smaller of the two counts as their side
 //! (6,375 rows: 650 MB; a whole subject of NSD, 15,724 voxels: 4 GB), and `W`.
 
+use std::ops::Bound;
+
 use faer::linalg::matmul::matmul;
 use faer::linalg::solvers::Solve;
 use faer::{Accum, Mat, Side, get_global_parallelism};
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Classified, ErrorClass, SettingError, in_range};
 
 /// Rows converted to f64 at a time.
 const BLOCK: usize = 1024;
@@ -34,18 +38,15 @@ impl RidgeConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`RidgeError::Setting`] that names the first key out of range.
-    pub fn validate(&self) -> Result<(), RidgeError> {
-        let wrong = |key, expected, found: String| Err(RidgeError::Setting { key, expected, found });
+    /// [`SettingError`] that names the first key out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
         if self.penalties.is_empty()
             || !self.penalties.iter().all(|penalty| *penalty > 0.0 && penalty.is_finite())
         {
-            return wrong("penalties", "at least one number, all above 0", format!("{:?}", self.penalties));
+            let found = format!("{:?}", self.penalties);
+            return Err(SettingError::new("penalties", "at least one number, all above 0", found));
         }
-        if !(self.tuning_fraction > 0.0 && self.tuning_fraction < 1.0) {
-            return wrong("tuning_fraction", "a number between 0 and 1", self.tuning_fraction.to_string());
-        }
-        Ok(())
+        in_range("tuning_fraction", self.tuning_fraction, (Bound::Excluded(0.0), Bound::Excluded(1.0)))
     }
 }
 
@@ -53,15 +54,8 @@ impl RidgeConfig {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RidgeError {
     /// A setting out of range.
-    #[error("`ridge_fit.{key}`: found {found}, expected {expected}")]
-    Setting {
-        /// Name of the key.
-        key: &'static str,
-        /// What it may be.
-        expected: &'static str,
-        /// What it is.
-        found: String,
-    },
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// Matrices that do not fit each other, or too few rows.
     #[error("ridge regression: {what}: found {found}, expected {expected}")]
     Shape {
@@ -80,6 +74,15 @@ pub enum RidgeError {
         /// The solver's words.
         reason: String,
     },
+}
+
+impl Classified for RidgeError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Setting(error) => error.class(),
+            Self::Shape { .. } | Self::Singular { .. } => ErrorClass::BadInput,
+        }
+    }
 }
 
 /// A fitted regression.

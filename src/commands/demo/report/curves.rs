@@ -7,7 +7,7 @@ use crate::pipelines::training_curves::{events, losses, numbered, retrieval, ser
 use crate::report::{Block, LineChart, Section, Series};
 
 /// Curves of every training run.
-pub(crate) fn section(settings: &ReportSettings) -> anyhow::Result<Section> {
+pub(crate) fn section(settings: &ReportSettings) -> crate::error::Result<Section> {
     let mut section = Section::new("Training");
     if let Some(run) = &settings.clip_run {
         let events = events(run)?;

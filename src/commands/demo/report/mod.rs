@@ -31,7 +31,7 @@ pub struct ReportSummary {
 ///
 /// # Errors
 /// When a file of a given run is missing or malformed, or the page cannot be written.
-pub fn run(settings: &ReportSettings, progress: &mut dyn Progress) -> anyhow::Result<ReportSummary> {
+pub fn run(settings: &ReportSettings, progress: &mut dyn Progress) -> crate::error::Result<ReportSummary> {
     progress.start("report", 0);
     let mut sections = Vec::new();
     let mut opening = Section::new("The subject");

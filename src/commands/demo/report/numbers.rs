@@ -28,7 +28,7 @@ pub(crate) fn facts(facts: &[(String, String)]) -> Table {
 }
 
 /// Retrieval counts of every mapper run, beside chance.
-pub(crate) fn retrieval(runs: &[(String, PathBuf)]) -> anyhow::Result<Section> {
+pub(crate) fn retrieval(runs: &[(String, PathBuf)]) -> crate::error::Result<Section> {
     let mut rows = Vec::new();
     for (name, run) in runs {
         let summary = json_file(&run.join("summary.json"))?;
@@ -133,7 +133,7 @@ pub(crate) fn naming(named: &[(String, NamingSummary)]) -> Section {
 }
 
 /// How many captions survived the screening, with examples.
-pub(crate) fn captions(path: &Path) -> anyhow::Result<Section> {
+pub(crate) fn captions(path: &Path) -> crate::error::Result<Section> {
     let bytes = RunError::read(path, "the report")?;
     let images: BTreeMap<String, Vec<JudgedCaption>> = serde_json::from_slice(&bytes)
         .map_err(|error| RunError::invalid(path, "content", "captions with probabilities", error))?;
@@ -172,7 +172,7 @@ pub(crate) fn captions(path: &Path) -> anyhow::Result<Section> {
 const EXAMPLES: usize = 4;
 
 /// Hashes of the networks that drew the pictures.
-pub(crate) fn weights(run: &Path) -> anyhow::Result<Table> {
+pub(crate) fn weights(run: &Path) -> crate::error::Result<Table> {
     let manifest = json_file(&run.join("manifest.json"))?;
     let hashes = manifest["weights_sha256"].as_object().cloned().unwrap_or_default();
     Ok(Table {

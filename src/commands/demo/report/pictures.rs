@@ -18,7 +18,7 @@ use crate::run::error::RunError;
 const COLUMNS: usize = 10;
 
 /// Similarity and rank of the pictures of `run` that its evaluation ranked, by file name.
-fn ranks(run: &Path, evaluation_run: &Path) -> anyhow::Result<BTreeMap<String, OwnPicture>> {
+fn ranks(run: &Path, evaluation_run: &Path) -> crate::error::Result<BTreeMap<String, OwnPicture>> {
     let path = evaluation_run.join("evaluation.json");
     let evaluation = json_file(&path)?;
     let evaluated = &evaluation["evaluated"];
@@ -31,7 +31,7 @@ fn ranks(run: &Path, evaluation_run: &Path) -> anyhow::Result<BTreeMap<String, O
 }
 
 /// Ground truth above reconstructions, as the paper's figure 4; `ranking` is an evaluation of that run.
-pub(crate) fn reconstructions(run: &Path, ranking: Option<&Path>) -> anyhow::Result<Section> {
+pub(crate) fn reconstructions(run: &Path, ranking: Option<&Path>) -> crate::error::Result<Section> {
     let ranks = ranking.map_or_else(|| Ok(BTreeMap::new()), |ranking| ranks(run, ranking))?;
     let path = run.join("manifest.json");
     let manifest = json_file(&path)?;
@@ -55,7 +55,7 @@ pub(crate) fn reconstructions(run: &Path, ranking: Option<&Path>) -> anyhow::Res
             let truth = shown
                 .iter()
                 .map(|entry| picture(run, &entry.ground_truth, &format!("image {}", entry.nsd_id)))
-                .collect::<anyhow::Result<_>>()?;
+                .collect::<crate::error::Result<_>>()?;
             rows.push(("seen".to_string(), truth));
         }
         let drawn = shown
@@ -70,7 +70,7 @@ pub(crate) fn reconstructions(run: &Path, ranking: Option<&Path>) -> anyhow::Res
                 };
                 picture(run, &entry.file, &note)
             })
-            .collect::<anyhow::Result<_>>()?;
+            .collect::<crate::error::Result<_>>()?;
         let condition = match conditions[number] {
             Some(condition) if conditions.len() > 1 => format!(" from {condition}"),
             _ => String::new(),
@@ -93,7 +93,7 @@ pub(crate) fn reconstructions(run: &Path, ranking: Option<&Path>) -> anyhow::Res
 }
 
 /// Before and after, with what rose and fell.
-pub(crate) fn microstimulation(runs: &[std::path::PathBuf]) -> anyhow::Result<Section> {
+pub(crate) fn microstimulation(runs: &[std::path::PathBuf]) -> crate::error::Result<Section> {
     let mut section = Section::new("Microstimulation").text(
         "The betas of one region are set to a constant, everything else stays. The same z is drawn before and after, so \
          every change comes from the region.",
@@ -124,7 +124,7 @@ pub(crate) fn microstimulation(runs: &[std::path::PathBuf]) -> anyhow::Result<Se
                 .iter()
                 .take(COLUMNS)
                 .map(|file| picture(run, &format!("images/{file}"), ""))
-                .collect::<anyhow::Result<_>>()?;
+                .collect::<crate::error::Result<_>>()?;
             rows.push((label.to_string(), cells));
         }
         let verb = match summary.action {
@@ -166,7 +166,7 @@ pub(crate) fn microstimulation(runs: &[std::path::PathBuf]) -> anyhow::Result<Se
 }
 
 /// A picture of a run's folder.
-pub(crate) fn picture(run: &Path, file: &str, note: &str) -> anyhow::Result<Cell> {
+pub(crate) fn picture(run: &Path, file: &str, note: &str) -> crate::error::Result<Cell> {
     let path = run.join(file);
     let image = image::open(&path)
         .map_err(|error| RunError::invalid(&path, "picture", "a readable PNG", error))?

@@ -14,7 +14,7 @@ use crate::run::error::RunError;
 const LISTED: [&str; 5] = ["prf-visualrois", "floc-faces", "floc-bodies", "floc-places", "floc-words"];
 
 /// Maps and the table of regions.
-pub(crate) fn section(run: &Path) -> anyhow::Result<Section> {
+pub(crate) fn section(run: &Path) -> crate::error::Result<Section> {
     let path = run.join("summary.json");
     let summary: EncodeSummary = serde_json::from_value(json_file(&path)?)
         .map_err(|error| RunError::invalid(&path, "content", "a summary of encode", error))?;

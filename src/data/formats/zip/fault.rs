@@ -3,7 +3,8 @@
 use std::fmt::Display;
 use std::path::Path;
 
-use crate::data::error::{DataError, one_line};
+use crate::data::error::DataError;
+use crate::error::one_line;
 
 /// A part of an archive that is not what it must be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{SettingError, in_range};
+
 /// What may happen to an image, in this order: crop, flip, colour jitter, grey, blur, mask.
 ///
 /// Operations and ranges are the paper's (its A.1); the four probabilities that its text lost are the published code's
@@ -65,25 +67,12 @@ impl Default for AugmentConfig {
     }
 }
 
-/// A setting outside its range.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("augment.{field} is {found}, expected {expected}")]
-pub struct AugmentConfigError {
-    /// Name of the setting.
-    pub field: &'static str,
-    /// What it may be.
-    pub expected: &'static str,
-    /// What it is.
-    pub found: String,
-}
-
 impl AugmentConfig {
     /// Complains of the first setting outside its range.
     ///
     /// # Errors
-    /// [`AugmentConfigError`].
-    pub fn validate(&self) -> Result<(), AugmentConfigError> {
-        let share = 0.0..=1.0;
+    /// [`SettingError`].
+    pub fn validate(&self) -> Result<(), SettingError> {
         for (field, value) in [
             ("probability", self.probability),
             ("flip_probability", self.flip_probability),
@@ -95,21 +84,16 @@ impl AugmentConfig {
             ("saturation", self.saturation),
             ("mask_side", self.mask_side),
         ] {
-            if !share.contains(&value) {
-                return Err(AugmentConfigError { field, expected: "0 to 1", found: value.to_string() });
-            }
+            in_range(field, value, 0.0..=1.0)?;
         }
-        if !(0.0..=0.5).contains(&self.hue) {
-            let found = self.hue.to_string();
-            return Err(AugmentConfigError { field: "hue", expected: "0 to 0.5", found });
-        }
+        in_range("hue", self.hue, 0.0..=0.5)?;
         for (field, [low, high], limit, expected) in [
             ("crop_area", self.crop_area, 1.0, "[least, largest], above 0 and at most 1"),
             ("crop_aspect", self.crop_aspect, f64::MAX, "[least, largest], above 0"),
             ("blur_sigma", self.blur_sigma, f64::MAX, "[least, largest], above 0"),
         ] {
             if !(low > 0.0 && low <= high && high <= limit) {
-                return Err(AugmentConfigError { field, expected, found: format!("[{low}, {high}]") });
+                return Err(SettingError::new(field, expected, format!("[{low}, {high}]")));
             }
         }
         Ok(())
@@ -127,11 +111,11 @@ mod tests {
             let config: AugmentConfig = toml::from_str(text).unwrap();
             config.validate().unwrap_err().to_string()
         };
-        assert_eq!(complaint("probability = 1.5"), "augment.probability is 1.5, expected 0 to 1");
-        assert_eq!(complaint("mask_side = nan"), "augment.mask_side is NaN, expected 0 to 1");
-        assert_eq!(complaint("hue = 0.6"), "augment.hue is 0.6, expected 0 to 0.5");
+        assert_eq!(complaint("probability = 1.5"), "`probability`: found 1.5, expected 0 to 1");
+        assert_eq!(complaint("mask_side = nan"), "`mask_side`: found NaN, expected 0 to 1");
+        assert_eq!(complaint("hue = 0.6"), "`hue`: found 0.6, expected 0 to 0.5");
         let text = complaint("crop_area = [0.9, 0.8]");
-        assert_eq!(text, "augment.crop_area is [0.9, 0.8], expected [least, largest], above 0 and at most 1");
-        assert!(complaint("blur_sigma = [0.0, 1.0]").contains("blur_sigma is [0, 1]"));
+        assert_eq!(text, "`crop_area`: found [0.9, 0.8], expected [least, largest], above 0 and at most 1");
+        assert!(complaint("blur_sigma = [0.0, 1.0]").contains("`blur_sigma`: found [0, 1]"));
     }
 }

@@ -13,7 +13,7 @@ mod planes;
 
 pub use blur::blur;
 pub use colour::{ColourStep, grey};
-pub use config::{AugmentConfig, AugmentConfigError};
+pub use config::AugmentConfig;
 pub use crop::CropWindow;
 pub use mask::MaskSquare;
 pub use plan::{AugmentPlan, Flip};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::training::gan::config::GanConfigError;
+use crate::error::{SettingError, above, in_range};
 
 /// Whether the discriminator's images are augmented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,23 +118,12 @@ impl AugmentConfig {
     /// Checks every value.
     ///
     /// # Errors
-    /// [`GanConfigError`] that names the key.
-    pub fn validate(&self) -> Result<(), GanConfigError> {
-        if !(0.0..=1.0).contains(&self.probability) {
-            return Err(GanConfigError::new("augment.probability", "a number from 0 to 1", self.probability));
-        }
-        if !(-1.0..=1.0).contains(&self.target) {
-            return Err(GanConfigError::new("augment.target", "a number from -1 to 1", self.target));
-        }
-        if self.interval == 0 {
-            return Err(GanConfigError::new("augment.interval", "at least 1", self.interval));
-        }
-        match self.ramp_kimg {
-            Some(kimg) if !(kimg > 0.0 && kimg.is_finite()) => {
-                Err(GanConfigError::new("augment.ramp_kimg", "a positive number", kimg))
-            }
-            _ => Ok(()),
-        }
+    /// [`SettingError`] that names the key.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        in_range("probability", self.probability, 0.0..=1.0)?;
+        in_range("target", self.target, -1.0..=1.0)?;
+        in_range("interval", self.interval, 1..)?;
+        self.ramp_kimg.map_or(Ok(()), |kimg| in_range("ramp_kimg", kimg, above(0.0)))
     }
 }
 
@@ -158,10 +147,10 @@ mod tests {
     #[test]
     fn values_out_of_range_are_named() {
         let field = |config: AugmentConfig| config.validate().unwrap_err().field;
-        assert_eq!(field(AugmentConfig { probability: 1.5, ..Default::default() }), "augment.probability");
-        assert_eq!(field(AugmentConfig { target: f64::NAN, ..Default::default() }), "augment.target");
-        assert_eq!(field(AugmentConfig { interval: 0, ..Default::default() }), "augment.interval");
-        assert_eq!(field(AugmentConfig { ramp_kimg: Some(0.0), ..Default::default() }), "augment.ramp_kimg");
+        assert_eq!(field(AugmentConfig { probability: 1.5, ..Default::default() }), "probability");
+        assert_eq!(field(AugmentConfig { target: f64::NAN, ..Default::default() }), "target");
+        assert_eq!(field(AugmentConfig { interval: 0, ..Default::default() }), "interval");
+        assert_eq!(field(AugmentConfig { ramp_kimg: Some(0.0), ..Default::default() }), "ramp_kimg");
         assert!(AugmentConfig::default().validate().is_ok());
     }
 }

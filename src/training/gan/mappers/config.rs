@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{SettingError, above, in_range};
 use crate::models::condition_source::ConditionSource;
-use crate::training::gan::config::{GanConfigError, GanTrainConfig};
+use crate::training::gan::config::GanTrainConfig;
 use crate::training::mapper::targets::CaptionChoice;
 
 /// What happens to the mappers in stage two.
@@ -94,29 +95,20 @@ impl GanMapperConfig {
     /// Checks every value.
     ///
     /// # Errors
-    /// [`GanConfigError`] naming the key.
-    pub fn validate(&self) -> Result<(), GanConfigError> {
-        for (field, value) in [
-            ("mappers.interval", self.interval),
-            ("mappers.regularisation_interval", self.regularisation_interval),
-        ] {
-            if value == 0 {
-                return Err(GanConfigError::new(field, "at least 1", value));
-            }
-        }
-        let rate = self.learning_rate.unwrap_or(1.0);
-        if !(rate > 0.0 && rate.is_finite()) {
-            return Err(GanConfigError::new("mappers.learning_rate", "a positive number", rate));
+    /// [`SettingError`] naming the key.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        in_range("interval", self.interval, 1..)?;
+        in_range("regularisation_interval", self.regularisation_interval, 1..)?;
+        if let Some(rate) = self.learning_rate {
+            in_range("learning_rate", rate, above(0.0))?;
         }
         for (field, value) in [
-            ("mappers.gan_weight", self.gan_weight),
-            ("mappers.squared_error_weight", self.squared_error_weight),
-            ("mappers.cosine_weight", self.cosine_weight),
-            ("mappers.contrastive_weight", self.contrastive_weight),
+            ("gan_weight", self.gan_weight),
+            ("squared_error_weight", self.squared_error_weight),
+            ("cosine_weight", self.cosine_weight),
+            ("contrastive_weight", self.contrastive_weight),
         ] {
-            if !(value >= 0.0 && value.is_finite()) {
-                return Err(GanConfigError::new(field, "zero or a positive number", value));
-            }
+            in_range(field, value, 0.0..)?;
         }
         Ok(())
     }
@@ -144,9 +136,9 @@ mod tests {
     fn values_out_of_range_are_named() {
         let field = |config: GanMapperConfig| config.validate().unwrap_err().field;
         assert!(GanMapperConfig::default().validate().is_ok());
-        assert_eq!(field(GanMapperConfig { interval: 0, ..Default::default() }), "mappers.interval");
-        assert_eq!(field(GanMapperConfig { gan_weight: -1.0, ..Default::default() }), "mappers.gan_weight");
+        assert_eq!(field(GanMapperConfig { interval: 0, ..Default::default() }), "interval");
+        assert_eq!(field(GanMapperConfig { gan_weight: -1.0, ..Default::default() }), "gan_weight");
         let rate = GanMapperConfig { learning_rate: Some(f64::INFINITY), ..Default::default() };
-        assert_eq!(field(rate), "mappers.learning_rate");
+        assert_eq!(field(rate), "learning_rate");
     }
 }

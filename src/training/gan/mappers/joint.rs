@@ -10,14 +10,15 @@ use serde_json::Value;
 
 use super::config::{GanMapperConfig, MapperIdentity, MapperOutput};
 use crate::data::error::DataError;
+use crate::error::SettingError;
 use crate::models::condition_source::ConditionSource;
-use crate::models::mapper::{Mapper, MapperConfigError, MapperSnapshot, MapperTarget};
+use crate::models::mapper::{Mapper, MapperSnapshot, MapperTarget};
 use crate::models::stylegan2::{Condition, ConditionHeads};
 use crate::tensor_ops::backend::{Base, Device, Diff};
 use crate::tensor_ops::mixed_halves::half_mask;
 use crate::tensor_ops::random::keyed_rng;
 use crate::training::frame::host_rows::gather;
-use crate::training::gan::config::{GanConfigError, GanTrainConfig};
+use crate::training::gan::config::GanTrainConfig;
 use crate::training::gan::starting_point::adopt;
 use crate::training::gan::state::{MapperPair, Trained};
 use crate::training::mapper::targets::EmbeddingTargets;
@@ -125,10 +126,10 @@ impl JointMappers<'_> {
     }
 
     /// Complains of what does not fit together.
-    pub(crate) fn check(&self, heads: ConditionHeads, num_samples: usize) -> Result<(), GanConfigError> {
-        self.config.validate()?;
+    pub(crate) fn check(&self, heads: ConditionHeads, num_samples: usize) -> Result<(), SettingError> {
+        self.config.validate().map_err(|error| error.within("mappers"))?;
         if heads == ConditionHeads::None {
-            return Err(GanConfigError::new(
+            return Err(SettingError::new(
                 "mappers.mode",
                 "`frozen` for a network without heads",
                 "end-to-end",
@@ -137,13 +138,13 @@ impl JointMappers<'_> {
         let [first, second] = self.starts.map(|start| start.snapshot.network.embed_dim);
         if self.source.uses() == [true; 2] && !self.source.needs_two_heads() && first != second {
             let expected = format!("{first} as the image mapper's");
-            return Err(GanConfigError::new("width of the second mapper", expected, second));
+            return Err(SettingError::new("width of the second mapper", expected, second));
         }
         if self.source.uses()[1] {
             let found = self.second_targets.map_or(0, EmbeddingTargets::num_trials);
             if found != num_samples {
                 let expected = format!("one per sample ({num_samples})");
-                return Err(GanConfigError::new("targets of the second mapper", expected, found));
+                return Err(SettingError::new("targets of the second mapper", expected, found));
             }
         }
         Ok(())
@@ -160,11 +161,7 @@ impl JointMappers<'_> {
     }
 
     /// The networks with optimisers of their own.
-    pub(crate) fn init(
-        &self,
-        train: &GanTrainConfig,
-        device: &Device,
-    ) -> Result<MapperPair, MapperConfigError> {
+    pub(crate) fn init(&self, train: &GanTrainConfig, device: &Device) -> Result<MapperPair, SettingError> {
         let train = GanTrainConfig { learning_rate: self.config.learning_rate_in(train), ..train.clone() };
         let trained = |start: &MapperStart<'_>| {
             // Drawn in any case: it is this that marks which parameters are trained.
