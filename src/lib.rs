@@ -30,6 +30,7 @@ pub mod cli;
 pub mod commands;
 pub mod data;
 pub mod error;
+pub mod files;
 pub mod kernels;
 pub mod losses;
 pub mod metrics;

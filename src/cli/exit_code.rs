@@ -35,6 +35,7 @@ impl From<ExitCode> for std::process::ExitCode {
 mod tests {
     use super::*;
     use crate::data::error::DataError;
+    use crate::error::Fault;
     use crate::error::{Context, Error};
     use crate::run::error::RunError;
     use crate::run::interrupt::Interrupted;
@@ -42,7 +43,6 @@ mod tests {
     use crate::training::clip::error::ClipTrainError;
     use crate::training::frame::error::TrainError;
     use crate::training::gan::error::GanTrainError;
-    use crate::weights::error::Fault;
 
     #[test]
     fn classes_of_trainers_readers_and_contexts_are_exit_codes() {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::files::write_atomic;
 use crate::run::error::RunError;
 use crate::run::existing_output::ExistingOutput;
 use crate::run::half_snapshot::narrowed;
-use crate::run::run_dir::write_atomic;
 use crate::run::snapshot::Snapshot;
 
 /// What to compact.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::prepared::PreparedSubject;
 use crate::error::{Context, SettingError};
+use crate::files::write_atomic;
 use crate::models::clip::tokenizer::LongText;
 use crate::pipelines::caption_screen::{ScreenConfig, ScreenedCaptions, screen_captions};
 use crate::pipelines::clip_snapshot::ClipSnapshot;
@@ -22,7 +23,6 @@ use crate::pipelines::workbench::Workbench;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
 use crate::run::progress::Progress;
-use crate::run::run_dir::write_atomic;
 
 /// Images shown as examples.
 const NUM_EXAMPLES: usize = 5;

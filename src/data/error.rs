@@ -5,46 +5,21 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Classified, ErrorClass, SettingError};
+use crate::error::{Classified, ErrorClass, Fault, FileError, SettingError};
 
 /// Why data could not be read or written.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum DataError {
-    /// A file that has to be there is not.
-    #[error("`{}` is missing; it is needed for {needed_for}", path.display())]
-    Missing {
-        /// The file that was looked for.
-        path: PathBuf,
-        /// What cannot be done without it.
-        needed_for: String,
-    },
-    /// A file is there but the system or the format library cannot read it.
-    #[error("`{}` cannot be read: {reason}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The system's or the library's words.
-        reason: String,
-    },
+    /// A file that cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A file was read and holds something else than it must.
-    #[error("`{}`: {field} is {found}, expected {expected}", path.display())]
+    #[error("`{}`: {} is {}, expected {}", path.display(), fault.field, fault.found, fault.expected)]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// Dataset, column, header field or the like.
-        field: String,
-        /// What the format or the other files call for.
-        expected: String,
-        /// What the file holds.
-        found: String,
-    },
-    /// An output could not be written; nothing was left half written.
-    #[error("`{}` cannot be written: {reason}", path.display())]
-    Unwritable {
-        /// The output.
-        path: PathBuf,
-        /// The system's or the library's words.
-        reason: String,
+        /// Dataset, column, header field or the like, and what it holds.
+        fault: Fault,
     },
     /// A name that does not exist.
     #[error("unknown {what} `{name}`; known: {}", known.join(", "))]
@@ -72,26 +47,22 @@ pub enum DataError {
 impl Classified for DataError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Missing { .. }
-            | Self::Unreadable { .. }
-            | Self::Invalid { .. }
-            | Self::Unwritable { .. }
-            | Self::Unknown { .. }
-            | Self::Empty { .. } => ErrorClass::BadInput,
+            Self::File(error) => error.class(),
+            Self::Invalid { .. } | Self::Unknown { .. } | Self::Empty { .. } => ErrorClass::BadInput,
             Self::Setting(error) => error.class(),
         }
     }
 }
 
 impl DataError {
-    /// A [`DataError::Missing`].
+    /// A [`FileError::Missing`].
     pub fn missing(path: impl AsRef<Path>, needed_for: impl Into<String>) -> Self {
-        Self::Missing { path: path.as_ref().to_path_buf(), needed_for: needed_for.into() }
+        FileError::missing(path, needed_for).into()
     }
 
-    /// A [`DataError::Unreadable`].
+    /// A [`FileError::Unreadable`].
     pub fn unreadable(path: impl AsRef<Path>, reason: impl Display) -> Self {
-        Self::Unreadable { path: path.as_ref().to_path_buf(), reason: reason.to_string() }
+        FileError::unreadable(path, reason).into()
     }
 
     /// A [`DataError::Invalid`].
@@ -101,17 +72,18 @@ impl DataError {
         expected: impl Display,
         found: impl Display,
     ) -> Self {
-        Self::Invalid {
-            path: path.as_ref().to_path_buf(),
-            field: field.to_string(),
-            expected: expected.to_string(),
-            found: found.to_string(),
-        }
+        let (field, expected, found) = (field.to_string(), expected.to_string(), found.to_string());
+        Self::faulty(path, Fault { field, expected, found, hint: None })
     }
 
-    /// A [`DataError::Unwritable`].
+    /// A [`DataError::Invalid`] of a fault that a reader found.
+    pub fn faulty(path: impl AsRef<Path>, fault: Fault) -> Self {
+        Self::Invalid { path: path.as_ref().to_path_buf(), fault }
+    }
+
+    /// A [`FileError::Unwritable`].
     pub fn unwritable(path: impl AsRef<Path>, reason: impl Display) -> Self {
-        Self::Unwritable { path: path.as_ref().to_path_buf(), reason: reason.to_string() }
+        FileError::unwritable(path, reason).into()
     }
 
     /// A [`DataError::Unknown`].
@@ -132,12 +104,9 @@ impl DataError {
         Self::Empty { what: what.into(), hint: hint.into() }
     }
 
-    /// [`DataError::Missing`] when the system says "not found", else [`DataError::Unreadable`].
+    /// [`FileError::Missing`] when the system says "not found", else [`FileError::Unreadable`].
     pub fn from_io(path: impl AsRef<Path>, needed_for: &str, error: &std::io::Error) -> Self {
-        match error.kind() {
-            std::io::ErrorKind::NotFound => Self::missing(path, needed_for),
-            _ => Self::unreadable(path, error),
-        }
+        FileError::from_io(path, needed_for, error).into()
     }
 }
 
@@ -156,13 +125,5 @@ mod tests {
         assert_eq!(error.to_string(), "unknown ROI `V9`; known: V1v, V1d");
         let error = DataError::missing("x.mat", "the order of trials");
         assert_eq!(error.to_string(), "`x.mat` is missing; it is needed for the order of trials");
-    }
-
-    #[test]
-    fn a_file_that_is_not_found_is_missing_and_others_are_unreadable() {
-        let not_found = std::io::Error::from(std::io::ErrorKind::NotFound);
-        assert!(matches!(DataError::from_io("x", "y", &not_found), DataError::Missing { .. }));
-        let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
-        assert!(matches!(DataError::from_io("x", "y", &denied), DataError::Unreadable { .. }));
     }
 }

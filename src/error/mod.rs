@@ -6,12 +6,14 @@
 
 mod classified;
 mod failure;
+mod file;
 mod one_line;
 mod ranges;
 mod setting;
 
 pub use classified::{Classified, ErrorClass};
 pub use failure::{Context, Error, Result};
+pub use file::{Fault, FileError};
 pub use one_line::one_line;
 pub use ranges::{above, in_range};
 pub use setting::SettingError;

@@ -69,7 +69,7 @@ const LETTER_SHARES: [(u32, f32); 11] = [
 /// Reads every photograph of the folder, ordered by COCO id.
 ///
 /// # Errors
-/// [`DataError::Missing`] without pictures or JSON files; [`DataError::Invalid`] for a photograph that has no
+/// [`DataError::missing`] without pictures or JSON files; [`DataError::Invalid`] for a photograph that has no
 /// caption or is unknown to the instances file, naming the picture.
 pub fn read_album(folder: &Path) -> Result<Vec<Photograph>, DataError> {
     let mut album = Vec::new();
@@ -228,7 +228,7 @@ impl Photograph {
     /// The decoded picture.
     ///
     /// # Errors
-    /// [`DataError::Unreadable`].
+    /// [`DataError::unreadable`].
     pub fn decode(&self) -> Result<image::RgbImage, DataError> {
         let picture = image::open(&self.path).map_err(|error| DataError::unreadable(&self.path, error))?;
         Ok(picture.to_rgb8())
@@ -275,6 +275,7 @@ impl Photograph {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::FileError;
 
     /// A folder with one 60 × 40 picture; `captions` and `instances` are the annotation lists.
     fn folder(captions: &str, instances: &str, images: &str) -> tempfile::TempDir {
@@ -322,10 +323,10 @@ mod tests {
     #[test]
     fn missing_and_broken_files_are_errors() {
         let empty = tempfile::tempdir().unwrap();
-        assert!(matches!(read_album(empty.path()), Err(DataError::Missing { .. })));
+        assert!(matches!(read_album(empty.path()), Err(DataError::File(FileError::Missing { .. }))));
         let folder = folder(CAPTION, OBJECT, "");
         fs::write(folder.path().join("annotations/captions_train2017.json"), "{\"images\": [").unwrap();
-        assert!(matches!(read_album(folder.path()), Err(DataError::Unreadable { .. })));
+        assert!(matches!(read_album(folder.path()), Err(DataError::File(FileError::Unreadable { .. }))));
         fs::write(folder.path().join("annotations/captions_train2017.json"), "{}").unwrap();
         assert!(matches!(read_album(folder.path()), Err(DataError::Invalid { .. })));
     }

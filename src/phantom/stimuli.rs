@@ -156,7 +156,7 @@ impl StimulusSet {
     /// that depends on the plan alone.
     ///
     /// # Errors
-    /// [`DataError::Unreadable`] for a photograph, and whatever `keep` returns.
+    /// [`DataError::unreadable`] for a photograph, and whatever `keep` returns.
     pub fn render_all<M: Send>(
         &self,
         measure: impl Fn(&RenderedStimulus) -> M + Sync,

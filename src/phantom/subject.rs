@@ -78,7 +78,7 @@ impl Phantom {
     /// Writes the phantom to `target`, all or nothing; `tick` is told stage, units done and units in all.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`]; [`DataError::Unreadable`] for a photograph.
+    /// [`DataError::unwritable`]; [`DataError::unreadable`] for a photograph.
     pub fn write(
         mut self,
         target: &Path,

@@ -118,7 +118,7 @@ impl LoadedMapper {
     /// Refuses betas of another subject, or of another selection of voxels.
     ///
     /// # Errors
-    /// [`RunError::Invalid`] that names the prepared file.
+    /// [`RunError::invalid`] that names the prepared file.
     pub fn check_input(&self, prepared: &PreparedSubject) -> Result<(), RunError> {
         let MapperSnapshot { subject, num_voxels, .. } = &self.snapshot;
         let wrong = |field, expected: String, found: String| {
@@ -218,7 +218,7 @@ impl BrainDecoder {
     /// Refuses a source that the second mapper does not serve.
     ///
     /// # Errors
-    /// [`RunError::Invalid`] that names the mapper's file.
+    /// [`RunError::invalid`] that names the mapper's file.
     pub fn check_source(&self, source: ConditionSource, second_mapper: &Path) -> Result<(), RunError> {
         let (wanted, found) = (source.second_target(), self.second_mapper.snapshot.target);
         let is_resnet = |target| target == MapperTarget::Resnet;
@@ -238,7 +238,7 @@ impl BrainDecoder {
     /// Refuses betas that the mappers were not trained for.
     ///
     /// # Errors
-    /// [`RunError::Invalid`] that names `prepared`.
+    /// [`RunError::invalid`] that names `prepared`.
     pub fn check_input(&self, prepared: &PreparedSubject) -> Result<(), RunError> {
         self.image_mapper.check_input(prepared)?;
         self.second_mapper.check_input(prepared)

@@ -15,12 +15,12 @@ use sha2::{Digest, Sha256};
 use crate::data::error::DataError;
 use crate::data::image::resize::{Filter, resize_and_center_crop};
 use crate::error::{Classified, ErrorClass};
+use crate::files::write_atomic;
 use crate::models::clip::Clip;
 use crate::models::clip::encode_batches::{encode_images, encode_texts};
 use crate::models::clip::preprocess::normalize_hwc;
 use crate::models::clip::tokenizer::{TextTooLong, Tokenizer};
 use crate::run::error::RunError;
-use crate::run::run_dir::write_atomic;
 use crate::run::snapshot::hex;
 
 /// Images decoded and encoded at a time.
@@ -77,7 +77,7 @@ impl<E: Classified> Classified for FeatureError<E> {
 /// Path, size and time of change of a file: another set of images in the same place is another set.
 ///
 /// # Errors
-/// [`DataError::Unreadable`].
+/// [`DataError::unreadable`].
 pub fn file_identity(path: &Path) -> Result<String, DataError> {
     let unreadable = |error: std::io::Error| DataError::unreadable(path, error);
     let metadata = std::fs::metadata(path).map_err(unreadable)?;

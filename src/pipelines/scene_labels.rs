@@ -18,7 +18,7 @@ pub fn has_scene_annotations(tree: &NsdTree) -> bool {
 /// What each image shows, in the order of `images`.
 ///
 /// # Errors
-/// [`DataError::Missing`] without instances and stuff files; [`DataError`] for a file or table that cannot be read.
+/// [`DataError::missing`] without instances and stuff files; [`DataError`] for a file or table that cannot be read.
 pub fn read_scene_labels(tree: &NsdTree, images: &[NsdId]) -> Result<Vec<ShownCategories>, DataError> {
     if !has_scene_annotations(tree) {
         let first = tree.annotations(AnnotationKind::Instances, "train2017");

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tracing::debug;
 
 use super::error::RunError;
-use super::run_dir::write_atomic;
+use crate::files::write_atomic;
 
 const MAGIC: &[u8; 8] = b"MRCKPT01";
 const DIGEST_BYTES: usize = 32;
@@ -21,7 +21,7 @@ const LENGTH_BYTES: usize = 8;
 /// Writes `record` (networks, optimisers) and `state` (step, best loss, …) to `path`.
 ///
 /// # Errors
-/// [`RunError::Unwritable`].
+/// [`RunError::unwritable`].
 pub fn save_checkpoint<B: Backend, R: Record<B>>(
     path: &Path,
     record: R,
@@ -47,7 +47,7 @@ pub fn save_checkpoint<B: Backend, R: Record<B>>(
 /// Reads what [`save_checkpoint`] wrote.
 ///
 /// # Errors
-/// [`RunError::Missing`] and [`RunError::Invalid`]; a truncated or altered file is refused by its digest.
+/// [`RunError::missing`] and [`RunError::invalid`]; a truncated or altered file is refused by its digest.
 pub fn load_checkpoint<B: Backend, R: Record<B>, S: DeserializeOwned>(
     path: &Path,
     device: &B::Device,

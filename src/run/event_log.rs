@@ -50,7 +50,7 @@ impl EventLog {
     /// Adds one line, and returns what stands in it.
     ///
     /// # Errors
-    /// [`RunError::Unwritable`].
+    /// [`RunError::unwritable`].
     pub fn append(&self, event: &impl Serialize) -> Result<Value, RunError> {
         // Through `Value`, single precision becomes double before it becomes digits, and what is not finite becomes `null`: lines
         // have one form, whatever type they come from.
@@ -70,7 +70,7 @@ impl EventLog {
     /// what the reader wants of any of them.
     ///
     /// # Errors
-    /// [`RunError::Missing`], and [`RunError::Invalid`] for a line that is no `E`.
+    /// [`RunError::missing`], and [`RunError::invalid`] for a line that is no `E`.
     pub fn read<E: DeserializeOwned>(&self) -> Result<Vec<E>, RunError> {
         Ok(self.lines()?.into_iter().map(|(_, event)| event).collect())
     }
@@ -101,14 +101,14 @@ impl EventLog {
     /// lines stay as they were written: numbers that are read and written again may lose their last digit.
     ///
     /// # Errors
-    /// As [`EventLog::read`], and [`RunError::Unwritable`].
+    /// As [`EventLog::read`], and [`RunError::unwritable`].
     pub fn retain(&self, keep: impl Fn(Position) -> bool) -> Result<(), RunError> {
         if !self.path.is_file() {
             return Ok(());
         }
         let kept = self.lines()?.into_iter().filter(|(_, position)| keep(*position));
         let text: String = kept.map(|(line, _)| line + "\n").collect();
-        super::run_dir::write_atomic(&self.path, text.as_bytes())
+        Ok(crate::files::write_atomic(&self.path, text.as_bytes())?)
     }
 }
 

@@ -22,7 +22,7 @@ struct Stored {
 /// The snapshot with its single-precision tensors rounded to half precision; others stay as they are.
 ///
 /// # Errors
-/// [`RunError::Invalid`] for a number that half precision does not hold (beyond ±65504, or NaN), with its tensor.
+/// [`RunError::invalid`] for a number that half precision does not hold (beyond ±65504, or NaN), with its tensor.
 pub fn narrowed(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, RunError> {
     rewritten(path, bytes, |name, view| {
         if view.dtype() != Dtype::F32 {
@@ -45,7 +45,7 @@ pub fn narrowed(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, RunError> {
 /// The snapshot with its half-precision tensors in single precision; without such tensors, the bytes as they are.
 ///
 /// # Errors
-/// [`RunError::Invalid`] when the tensors cannot be told apart.
+/// [`RunError::invalid`] when the tensors cannot be told apart.
 pub(super) fn widened<'a>(path: &Path, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, RunError> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| invalid(path, &error))?;
     if !file.iter().any(|(_, view)| view.dtype() == Dtype::F16) {

@@ -1,14 +1,13 @@
 //! The numbered folder of a run: `runs/00007-train-mapper-image-subj01/`.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use atomic_write_file::AtomicWriteFile;
 use tracing::{Span, info_span};
 
 use super::error::RunError;
 use super::event_log::EventLog;
+use crate::files::write_atomic;
 
 /// Extensions of the files that runs write in one step.
 const RUN_FILES: [&str; 7] = ["mpk", "safetensors", "jsonl", "json", "toml", "svg", "png"];
@@ -27,7 +26,7 @@ impl RunDir {
     /// Makes the next free folder `NNNNN-description` under `runs`.
     ///
     /// # Errors
-    /// [`RunError::Unwritable`] when the folder cannot be made.
+    /// [`RunError::unwritable`] when the folder cannot be made.
     pub fn create(runs: &Path, description: &str) -> Result<Self, RunError> {
         fs::create_dir_all(runs).map_err(|error| RunError::unwritable(runs, error))?;
         let mut number = numbered(runs).into_iter().map(|(number, _)| number + 1).max().unwrap_or(0);
@@ -45,7 +44,7 @@ impl RunDir {
     /// Opens the folder that holds `checkpoint`, to continue in it, and removes what a killed run had half written.
     ///
     /// # Errors
-    /// [`RunError::Missing`] when the folder is not there; [`RunError::Unwritable`].
+    /// [`RunError::missing`] when the folder is not there; [`RunError::unwritable`].
     pub fn of_checkpoint(checkpoint: &Path) -> Result<Self, RunError> {
         let folder = match checkpoint.parent() {
             Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
@@ -99,7 +98,7 @@ impl RunDir {
     /// Writes a file inside the folder in one step: it is there whole or not at all.
     ///
     /// # Errors
-    /// [`RunError::Unwritable`].
+    /// [`RunError::unwritable`].
     pub fn write_atomic(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, RunError> {
         let path = self.join(name);
         write_atomic(&path, bytes)?;
@@ -110,20 +109,6 @@ impl RunDir {
     pub fn events(&self) -> EventLog {
         EventLog::new(self.join("metrics.jsonl"))
     }
-}
-
-/// Writes a file in one step, making its folder: temporary name, sync, rename.
-///
-/// # Errors
-/// [`RunError::Unwritable`].
-pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
-    let unwritable = |error| RunError::unwritable(path, error);
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(|error| RunError::unwritable(folder, error))?;
-    }
-    let mut file = AtomicWriteFile::open(path).map_err(unwritable)?;
-    file.write_all(bytes).map_err(unwritable)?;
-    file.commit().map_err(unwritable)
 }
 
 /// Removes the temporary files of [`write_atomic`] that nobody will rename any more.
@@ -163,6 +148,7 @@ fn numbered(runs: &Path) -> Vec<(u32, PathBuf)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::FileError;
 
     #[test]
     fn numbers_go_up_and_the_newest_run_with_the_file_is_found() {
@@ -195,7 +181,7 @@ mod tests {
         assert!(kept.iter().all(|name| dir.join(name).is_file()));
         assert!(gone.iter().all(|name| !dir.join(name).exists()));
         let error = RunDir::of_checkpoint(&root.path().join("none/checkpoint.mpk")).unwrap_err();
-        assert!(matches!(error, RunError::Missing { .. }), "{error}");
+        assert!(matches!(error, RunError::File(FileError::Missing { .. })), "{error}");
     }
 
     #[test]

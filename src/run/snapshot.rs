@@ -17,7 +17,7 @@ use tracing::debug;
 
 use super::error::RunError;
 use super::half_snapshot::widened;
-use super::run_dir::write_atomic;
+use crate::files::write_atomic;
 
 /// Kind of a CLIP's snapshot.
 pub const CLIP_KIND: &str = "clip";
@@ -59,7 +59,7 @@ pub struct Snapshot {
 /// Writes a network's weights and configuration in one step.
 ///
 /// # Errors
-/// [`RunError::Unwritable`].
+/// [`RunError::unwritable`].
 pub fn save_snapshot<B: Backend, M: Module<B>>(
     path: &Path,
     kind: &str,
@@ -85,7 +85,7 @@ impl Snapshot {
     /// Reads the file and its header, and checks that it holds a network of `kind`.
     ///
     /// # Errors
-    /// [`RunError::Missing`] and [`RunError::Invalid`].
+    /// [`RunError::missing`] and [`RunError::invalid`].
     pub fn open(path: &Path, kind: &str) -> Result<Self, RunError> {
         let snapshot = Self::read(path, &format!("the {kind} network"))?;
         if snapshot.kind() != kind {
@@ -98,7 +98,7 @@ impl Snapshot {
     /// Reads the file and its header, whatever kind of network it holds.
     ///
     /// # Errors
-    /// [`RunError::Missing`] and [`RunError::Invalid`].
+    /// [`RunError::missing`] and [`RunError::invalid`].
     pub fn open_any(path: &Path) -> Result<Self, RunError> {
         Self::read(path, "a network")
     }
@@ -146,7 +146,7 @@ impl Snapshot {
     /// their weights are stored in half precision or, rounded alike, in single.
     ///
     /// # Errors
-    /// [`RunError::Invalid`] when the tensors cannot be told apart.
+    /// [`RunError::invalid`] when the tensors cannot be told apart.
     pub fn network_sha256(&self) -> Result<String, RunError> {
         let bytes = widened(&self.path, &self.bytes)?;
         let file = safetensors::SafeTensors::deserialize(&bytes)
@@ -185,7 +185,7 @@ impl Snapshot {
     /// The network's configuration.
     ///
     /// # Errors
-    /// [`RunError::Invalid`] when it is not one of `C`.
+    /// [`RunError::invalid`] when it is not one of `C`.
     pub fn config<C: DeserializeOwned>(&self) -> Result<C, RunError> {
         serde_json::from_value(self.header.config.clone()).map_err(|error| {
             RunError::invalid(
@@ -200,7 +200,7 @@ impl Snapshot {
     /// The stored network with its configuration; `init` makes one of that configuration, whose weights are replaced.
     ///
     /// # Errors
-    /// [`RunError::Invalid`] when the configuration makes no network, or its tensors are not those of the file.
+    /// [`RunError::invalid`] when the configuration makes no network, or its tensors are not those of the file.
     pub fn network<B: Backend, C: DeserializeOwned, M: Module<B>, E: Display>(
         &self,
         init: impl FnOnce(&C) -> Result<M, E>,
@@ -214,7 +214,7 @@ impl Snapshot {
     /// Puts the weights into `module`. Every tensor must be there, be used, and fit.
     ///
     /// # Errors
-    /// [`RunError::Invalid`] that names the tensor.
+    /// [`RunError::invalid`] that names the tensor.
     pub fn load_into<B: Backend, M: Module<B>>(&self, module: M) -> Result<M, RunError> {
         let mut module = module;
         let mut store = SafetensorsStore::from_bytes(Some(widened(&self.path, &self.bytes)?.into_owned()));

@@ -49,7 +49,7 @@ impl EventFile {
     /// written: what earlier starts wrote from there on is void.
     ///
     /// # Errors
-    /// [`RunError::Unwritable`].
+    /// [`RunError::unwritable`].
     pub fn start(folder: &Path, first_step: u64) -> Result<Self, RunError> {
         let mut number = 0;
         let file = loop {
@@ -76,7 +76,7 @@ impl EventFile {
     /// Numbers of one step by their tags; `a/b` is shown in group `a`.
     ///
     /// # Errors
-    /// [`RunError::Unwritable`].
+    /// [`RunError::unwritable`].
     pub fn scalars(&self, step: u64, values: &[(String, f64)]) -> Result<(), RunError> {
         let summary = values.iter().fold(Message::default(), |summary, (tag, value)| {
             let value = Message::default()
@@ -90,7 +90,7 @@ impl EventFile {
     /// A picture of one step: an encoded RGB PNG and its `[width, height]`.
     ///
     /// # Errors
-    /// [`RunError::Unwritable`].
+    /// [`RunError::unwritable`].
     pub fn image(&self, step: u64, tag: &str, png: &[u8], [width, height]: [u32; 2]) -> Result<(), RunError> {
         let image = Message::default()
             .integer(field::HEIGHT, height.into())

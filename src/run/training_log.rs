@@ -19,7 +19,7 @@ impl TrainingLog {
     /// Logs in the run's folder; `first_step` is the first step that will be told of (0 in a new run).
     ///
     /// # Errors
-    /// [`RunError::Unwritable`].
+    /// [`RunError::unwritable`].
     pub fn start(dir: &RunDir, first_step: u64) -> Result<Self, RunError> {
         Ok(Self { events: dir.events(), board: EventFile::start(dir.path(), first_step)? })
     }
@@ -28,7 +28,7 @@ impl TrainingLog {
     /// where it stands and not how training goes.
     ///
     /// # Errors
-    /// [`RunError::Unwritable`].
+    /// [`RunError::unwritable`].
     pub fn append(&self, step: u64, event: &impl Serialize) -> Result<(), RunError> {
         let event = self.events.append(event)?;
         let mut numbers = Vec::new();
@@ -40,7 +40,7 @@ impl TrainingLog {
     /// A picture: an RGB PNG and its `[width, height]`.
     ///
     /// # Errors
-    /// [`RunError::Unwritable`].
+    /// [`RunError::unwritable`].
     pub fn image(&self, step: u64, tag: &str, png: &[u8], size: [u32; 2]) -> Result<(), RunError> {
         self.board.image(step, tag, png, size)
     }

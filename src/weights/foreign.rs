@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::error::Fault;
+use crate::error::Fault;
 
 /// Container a foreign file was read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]

@@ -174,7 +174,7 @@ impl Imported {
     /// Writes the snapshot in one step; `config` is what its kind stores.
     ///
     /// # Errors
-    /// [`RunError::Unwritable`].
+    /// [`RunError::unwritable`].
     pub fn save(&self, path: &Path, config: &impl Serialize, provenance: &Value) -> Result<(), RunError> {
         match &self.network {
             ImportedNetwork::Clip(_, network) => self.write(path, config, provenance, network.as_ref()),

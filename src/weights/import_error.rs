@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::error::ForeignError;
 use super::kind::NetworkKind;
 use super::sizes::SizesError;
-use crate::error::{Classified, ErrorClass};
+use crate::error::{Classified, ErrorClass, FileError};
 use crate::run::error::RunError;
 
 /// A foreign network that was not imported; nothing was written.
@@ -13,7 +12,7 @@ use crate::run::error::RunError;
 pub enum ImportError {
     /// The file cannot be read.
     #[error(transparent)]
-    Foreign(#[from] ForeignError),
+    File(#[from] FileError),
     /// The file holds no such network.
     #[error("`{}`: {field}: found {found}, expected {expected}", path.display())]
     Choice {
@@ -68,7 +67,7 @@ pub enum ImportError {
 impl Classified for ImportError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Foreign(error) => error.class(),
+            Self::File(error) => error.class(),
             Self::Choice { .. } | Self::Sizes { .. } | Self::Tensors { .. } | Self::Option { .. } => {
                 ErrorClass::BadInput
             }
@@ -78,7 +77,7 @@ impl Classified for ImportError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Foreign(error) => error.hint(),
+            Self::File(error) => error.hint(),
             Self::Tensors { is_forgivable: true, .. } => Some(
                 "if the file is the right one, `--allow-partial` keeps initial values where a tensor is missing \
                  and drops what is unknown"

@@ -26,7 +26,6 @@
 pub mod choice;
 pub mod clip;
 pub mod door;
-pub mod error;
 pub mod feature_networks;
 pub mod foreign;
 pub mod import;

@@ -25,7 +25,7 @@ const RANKS: &[(&str, u8)] = &[
     ("report", 2),
     ("run", 2),
     ("tensor_ops", 1),
-    ("error", 1),
+    ("error", 0),
     ("files", 1),
     ("kernels", 0),
 ];

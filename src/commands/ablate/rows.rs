@@ -120,7 +120,7 @@ impl AblationRows {
     /// Parses and checks a file of rows; `name` stands in errors.
     ///
     /// # Errors
-    /// [`RunError::Invalid`] naming the key, training or row that is wrong.
+    /// [`RunError::invalid`] naming the key, training or row that is wrong.
     pub fn parse(name: &Path, text: &str) -> Result<Self, RunError> {
         let rows: Self = toml::from_str(text).map_err(|error| {
             RunError::invalid(name, "rows", "trainings and rows", error.to_string().trim_end().to_string())
@@ -171,7 +171,7 @@ impl AblationRows {
     /// What a row shows.
     ///
     /// # Errors
-    /// [`RunError::Invalid`] naming the row.
+    /// [`RunError::invalid`] naming the row.
     pub fn content<'a>(&'a self, name: &Path, row: &'a RowSpec) -> Result<RowContent<'a>, RunError> {
         let wrong = |expected: &str, found: &str| {
             RunError::invalid(name, format!("row `{}`", row.label), expected, found)
@@ -210,7 +210,7 @@ impl TrainingSpec {
     /// The configuration with this training's settings over it.
     ///
     /// # Errors
-    /// [`RunError::Invalid`] naming the training, with the key that is unknown or the value that does not fit.
+    /// [`RunError::invalid`] naming the training, with the key that is unknown or the value that does not fit.
     pub fn resolve(&self, rows: &Path, base: &TrainMapperConfig) -> Result<TrainMapperConfig, RunError> {
         let field = format!("settings of training `{}`", self.name);
         laid_over(base, &self.settings, rows, &field, "keys of `[train_mapper]`")
@@ -221,7 +221,7 @@ impl FinetuningSpec {
     /// The configuration with this finetuning's settings over it, and the loss that belongs to its condition.
     ///
     /// # Errors
-    /// [`RunError::Invalid`] naming the finetuning, with the key that is unknown or the value that does not fit.
+    /// [`RunError::invalid`] naming the finetuning, with the key that is unknown or the value that does not fit.
     pub fn resolve(&self, rows: &Path, base: &FinetuneGanConfig) -> Result<FinetuneGanConfig, RunError> {
         let field = format!("settings of finetuning `{}`", self.name);
         let config = laid_over(base, &self.settings, rows, &field, "keys of `[finetune_gan]`")?;

@@ -4,8 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::files::write_atomic;
 use crate::run::error::RunError;
-use crate::run::run_dir::write_atomic;
 use crate::training::gan::run_files::{DISCRIMINATOR_FILE, GENERATOR_FILE};
 
 const CLIP: &[u8] = include_bytes!("../../../assets/phantom/clip.safetensors");
@@ -28,7 +28,7 @@ impl ShippedNetworks {
     /// Writes them into a folder, where commands find them as they find trained ones.
     ///
     /// # Errors
-    /// [`RunError::Unwritable`].
+    /// [`RunError::unwritable`].
     pub fn write(folder: &Path) -> Result<Self, RunError> {
         std::fs::create_dir_all(folder).map_err(|error| RunError::unwritable(folder, error))?;
         let clip = folder.join("clip.safetensors");

@@ -18,6 +18,7 @@ use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::error::{Context, SettingError, in_range};
+use crate::files::write_atomic;
 use crate::models::condition_source::ConditionSource;
 use crate::pipelines::brain_decoder::{BrainDecoder, DecoderPaths, DrawOptions, PixelNoise};
 use crate::pipelines::project::Project;
@@ -27,7 +28,7 @@ use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
 use crate::run::precision::Precision;
 use crate::run::progress::Progress;
-use crate::run::run_dir::{RunDir, write_atomic};
+use crate::run::run_dir::RunDir;
 
 /// Which trials, how many pictures, how drawn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

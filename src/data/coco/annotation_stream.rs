@@ -16,7 +16,7 @@ pub(super) type Take<'a> = &'a mut dyn FnMut(&Value) -> Result<(), String>;
 /// Calls `take` for every member of the list `annotations`.
 ///
 /// # Errors
-/// [`DataError::Missing`]; [`DataError::Unreadable`] with line and column, also for what `take` refuses.
+/// [`DataError::missing`]; [`DataError::unreadable`] with line and column, also for what `take` refuses.
 pub(super) fn for_each_annotation(path: &Path, needed_for: &str, take: Take<'_>) -> Result<(), DataError> {
     let file = File::open(path).map_err(|error| DataError::from_io(path, needed_for, &error))?;
     let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 20, file));
@@ -85,6 +85,7 @@ impl<'de> Visitor<'de> for Members<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::FileError;
 
     fn ids(text: &str) -> Result<Vec<u64>, String> {
         let folder = tempfile::tempdir().unwrap();
@@ -117,6 +118,6 @@ mod tests {
             assert!(error.contains("stuff_val2017.json") && error.contains(needle), "{error}");
         }
         let missing = for_each_annotation("none.json".as_ref(), "a test", &mut |_| Ok(())).unwrap_err();
-        assert!(matches!(missing, DataError::Missing { .. }));
+        assert!(matches!(missing, DataError::File(FileError::Missing { .. })));
     }
 }

@@ -32,7 +32,7 @@ impl CaptionTable {
     /// Reads one or more files; ids are unique over both splits, so their order does not matter.
     ///
     /// # Errors
-    /// [`DataError::Missing`], [`DataError::Unreadable`] with line and column, [`DataError::Empty`] without any caption.
+    /// [`DataError::missing`], [`DataError::unreadable`] with line and column, [`DataError::Empty`] without any caption.
     pub fn read(paths: &[PathBuf]) -> Result<Self, DataError> {
         let mut captions: HashMap<CocoId, Vec<String>> = HashMap::new();
         for path in paths {
@@ -73,6 +73,7 @@ pub(super) fn read_json<T: DeserializeOwned>(path: &Path, needed_for: &str) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::FileError;
 
     fn read(text: &str) -> Result<CaptionTable, DataError> {
         let folder = tempfile::tempdir().unwrap();
@@ -105,6 +106,6 @@ mod tests {
         let error = read(r#"{"images":[]}"#).unwrap_err().to_string();
         assert!(error.contains("missing field `annotations`"), "{error}");
         let error = CaptionTable::read(&["absent.json".into()]).unwrap_err();
-        assert!(matches!(error, DataError::Missing { .. }));
+        assert!(matches!(error, DataError::File(FileError::Missing { .. })));
     }
 }

@@ -53,7 +53,7 @@ struct Photograph {
 /// What each of `crops` shows, in their order. A photograph that no file lists is not known.
 ///
 /// # Errors
-/// [`DataError::Missing`], [`DataError::Unreadable`] with line and column, [`DataError::Unreadable`] for an annotation whose
+/// [`DataError::missing`], [`DataError::unreadable`] with line and column, [`DataError::unreadable`] for an annotation whose
 /// image, category or mask cannot be read.
 pub fn read_crop_shares(
     instances: &[PathBuf],

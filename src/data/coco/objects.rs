@@ -54,7 +54,7 @@ impl CategoryTable {
     /// Reads any number of instances and stuff files. Ids that are no category (183, "other") are left out.
     ///
     /// # Errors
-    /// [`DataError::Missing`], [`DataError::Unreadable`] with line and column, [`DataError::Empty`] without any object.
+    /// [`DataError::missing`], [`DataError::unreadable`] with line and column, [`DataError::Empty`] without any object.
     pub fn read(paths: &[PathBuf]) -> Result<Self, DataError> {
         let mut table = Self::default();
         for path in paths {

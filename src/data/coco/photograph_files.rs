@@ -39,7 +39,7 @@ pub struct PhotographFile {
 /// All photographs of an annotation file, in the order of their names.
 ///
 /// # Errors
-/// [`DataError::Missing`], [`DataError::Unreadable`] with line and column, [`DataError::Empty`] without any photograph,
+/// [`DataError::missing`], [`DataError::unreadable`] with line and column, [`DataError::Empty`] without any photograph,
 /// [`DataError::Invalid`] for a file name or id that is there twice and for a caption of no photograph.
 pub fn read_photograph_files(path: &Path) -> Result<Vec<PhotographFile>, DataError> {
     let CaptionFile { images, annotations } = read_json(path, "the captions of the photographs")?;

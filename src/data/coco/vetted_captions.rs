@@ -19,7 +19,7 @@ impl VettedCaptions {
     /// Reads the file that `screen-captions` wrote.
     ///
     /// # Errors
-    /// [`DataError::Missing`], [`DataError::Unreadable`] with line and column, [`DataError::Empty`].
+    /// [`DataError::missing`], [`DataError::unreadable`] with line and column, [`DataError::Empty`].
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let needed = "the captions of the images; `mindreader screen-captions` writes it";
         let file = File::open(path).map_err(|error| match error.kind() {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord, WriterBuilder};
 
-use super::atomic;
 use crate::data::error::DataError;
+use crate::files::write_through;
 
 /// What stands between two cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Table {
     /// Reads a table.
     ///
     /// # Errors
-    /// [`DataError::Missing`] with `needed_for`; [`DataError::Unreadable`] for rows of unequal length or text that is
+    /// [`DataError::missing`] with `needed_for`; [`DataError::unreadable`] for rows of unequal length or text that is
     /// not UTF-8.
     pub fn read(path: &Path, delimiter: Delimiter, needed_for: &str) -> Result<Self, DataError> {
         let file = File::open(path).map_err(|error| DataError::from_io(path, needed_for, &error))?;
@@ -56,7 +56,7 @@ impl Table {
     /// Reads a table from any source; `path` is for messages.
     ///
     /// # Errors
-    /// [`DataError::Unreadable`].
+    /// [`DataError::unreadable`].
     pub fn from_reader(path: &Path, delimiter: Delimiter, source: impl Read) -> Result<Self, DataError> {
         let unreadable = |error: csv::Error| DataError::unreadable(path, error);
         let mut reader = ReaderBuilder::new().delimiter(delimiter.byte()).from_reader(source);
@@ -152,26 +152,28 @@ impl Table {
 /// Writes a table; cells that hold the delimiter or quotes are quoted.
 ///
 /// # Errors
-/// [`DataError::Unwritable`], also for a row of another length than the header.
+/// [`DataError::unwritable`], also for a row of another length than the header.
 pub fn write_table<Cell: AsRef<str>>(
     path: &Path,
     delimiter: Delimiter,
     header: &[&str],
     rows: impl IntoIterator<Item = Vec<Cell>>,
 ) -> Result<(), DataError> {
-    atomic::write_file(path, |out| {
+    let written = write_through(path, |out| {
         let mut writer = WriterBuilder::new().delimiter(delimiter.byte()).from_writer(out);
         writer.write_record(header)?;
         for row in rows {
             writer.write_record(row.iter().map(AsRef::as_ref))?;
         }
         writer.flush()
-    })
+    });
+    Ok(written?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::FileError;
 
     fn table(text: &str, delimiter: Delimiter) -> Result<Table, DataError> {
         Table::from_reader(Path::new("t.csv"), delimiter, text.as_bytes())
@@ -209,7 +211,7 @@ mod tests {
     fn ragged_and_binary_tables_are_unreadable() {
         for text in [&b"a,b\n1\n"[..], &b"a\n\xff\xfe\n"[..]] {
             let read = Table::from_reader(Path::new("t.csv"), Delimiter::Comma, text);
-            assert!(matches!(read, Err(DataError::Unreadable { .. })));
+            assert!(matches!(read, Err(DataError::File(FileError::Unreadable { .. }))));
         }
     }
 
@@ -224,7 +226,7 @@ mod tests {
         let text = table.column("text").unwrap();
         assert_eq!(table.text(0, text).unwrap(), "a \"quoted\" \t cell");
         let ragged = write_table(&path, Delimiter::Tab, &["n"], vec![vec!["1", "2"]]);
-        assert!(matches!(ragged, Err(DataError::Unwritable { .. })));
+        assert!(matches!(ragged, Err(DataError::File(FileError::Unwritable { .. }))));
         assert_eq!(Table::read(&path, Delimiter::Tab, "the test").unwrap().num_rows(), 2);
     }
 }

@@ -1,6 +1,5 @@
 //! Readers and writers that know a file format and nothing of NSD.
 
-pub mod atomic;
 pub(crate) mod byte_fields;
 pub mod csv;
 pub mod hdf5;

@@ -41,7 +41,7 @@ pub struct StoredTextFeatures {
 /// Reads the features of `images` from `reader`; `path` stands in errors.
 ///
 /// # Errors
-/// [`DataError::Unreadable`] with line and column for anything that is not of this form: a vector of another width or with a
+/// [`DataError::unreadable`] with line and column for anything that is not of this form: a vector of another width or with a
 /// number that is not finite, a file that is no image or there twice; [`DataError::Invalid`] for an image without features.
 pub(super) fn read(
     reader: impl Read,

@@ -48,7 +48,7 @@ pub struct SessionFile {
 /// The sessions that are there, in order; HDF5 is preferred where both formats are.
 ///
 /// # Errors
-/// [`DataError::Missing`] when the folder or every session is missing.
+/// [`DataError::missing`] when the folder or every session is missing.
 pub fn find_sessions(
     tree: &NsdTree,
     subject: SubjectId,
@@ -91,7 +91,7 @@ pub fn check_session(file: &SessionFile, grid: [usize; 3], num_voxels: usize) ->
 /// - output: `[750, voxels]`
 ///
 /// # Errors
-/// [`DataError::Missing`], [`DataError::Unreadable`] for a damaged file, [`DataError::Invalid`] for another shape or
+/// [`DataError::missing`], [`DataError::unreadable`] for a damaged file, [`DataError::Invalid`] for another shape or
 /// type or a value that is not finite.
 pub fn read_session(
     file: &SessionFile,
@@ -197,7 +197,7 @@ impl SessionWriter {
     /// Starts the file of a session on a grid `[X, Y, Z]`.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`].
+    /// [`DataError::unwritable`].
     pub fn create(path: &Path, grid: [usize; 3]) -> Result<Self, DataError> {
         let [x, y, z] = grid;
         let writer = H5Writer::create(path)?;
@@ -209,7 +209,7 @@ impl SessionWriter {
     /// Writes all trials of one plane: `[750, Y, X]` in C order, 300 × percent signal change.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`].
+    /// [`DataError::unwritable`].
     pub fn write_plane(&self, z: usize, betas_x300: &[i16]) -> Result<(), DataError> {
         let [x, y, _] = self.grid;
         let block: [Range<usize>; 4] = [0..TRIALS_PER_SESSION, z..z + 1, 0..y, 0..x];
@@ -219,7 +219,7 @@ impl SessionWriter {
     /// Gives the file its name. Planes never written are 0.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`].
+    /// [`DataError::unwritable`].
     pub fn finish(self) -> Result<(), DataError> {
         drop(self.output);
         self.writer.finish()
@@ -232,7 +232,7 @@ impl SessionWriter {
 /// - `betas_x300`: `[750, voxels]`, 300 × percent signal change
 ///
 /// # Errors
-/// [`DataError::Unwritable`].
+/// [`DataError::unwritable`].
 pub fn write_session(
     path: &Path,
     grid: [usize; 3],

@@ -33,7 +33,7 @@ impl LabelTable {
     /// Reads one file.
     ///
     /// # Errors
-    /// [`DataError::Missing`], [`DataError::Unreadable`], or [`DataError::Invalid`] naming the line.
+    /// [`DataError::missing`], [`DataError::unreadable`], or [`DataError::Invalid`] naming the line.
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| DataError::from_io(path, "the names of ROI labels", &error))?;

@@ -28,7 +28,7 @@ impl ExperimentDesign {
     /// Reads and checks the file.
     ///
     /// # Errors
-    /// [`DataError::Missing`], [`DataError::Unreadable`], or [`DataError::Invalid`] naming the variable.
+    /// [`DataError::missing`], [`DataError::unreadable`], or [`DataError::Invalid`] naming the variable.
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let arrays = mat5::read_arrays(path, &["masterordering", "subjectim", "sharedix"], NEEDED_FOR)?;
         let subject_images = &arrays["subjectim"];

@@ -68,7 +68,7 @@ pub fn compute_ncsnr(betas_z: ArrayView2<'_, f32>, images: &[NsdId]) -> Vec<f32>
 /// Reads `ncsnr.nii.gz` at the given voxels (flat indices); NaN where a voxel was never valid.
 ///
 /// # Errors
-/// [`DataError::Missing`], [`DataError::Unreadable`], or [`DataError::Invalid`] for a volume of another size.
+/// [`DataError::missing`], [`DataError::unreadable`], or [`DataError::Invalid`] for a volume of another size.
 pub fn read_ncsnr(path: &Path, grid: [usize; 3], voxels: &[usize]) -> Result<Vec<f32>, DataError> {
     let volume = nifti::read_volume(path, "the noise ceiling")?;
     if volume.dims != grid {

@@ -53,7 +53,7 @@ pub struct Response {
 /// Reads a subject's table.
 ///
 /// # Errors
-/// [`DataError::Missing`], [`DataError::Unreadable`], or [`DataError::Invalid`] naming column and row.
+/// [`DataError::missing`], [`DataError::unreadable`], or [`DataError::Invalid`] naming column and row.
 pub fn read(path: &Path) -> Result<Vec<Response>, DataError> {
     let table = Table::read(path, Delimiter::Tab, "behaviour and a check of the order of trials")?;
     let column = |name| table.column(name);

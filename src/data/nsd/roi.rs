@@ -27,7 +27,7 @@ impl RoiVolume {
     /// Reads a label volume of any numeric type and rounds its values.
     ///
     /// # Errors
-    /// [`DataError::Missing`], [`DataError::Unreadable`], or [`DataError::Invalid`] for a fourth axis or a label that
+    /// [`DataError::missing`], [`DataError::unreadable`], or [`DataError::Invalid`] for a fourth axis or a label that
     /// is not finite.
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -99,7 +99,7 @@ impl RoiVolume {
 /// Names of the ROIs in a subject's folder, without hemisphere prefix and ending, sorted.
 ///
 /// # Errors
-/// [`DataError::Missing`] when there is no such folder, [`DataError::Empty`] when it holds no volume.
+/// [`DataError::missing`] when there is no such folder, [`DataError::Empty`] when it holds no volume.
 pub fn roi_names(
     tree: &NsdTree,
     subject: SubjectId,

@@ -56,7 +56,7 @@ impl StimInfo {
     /// Reads the table and checks that row and `nsdId` agree.
     ///
     /// # Errors
-    /// [`DataError::Missing`], [`DataError::Unreadable`], or [`DataError::Invalid`] naming column and row.
+    /// [`DataError::missing`], [`DataError::unreadable`], or [`DataError::Invalid`] naming column and row.
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let table = Table::read(path, Delimiter::Comma, "the COCO photograph behind every image")?;
         let columns = Columns::find(&table)?;

@@ -23,7 +23,7 @@ impl Stimuli {
     /// Opens the file and checks shape and type of `/imgBrick`: unsigned bytes, `[images, 425, 425, 3]`.
     ///
     /// # Errors
-    /// [`DataError::Missing`], [`DataError::Unreadable`] or [`DataError::Invalid`].
+    /// [`DataError::missing`], [`DataError::unreadable`] or [`DataError::Invalid`].
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let file = H5File::open(path, "the images that were shown")?;
         let brick = file.dataset("imgBrick")?;
@@ -47,7 +47,7 @@ impl Stimuli {
     /// One image, 425 × 425.
     ///
     /// # Errors
-    /// [`DataError::Invalid`] for an id beyond the file; [`DataError::Unreadable`] for damage.
+    /// [`DataError::Invalid`] for an id beyond the file; [`DataError::unreadable`] for damage.
     pub fn image(&self, image: NsdId) -> Result<RgbImage, DataError> {
         let row = image.row();
         if row >= self.num_images {

@@ -25,7 +25,7 @@ pub struct VoxelSelection {
 /// Selects the union of some regions (see [`RoiSelection`] for how they are named).
 ///
 /// # Errors
-/// [`DataError::Unknown`] for a name that no file has; [`DataError::Missing`] without ROI files;
+/// [`DataError::Unknown`] for a name that no file has; [`DataError::missing`] without ROI files;
 /// [`DataError::Invalid`] for volumes of different size; [`DataError::Empty`] when no voxel is selected.
 pub fn select_voxels(
     tree: &NsdTree,

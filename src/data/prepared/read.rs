@@ -29,7 +29,7 @@ impl PreparedSubject {
     /// Opens a file and reads all but the betas.
     ///
     /// # Errors
-    /// [`DataError::Missing`], [`DataError::Unreadable`], or [`DataError::Invalid`] naming dataset or attribute.
+    /// [`DataError::missing`], [`DataError::unreadable`], or [`DataError::Invalid`] naming dataset or attribute.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let file = H5File::open(path, "a prepared subject; `mindreader prepare` writes it")?;
         let format = file.text_attribute("format")?;
@@ -112,7 +112,7 @@ impl PreparedSubject {
     /// - output: `[trials, voxels]`
     ///
     /// # Errors
-    /// [`DataError::Unreadable`] for damage; [`DataError::Invalid`] naming trial and voxel of a number that is not finite.
+    /// [`DataError::unreadable`] for damage; [`DataError::Invalid`] naming trial and voxel of a number that is not finite.
     pub fn betas(&self) -> Result<Array2<f32>, DataError> {
         let values = self.betas.read_all::<f32>()?;
         let betas = Array2::from_shape_vec((self.num_trials(), self.num_voxels()), values)
@@ -127,7 +127,7 @@ impl PreparedSubject {
     ///
     /// # Errors
     /// [`DataError::Invalid`] for a row that is not there, and naming trial and voxel of a number that is not finite;
-    /// [`DataError::Unreadable`] for damage.
+    /// [`DataError::unreadable`] for damage.
     pub fn betas_of(&self, rows: &[usize]) -> Result<Array2<f32>, DataError> {
         let num_voxels = self.num_voxels();
         let mut betas = Array2::zeros((rows.len(), num_voxels));

@@ -1,3 +1,4 @@
+use crate::error::FileError;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -125,7 +126,7 @@ fn foreign_and_damaged_files_are_named() {
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     let error = PreparedSubject::open(&path).unwrap_err();
-    assert!(matches!(error, DataError::Unreadable { .. }), "{error}");
+    assert!(matches!(error, DataError::File(FileError::Unreadable { .. })), "{error}");
     let error = PreparedSubject::open(&folder.path().join("absent.h5")).unwrap_err().to_string();
     assert!(error.contains("is missing; it is needed for a prepared subject"), "{error}");
 }

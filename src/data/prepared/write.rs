@@ -25,7 +25,7 @@ impl PreparedWriter {
     /// Starts the file with everything but the betas.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`], also when tables differ in length.
+    /// [`DataError::unwritable`], also when tables differ in length.
     pub fn create(
         path: &Path,
         provenance: &Provenance,
@@ -58,7 +58,7 @@ impl PreparedWriter {
     /// - `betas`: `[trials of the session, voxels]`
     ///
     /// # Errors
-    /// [`DataError::Unwritable`].
+    /// [`DataError::unwritable`].
     pub fn append(&mut self, betas: &Array2<f32>) -> Result<(), DataError> {
         let end = self.rows_written + betas.nrows();
         if betas.ncols() != self.num_voxels || end > self.num_trials {
@@ -74,7 +74,7 @@ impl PreparedWriter {
     /// Gives the file its name.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`], also when trials are missing.
+    /// [`DataError::unwritable`], also when trials are missing.
     pub fn finish(self) -> Result<(), DataError> {
         if self.rows_written != self.num_trials {
             let reason = format!("{} of {} trials were written", self.rows_written, self.num_trials);

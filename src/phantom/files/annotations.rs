@@ -10,8 +10,9 @@ use super::super::semantic_features::{SUPERCATEGORIES, supercategory_of};
 use super::super::stimuli::{Origin, RenderedStimulus, StimulusSet};
 use crate::data::coco::categories::{STUFF, STUFF_OTHER_ID, THINGS};
 use crate::data::error::DataError;
-use crate::data::formats::atomic;
 use crate::data::nsd::tree::{AnnotationKind, COCO_SPLITS, NsdTree};
+use crate::error::FileError;
+use crate::files::write_through;
 
 /// First id of stuff; ids are consecutive.
 const FIRST_STUFF_ID: u32 = 92;
@@ -73,7 +74,7 @@ impl AnnotationBook {
     /// captions.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`].
+    /// [`DataError::unwritable`].
     pub fn write(
         mut self,
         tree: &NsdTree,
@@ -158,8 +159,8 @@ fn write_json(
     images: &[&Value],
     annotations: &[Value],
     categories: Option<Value>,
-) -> Result<(), DataError> {
-    atomic::write_file(path, |out| {
+) -> Result<(), FileError> {
+    write_through(path, |out| {
         let info = json!({"description": "Pictures behind the stimuli of a synthetic NSD subject", "version": "1.0"});
         write!(
             out,

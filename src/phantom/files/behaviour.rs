@@ -29,7 +29,7 @@ const SECS_PER_DAY: f64 = 86_400.0;
 /// Writes the table for all trials of the written sessions.
 ///
 /// # Errors
-/// [`DataError::Unwritable`].
+/// [`DataError::unwritable`].
 pub fn write_responses(
     tree: &NsdTree,
     config: &PhantomConfig,

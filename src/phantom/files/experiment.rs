@@ -18,7 +18,7 @@ use crate::data::trial::{NUM_IMAGES, NsdId};
 /// Writes the design: five `double` arrays with MATLAB's shapes.
 ///
 /// # Errors
-/// [`DataError::Unwritable`].
+/// [`DataError::unwritable`].
 pub fn write_design(tree: &NsdTree, plan: &ExperimentPlan) -> Result<(), DataError> {
     let doubles = |values: &[u32]| values.iter().map(|value| f64::from(*value)).collect::<Vec<f64>>();
     let ordering = doubles(&plan.master_ordering);
@@ -52,7 +52,7 @@ pub fn write_design(tree: &NsdTree, plan: &ExperimentPlan) -> Result<(), DataErr
 /// Writes the table of all 73,000 images; those that nobody rendered are described as the scene they would be.
 ///
 /// # Errors
-/// [`DataError::Unwritable`].
+/// [`DataError::unwritable`].
 pub fn write_stimulus_table(
     tree: &NsdTree,
     seed: u64,

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::super::config::PhantomConfig;
 use crate::data::error::DataError;
-use crate::data::formats::atomic;
+use crate::files::write_through;
 
 /// Name of the marker in the root of a phantom.
 pub const MARKER: &str = "phantom.json";
@@ -36,7 +36,7 @@ impl Marker {
     /// Reads the marker of a phantom.
     ///
     /// # Errors
-    /// [`DataError::Missing`] where the folder is no phantom; [`DataError::Unreadable`] or [`DataError::Invalid`].
+    /// [`DataError::missing`] where the folder is no phantom; [`DataError::unreadable`] or [`DataError::Invalid`].
     pub fn read(root: &Path) -> Result<Self, DataError> {
         let path = root.join(MARKER);
         let text = fs::read_to_string(&path)
@@ -52,7 +52,7 @@ impl Marker {
     fn write(&self, root: &Path) -> Result<(), DataError> {
         let path = root.join(MARKER);
         let text = serde_json::to_string_pretty(self).map_err(|error| DataError::unwritable(&path, error))?;
-        atomic::write_file(&path, |out| writeln!(out, "{text}"))
+        Ok(write_through(&path, |out| writeln!(out, "{text}"))?)
     }
 }
 
@@ -75,7 +75,7 @@ impl PendingTree {
     /// Checks that the target may be written and starts the temporary folder.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`] when the target is a file, a folder with anything but a phantom, or a phantom
+    /// [`DataError::unwritable`] when the target is a file, a folder with anything but a phantom, or a phantom
     /// that is to be kept.
     pub fn create(target: &Path, existing: Existing) -> Result<Self, DataError> {
         let unwritable = |error: std::io::Error| DataError::unwritable(target, error);
@@ -113,7 +113,7 @@ impl PendingTree {
     /// Writes the marker and moves the folder to its target; an older phantom goes only when the new one is there.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`].
+    /// [`DataError::unwritable`].
     pub fn commit(self, marker: &Marker) -> Result<(), DataError> {
         let Self { temporary, target } = self;
         marker.write(temporary.path())?;

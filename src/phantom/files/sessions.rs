@@ -44,7 +44,7 @@ impl SessionMaps {
     /// Writes one session (1-based): betas, `meanbeta_sessionNN`, `valid_sessionNN`.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`].
+    /// [`DataError::unwritable`].
     pub fn write_session(
         &mut self,
         tree: &NsdTree,
@@ -84,7 +84,7 @@ impl SessionMaps {
     /// voxels are done. Returns the ratio per brain voxel.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`], or whatever reading the session files back brings up.
+    /// [`DataError::unwritable`], or whatever reading the session files back brings up.
     pub fn write_maps(
         &self,
         tree: &NsdTree,

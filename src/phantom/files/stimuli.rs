@@ -11,7 +11,7 @@ use crate::data::trial::NUM_IMAGES;
 /// `tick` is told how many of how many images are done.
 ///
 /// # Errors
-/// [`DataError::Unwritable`]; [`DataError::Unreadable`] for a photograph.
+/// [`DataError::unwritable`]; [`DataError::unreadable`] for a photograph.
 pub fn write_stimuli(
     tree: &NsdTree,
     stimuli: &StimulusSet,

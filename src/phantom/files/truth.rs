@@ -19,7 +19,7 @@ use crate::data::formats::hdf5::H5Writer;
 /// Writes the truth.
 ///
 /// # Errors
-/// [`DataError::Unwritable`].
+/// [`DataError::unwritable`].
 pub fn write_truth(
     path: &Path,
     voxels: &[TunedVoxel],

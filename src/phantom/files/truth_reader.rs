@@ -45,7 +45,7 @@ impl PhantomTruth {
     /// Reads `truth.h5`.
     ///
     /// # Errors
-    /// [`DataError::Missing`], [`DataError::Unreadable`], and [`DataError::Invalid`] naming the dataset.
+    /// [`DataError::missing`], [`DataError::unreadable`], and [`DataError::Invalid`] naming the dataset.
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let file = H5File::open(path, NEEDED_FOR)?;
         let flat_index: Vec<i64> = file.dataset("voxels/flat_index")?.read_all()?;

@@ -3,11 +3,11 @@
 use super::super::anatomy::Anatomy;
 use super::super::atlas;
 use crate::data::error::DataError;
-use crate::data::formats::atomic;
 use crate::data::formats::nifti::{Frame, write_volume};
 use crate::data::nsd::ctab::LabelTable;
 use crate::data::nsd::tree::{Hemisphere, NsdTree};
 use crate::data::subject::{Resolution, SubjectId};
+use crate::files::write_through;
 
 /// The resolution that a phantom is written in.
 pub const RESOLUTION: Resolution = Resolution::Func1pt8mm;
@@ -18,7 +18,7 @@ const NO_REPETITION_TIME: f64 = 1.0;
 /// brain mask.
 ///
 /// # Errors
-/// [`DataError::Unwritable`].
+/// [`DataError::unwritable`].
 pub fn write_anatomy(tree: &NsdTree, subject: SubjectId, anatomy: &Anatomy) -> Result<(), DataError> {
     for table in atlas::region_files() {
         let mut both = vec![-1.0_f64; anatomy.brain.len()];
@@ -42,7 +42,7 @@ pub fn write_anatomy(tree: &NsdTree, subject: SubjectId, anatomy: &Anatomy) -> R
         let [of_subject, of_fsaverage, _] = tree.label_tables(subject, table.name);
         let paths = [Some(of_subject), table.is_on_fsaverage.then_some(of_fsaverage)];
         for path in paths.into_iter().flatten() {
-            atomic::write_file(&path, |out| std::io::Write::write_all(out, text.as_bytes()))?;
+            write_through(&path, |out| std::io::Write::write_all(out, text.as_bytes()))?;
         }
     }
     let mask: Vec<i16> = anatomy.brain.iter().map(|inside| i16::from(*inside)).collect();
@@ -52,7 +52,7 @@ pub fn write_anatomy(tree: &NsdTree, subject: SubjectId, anatomy: &Anatomy) -> R
 /// Writes a three-dimensional map with the header of NSD's functional maps.
 ///
 /// # Errors
-/// [`DataError::Unwritable`].
+/// [`DataError::unwritable`].
 pub fn write_map(path: &std::path::Path, grid: [usize; 3], values: Frame<'_>) -> Result<(), DataError> {
     write_volume(path, &grid, values, RESOLUTION.voxel_size_mm(), RESOLUTION.repetition_time_secs())
 }

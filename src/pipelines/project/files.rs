@@ -11,7 +11,7 @@ impl Project {
     /// Root of the NSD tree.
     ///
     /// # Errors
-    /// [`RunError::Missing`] when it is not set.
+    /// [`RunError::missing`] when it is not set.
     pub fn nsd(&self) -> Result<PathBuf, RunError> {
         self.paths
             .nsd
@@ -58,7 +58,7 @@ impl Project {
     /// The file of the newest finished run of `kind` of the subject, or the configured one.
     ///
     /// # Errors
-    /// [`RunError::Missing`] that names `command`, which writes such a file.
+    /// [`RunError::missing`] that names `command`, which writes such a file.
     pub fn newest(
         &self,
         configured: Option<&PathBuf>,

@@ -39,7 +39,7 @@ impl Project {
     /// This project for every subject that is prepared, in their order.
     ///
     /// # Errors
-    /// [`RunError::Missing`] when none is.
+    /// [`RunError::missing`] when none is.
     pub fn of_prepared_subjects(&self) -> Result<Vec<Self>, RunError> {
         let of = |subject| Self { subject, ..self.clone() };
         let found: Vec<Self> =

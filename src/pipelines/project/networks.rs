@@ -19,7 +19,7 @@ impl Project {
     /// Snapshot of the CLIP in use.
     ///
     /// # Errors
-    /// [`RunError::Missing`] when none is configured and none was trained.
+    /// [`RunError::missing`] when none is configured and none was trained.
     pub fn clip(&self) -> Result<PathBuf, RunError> {
         let configured = self.paths.clip.as_ref();
         self.newest(configured, "pretrain-clip", BEST_FILE, "pretrain-clip` or set `--clip FILE")
@@ -28,7 +28,7 @@ impl Project {
     /// Snapshot of the ResNet-50.
     ///
     /// # Errors
-    /// [`RunError::Missing`] when none is configured; no command trains one.
+    /// [`RunError::missing`] when none is configured; no command trains one.
     pub fn resnet(&self) -> Result<PathBuf, RunError> {
         self.paths.resnet.clone().ok_or_else(|| {
             RunError::missing("paths.resnet", "this command: import one and set it with `--resnet FILE`")
@@ -67,7 +67,7 @@ impl Project {
     /// Snapshot of the mapper into a space: the configured one, else the newest of the subject.
     ///
     /// # Errors
-    /// [`RunError::Missing`] when there is none.
+    /// [`RunError::missing`] when there is none.
     pub fn mapper(&self, target: MapperTarget) -> Result<PathBuf, RunError> {
         let paths = &self.paths;
         let (configured, kind, command) = match target {
@@ -85,7 +85,7 @@ impl Project {
     /// Folder of the GAN that finetuning starts from.
     ///
     /// # Errors
-    /// [`RunError::Missing`] when none is configured and none was trained.
+    /// [`RunError::missing`] when none is configured and none was trained.
     pub fn pretrained_gan(&self) -> Result<PathBuf, RunError> {
         if let Some(folder) = &self.paths.pretrained_gan {
             return Ok(folder.clone());
@@ -108,7 +108,7 @@ impl Project {
     /// Generator and mappers; mappers that were finetuned with the generator lie beside it.
     ///
     /// # Errors
-    /// [`RunError::Missing`] that names the first of the three that is not there.
+    /// [`RunError::missing`] that names the first of the three that is not there.
     pub fn networks(&self, second: MapperTarget) -> Result<DecoderPaths, RunError> {
         let paths = &self.paths;
         let generator = self.newest(paths.generator.as_ref(), "finetune-gan", GENERATOR_FILE, "finetune-gan");

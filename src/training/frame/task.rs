@@ -61,7 +61,7 @@ pub trait Task {
     /// Writes a checkpoint: all that [`Self::load`] needs.
     ///
     /// # Errors
-    /// [`RunError::Unwritable`].
+    /// [`RunError::unwritable`].
     fn save(&self, path: &Path, state: &TrainState) -> Result<(), RunError>;
 
     /// Continues from a checkpoint of a run with the same settings.

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::sizes::ClipHints;
+use crate::error::{Fault, FileError};
 use crate::models::clip::ClipActivation;
-use crate::weights::error::{Fault, ForeignError};
 use crate::weights::sizes::as_count;
 
 const FILE: &str = "config.json";
@@ -17,8 +17,8 @@ const LAYER_NORM_EPSILON: f64 = 1e-5;
 /// Hints from the `config.json` in the folder of `weights`; none when there is none or it is not a CLIP's.
 ///
 /// # Errors
-/// [`ForeignError`] for a CLIP that our network does not compute: another activation, another ε.
-pub fn config_beside(weights: &Path) -> Result<Option<ClipHints>, ForeignError> {
+/// [`FileError`] for a CLIP that our network does not compute: another activation, another ε.
+pub fn config_beside(weights: &Path) -> Result<Option<ClipHints>, FileError> {
     let path = weights.with_file_name(FILE);
     let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
     let invalid = |fault: Fault| fault.at(&path);
@@ -59,7 +59,7 @@ pub fn config_beside(weights: &Path) -> Result<Option<ClipHints>, ForeignError> 
 mod tests {
     use super::*;
 
-    fn hints(text: &str) -> Result<Option<ClipHints>, ForeignError> {
+    fn hints(text: &str) -> Result<Option<ClipHints>, FileError> {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join(FILE), text).unwrap();
         config_beside(&root.path().join("model.safetensors"))

@@ -1,6 +1,6 @@
 //! What reading one file may cost, so that a small file cannot ask for much time or memory.
 
-use crate::weights::error::Fault;
+use crate::error::Fault;
 
 /// Pickle opcodes, values visited and zip entries, together. Published files need some hundred thousand.
 const MAX_WORK: u64 = 1 << 21;

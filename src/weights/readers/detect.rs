@@ -1,6 +1,6 @@
 //! Which container a file is, by its first bytes; names and extensions say nothing.
 
-use crate::weights::error::Fault;
+use crate::error::Fault;
 
 /// Containers that differ in their first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use super::budget::Budget;
 use super::detect::{Container, detect};
 use super::{layout, network_pickle, torch_legacy, torch_zip};
+use crate::error::{Fault, FileError};
 use crate::run::snapshot::hex;
-use crate::weights::error::{Fault, ForeignError};
 use crate::weights::foreign::{FileFormat, ForeignFile, ForeignNetwork};
 
 /// Networks of a file by name; a file with one unnamed network calls it `""`.
@@ -19,9 +19,9 @@ pub type Networks = BTreeMap<String, ForeignNetwork>;
 /// Reads a foreign weight file of any known container; its content decides, not its extension.
 ///
 /// # Errors
-/// [`ForeignError`] for a file that is not there, unknown, damaged or hostile. Time and memory stay
+/// [`FileError`] for a file that is not there, unknown, damaged or hostile. Time and memory stay
 /// proportional to the file's size.
-pub fn read_foreign(path: &Path) -> Result<ForeignFile, ForeignError> {
+pub fn read_foreign(path: &Path) -> Result<ForeignFile, FileError> {
     let bytes = read_bytes(path)?;
     let (format, networks) = parse_foreign(&bytes).map_err(|fault| fault.at(path))?;
     Ok(ForeignFile {
@@ -65,10 +65,10 @@ fn unnamed(network: ForeignNetwork) -> Networks {
 }
 
 /// The whole file. Only a regular file has a size that bounds the work.
-fn read_bytes(path: &Path) -> Result<Vec<u8>, ForeignError> {
-    let unreadable = |reason: String| ForeignError::Unreadable { path: path.to_path_buf(), reason };
+fn read_bytes(path: &Path) -> Result<Vec<u8>, FileError> {
+    let unreadable = |reason: String| FileError::Unreadable { path: path.to_path_buf(), reason };
     let failed = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => ForeignError::Missing { path: path.to_path_buf() },
+        ErrorKind::NotFound => FileError::missing(path, ""),
         _ => unreadable(error.to_string()),
     };
     // Asked before it is opened: opening a named pipe waits for a writer.

@@ -9,7 +9,7 @@ use super::layout;
 use super::pickle::{self, Id, Tree, Value};
 use super::storage::{Storage, Storages};
 use super::torch_legacy;
-use crate::weights::error::Fault;
+use crate::error::Fault;
 use crate::weights::foreign::{Dtype, ForeignNetwork};
 
 const WHAT: &str = "network pickle";

@@ -8,7 +8,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 
 use super::budget::Budget;
 use super::view::element_count;
-use crate::weights::error::Fault;
+use crate::error::Fault;
 use crate::weights::foreign::{Dtype, ForeignNetwork, ForeignTensor};
 
 /// The tensors of a file.

@@ -2,7 +2,7 @@
 
 use super::budget::Budget;
 use super::pickle::{Id, Tree, Value};
-use crate::weights::error::Fault;
+use crate::error::Fault;
 use crate::weights::foreign::Dtype;
 
 /// A flat array of whole elements.

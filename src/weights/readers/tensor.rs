@@ -4,7 +4,7 @@ use super::budget::Budget;
 use super::pickle::{Id, Tree, Value};
 use super::storage::Storages;
 use super::view::{View, element_count};
-use crate::weights::error::Fault;
+use crate::error::Fault;
 use crate::weights::foreign::ForeignTensor;
 
 /// Most axes of a tensor.

@@ -8,7 +8,7 @@ use super::budget::Budget;
 use super::pickle::{self, Id, Tree, Value};
 use super::storage::{Storage, StorageId, Storages, storage_id};
 use crate::data::formats::byte_fields::u64_at;
-use crate::weights::error::Fault;
+use crate::error::Fault;
 use crate::weights::foreign::Dtype;
 
 /// 0x1950a86a20f9469cfc6c, little endian.

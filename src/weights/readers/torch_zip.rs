@@ -9,7 +9,7 @@ use super::pickle::{self, Id, Tree};
 use super::storage::{Storage, Storages, storage_id};
 use super::torch_legacy::big_endian;
 use super::zip_bytes::ZipBytes;
-use crate::weights::error::Fault;
+use crate::error::Fault;
 use crate::weights::foreign::{FileFormat, ForeignNetwork};
 
 /// The network in an archive, and which of the two kinds it is.

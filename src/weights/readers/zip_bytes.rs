@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::ops::Range;
 
 use super::budget::Budget;
-use crate::data::formats::zip::{End, ZipDirectory, ZipFault};
-use crate::weights::error::Fault;
+use crate::data::formats::zip::{End, ZipDirectory, fault_of_io};
+use crate::error::Fault;
 
 /// The archive and its entries.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl<'a> ZipBytes<'a> {
         let packed = entry.packed(name, part(self.bytes, entry.local_header()))?;
         let packed = part(self.bytes, packed);
         let mut reader = entry.reader(name, packed)?;
-        let failed = |error| Fault::from(ZipFault::of_io(&field, error));
+        let failed = |error| fault_of_io(&field, error);
         if entry.is_stored() {
             io::copy(&mut reader, &mut io::sink()).map_err(failed)?;
             return Ok(Cow::Borrowed(packed));
@@ -63,15 +63,4 @@ impl<'a> ZipBytes<'a> {
 fn part(bytes: &[u8], range: Range<u64>) -> &[u8] {
     let index = |at| usize::try_from(at).unwrap_or(usize::MAX);
     bytes.get(index(range.start)..index(range.end)).unwrap_or_default()
-}
-
-impl From<ZipFault> for Fault {
-    fn from(fault: ZipFault) -> Self {
-        let ZipFault { field, expected, found, hint } = fault;
-        let converted = Self::new(field, expected, found);
-        match hint {
-            Some(hint) => converted.hint(hint),
-            None => converted,
-        }
-    }
 }

@@ -14,9 +14,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 pub use self::settings::ReportSettings;
+use crate::files::write_atomic;
 use crate::report::{Block, Page, Section};
 use crate::run::progress::Progress;
-use crate::run::run_dir::write_atomic;
 
 /// What was written.
 #[derive(Clone, Debug, Serialize)]

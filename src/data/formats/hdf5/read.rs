@@ -24,7 +24,7 @@ impl H5File {
     /// Opens a file.
     ///
     /// # Errors
-    /// [`DataError::Missing`] with `needed_for`; [`DataError::Unreadable`] for a truncated or foreign file.
+    /// [`DataError::missing`] with `needed_for`; [`DataError::unreadable`] for a truncated or foreign file.
     pub fn open(path: &Path, needed_for: &str) -> Result<Self, DataError> {
         // The system's words for "not there" and "not allowed" are better than the library's.
         std::fs::File::open(path).map_err(|error| DataError::from_io(path, needed_for, &error))?;
@@ -106,7 +106,7 @@ impl H5Dataset {
     /// Sizes of the axes.
     ///
     /// # Errors
-    /// [`DataError::Unreadable`] for a damaged file.
+    /// [`DataError::unreadable`] for a damaged file.
     pub fn shape(&self) -> Result<Vec<usize>, DataError> {
         self.dataset.get_shape().map_err(|error| self.unreadable(&error))
     }
@@ -114,7 +114,7 @@ impl H5Dataset {
     /// Type of the elements.
     ///
     /// # Errors
-    /// [`DataError::Unreadable`] for a type this library does not know.
+    /// [`DataError::unreadable`] for a type this library does not know.
     pub fn element(&self) -> Result<TypeDescriptor, DataError> {
         self.dataset.dtype().and_then(|dtype| dtype.to_descriptor()).map_err(|error| self.unreadable(&error))
     }
@@ -157,7 +157,7 @@ impl H5Dataset {
     ///
     /// # Errors
     /// [`DataError::Invalid`] when the type cannot be converted or the file is too small for what it claims;
-    /// [`DataError::Unreadable`] for damage.
+    /// [`DataError::unreadable`] for damage.
     pub fn read_all<T: H5Type>(&self) -> Result<Vec<T>, DataError> {
         let shape = self.shape()?;
         let elements =
@@ -174,7 +174,7 @@ impl H5Dataset {
     /// Reads one block, in file order, converting numbers to `T`. The caller bounds its size.
     ///
     /// # Errors
-    /// [`DataError::Invalid`] when the block leaves the dataset; [`DataError::Unreadable`] for damage.
+    /// [`DataError::Invalid`] when the block leaves the dataset; [`DataError::unreadable`] for damage.
     pub fn read_block<T: H5Type>(&self, block: &[Range<usize>]) -> Result<Vec<T>, DataError> {
         let shape = self.shape()?;
         let inside = block.len() == shape.len()
@@ -196,7 +196,7 @@ impl H5Dataset {
         text_attribute(&self.path, &self.name, &self.dataset, name)
     }
 
-    /// A [`DataError::Unreadable`] that names this dataset.
+    /// A [`DataError::unreadable`] that names this dataset.
     pub fn unreadable(&self, error: &dyn std::fmt::Display) -> DataError {
         DataError::unreadable(&self.path, format!("dataset `/{}`: {error}", self.name))
     }

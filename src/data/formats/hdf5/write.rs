@@ -8,7 +8,7 @@ use hdf5_metno::{Dataset, File, H5Type, Hyperslab, Location, SliceOrIndex};
 use ndarray::{ArrayViewD, IxDyn};
 
 use crate::data::error::DataError;
-use crate::data::formats::atomic::PendingFile;
+use crate::files::PendingFile;
 
 /// An HDF5 file being written; it appears under its name on [`H5Writer::finish`].
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl H5Writer {
     /// Starts a file.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`] when the folder cannot be written.
+    /// [`DataError::unwritable`] when the folder cannot be written.
     pub fn create(path: &Path) -> Result<Self, DataError> {
         let pending = PendingFile::create(path)?;
         let file = File::create(pending.path())
@@ -33,7 +33,7 @@ impl H5Writer {
     /// Adds a group.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`].
+    /// [`DataError::unwritable`].
     pub fn group(&self, name: &str) -> Result<(), DataError> {
         self.file.create_group(name).map(|_| ()).map_err(|error| self.unwritable(&error))
     }
@@ -41,7 +41,7 @@ impl H5Writer {
     /// Adds a dataset of zeros to be filled block by block; `chunk` has one size per axis, `None` is contiguous.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`].
+    /// [`DataError::unwritable`].
     pub fn dataset<T: H5Type>(
         &self,
         name: &str,
@@ -65,7 +65,7 @@ impl H5Writer {
     /// Adds a contiguous dataset with all its values, in file order.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`], also when the number of values is not the product of `shape`.
+    /// [`DataError::unwritable`], also when the number of values is not the product of `shape`.
     pub fn write<T: H5Type>(&self, name: &str, shape: &[usize], values: &[T]) -> Result<H5Output, DataError> {
         let output = self.dataset::<T>(name, shape, None)?;
         if values.is_empty() {
@@ -79,7 +79,7 @@ impl H5Writer {
     /// Adds a text attribute to the file.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`].
+    /// [`DataError::unwritable`].
     pub fn text_attribute(&self, name: &str, text: &str) -> Result<(), DataError> {
         text_attribute(self.pending.target(), &self.file, name, text)
     }
@@ -87,12 +87,12 @@ impl H5Writer {
     /// Closes the file and gives it its name.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`].
+    /// [`DataError::unwritable`].
     pub fn finish(self) -> Result<(), DataError> {
         let Self { file, pending } = self;
         let target = pending.target().to_path_buf();
         file.flush().and_then(|()| file.close()).map_err(|error| DataError::unwritable(target, error))?;
-        pending.commit()
+        Ok(pending.commit()?)
     }
 
     fn unwritable(&self, error: &hdf5_metno::Error) -> DataError {
@@ -112,7 +112,7 @@ impl H5Output {
     /// Writes one block of values, in file order.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`], also when sizes do not agree.
+    /// [`DataError::unwritable`], also when sizes do not agree.
     pub fn write_block<T: H5Type>(&self, block: &[Range<usize>], values: &[T]) -> Result<(), DataError> {
         let sizes: Vec<usize> = block.iter().map(ExactSizeIterator::len).collect();
         let unwritable = |reason: String| {
@@ -127,7 +127,7 @@ impl H5Output {
     /// Adds a text attribute to the dataset.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`].
+    /// [`DataError::unwritable`].
     pub fn text_attribute(&self, name: &str, text: &str) -> Result<(), DataError> {
         text_attribute(&self.target, &self.dataset, name, text)
     }

@@ -26,7 +26,7 @@ pub struct MatArray {
 /// Reads the named variables of a file; the others are skipped, whatever they are.
 ///
 /// # Errors
-/// [`DataError::Missing`] with `needed_for`; those of [`parse_arrays`].
+/// [`DataError::missing`] with `needed_for`; those of [`parse_arrays`].
 pub fn read_arrays(
     path: &Path,
     names: &[&str],
@@ -39,7 +39,7 @@ pub fn read_arrays(
 /// Reads the named variables from the bytes of a file; `path` is for messages.
 ///
 /// # Errors
-/// [`DataError::Unreadable`] for a damaged or v7.3 file; [`DataError::Invalid`] for a variable that is missing or not
+/// [`DataError::unreadable`] for a damaged or v7.3 file; [`DataError::Invalid`] for a variable that is missing or not
 /// a real numeric array.
 pub fn parse_arrays(
     path: &Path,

@@ -5,21 +5,21 @@ use std::path::Path;
 
 use super::layout::{CLASS_DOUBLE, HEADER_BYTES, element_type};
 use crate::data::error::DataError;
-use crate::data::formats::atomic;
+use crate::files::write_atomic;
 
 /// Writes named arrays: `(name, dims, values with the first axis fastest)`. A row vector has dims `[1, n]`.
 ///
 /// # Errors
-/// [`DataError::Unwritable`], also when values and dims do not agree.
+/// [`DataError::unwritable`], also when values and dims do not agree.
 pub fn write_arrays(path: &Path, arrays: &[(&str, &[usize], &[f64])]) -> Result<(), DataError> {
     let bytes = encode_arrays(path, arrays)?;
-    atomic::write_file(path, |out| out.write_all(&bytes))
+    Ok(write_atomic(path, &bytes)?)
 }
 
 /// The bytes that [`write_arrays`] writes; `path` is for messages.
 ///
 /// # Errors
-/// [`DataError::Unwritable`].
+/// [`DataError::unwritable`].
 pub fn encode_arrays(path: &Path, arrays: &[(&str, &[usize], &[f64])]) -> Result<Vec<u8>, DataError> {
     let mut file = b"MATLAB 5.0 MAT-file, written by mindreader".to_vec();
     file.resize(HEADER_BYTES - 4, b' ');

@@ -59,7 +59,7 @@ impl NiftiReader {
     /// Opens a `.nii` or `.nii.gz` and checks its header against the length of the file.
     ///
     /// # Errors
-    /// [`DataError::Missing`] with `needed_for`, [`DataError::Unreadable`] when it is no NIfTI-1 file or ends early,
+    /// [`DataError::missing`] with `needed_for`, [`DataError::unreadable`] when it is no NIfTI-1 file or ends early,
     /// [`DataError::Invalid`] naming the header field.
     pub fn open(path: &Path, needed_for: &str) -> Result<Self, DataError> {
         let io = |error: std::io::Error| DataError::from_io(path, needed_for, &error);

@@ -3,12 +3,12 @@
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use atomic_write_file::AtomicWriteFile;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::header::{ElementType, nsd_header_bytes};
 use crate::data::error::DataError;
+use crate::files::AtomicFile;
 
 /// Values of one frame (or, in [`write_volume`], of all frames), x fastest.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +48,8 @@ impl Frame<'_> {
 }
 
 enum Sink {
-    Plain(BufWriter<AtomicWriteFile>),
-    Gzip(Box<GzEncoder<BufWriter<AtomicWriteFile>>>),
+    Plain(BufWriter<AtomicFile>),
+    Gzip(Box<GzEncoder<BufWriter<AtomicFile>>>),
 }
 
 impl Write for Sink {
@@ -81,7 +81,7 @@ impl NiftiWriter {
     /// Starts a volume of `dims` = `[X, Y, Z]` or `[X, Y, Z, T]`; gzipped when the name ends in `.gz`.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`] for a bad size or an output that cannot be created.
+    /// [`DataError::unwritable`] for a bad size or an output that cannot be created.
     pub fn create(
         path: &Path,
         dims: &[usize],
@@ -96,11 +96,7 @@ impl NiftiWriter {
                 format!("a NIfTI volume cannot have the sizes {dims:?}"),
             ));
         }
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|error| DataError::unwritable(path, error))?;
-        }
-        let file = AtomicWriteFile::open(path).map_err(|error| DataError::unwritable(path, error))?;
-        let file = BufWriter::with_capacity(1 << 18, file);
+        let file = BufWriter::with_capacity(1 << 18, AtomicFile::create(path)?);
         let sink = if path.extension().is_some_and(|extension| extension == "gz") {
             Sink::Gzip(Box::new(GzEncoder::new(file, Compression::fast())))
         } else {
@@ -117,7 +113,7 @@ impl NiftiWriter {
     /// Appends one frame.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`] for a frame of another type or size, one too many, or a failing disk.
+    /// [`DataError::unwritable`] for a frame of another type or size, one too many, or a failing disk.
     pub fn write_frame(&mut self, frame: Frame<'_>) -> Result<(), DataError> {
         if frame.element() != self.element || frame.len() != self.frame_len || self.frames_left == 0 {
             let reason = format!(
@@ -137,7 +133,7 @@ impl NiftiWriter {
     /// Gives the file its name.
     ///
     /// # Errors
-    /// [`DataError::Unwritable`] when frames are missing or the disk fails.
+    /// [`DataError::unwritable`] when frames are missing or the disk fails.
     pub fn finish(self) -> Result<(), DataError> {
         let Self { path, out, frames_left, .. } = self;
         if frames_left > 0 {
@@ -150,14 +146,14 @@ impl NiftiWriter {
             Sink::Gzip(encoder) => encoder.finish().map_err(unwritable)?,
         };
         let file = file.into_inner().map_err(|error| unwritable(error.into_error()))?;
-        file.commit().map_err(unwritable)
+        Ok(file.commit()?)
     }
 }
 
 /// Writes a whole volume; `values` hold all frames.
 ///
 /// # Errors
-/// [`DataError::Unwritable`].
+/// [`DataError::unwritable`].
 pub fn write_volume(
     path: &Path,
     dims: &[usize],

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::directory::ZipDirectory;
 use super::end::End;
-use super::entry_reader::EntryReader;
-use super::fault::ZipFault;
+use super::entry_reader::{EntryReader, fault_of_io};
 use crate::data::error::DataError;
+use crate::error::Fault;
 
 /// Bytes of a directory; millions of entries stay below.
 const LARGEST_DIRECTORY: u64 = 1 << 29;
@@ -41,13 +41,14 @@ impl ZipArchive {
         let length = metadata.len();
         let tail_at = length.saturating_sub(End::TAIL as u64);
         let tail = bytes_at(&mut file, tail_at, length - tail_at).map_err(failed)?;
-        let end = End::find(&tail, tail_at).map_err(|fault| fault.at(path))?;
+        let end = End::find(&tail, tail_at).map_err(|fault| DataError::faulty(path, fault))?;
         if end.size > LARGEST_DIRECTORY {
             let expected = format!("at most {LARGEST_DIRECTORY} bytes");
             return Err(DataError::invalid(path, "size of the zip directory", expected, end.size));
         }
         let records = bytes_at(&mut file, end.offset, end.size).map_err(failed)?;
-        let directory = ZipDirectory::parse(&records, &end).map_err(|fault| fault.at(path))?;
+        let directory =
+            ZipDirectory::parse(&records, &end).map_err(|fault| DataError::faulty(path, fault))?;
         let most = length.saturating_mul(UNPACKED_PER_BYTE).saturating_add(FREE_BYTES);
         let unpacked = directory.unpacked_size();
         if unpacked > most {
@@ -78,15 +79,15 @@ impl ZipArchive {
     /// [`DataError`] that names the archive and the entry.
     pub fn read(&self, name: &str, most: u64) -> Result<Vec<u8>, DataError> {
         let field = format!("zip entry `{name}`");
-        let size = self.directory.entry(name).map_err(|fault| fault.at(&self.path))?.size();
+        let size = self.directory.entry(name).map_err(|fault| DataError::faulty(&self.path, fault))?.size();
         if size > most {
             let (expected, found) = (format!("at most {most} bytes"), format!("{size} bytes"));
-            return Err(ZipFault::new(field, expected, found).at(&self.path));
+            return Err(DataError::faulty(&self.path, Fault::new(field, expected, found)));
         }
         let mut bytes = Vec::new();
         self.reader(name)?
             .read_to_end(&mut bytes)
-            .map_err(|error| ZipFault::of_io(&field, error).at(&self.path))?;
+            .map_err(|error| DataError::faulty(&self.path, fault_of_io(&field, error)))?;
         Ok(bytes)
     }
 
@@ -98,14 +99,14 @@ impl ZipArchive {
     pub fn reader(&self, name: &str) -> Result<impl Read + use<'_>, DataError> {
         let unreadable = |error: io::Error| DataError::unreadable(&self.path, error);
         let open = || -> Result<EntryReader<_>, DataError> {
-            let entry = self.directory.entry(name).map_err(|fault| fault.at(&self.path))?;
+            let entry = self.directory.entry(name).map_err(|fault| DataError::faulty(&self.path, fault))?;
             let header = entry.local_header();
             let mut file = &self.file;
             let local = bytes_at(&mut file, header.start, header.end - header.start).map_err(unreadable)?;
-            let packed = entry.packed(name, &local).map_err(|fault| fault.at(&self.path))?;
+            let packed = entry.packed(name, &local).map_err(|fault| DataError::faulty(&self.path, fault))?;
             file.seek(SeekFrom::Start(packed.start)).map_err(unreadable)?;
             let bytes = BufReader::with_capacity(1 << 16, file.take(packed.end - packed.start));
-            entry.reader(name, bytes).map_err(|fault| fault.at(&self.path))
+            entry.reader(name, bytes).map_err(|fault| DataError::faulty(&self.path, fault))
         };
         open()
     }

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use super::end::{End, WIDER};
 use super::entry_reader::{EntryReader, Packing, STORED};
-use super::fault::ZipFault;
 use crate::data::formats::byte_fields::{u16_at, u32_at, u64_at};
+use crate::error::Fault;
 
 const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
 const CENTRAL_HEADER: &[u8] = b"PK\x01\x02";
@@ -38,7 +38,7 @@ impl ZipDirectory {
     ///
     /// # Errors
     /// A fault that names the record or the entry.
-    pub fn parse(records: &[u8], end: &End) -> Result<Self, ZipFault> {
+    pub fn parse(records: &[u8], end: &End) -> Result<Self, Fault> {
         let mut entries = HashMap::new();
         let mut spans = Vec::new();
         let mut rest = records;
@@ -47,22 +47,18 @@ impl ZipDirectory {
             let last = entry.header_at + (LOCAL_LEN + entry.name_len) as u64 + entry.packed_len;
             spans.push((entry.header_at, last, name));
             if entries.insert(name.to_string(), entry).is_some() {
-                return Err(ZipFault::new(format!("zip entry `{name}`"), "one of this name", "several"));
+                return Err(Fault::new(format!("zip entry `{name}`"), "one of this name", "several"));
             }
             rest = &rest[used..];
         }
         if entries.len() as u64 != end.count {
-            return Err(ZipFault::new("zip directory", format!("{} entries", end.count), entries.len()));
+            return Err(Fault::new("zip directory", format!("{} entries", end.count), entries.len()));
         }
         spans.sort_unstable();
         for pair in spans.windows(2) {
             if pair[0].1 > pair[1].0 {
                 let found = format!("one that overlaps `{}`", pair[0].2);
-                return Err(ZipFault::new(
-                    format!("zip entry `{}`", pair[1].2),
-                    "an entry of its own",
-                    found,
-                ));
+                return Err(Fault::new(format!("zip entry `{}`", pair[1].2), "an entry of its own", found));
             }
             if let Some(entry) = entries.get_mut(pair[0].2) {
                 entry.room_end = pair[1].0;
@@ -85,11 +81,11 @@ impl ZipDirectory {
     ///
     /// # Errors
     /// A fault that names it.
-    pub fn entry(&self, name: &str) -> Result<&ZipEntry, ZipFault> {
+    pub fn entry(&self, name: &str) -> Result<&ZipEntry, Fault> {
         let field = || format!("zip entry `{name}`");
-        let entry = self.entries.get(name).ok_or_else(|| ZipFault::new(field(), "an entry", "missing"))?;
+        let entry = self.entries.get(name).ok_or_else(|| Fault::new(field(), "an entry", "missing"))?;
         if entry.flags & ENCRYPTED != 0 {
-            return Err(ZipFault::new(field(), "an open entry", "encrypted"));
+            return Err(Fault::new(field(), "an open entry", "encrypted"));
         }
         Ok(entry)
     }
@@ -115,16 +111,16 @@ impl ZipEntry {
     ///
     /// # Errors
     /// A fault for a header of another entry, an encrypted one, or one that reaches into the next entry.
-    pub fn packed(&self, name: &str, local: &[u8]) -> Result<Range<u64>, ZipFault> {
+    pub fn packed(&self, name: &str, local: &[u8]) -> Result<Range<u64>, Fault> {
         let is_named = local.get(LOCAL_LEN..).is_some_and(|after| after == name.as_bytes());
         let name_len = u16_at(local, 26).map(usize::from);
         if !local.starts_with(LOCAL_HEADER) || name_len != Some(self.name_len) || !is_named {
             let field = format!("local header of zip entry `{name}`");
-            return Err(ZipFault::new(field, "the same name", "something else"));
+            return Err(Fault::new(field, "the same name", "something else"));
         }
         // Either header may say that the entry is encrypted.
         if u16_at(local, 6).is_some_and(|flags| flags & ENCRYPTED != 0) {
-            return Err(ZipFault::new(format!("zip entry `{name}`"), "an open entry", "encrypted"));
+            return Err(Fault::new(format!("zip entry `{name}`"), "an open entry", "encrypted"));
         }
         let extra = u16_at(local, 28).map_or(0, u64::from);
         let start = self.local_header().end + extra;
@@ -132,7 +128,7 @@ impl ZipEntry {
         if end > self.room_end {
             let found = format!("{} bytes at {start}", self.packed_len);
             let expected = format!("bytes before {}, where the next part begins", self.room_end);
-            return Err(ZipFault::new(format!("zip entry `{name}`"), expected, found));
+            return Err(Fault::new(format!("zip entry `{name}`"), expected, found));
         }
         Ok(start..end)
     }
@@ -140,8 +136,8 @@ impl ZipEntry {
     /// Unpacks while it reads, checks length and checksum at the end. `packed` gives the bytes of [`ZipEntry::packed`].
     ///
     /// # Errors
-    /// A fault for an unknown method; errors of reading carry a [`ZipFault`].
-    pub fn reader<R: Read>(&self, name: &str, packed: R) -> Result<EntryReader<R>, ZipFault> {
+    /// A fault for an unknown method; errors of reading carry a [`Fault`].
+    pub fn reader<R: Read>(&self, name: &str, packed: R) -> Result<EntryReader<R>, Fault> {
         EntryReader::new(self.packing, format!("zip entry `{name}`"), packed)
     }
 
@@ -152,8 +148,8 @@ impl ZipEntry {
 }
 
 /// Name, entry and length of the record that begins `rest`.
-fn entry(rest: &[u8], directory_at: u64) -> Result<(&str, ZipEntry, usize), ZipFault> {
-    let cut = || ZipFault::new("zip directory", "whole records", "one that is cut off or damaged");
+fn entry(rest: &[u8], directory_at: u64) -> Result<(&str, ZipEntry, usize), Fault> {
+    let cut = || Fault::new("zip directory", "whole records", "one that is cut off or damaged");
     if !rest.starts_with(CENTRAL_HEADER) {
         return Err(cut());
     }
@@ -168,10 +164,10 @@ fn entry(rest: &[u8], directory_at: u64) -> Result<(&str, ZipEntry, usize), ZipF
     let name_bytes = &rest[CENTRAL_LEN..][..name_len];
     let name = std::str::from_utf8(name_bytes).map_err(|error| {
         let shown = String::from_utf8_lossy(name_bytes).into_owned();
-        ZipFault::new(format!("name of zip entry `{shown}`"), "UTF-8", error)
+        Fault::new(format!("name of zip entry `{shown}`"), "UTF-8", error)
     })?;
     if name.starts_with('/') || name.contains(['\\', '\0']) || name.split('/').any(|part| part == "..") {
-        return Err(ZipFault::new("zip entry", "a path inside the archive", format!("`{name}`")));
+        return Err(Fault::new("zip entry", "a path inside the archive", format!("`{name}`")));
     }
     let mut sizes = [long(24)?, long(20)?, long(42)?];
     widen(&mut sizes, &rest[CENTRAL_LEN + name_len..][..extra_len]).ok_or_else(cut)?;
@@ -183,7 +179,7 @@ fn entry(rest: &[u8], directory_at: u64) -> Result<(&str, ZipEntry, usize), ZipF
     if !is_inside {
         let found = format!("{packed_len} bytes at {header_at}");
         let expected = format!("one before byte {directory_at}");
-        return Err(ZipFault::new(format!("zip entry `{name}`"), expected, found));
+        return Err(Fault::new(format!("zip entry `{name}`"), expected, found));
     }
     let entry = ZipEntry {
         packing: Packing { method: short(10)?, size, crc: u32_at(rest, 16).ok_or_else(cut)? },

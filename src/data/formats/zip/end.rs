@@ -1,7 +1,7 @@
 //! The record that closes a zip archive and says where its directory is.
 
-use super::fault::ZipFault;
 use crate::data::formats::byte_fields::{u16_at, u32_at, u64_at};
+use crate::error::Fault;
 
 const END: &[u8] = b"PK\x05\x06";
 const END_64: &[u8] = b"PK\x06\x06";
@@ -29,13 +29,13 @@ impl End {
 
     /// The end record closes the file; its comment may follow. `tail` are the last bytes of the file, from `tail_at` on: all of
     /// it, or at least [`End::TAIL`].
-    pub fn find(tail: &[u8], tail_at: u64) -> Result<Self, ZipFault> {
+    pub fn find(tail: &[u8], tail_at: u64) -> Result<Self, Fault> {
         let first = tail.len().saturating_sub(END_LEN + MAX_COMMENT);
         let at = (first..(tail.len() + 1).saturating_sub(END_LEN)).rev().find(|&at| {
             tail[at..].starts_with(END)
                 && u16_at(tail, at + 20).map(usize::from) == Some(tail.len() - at - END_LEN)
         });
-        let missing = || ZipFault::new("zip archive", "an end record", "none: cut off or not a zip");
+        let missing = || Fault::new("zip archive", "an end record", "none: cut off or not a zip");
         let at = at.ok_or_else(missing)?;
         let field = |offset| u16_at(tail, at + offset).map(u64::from).ok_or_else(missing);
         let wide = |offset| u32_at(tail, at + offset).map(u64::from).ok_or_else(missing);
@@ -43,7 +43,7 @@ impl End {
         let mut disks = field(4)? | field(6)?;
         let needs_64 = end.count == 0xffff || end.size == WIDER || end.offset == WIDER;
         if needs_64 || disks == 0xffff {
-            let wrong = || ZipFault::new("zip archive", "a 64-bit end record", "none where it should be");
+            let wrong = || Fault::new("zip archive", "a 64-bit end record", "none where it should be");
             let locator = at.checked_sub(LOCATOR_LEN).filter(|&at| tail[at..].starts_with(END_64_LOCATOR));
             let at_64 = locator.and_then(|locator| u64_at(tail, locator + 8)).ok_or_else(wrong)?;
             let in_tail = at_64
@@ -56,12 +56,12 @@ impl End {
             disks = long(16)?;
         }
         if disks != 0 {
-            return Err(ZipFault::new("zip archive", "one on a single disk", "one of several parts"));
+            return Err(Fault::new("zip archive", "one on a single disk", "one of several parts"));
         }
         let ends_before = end.offset.checked_add(end.size).is_some_and(|last| last <= end.at);
         if !ends_before {
             let found = format!("{} bytes at {}", end.size, end.offset);
-            return Err(ZipFault::new("zip directory", format!("one before byte {}", end.at), found));
+            return Err(Fault::new("zip directory", format!("one before byte {}", end.at), found));
         }
         Ok(end)
     }

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use flate2::Crc;
 use flate2::read::DeflateDecoder;
 
-use super::fault::ZipFault;
+use crate::error::Fault;
 
 pub(super) const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
@@ -36,32 +36,40 @@ pub(crate) struct EntryReader<R: Read> {
 }
 
 impl<R: Read> EntryReader<R> {
-    pub(super) fn new(packing: Packing, field: String, packed: R) -> Result<Self, ZipFault> {
+    pub(super) fn new(packing: Packing, field: String, packed: R) -> Result<Self, Fault> {
         let packed = match packing.method {
             STORED => Packed::Stored(packed),
             DEFLATED => Packed::Deflated(DeflateDecoder::new(packed)),
             other => {
                 let found = format!("packed by method {other}");
-                return Err(ZipFault::new(field, "stored or deflated", found)
+                return Err(Fault::new(field, "stored or deflated", found)
                     .hint("write the archive again with another program"));
             }
         };
         Ok(Self { packed, field, packing, seen: 0, crc: Crc::new() })
     }
 
-    fn check_end(&self) -> Result<(), ZipFault> {
+    fn check_end(&self) -> Result<(), Fault> {
         let Packing { size, crc, .. } = self.packing;
         if self.seen != size {
             let expected = format!("{size} bytes, as the directory says");
-            return Err(ZipFault::new(&self.field, expected, format!("{} bytes", self.seen)));
+            return Err(Fault::new(&self.field, expected, format!("{} bytes", self.seen)));
         }
         // PyTorch can be told to leave checksums out.
         if crc != 0 && self.crc.sum() != crc {
             let found = format!("damaged: its bytes have {:08x}", self.crc.sum());
-            return Err(ZipFault::new(&self.field, format!("CRC-32 {crc:08x}"), found)
+            return Err(Fault::new(&self.field, format!("CRC-32 {crc:08x}"), found)
                 .hint("fetch or write the file again"));
         }
         Ok(())
+    }
+}
+
+/// The fault in an error of reading an entry, or the system's words for that entry.
+pub(crate) fn fault_of_io(field: &str, error: io::Error) -> Fault {
+    match error.downcast::<Fault>() {
+        Ok(fault) => fault,
+        Err(error) => Fault::new(field, "readable bytes", error),
     }
 }
 
@@ -74,7 +82,7 @@ impl<R: Read> Read for EntryReader<R> {
             Packed::Stored(packed) => packed.read(&mut buffer[..most])?,
             Packed::Deflated(packed) => packed
                 .read(&mut buffer[..most])
-                .map_err(|error| io::Error::other(ZipFault::new(&self.field, "deflated bytes", error)))?,
+                .map_err(|error| io::Error::other(Fault::new(&self.field, "deflated bytes", error)))?,
         };
         self.seen += count as u64;
         self.crc.update(&buffer[..count]);

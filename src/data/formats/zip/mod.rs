@@ -8,9 +8,8 @@ mod archive;
 mod directory;
 mod end;
 mod entry_reader;
-mod fault;
 
 pub use archive::ZipArchive;
 pub(crate) use directory::ZipDirectory;
 pub(crate) use end::End;
-pub(crate) use fault::ZipFault;
+pub(crate) use entry_reader::fault_of_io;

@@ -5,7 +5,7 @@ use super::super::pickle::{Id, Tree};
 use super::super::storage::Storages;
 use super::super::tensor;
 use super::settings;
-use crate::weights::error::Fault;
+use crate::error::Fault;
 use crate::weights::foreign::ForeignNetwork;
 
 /// Longest name of a tensor or setting, in bytes.

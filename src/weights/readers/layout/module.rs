@@ -7,7 +7,7 @@ use super::super::budget::Budget;
 use super::super::pickle::{Id, Tree, Value};
 use super::super::storage::Storages;
 use super::collector::Collector;
-use crate::weights::error::Fault;
+use crate::error::Fault;
 use crate::weights::foreign::ForeignNetwork;
 
 /// The only version of persistent objects that was ever published.

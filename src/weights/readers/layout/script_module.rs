@@ -5,7 +5,7 @@ use super::super::pickle::{Id, MadeBy, Tree, Value};
 use super::super::storage::Storages;
 use super::super::tensor::is_tensor;
 use super::collector::Collector;
-use crate::weights::error::Fault;
+use crate::error::Fault;
 use crate::weights::foreign::ForeignNetwork;
 
 /// The network whose root is the pickle's object.

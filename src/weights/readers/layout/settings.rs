@@ -6,7 +6,7 @@ use serde_json::{Number, Value as Json};
 
 use super::super::budget::Budget;
 use super::super::pickle::{Id, Tree, Value};
-use crate::weights::error::Fault;
+use crate::error::Fault;
 
 /// Dicts in dicts: `_init_kwargs.synthesis_kwargs.structure` has three levels.
 const MAX_DEPTH: usize = 8;

@@ -6,7 +6,7 @@ use super::super::storage::Storages;
 use super::super::tensor::is_tensor;
 use super::collector::Collector;
 use super::module::{is_module, module};
-use crate::weights::error::Fault;
+use crate::error::Fault;
 use crate::weights::foreign::ForeignNetwork;
 
 /// Dicts around the state dict: `checkpoint["ema"]["state_dict"]` has two.

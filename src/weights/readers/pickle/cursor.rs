@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::opcode as op;
 use super::tree::Value;
-use crate::weights::error::Fault;
+use crate::error::Fault;
 
 /// Longest module or name of a global, in bytes.
 pub(super) const MAX_GLOBAL_BYTES: usize = 1024;

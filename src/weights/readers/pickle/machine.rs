@@ -6,7 +6,7 @@ use super::super::budget::Budget;
 use super::cursor::{Cursor, MAX_GLOBAL_BYTES};
 use super::opcode as op;
 use super::tree::{Id, Made, MadeBy, Tree, Value};
-use crate::weights::error::Fault;
+use crate::error::Fault;
 
 const PROTOCOLS: std::ops::RangeInclusive<u8> = 2..=5;
 

@@ -2,7 +2,7 @@
 //!
 //! Values that hold themselves are no loops of ownership, and no value is dropped inside another one.
 
-use crate::weights::error::Fault;
+use crate::error::Fault;
 
 /// Place of a value in its [`Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
