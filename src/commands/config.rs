@@ -96,3 +96,72 @@ pub const SEED_KEYS: &[&str] = &[
 
 /// Keys that take the top-level `subject` unless they are set.
 pub const SUBJECT_KEYS: &[&str] = &["phantom.subject"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Classified, ErrorClass, SettingError};
+
+    /// What the commands refuse before any work, section by section.
+    fn refused(config: &ProjectConfig) -> Vec<SettingError> {
+        let some_trials = 1000;
+        [
+            config.phantom.validate().map_err(|error| error.within("phantom")),
+            config.pretrain_clip.validate(),
+            config.pretrain_classifier.validate(),
+            config.screen_captions.validate(),
+            config.train_mapper.validate(some_trials),
+            config.encode.validate(),
+            config.evaluate.validate(),
+            config.pretrain_gan.validate(),
+            config.finetune_gan.validate(),
+            config.reconstruct.validate(),
+            config.evaluate_images.validate(),
+        ]
+        .into_iter()
+        .filter_map(Result::err)
+        .collect()
+    }
+
+    #[test]
+    fn a_value_out_of_range_in_any_section_is_bad_input_with_the_key_as_it_is_written() {
+        assert_eq!(refused(&ProjectConfig::default()), []);
+        for (section, key, value) in [
+            ("phantom", "signal", "-1.0"),
+            ("phantom", "sessions", "0"),
+            ("pretrain_clip", "held_out_fraction", "1.0"),
+            ("pretrain_clip.network", "vision_heads", "0"),
+            ("pretrain_clip.train", "batch_size", "1"),
+            ("pretrain_clip.train", "max_gradient_norm", "0.0"),
+            ("pretrain_classifier", "held_out_fraction", "0.0"),
+            ("pretrain_classifier", "min_share", "1.0"),
+            ("pretrain_classifier.network", "side", "0"),
+            ("pretrain_classifier.train", "learning_rate", "nan"),
+            ("screen_captions.screen", "share_of_best", "1.0"),
+            ("train_mapper.augment", "hue", "0.6"),
+            ("train_mapper.train", "expander_width", "0"),
+            ("train_mapper.train.phase1", "batch", "0"),
+            ("train_mapper.train.optimiser", "beta_1", "1.0"),
+            ("train_mapper.train.critic", "weight", "-1.0"),
+            ("encode.ridge_fit", "tuning_fraction", "1.0"),
+            ("evaluate.ridge_fit", "penalties", "[]"),
+            ("pretrain_gan.train", "batch_size", "0"),
+            ("pretrain_gan.train", "total_kimg", "inf"),
+            ("pretrain_gan.train.augment", "target", "2.0"),
+            ("pretrain_gan.train.loss_scale", "initial", "3.0"),
+            ("finetune_gan.train", "style_mixing_probability", "1.5"),
+            ("finetune_gan.train.loss", "clip_image_weight", "-1.0"),
+            ("finetune_gan.mappers", "interval", "0"),
+            ("finetune_gan.mappers", "learning_rate", "0.0"),
+            ("reconstruct", "truncation_psi", "nan"),
+            ("evaluate_images.identification", "ways", "[1]"),
+            ("evaluate_images.identification", "repeats", "0"),
+        ] {
+            let config: ProjectConfig = toml::from_str(&format!("[{section}]\n{key} = {value}")).unwrap();
+            let errors = refused(&config);
+            let [error] = &errors[..] else { panic!("{section}.{key} = {value}: {errors:?}") };
+            assert_eq!(error.key(), format!("{section}.{key}"));
+            assert_eq!(error.class(), ErrorClass::BadInput);
+        }
+    }
+}

@@ -196,3 +196,14 @@ fn images_without_captions_are_named() {
         .unwrap();
     assert_refused(&output, &["caption"]);
 }
+
+#[test]
+fn a_setting_out_of_range_is_refused_before_any_file_is_opened() {
+    let mut command = mindreader();
+    command.args(["finetune-gan", "--nsd", "nowhere", "--set", "finetune_gan.mappers.interval=0"]);
+    for path in ["clip", "image_mapper", "caption_mapper", "pretrained_gan"] {
+        command.args(["--set", &format!("paths.{path}=nowhere")]);
+    }
+    let output = command.output().unwrap();
+    assert_refused(&output, &["`finetune_gan.mappers.interval`: found 0, expected at least 1"]);
+}

@@ -1,6 +1,5 @@
 //! Writing: uncompressed v5, little endian, every variable a `double` array.
 
-use std::io::Write;
 use std::path::Path;
 
 use super::layout::{CLASS_DOUBLE, HEADER_BYTES, element_type};
