@@ -13,6 +13,7 @@ use super::settings::{AblateSettings, FinetuningSources};
 use super::training::Trainings;
 use crate::commands::finetune_gan::{self, FinetuneGanConfig, FinetuneGanSettings, FinetuneGanSummary};
 use crate::data::split::SplitConfig;
+use crate::error::Error;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::feature_cache::file_identity;
 use crate::run::error::RunError;
@@ -141,7 +142,9 @@ impl Finetuning {
             Ok(mappers) => mappers,
             Err(reason) => return Ok(Err(reason)),
         };
-        let Some(gan) = starting_gan(sources, rows, spec) else { anyhow::bail!("no GAN to start from") };
+        let Some(gan) = starting_gan(sources, rows, spec) else {
+            return Err(Error::failure("no GAN to start from"));
+        };
         let keys = [mappers[0].key(hashes)?, mappers[1].key(hashes)?];
         let folder = WorkFolder::of(&identity(settings, &config, gan, keys, hashes)?, &settings.ablations)?;
         let settings = finetuning_settings(settings, config, gan, &folder);

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::files::write_atomic;
 use crate::run::error::RunError;
-use crate::run::run_dir::write_atomic;
 
 /// How far the work in a folder is.
 #[derive(Clone, Debug)]

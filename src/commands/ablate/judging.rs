@@ -10,13 +10,13 @@ use super::settings::AblateSettings;
 use crate::commands::evaluate_images::{self, EvaluateImagesConfig, EvaluateImagesSettings};
 use crate::commands::finetune_gan::{FinetuneGanSettings, FinetuneGanSummary};
 use crate::commands::reconstruct::{self, ReconstructConfig, ReconstructSettings};
+use crate::files::write_atomic;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::{DecoderPaths, PixelNoise};
 use crate::pipelines::pictures::picture_features::FeatureSource;
 use crate::pipelines::trial_choice::TrialChoice;
 use crate::run::precision::Precision;
 use crate::run::progress::Progress;
-use crate::run::run_dir::write_atomic;
 use crate::run::snapshot::Snapshot;
 use crate::training::gan::mappers::outputs::mapper_file;
 

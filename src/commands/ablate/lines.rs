@@ -11,9 +11,9 @@ use super::table::TableRow;
 use super::training::Trainings;
 use crate::commands::evaluate::{self, DecoderRow, EvaluateConfig, EvaluateSettings, EvaluateSummary};
 use crate::commands::train_mapper::TrainMapperSummary;
+use crate::files::write_atomic;
 use crate::models::mapper::MapperTarget;
 use crate::run::progress::Progress;
-use crate::run::run_dir::write_atomic;
 
 /// What a training came to.
 enum Outcome {

@@ -30,10 +30,10 @@ use self::rows::{RowContent, RowSpec};
 pub use self::settings::{AblateSettings, FinetuningSources};
 pub use self::table::{AblationTable, TableContent, TableRow};
 use self::training::{Training, Trainings};
+use crate::files::write_atomic;
 use crate::models::mapper::MapperTarget;
 use crate::run::error::RunError;
 use crate::run::progress::Progress;
-use crate::run::run_dir::write_atomic;
 
 /// The tables that come with the program: number, file, content.
 pub const TABLES: [(&str, &str, &str); 3] = [

@@ -36,7 +36,11 @@ pub(crate) fn mapper_start(mapper: &LoadedMapper) -> MapperStart<'_> {
 ///
 /// # Errors
 /// [`RunError::Invalid`] naming the mapper's file.
-pub(crate) fn check_split(path: &Path, mapper: &LoadedMapper, split: &SplitConfig) -> crate::error::Result<()> {
+pub(crate) fn check_split(
+    path: &Path,
+    mapper: &LoadedMapper,
+    split: &SplitConfig,
+) -> crate::error::Result<()> {
     let Some(training) = MapperProvenance::<IgnoredAny>::of_provenance(path, &mapper.provenance)? else {
         let expected = "the split that the mapper was trained on: without it, images held out from the GAN may be among \
                         those that the mapper has seen";
