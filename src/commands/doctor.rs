@@ -97,69 +97,24 @@ impl DoctorReport {
 pub fn run(settings: &DoctorSettings) -> DoctorReport {
     let DoctorSettings { nsd_root, subject, resolution } = settings;
     let tree = NsdTree::new(nsd_root);
-    let mut findings = Vec::new();
-    let mut look = |path: &Path, need: Need, needed_for: &str| {
-        let bytes =
-            std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
-        let path = tree.relative(path);
-        findings.push(Finding { path: path.clone(), bytes, needed_for: needed_for.to_string(), need });
-        if bytes.is_none() { vec![path] } else { Vec::new() }
-    };
-
-    let design = look(&tree.experiment_design(), Need::Required, "the image shown in every trial");
-    let stim_info = look(
-        &tree.stim_info(),
-        Need::Optional,
-        "captions, categories, keeping crops of a photograph together",
-    );
-    let stimuli =
-        look(&tree.stimuli(), Need::Optional, "image embeddings, ground truth beside reconstructions");
-    look(&tree.responses(*subject), Need::Optional, "a check of the order of trials");
-    let (sessions, betas) = look_at_betas(&tree, *subject, *resolution, &mut look);
-    look(&tree.ncsnr(*subject, *resolution, DEFAULT_BETAS_VERSION), Need::Optional, "the noise ceiling");
-
+    let mut search = Search { tree: &tree, subject: *subject, resolution: *resolution, findings: Vec::new() };
+    let experiment = search.experiment();
+    let (sessions, betas) = search.betas();
     let rois = roi_names(&tree, *subject, *resolution).unwrap_or_default();
-    let mut masks = Vec::new();
-    let general = tree.roi(*subject, *resolution, "nsdgeneral", None);
-    masks.extend(look(&general, Need::Required, "the default choice of voxels"));
-    for atlas in &REGION_ATLASES {
-        if let Some(needed_for) = atlas.needed_for {
-            look(&tree.roi(*subject, *resolution, atlas.name, None), Need::Optional, needed_for);
-        }
-    }
-    for name in &rois {
-        let tables = tree.label_tables(*subject, name);
-        let has_names = tables.iter().any(|path| path.is_file()) || LabelTable::built_in(name).is_some();
-        if !has_names {
-            look(&tables[0], Need::Optional, &format!("the names of the regions in `{name}`"));
-        }
-    }
+    let mask = search.regions(&rois);
+    let captions = search.annotations();
 
-    let mut captions = Vec::new();
-    for (kind, needed_for) in [
-        (AnnotationKind::Captions, "captions (`screen-captions`, caption mapper, `pretrain-clip`)"),
-        (AnnotationKind::Instances, "categories: things"),
-        (AnnotationKind::Stuff, "categories: stuff"),
-    ] {
-        for split in COCO_SPLITS {
-            let missing = look(&tree.annotations(kind, split), Need::Optional, needed_for);
-            if kind == AnnotationKind::Captions {
-                captions.extend(missing);
-            }
-        }
-    }
-
-    let needs = |parts: &[&Vec<String>]| parts.iter().flat_map(|part| part.iter().cloned()).collect();
+    let Experiment { design, stim_info, stimuli } = experiment;
     let capabilities = vec![
-        capability("prepare", needs(&[&design, &betas, &masks])),
-        capability("image embeddings and reconstruction beside ground truth", needs(&[&stimuli])),
-        capability("captions and caption mapper", needs(&[&stim_info, &stimuli, &captions])),
+        capability("prepare", [design, betas, mask]),
+        capability("image embeddings and reconstruction beside ground truth", [stimuli.clone()]),
+        capability("captions and caption mapper", [stim_info, stimuli].into_iter().chain(captions)),
     ];
     DoctorReport {
         nsd_root: nsd_root.clone(),
         subject: *subject,
         resolution: *resolution,
-        findings,
+        findings: search.findings,
         sessions,
         num_sessions_released: subject.num_sessions(),
         rois,
@@ -167,34 +122,110 @@ pub fn run(settings: &DoctorSettings) -> DoctorReport {
     }
 }
 
-fn capability(task: &str, missing: Vec<String>) -> Capability {
-    Capability { task: task.to_string(), missing }
+/// What a task needs that was not found.
+fn capability(task: &str, missing: impl IntoIterator<Item = Option<String>>) -> Capability {
+    Capability { task: task.to_string(), missing: missing.into_iter().flatten().collect() }
 }
 
-/// Looks for every session in either format; returns those found, and the first file when none is.
-fn look_at_betas(
-    tree: &NsdTree,
+/// Files of the experiment that are missing.
+struct Experiment {
+    design: Option<String>,
+    stim_info: Option<String>,
+    stimuli: Option<String>,
+}
+
+/// A walk through a subject's files, which notes each.
+struct Search<'a> {
+    tree: &'a NsdTree,
     subject: SubjectId,
     resolution: Resolution,
-    look: &mut impl FnMut(&Path, Need, &str) -> Vec<String>,
-) -> (Vec<u16>, Vec<String>) {
-    let version = DEFAULT_BETAS_VERSION;
-    let mut found = Vec::new();
-    for session in 1..=subject.num_sessions() as u16 {
-        let hdf5 = tree.betas_hdf5(subject, resolution, version, session);
-        let nifti = tree.betas_nifti(subject, resolution, version, session);
-        let path = if hdf5.is_file() || !nifti.is_file() { hdf5 } else { nifti };
-        let needed_for = format!("the responses of session {session}");
-        if look(&path, Need::Optional, &needed_for).is_empty() {
-            found.push(session);
-        }
+    findings: Vec<Finding>,
+}
+
+impl Search<'_> {
+    /// Notes a file; its path below the root when it is missing.
+    fn look(&mut self, path: &Path, need: Need, needed_for: &str) -> Option<String> {
+        let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
+        let bytes = metadata.map(|metadata| metadata.len());
+        let path = self.tree.relative(path);
+        let needed_for = needed_for.to_string();
+        self.findings.push(Finding { path: path.clone(), bytes, needed_for, need });
+        bytes.is_none().then_some(path)
     }
-    let missing = if found.is_empty() {
-        vec![tree.relative(&tree.betas_hdf5(subject, resolution, version, 1))]
-    } else {
-        Vec::new()
-    };
-    (found, missing)
+
+    /// What was shown when, and what it shows.
+    fn experiment(&mut self) -> Experiment {
+        let tree = self.tree;
+        let stim_info_for = "captions, categories, keeping crops of a photograph together";
+        let stimuli_for = "image embeddings, ground truth beside reconstructions";
+        let found = Experiment {
+            design: self.look(&tree.experiment_design(), Need::Required, "the image shown in every trial"),
+            stim_info: self.look(&tree.stim_info(), Need::Optional, stim_info_for),
+            stimuli: self.look(&tree.stimuli(), Need::Optional, stimuli_for),
+        };
+        self.look(&tree.responses(self.subject), Need::Optional, "a check of the order of trials");
+        found
+    }
+
+    /// Every session in either format, and the noise ceiling: the sessions found, and the first file when none is.
+    fn betas(&mut self) -> (Vec<u16>, Option<String>) {
+        let (tree, subject, resolution) = (self.tree, self.subject, self.resolution);
+        let version = DEFAULT_BETAS_VERSION;
+        let mut found = Vec::new();
+        for session in 1..=subject.num_sessions() as u16 {
+            let hdf5 = tree.betas_hdf5(subject, resolution, version, session);
+            let nifti = tree.betas_nifti(subject, resolution, version, session);
+            let path = if hdf5.is_file() || !nifti.is_file() { hdf5 } else { nifti };
+            let needed_for = format!("the responses of session {session}");
+            if self.look(&path, Need::Optional, &needed_for).is_none() {
+                found.push(session);
+            }
+        }
+        self.look(&tree.ncsnr(subject, resolution, version), Need::Optional, "the noise ceiling");
+        let first = || tree.relative(&tree.betas_hdf5(subject, resolution, version, 1));
+        let missing = found.is_empty().then(first);
+        (found, missing)
+    }
+
+    /// Masks and names of the regions; the default mask when that is missing.
+    fn regions(&mut self, rois: &[String]) -> Option<String> {
+        let (tree, subject, resolution) = (self.tree, self.subject, self.resolution);
+        let general = tree.roi(subject, resolution, "nsdgeneral", None);
+        let missing = self.look(&general, Need::Required, "the default choice of voxels");
+        for atlas in &REGION_ATLASES {
+            if let Some(needed_for) = atlas.needed_for {
+                self.look(&tree.roi(subject, resolution, atlas.name, None), Need::Optional, needed_for);
+            }
+        }
+        for name in rois {
+            let tables = tree.label_tables(subject, name);
+            let has_names = tables.iter().any(|path| path.is_file()) || LabelTable::built_in(name).is_some();
+            if !has_names {
+                let needed_for = format!("the names of the regions in `{name}`");
+                self.look(&tables[0], Need::Optional, &needed_for);
+            }
+        }
+        missing
+    }
+
+    /// COCO's annotations of every kind; the files of captions that are missing.
+    fn annotations(&mut self) -> Vec<Option<String>> {
+        let tree = self.tree;
+        let mut captions = Vec::new();
+        for (kind, needed_for) in [
+            (AnnotationKind::Captions, "captions (`screen-captions`, caption mapper, `pretrain-clip`)"),
+            (AnnotationKind::Instances, "categories: things"),
+            (AnnotationKind::Stuff, "categories: stuff"),
+        ] {
+            for split in COCO_SPLITS {
+                let missing = self.look(&tree.annotations(kind, split), Need::Optional, needed_for);
+                if kind == AnnotationKind::Captions {
+                    captions.push(missing);
+                }
+            }
+        }
+        captions
+    }
 }
 
 #[cfg(test)]

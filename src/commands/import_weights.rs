@@ -7,13 +7,14 @@ use serde_json::Value;
 
 use crate::data::padding::padding_left;
 use crate::data::subject::{Resolution, SubjectId};
+use crate::error::Result;
 use crate::models::mapper::{MapperConfig, MapperSnapshot, MapperTarget};
 use crate::run::error::RunError;
 use crate::run::existing_output::ExistingOutput;
 use crate::run::progress::Progress;
 use crate::run::snapshot::{CLIP_KIND, Snapshot};
 use crate::tensor_ops::backend::cpu;
-use crate::weights::foreign::FileFormat;
+use crate::weights::foreign::{FileFormat, ForeignFile};
 use crate::weights::import::{ImportRequest, Imported, ImportedNetwork, import, provenance};
 use crate::weights::kind::NetworkKind;
 use crate::weights::readers::read_foreign;
@@ -97,10 +98,7 @@ pub struct ImportWeightsSummary {
 /// # Errors
 /// [`crate::weights::import_error::ImportError`] and [`RunError`] for everything the user can put right;
 /// nothing is written then.
-pub fn run(
-    settings: &ImportWeightsSettings,
-    progress: &mut dyn Progress,
-) -> crate::error::Result<ImportWeightsSummary> {
+pub fn run(settings: &ImportWeightsSettings, progress: &mut dyn Progress) -> Result<ImportWeightsSummary> {
     let ImportWeightsSettings { from, out, .. } = settings;
     if settings.existing == ExistingOutput::Refuse && out.exists() {
         return Err(RunError::unwritable(out, "it is there already; allow it with `--overwrite`").into());
@@ -122,94 +120,141 @@ pub fn run(
     imported.save(out, &config, &provenance(&file, &imported))?;
     progress.finish("");
     let snapshot_sha256 = Snapshot::open(out, imported.kind.as_str())?.sha256().to_string();
-    let others = file.networks.iter().filter(|(name, _)| **name != imported.name);
-    let not_imported = others.map(|(name, network)| match NetworkKind::of(network) {
-        Some(kind) => format!("{name} ({kind})"),
-        None => format!("{name} (unknown)"),
-    });
-    let Imported { name, kind, report, .. } = &imported;
+    let not_imported = others(&file, &imported.name);
+    let Imported { name, kind, report, .. } = imported;
     Ok(ImportWeightsSummary {
         snapshot: out.clone(),
         snapshot_sha256,
-        kind: *kind,
-        network: name.clone(),
+        kind,
+        network: name,
         container: file.format,
-        source_sha256: file.sha256.clone(),
+        source_sha256: file.sha256,
         tensors: report.tensors,
         applied: report.applied,
-        dropped: report.dropped.clone(),
+        dropped: report.dropped,
         parameters: report.parameters,
         values: report.values,
         problems: report.problems.iter().map(ToString::to_string).collect(),
         config,
-        assumed: report.assumed.clone(),
-        not_imported: not_imported.collect(),
+        assumed: report.assumed,
+        not_imported,
     })
 }
 
-/// Completes a mapper's sizes by what only the caller or the published numbers know.
+/// The other networks of a file, each with its kind.
+fn others(file: &ForeignFile, imported: &str) -> Vec<String> {
+    let others = file.networks.iter().filter(|(name, _)| *name != imported);
+    let described = others.map(|(name, network)| match NetworkKind::of(network) {
+        Some(kind) => format!("{name} ({kind})"),
+        None => format!("{name} (unknown)"),
+    });
+    described.collect()
+}
+
+/// Completes a mapper's sizes by what only the caller or the published numbers know; and what was assumed.
 fn mapper_snapshot(
     from: &Path,
     network: &str,
     config: &MapperConfig,
     origin: &MapperOrigin,
-) -> crate::error::Result<(MapperSnapshot, Vec<String>)> {
-    let mut assumed = Vec::new();
-    let subject = match origin.subject.or_else(|| subject_of(config.signal_len)) {
-        Some(subject) => subject,
-        None => {
-            let expected = "that of a subject's `nsdgeneral`, or `--subject` and `--num-voxels`";
-            return Err(RunError::invalid(from, "length of the signal", expected, config.signal_len).into());
-        }
-    };
-    if origin.subject.is_none() {
-        assumed.push(format!("{subject}: a signal of {} is that of its `nsdgeneral`", config.signal_len));
-    }
-    let published = subject.expected_nsdgeneral_voxels(Resolution::Func1pt8mm);
-    let Some(num_voxels) = origin.num_voxels.or(published) else {
-        return Err(RunError::missing("--num-voxels", "a mapper of other volumes").into());
-    };
-    let fits = |voxels: usize| match origin.num_voxels {
-        // Said by the caller, who may have padded more.
-        Some(_) => voxels <= config.signal_len,
-        None => is_padded(voxels, config.signal_len),
-    };
-    if !fits(num_voxels) {
-        let expected = format!(
-            "that of {num_voxels} voxels of {subject} and less than {LONGEST_PADDING} zeros (`--num-voxels`)"
-        );
-        return Err(RunError::invalid(from, "length of the signal", expected, config.signal_len).into());
-    }
-    let target = origin.target.unwrap_or_else(|| {
-        let target = if network == "fmri_vec2" { MapperTarget::Caption } else { MapperTarget::Image };
-        assumed.push(format!("it predicts the {target} embedding (`--target`)"));
-        target
-    });
-    let clip_sha256 = match &origin.clip {
-        Some(path) => Snapshot::open(path, CLIP_KIND)?.network_sha256()?,
-        None => {
-            assumed.push(
-                "the CLIP behind its targets is unknown: `finetune-gan` needs it (`--clip SNAPSHOT`)".into(),
-            );
-            UNKNOWN_CLIP.into()
-        }
-    };
-    let padding = config.signal_len - num_voxels;
-    let left = origin.padding_left.unwrap_or_else(|| padding_left(num_voxels, config.signal_len));
-    if left > padding {
-        let expected = format!("at most the {padding} zeros of the padding");
-        return Err(RunError::invalid(from, "`--padding-left`", expected, left).into());
-    }
+) -> Result<(MapperSnapshot, Vec<String>)> {
+    let mut completion = Completion { from, config, origin, assumed: Vec::new() };
+    let subject = completion.subject()?;
+    let num_voxels = completion.num_voxels(subject)?;
+    let target = completion.target(network);
+    let clip_sha256 = completion.clip_sha256()?;
     let snapshot = MapperSnapshot {
         network: config.clone(),
         target,
         num_voxels,
-        padding_left: left,
+        padding_left: completion.padding_left(num_voxels)?,
         subject: subject.to_string(),
         roi: origin.roi.clone(),
         target_network_sha256: clip_sha256,
     };
-    Ok((snapshot, assumed))
+    Ok((snapshot, completion.assumed))
+}
+
+/// A mapper's snapshot in the making.
+struct Completion<'a> {
+    /// Foreign file, for errors.
+    from: &'a Path,
+    /// Sizes that the tensors tell.
+    config: &'a MapperConfig,
+    /// What the caller tells.
+    origin: &'a MapperOrigin,
+    /// What neither tells.
+    assumed: Vec<String>,
+}
+
+impl Completion<'_> {
+    fn wrong_signal(&self, expected: &str) -> RunError {
+        RunError::invalid(self.from, "length of the signal", expected, self.config.signal_len)
+    }
+
+    /// Whose brain: as the caller says, else the subject whose signal has this length.
+    fn subject(&mut self) -> Result<SubjectId> {
+        if let Some(subject) = self.origin.subject {
+            return Ok(subject);
+        }
+        let signal_len = self.config.signal_len;
+        let subject = subject_of(signal_len).ok_or_else(|| {
+            self.wrong_signal("that of a subject's `nsdgeneral`, or `--subject` and `--num-voxels`")
+        })?;
+        self.assumed.push(format!("{subject}: a signal of {signal_len} is that of its `nsdgeneral`"));
+        Ok(subject)
+    }
+
+    fn num_voxels(&self, subject: SubjectId) -> Result<usize> {
+        let signal_len = self.config.signal_len;
+        let published = subject.expected_nsdgeneral_voxels(Resolution::Func1pt8mm);
+        let Some(num_voxels) = self.origin.num_voxels.or(published) else {
+            return Err(RunError::missing("--num-voxels", "a mapper of other volumes").into());
+        };
+        let fits = match self.origin.num_voxels {
+            // Said by the caller, who may have padded more.
+            Some(_) => num_voxels <= signal_len,
+            None => is_padded(num_voxels, signal_len),
+        };
+        if !fits {
+            let expected = format!(
+                "that of {num_voxels} voxels of {subject} and less than {LONGEST_PADDING} zeros (`--num-voxels`)"
+            );
+            return Err(self.wrong_signal(&expected).into());
+        }
+        Ok(num_voxels)
+    }
+
+    /// The space that it predicts; mind-reader calls the mapper of captions `fmri_vec2`.
+    fn target(&mut self, network: &str) -> MapperTarget {
+        self.origin.target.unwrap_or_else(|| {
+            let target = if network == "fmri_vec2" { MapperTarget::Caption } else { MapperTarget::Image };
+            self.assumed.push(format!("it predicts the {target} embedding (`--target`)"));
+            target
+        })
+    }
+
+    fn clip_sha256(&mut self) -> Result<String> {
+        let Some(path) = &self.origin.clip else {
+            self.assumed.push(
+                "the CLIP behind its targets is unknown: `finetune-gan` needs it (`--clip SNAPSHOT`)".into(),
+            );
+            return Ok(UNKNOWN_CLIP.into());
+        };
+        Ok(Snapshot::open(path, CLIP_KIND)?.network_sha256()?)
+    }
+
+    /// Zeros before the first voxel: as the caller says, else half of the padding.
+    fn padding_left(&self, num_voxels: usize) -> Result<usize> {
+        let signal_len = self.config.signal_len;
+        let padding = signal_len - num_voxels;
+        let left = self.origin.padding_left.unwrap_or_else(|| padding_left(num_voxels, signal_len));
+        if left > padding {
+            let expected = format!("at most the {padding} zeros of the padding");
+            return Err(RunError::invalid(self.from, "`--padding-left`", expected, left).into());
+        }
+        Ok(left)
+    }
 }
 
 fn is_padded(num_voxels: usize, signal_len: usize) -> bool {

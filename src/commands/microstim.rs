@@ -6,23 +6,26 @@ use std::path::PathBuf;
 
 use burn::tensor::Tensor;
 use image::RgbImage;
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use crate::commands::reconstruct::{betas_of, write_png};
 use crate::data::error::DataError;
 use crate::data::image::resize::{Filter, resize_pil};
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
+use crate::error::Result;
 use crate::metrics::bootstrap::{BootstrapConfig, Interval, mean_interval};
 use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
-use crate::pipelines::brain_decoder::{BrainDecoder, DecoderPaths, DrawOptions, PixelNoise};
+use crate::pipelines::brain_decoder::{
+    BrainDecoder, DecodedEmbeddings, DecoderPaths, DrawOptions, PixelNoise,
+};
 use crate::pipelines::caption_probe::CaptionProbe;
 use crate::pipelines::project::Project;
 use crate::pipelines::stimulation::{EXCITED_BETA, Stimulation, stimulated};
-use crate::pipelines::trial_choice::{Repeats, TrialChoice, choose_trials};
+use crate::pipelines::trial_choice::{ChosenTrial, Repeats, TrialChoice, betas_of, choose_trials};
 use crate::report::image_grid::contact_sheet;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
@@ -151,81 +154,126 @@ pub struct MicrostimSummary {
 ///
 /// # Errors
 /// When an input is missing or does not fit, the region is unknown or empty, or the run folder cannot be written.
-pub fn run(
-    settings: &MicrostimSettings,
-    progress: &mut dyn Progress,
-) -> crate::error::Result<MicrostimSummary> {
+pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> Result<MicrostimSummary> {
     let config = &settings.microstim;
-    let (device, device_name) = device::open(settings.device)?;
-    settings.precision.check(&device, &device_name)?;
-    let prepared = PreparedSubject::open(&settings.prepared)?;
-    let voxels = prepared.select(&config.roi)?;
-    if voxels.is_empty() {
-        let hint = "the region has no voxel in this subject's prepared file";
-        return Err(DataError::empty(format!("region `{}`", config.roi), hint).into());
-    }
-    let stimuli = Stimuli::open(&settings.stimuli)?;
-    let decoder = BrainDecoder::open(&settings.networks, &device)?.with_precision(settings.precision);
-    decoder.check_input(&prepared)?;
-    let probe = CaptionProbe::open(&settings.clip, &config.probes, &device)?;
-    let chosen =
-        choose_trials(&prepared, &settings.split, TrialChoice::Validation, Repeats::Average, config.limit)?;
-    let betas = betas_of(&prepared, &chosen)?;
-
-    let action = match config.action {
-        Stimulation::Excite => "excite",
-        Stimulation::Silence => "silence",
-    };
-    let region: String = config
-        .roi
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "-.".contains(c) { c } else { '-' })
-        .collect();
-    let run = RunDir::create(&settings.runs, &format!("microstim-{region}-{action}-{}", prepared.subject()))?;
-    run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
-    progress.start(&format!("microstim {} ({action})", config.roi), 2);
-    let options = DrawOptions {
-        source: ConditionSource::Both,
-        truncation_psi: 1.0,
-        noise: PixelNoise::Constant,
-        seed: settings.seed,
-    };
+    let inputs = Inputs::open(settings)?;
+    let Inputs { prepared, voxels, .. } = &inputs;
+    let (trials, repeats) = (TrialChoice::Validation, Repeats::Average);
+    let chosen = choose_trials(prepared, &settings.split, trials, repeats, config.limit)?;
+    let betas = betas_of(prepared, &chosen)?;
+    let run = run_dir(settings, prepared)?;
+    progress.start(&format!("microstim {} ({})", config.roi, verb(config.action)), 2);
     let positions: Vec<u64> = chosen.iter().map(|trial| trial.position(1, 0)).collect();
-    let before = decoder.embed(&betas);
-    let pictures_before = decoder.draw(&before, &positions, &options);
+    let before = inputs.decoded(&betas, &positions, settings.seed);
     progress.advance(1, "");
-    let changed = stimulated(&betas, &voxels, config.action.value(config.excited_beta));
-    let after = decoder.embed(&changed);
-    let pictures_after = decoder.draw(&after, &positions, &options);
+    let changed = stimulated(&betas, voxels, config.action.value(config.excited_beta));
+    let after = inputs.decoded(&changed, &positions, settings.seed);
     progress.advance(2, "");
 
-    let side = decoder.resolution() as u32;
-    let mut truths: Vec<RgbImage> = Vec::with_capacity(chosen.len());
-    for (number, trial) in chosen.iter().enumerate() {
-        let truth = resize_pil(&stimuli.image(trial.nsd_id)?, side, side, Filter::Bicubic);
-        let label = trial.label();
-        write_png(&run, &format!("images/{label}-truth.png"), &truth)?;
-        write_png(&run, &format!("images/{label}-before.png"), &pictures_before[number])?;
-        write_png(&run, &format!("images/{label}-after.png"), &pictures_after[number])?;
-        truths.push(truth);
-    }
-    write_png(&run, "grid.png", &contact_sheet(&[truths, pictures_before, pictures_after], 2))?;
-
-    let probes = probe_changes(&probe, before.image.clone(), after.image.clone());
+    inputs.write_pictures(&run, &chosen, before.pictures, after.pictures)?;
+    let (before, after) = (before.embeddings, after.embeddings);
     let summary = MicrostimSummary {
         run: run.path().to_path_buf(),
         roi: config.roi.clone(),
         action: config.action,
         num_voxels: voxels.len(),
         num_trials: chosen.len(),
+        probes: probe_changes(&inputs.probe, before.image.clone(), after.image.clone()),
         image_embedding_cosine: mean_cosine(before.image, after.image),
         caption_embedding_cosine: mean_cosine(before.second, after.second),
-        probes,
         grid: run.join("grid.png"),
     };
     run.write_atomic("summary.json", serde_json::to_string_pretty(&summary)?.as_bytes())?;
     progress.finish(&format!("{} voxels, {} trials", summary.num_voxels, summary.num_trials));
     Ok(summary)
+}
+
+/// What a run reads, checked.
+struct Inputs {
+    prepared: PreparedSubject,
+    /// Columns of the betas that belong to the region.
+    voxels: Vec<usize>,
+    stimuli: Stimuli,
+    decoder: BrainDecoder,
+    probe: CaptionProbe,
+}
+
+/// What betas are decoded into.
+struct Decoded {
+    embeddings: DecodedEmbeddings,
+    pictures: Vec<RgbImage>,
+}
+
+impl Inputs {
+    fn open(settings: &MicrostimSettings) -> Result<Self> {
+        let config = &settings.microstim;
+        let (device, device_name) = device::open(settings.device)?;
+        settings.precision.check(&device, &device_name)?;
+        let prepared = PreparedSubject::open(&settings.prepared)?;
+        let voxels = prepared.select(&config.roi)?;
+        if voxels.is_empty() {
+            let hint = "the region has no voxel in this subject's prepared file";
+            return Err(DataError::empty(format!("region `{}`", config.roi), hint).into());
+        }
+        let stimuli = Stimuli::open(&settings.stimuli)?;
+        let decoder = BrainDecoder::open(&settings.networks, &device)?.with_precision(settings.precision);
+        decoder.check_input(&prepared)?;
+        let probe = CaptionProbe::open(&settings.clip, &config.probes, &device)?;
+        Ok(Self { prepared, voxels, stimuli, decoder, probe })
+    }
+
+    /// Embeddings and pictures of betas; the same positions give the same z.
+    fn decoded(&self, betas: &Array2<f32>, positions: &[u64], seed: u64) -> Decoded {
+        let options = DrawOptions {
+            source: ConditionSource::Both,
+            truncation_psi: 1.0,
+            noise: PixelNoise::Constant,
+            seed,
+        };
+        let embeddings = self.decoder.embed(betas);
+        let pictures = self.decoder.draw(&embeddings, positions, &options);
+        Decoded { embeddings, pictures }
+    }
+
+    /// Writes every picture by itself, and all in a grid: ground truth, before, after, one column per trial.
+    fn write_pictures(
+        &self,
+        run: &RunDir,
+        chosen: &[ChosenTrial],
+        before: Vec<RgbImage>,
+        after: Vec<RgbImage>,
+    ) -> Result<()> {
+        let side = self.decoder.resolution() as u32;
+        let mut truths = Vec::with_capacity(chosen.len());
+        for (number, trial) in chosen.iter().enumerate() {
+            let truth = resize_pil(&self.stimuli.image(trial.nsd_id)?, side, side, Filter::Bicubic);
+            let label = trial.label();
+            run.write_png(&format!("images/{label}-truth.png"), &truth)?;
+            run.write_png(&format!("images/{label}-before.png"), &before[number])?;
+            run.write_png(&format!("images/{label}-after.png"), &after[number])?;
+            truths.push(truth);
+        }
+        run.write_png("grid.png", &contact_sheet(&[truths, before, after], 2))?;
+        Ok(())
+    }
+}
+
+/// The run's new folder, named by region and action, with its settings.
+fn run_dir(settings: &MicrostimSettings, prepared: &PreparedSubject) -> Result<RunDir> {
+    let MicrostimConfig { roi, action, .. } = &settings.microstim;
+    // Only what every file system takes.
+    let region = roi.replace(|letter: char| !letter.is_ascii_alphanumeric() && !"-.".contains(letter), "-");
+    let name = format!("microstim-{region}-{}-{}", verb(*action), prepared.subject());
+    let run = RunDir::create(&settings.runs, &name)?;
+    run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
+    Ok(run)
+}
+
+fn verb(action: Stimulation) -> &'static str {
+    match action {
+        Stimulation::Excite => "excite",
+        Stimulation::Silence => "silence",
+    }
 }
 
 /// Similarity to each sentence before and after, largest rise first.

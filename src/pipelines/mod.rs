@@ -5,6 +5,7 @@ pub mod caption_probe;
 pub mod caption_screen;
 pub mod classifier_snapshot;
 pub mod clip_snapshot;
+pub mod drawing_manifest;
 pub mod feature_cache;
 pub mod gan;
 pub(crate) mod held_out_photographs;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::data::trial::NsdId;
+use crate::error::{Context, Result};
 
 /// A part of the subject's trials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,4 +110,18 @@ pub fn choose_trials(
         chosen = (0..limit).map(|number| chosen[number * all / limit].clone()).collect();
     }
     Ok(chosen)
+}
+
+/// Betas of the chosen trials, presentations averaged where a choice holds several.
+///
+/// # Errors
+/// When the prepared file cannot be read or holds a number that is not finite.
+pub fn betas_of(prepared: &PreparedSubject, chosen: &[ChosenTrial]) -> Result<Array2<f32>> {
+    let mut rows = Array2::zeros((chosen.len(), prepared.num_voxels()));
+    for (mut row, trial) in rows.rows_mut().into_iter().zip(chosen) {
+        // Only these rows are read: a subject's betas can be larger than memory.
+        let betas = prepared.betas_of(&trial.trials)?;
+        row.assign(&betas.mean_axis(Axis(0)).context("a choice without trials")?);
+    }
+    Ok(rows)
 }

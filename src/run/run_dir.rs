@@ -105,6 +105,18 @@ impl RunDir {
         Ok(path)
     }
 
+    /// Writes a picture inside the folder as a PNG, in one step.
+    ///
+    /// # Errors
+    /// [`RunError::Unwritable`].
+    pub fn write_png(&self, name: &str, picture: &image::RgbImage) -> Result<PathBuf, RunError> {
+        let mut png = std::io::Cursor::new(Vec::new());
+        picture
+            .write_to(&mut png, image::ImageFormat::Png)
+            .map_err(|error| RunError::unwritable(&self.join(name), error))?;
+        self.write_atomic(name, png.get_ref())
+    }
+
     /// The run's metrics, one JSON object a line.
     pub fn events(&self) -> EventLog {
         EventLog::new(self.join("metrics.jsonl"))

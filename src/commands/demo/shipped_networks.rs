@@ -13,6 +13,15 @@ const CLASSIFIER: &[u8] = include_bytes!("../../../assets/phantom/classifier.saf
 const GENERATOR: &[u8] = include_bytes!("../../../assets/phantom/generator.safetensors");
 const DISCRIMINATOR: &[u8] = include_bytes!("../../../assets/phantom/discriminator.safetensors");
 
+/// Where the demo's CLIP and pretrained GAN come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DemoNetworks {
+    /// From the program: trained on another phantom.
+    Shipped,
+    /// Trained within the demo, on its own phantom.
+    Trained,
+}
+
 /// Where the networks are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShippedNetworks {

@@ -8,13 +8,11 @@ use crate::error::SettingError;
 use crate::metrics::feature_stats::CovarianceDivisor;
 use crate::metrics::identification::IdentificationConfig;
 use crate::models::inception::InceptionPreprocessing;
+use crate::pipelines::drawing_manifest::MANIFEST_FILE;
 use crate::pipelines::pictures::picture_features::FeatureSource;
 use crate::pipelines::project::Project;
 use crate::run::device::DeviceChoice;
 use crate::run::error::RunError;
-
-/// List of a run's pictures.
-const MANIFEST_FILE: &str = "manifest.json";
 
 /// Which decoded trials are identified (docs/spec/open-questions.md OQ-33).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,7 +21,8 @@ use ndarray::Array2;
 pub use config::{EvaluateImagesConfig, EvaluateImagesSettings, IdentifiedTrials, RealSets};
 pub use naming::{NamedKind, NamingSummary};
 pub use summary::{
-    EvaluateImagesSummary, FeatureNetworkSummary, FrechetSummary, IdentificationSummary, RankedPicture,
+    EvaluateImagesSummary, FeatureNetworkSummary, FrechetSummary, IdentificationSummary, PictureRanking,
+    RankedPicture,
 };
 
 use self::distances::ComparedSets;
@@ -60,10 +61,8 @@ pub fn run(
         Evaluation { settings, reconstructed: &reconstructed, network: &network, device: &device };
 
     let entries = &reconstructed.entries;
-    let files = |of: fn(&crate::commands::reconstruct::ManifestEntry) -> &String| {
-        entries.iter().map(of).cloned().collect::<Vec<String>>()
-    };
-    let (generated_files, truth_files) = (files(|entry| &entry.file), files(|entry| &entry.ground_truth));
+    let generated_files: Vec<String> = entries.iter().map(|entry| entry.file.clone()).collect();
+    let truth_files: Vec<String> = entries.iter().map(|entry| entry.ground_truth.clone()).collect();
     let generated = evaluation.of_files("generated pictures", &generated_files, progress)?;
     let truth = evaluation.of_files("ground truth", &truth_files, progress)?;
     let train = match config.real {

@@ -6,8 +6,9 @@ use image::RgbImage;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::commands::reconstruct::{ManifestEntry, ReconstructConfig};
+use crate::commands::reconstruct::ReconstructConfig;
 use crate::data::split::SplitConfig;
+use crate::pipelines::drawing_manifest::{MANIFEST_FILE, Manifest, ManifestEntry};
 use crate::run::error::RunError;
 use crate::run::snapshot::hex;
 
@@ -22,12 +23,6 @@ pub(super) struct RunSettings {
     pub split: SplitConfig,
     /// Which trials were decoded, and how.
     pub reconstruct: ReconstructConfig,
-}
-
-#[derive(Deserialize)]
-struct Manifest {
-    subject: String,
-    images: Vec<ManifestEntry>,
 }
 
 /// A run with one picture per decoded trial: the first sample under the first condition.
@@ -47,12 +42,8 @@ impl Reconstructed {
     /// # Errors
     /// [`RunError`] that names the file and what is wrong with it.
     pub fn open(folder: &Path) -> Result<Self, RunError> {
-        let path = folder.join("manifest.json");
-        let bytes =
-            RunError::read(&path, "`evaluate-images`: give the folder of a finished `reconstruct` run")?;
-        let manifest: Manifest = serde_json::from_slice(&bytes)
-            .map_err(|error| RunError::invalid(&path, "manifest", "a manifest of `reconstruct`", error))?;
-        let manifest_path = path;
+        let purpose = "`evaluate-images`: give the folder of a finished `reconstruct` run";
+        let manifest = Manifest::read(folder, purpose)?;
         let path = folder.join("config.toml");
         let bytes = RunError::read(&path, "`evaluate-images`")?;
         let settings: RunSettings = std::str::from_utf8(&bytes)
@@ -69,7 +60,8 @@ impl Reconstructed {
         let mut entries: Vec<ManifestEntry> = manifest.images.into_iter().filter(is_evaluated).collect();
         entries.sort_by(|a, b| a.trials.cmp(&b.trials));
         if entries.is_empty() {
-            return Err(RunError::invalid(&manifest_path, "images", "at least one", "none"));
+            let path = folder.join(MANIFEST_FILE);
+            return Err(RunError::invalid(&path, "images", "at least one", "none"));
         }
         Ok(Self { folder: folder.to_path_buf(), subject: manifest.subject, settings, entries })
     }

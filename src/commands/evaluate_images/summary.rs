@@ -65,6 +65,15 @@ pub struct RankedPicture {
     pub own: OwnPicture,
 }
 
+/// The part of `evaluation.json` that says how near the pictures of a run are to their ground truth.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct PictureRanking {
+    /// The run that was evaluated.
+    pub evaluated: PathBuf,
+    /// Every identified picture beside its ground truth.
+    pub pictures: Vec<RankedPicture>,
+}
+
 /// What was found.
 #[derive(Clone, Debug, Serialize)]
 pub struct EvaluateImagesSummary {

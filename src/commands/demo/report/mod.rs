@@ -3,8 +3,10 @@
 //! Reads the files that the runs left (`summary.json`, `metrics.jsonl`, `manifest.json`, pictures); computes nothing.
 
 mod curves;
+mod microstimulation;
 mod numbers;
 mod pictures;
+mod run_files;
 mod settings;
 mod truth;
 mod voxels;
@@ -52,7 +54,7 @@ pub fn run(settings: &ReportSettings, progress: &mut dyn Progress) -> crate::err
         sections.push(numbers::naming(&settings.naming));
     }
     if !settings.microstim_runs.is_empty() {
-        sections.push(pictures::microstimulation(&settings.microstim_runs)?);
+        sections.push(microstimulation::section(&settings.microstim_runs)?);
     }
     if let Some(run) = &settings.encode_run {
         sections.push(voxels::section(run)?);

@@ -3,22 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
+use super::run_files::json_file;
 use crate::commands::evaluate_images::NamingSummary;
 use crate::commands::screen_captions::JudgedCaption;
+use crate::commands::train_mapper::TrainMapperSummary;
+use crate::error::Result;
+use crate::metrics::bootstrap::Interval;
 use crate::metrics::identification::IdentificationAccuracy;
+use crate::pipelines::brain_decoder::DecoderHashes;
+use crate::pipelines::drawing_manifest::Manifest;
 use crate::pipelines::pictures::picture_features::FeatureKind;
 use crate::report::number_format::{number, percent};
 use crate::report::{Block, Section, Table};
-use crate::run::error::RunError;
 
-/// A JSON file that a run left.
-pub(crate) fn json_file(path: &Path) -> Result<Value, RunError> {
-    let bytes = RunError::read(path, "the report")?;
-    serde_json::from_slice(&bytes).map_err(|error| RunError::invalid(path, "content", "JSON", error))
-}
-
+/// Facts: name and value.
 pub(crate) fn facts(facts: &[(String, String)]) -> Table {
     Table {
         head: vec!["".into(), "".into()],
@@ -27,25 +25,24 @@ pub(crate) fn facts(facts: &[(String, String)]) -> Table {
     }
 }
 
+/// Images whose captions are listed.
+const EXAMPLES: usize = 4;
+
 /// Retrieval counts of every mapper run, beside chance.
-pub(crate) fn retrieval(runs: &[(String, PathBuf)]) -> crate::error::Result<Section> {
+pub(crate) fn retrieval(runs: &[(String, PathBuf)]) -> Result<Section> {
     let mut rows = Vec::new();
     for (name, run) in runs {
-        let summary = json_file(&run.join("summary.json"))?;
-        let retrieval = &summary["retrieval"];
-        for direction in ["forward", "backward"] {
-            let over = &retrieval[direction]["over_batches"];
-            let value = |value: &Value| value.as_f64().map_or("none".into(), number);
+        let summary: TrainMapperSummary = json_file(&run.join("summary.json"), "a summary of train-mapper")?;
+        let retrieval = summary.retrieval;
+        for (direction, count) in [("forward", retrieval.forward), ("backward", retrieval.backward)] {
+            let Interval { mean, low, high } = count.over_batches;
+            let (found, of) = (count.first_batch as f64, retrieval.batch_size as f64);
             rows.push(vec![
                 name.clone(),
                 direction.into(),
-                format!(
-                    "{} of {}",
-                    value(&retrieval[direction]["first_batch"]),
-                    value(&retrieval["batch_size"])
-                ),
-                format!("{} ({} to {})", value(&over["mean"]), value(&over["low"]), value(&over["high"])),
-                value(&retrieval["chance_over_batches"]),
+                format!("{} of {}", number(found), number(of)),
+                format!("{} ({} to {})", number(mean), number(low), number(high)),
+                number(retrieval.chance_over_batches),
             ]);
         }
     }
@@ -133,10 +130,8 @@ pub(crate) fn naming(named: &[(String, NamingSummary)]) -> Section {
 }
 
 /// How many captions survived the screening, with examples.
-pub(crate) fn captions(path: &Path) -> crate::error::Result<Section> {
-    let bytes = RunError::read(path, "the report")?;
-    let images: BTreeMap<String, Vec<JudgedCaption>> = serde_json::from_slice(&bytes)
-        .map_err(|error| RunError::invalid(path, "content", "captions with probabilities", error))?;
+pub(crate) fn captions(path: &Path) -> Result<Section> {
+    let images: BTreeMap<String, Vec<JudgedCaption>> = json_file(path, "captions with probabilities")?;
     let mut histogram = BTreeMap::new();
     for captions in images.values() {
         *histogram.entry(captions.iter().filter(|caption| caption.kept).count()).or_insert(0_usize) += 1;
@@ -169,18 +164,15 @@ pub(crate) fn captions(path: &Path) -> crate::error::Result<Section> {
         })))
 }
 
-const EXAMPLES: usize = 4;
-
 /// Hashes of the networks that drew the pictures.
-pub(crate) fn weights(run: &Path) -> crate::error::Result<Table> {
-    let manifest = json_file(&run.join("manifest.json"))?;
-    let hashes = manifest["weights_sha256"].as_object().cloned().unwrap_or_default();
+pub(crate) fn weights(run: &Path) -> Result<Table> {
+    let hashes = Manifest::read(run, "the report")?.weights_sha256;
+    let rows = hashes.into_iter().flat_map(|DecoderHashes { image_mapper, caption_mapper, generator }| {
+        [("image mapper", image_mapper), ("caption mapper", caption_mapper), ("generator", generator)]
+    });
     Ok(Table {
         head: ["network", "SHA-256 of the snapshot"].map(String::from).to_vec(),
-        rows: hashes
-            .into_iter()
-            .map(|(name, hash)| vec![name.replace('_', " "), hash.as_str().unwrap_or_default().into()])
-            .collect(),
+        rows: rows.map(|(name, hash)| vec![name.into(), hash]).collect(),
         caption: String::new(),
     })
 }

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::numbers::json_file;
-use super::pictures::picture;
+use super::run_files::{json_file, picture};
 use crate::commands::encode::{EncodeSummary, RegionAccuracy};
 use crate::report::number_format::{number, percent};
 use crate::report::{Block, Cell, ImageGrid, Section, Table};
-use crate::run::error::RunError;
 
 /// Files whose regions are listed.
 const LISTED: [&str; 5] = ["prf-visualrois", "floc-faces", "floc-bodies", "floc-places", "floc-words"];
@@ -16,8 +14,7 @@ const LISTED: [&str; 5] = ["prf-visualrois", "floc-faces", "floc-bodies", "floc-
 /// Maps and the table of regions.
 pub(crate) fn section(run: &Path) -> crate::error::Result<Section> {
     let path = run.join("summary.json");
-    let summary: EncodeSummary = serde_json::from_value(json_file(&path)?)
-        .map_err(|error| RunError::invalid(&path, "content", "a summary of encode", error))?;
+    let summary: EncodeSummary = json_file(&path, "a summary of encode")?;
     let mut rows: Vec<(String, Vec<Cell>)> = Vec::new();
     for (map, from, file) in &summary.views {
         let cell = picture(run, file, from)?;

@@ -1,0 +1,159 @@
+//! What `reconstruct` takes: which trials, how drawn, from which files.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::grid::GridLayout;
+use crate::data::nsd::tree::NsdTree;
+use crate::data::split::SplitConfig;
+use crate::error::{SettingError, in_range};
+use crate::models::condition_source::ConditionSource;
+use crate::pipelines::brain_decoder::{DecoderPaths, PixelNoise};
+use crate::pipelines::project::Project;
+use crate::pipelines::trial_choice::{Repeats, TrialChoice};
+use crate::run::device::DeviceChoice;
+use crate::run::error::RunError;
+use crate::run::precision::Precision;
+
+/// Which trials, how many pictures, how drawn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReconstructConfig {
+    /// Which trials.
+    pub trials: TrialChoice,
+    /// One picture per presentation, or one per image from the mean of its presentations.
+    pub repeats: Repeats,
+    /// At most this many trials or images, evenly spread; 0 means all.
+    pub limit: usize,
+    /// Pictures per trial, each from another z.
+    pub samples: usize,
+    /// Which embeddings steer the generator.
+    pub condition: ConditionSource,
+    /// Several of them, one after the other with the same z, in place of `condition`.
+    pub conditions: Vec<ConditionSource>,
+    /// Pull of w towards its mean; 1 is none.
+    pub truncation_psi: f64,
+    /// Per-pixel noise.
+    pub noise: PixelNoise,
+    /// Trials per step.
+    pub batch: usize,
+    /// What the columns of the grid are.
+    pub grid: GridLayout,
+    /// Side of the pictures in the grid, in pixels; 0 means the generator's.
+    pub grid_side: u32,
+}
+
+impl Default for ReconstructConfig {
+    fn default() -> Self {
+        Self {
+            trials: TrialChoice::Validation,
+            repeats: Repeats::Single,
+            limit: 0,
+            samples: 1,
+            condition: ConditionSource::Both,
+            conditions: vec![],
+            truncation_psi: 1.0,
+            noise: PixelNoise::Constant,
+            batch: 16,
+            grid: GridLayout::Trials,
+            grid_side: 0,
+        }
+    }
+}
+
+impl ReconstructConfig {
+    /// The conditions that pictures are drawn with, in their order.
+    pub fn all_conditions(&self) -> Vec<ConditionSource> {
+        if self.conditions.is_empty() { vec![self.condition] } else { self.conditions.clone() }
+    }
+
+    /// Refuses settings that contradict each other or are out of range.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the key.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let wrong = |field, expected, found: String| {
+            Err(SettingError::new(field, expected, found).within("reconstruct"))
+        };
+        let conditions = self.all_conditions();
+        if let Some(twice) = (1..conditions.len()).find(|at| conditions[..*at].contains(&conditions[*at])) {
+            return wrong("conditions", "each once", format!("{:?} twice", conditions[twice]));
+        }
+        if self.grid == GridLayout::Repeats && self.repeats != Repeats::Single {
+            let expected = "`single` for a grid of repeats, whose columns are single presentations";
+            return wrong("repeats", expected, format!("{:?}", self.repeats));
+        }
+        in_range("truncation_psi", self.truncation_psi, ..).map_err(|error| error.within("reconstruct"))
+    }
+}
+
+/// Everything that a run needs.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReconstructSettings {
+    /// Prepared subject.
+    pub prepared: PathBuf,
+    /// `nsd_stimuli.hdf5`, for the ground truth.
+    pub stimuli: PathBuf,
+    /// The networks.
+    pub networks: DecoderPaths,
+    /// Which trials belong to training and validation.
+    pub split: SplitConfig,
+    /// Which trials, how many pictures, how drawn.
+    pub reconstruct: ReconstructConfig,
+    /// Decides z and noise.
+    pub seed: u64,
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// Number format of the networks.
+    pub precision: Precision,
+    /// Folder of the runs.
+    pub runs: PathBuf,
+}
+
+impl ReconstructSettings {
+    /// Settings of the command in a project.
+    ///
+    /// # Errors
+    /// When the NSD root is not set or a network is missing.
+    pub fn resolve(project: &Project, reconstruct: &ReconstructConfig) -> Result<Self, RunError> {
+        Ok(Self {
+            prepared: project.prepared(),
+            stimuli: NsdTree::new(project.nsd()?).stimuli(),
+            networks: project.networks(reconstruct.condition.second_target())?,
+            split: project.split.clone(),
+            reconstruct: reconstruct.clone(),
+            seed: project.seed,
+            device: project.device,
+            precision: project.precision,
+            runs: project.runs(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_contradict_each_other_are_named() {
+        let error = |config: ReconstructConfig| config.validate().unwrap_err().to_string();
+        let (image, both) = (ConditionSource::Image, ConditionSource::Both);
+        let twice = ReconstructConfig { conditions: vec![image, both, image], ..Default::default() };
+        assert!(error(twice).contains("`conditions`"));
+        let averaged =
+            ReconstructConfig { grid: GridLayout::Repeats, repeats: Repeats::Average, ..Default::default() };
+        assert!(error(averaged).contains("`repeats`"));
+        let psi = ReconstructConfig { truncation_psi: f64::NAN, ..Default::default() };
+        assert!(error(psi).contains("`truncation_psi`"));
+    }
+
+    #[test]
+    fn several_conditions_take_the_place_of_the_one() {
+        let (image, both) = (ConditionSource::Image, ConditionSource::Both);
+        let config = ReconstructConfig { condition: image, ..Default::default() };
+        assert_eq!(config.all_conditions(), [image]);
+        let config = ReconstructConfig { conditions: vec![both, image], ..config };
+        assert_eq!(config.all_conditions(), [both, image]);
+    }
+}
