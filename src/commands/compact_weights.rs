@@ -10,21 +10,21 @@ use crate::run::existing_output::ExistingOutput;
 use crate::run::half_snapshot::narrowed;
 use crate::run::snapshot::Snapshot;
 
-/// What to compact.
+/// Which snapshot is halved, and where the smaller one goes.
 #[derive(Clone, Debug)]
 pub struct CompactWeightsSettings {
     /// Snapshot of any kind.
     pub from: PathBuf,
-    /// Snapshot to write.
+    /// Snapshot to write, with weights in half precision.
     pub out: PathBuf,
     /// What to do with a file that is there.
     pub existing: ExistingOutput,
 }
 
-/// What came out.
+/// The smaller snapshot beside the size of the old one.
 #[derive(Clone, Debug, Serialize)]
 pub struct CompactWeightsSummary {
-    /// The new snapshot.
+    /// The snapshot that was written.
     pub out: PathBuf,
     /// Kind of its network.
     pub kind: String,
@@ -34,7 +34,7 @@ pub struct CompactWeightsSummary {
     pub bytes_after: u64,
 }
 
-/// Runs the command.
+/// Writes the snapshot again with 11 significant bits per weight.
 ///
 /// # Errors
 /// A file that is no snapshot, holds numbers that half precision does not, or cannot be written.

@@ -12,14 +12,14 @@ use crate::data::subject::{Resolution, SubjectId};
 use crate::pipelines::project::Project;
 use crate::run::error::RunError;
 
-/// Where to look.
+/// Which download is examined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DoctorSettings {
     /// Folder that holds `nsddata`, `nsddata_betas`, `nsddata_stimuli`.
     pub nsd_root: PathBuf,
-    /// Whose brain.
+    /// NSD subject, 1 to 8.
     pub subject: SubjectId,
-    /// Which functional volumes.
+    /// Functional volumes: voxels of 1.8 mm or 1 mm.
     pub resolution: Resolution,
 }
 
@@ -59,7 +59,7 @@ pub struct Finding {
 /// What can be run with the files at hand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capability {
-    /// The work.
+    /// What could be run.
     pub task: String,
     /// Files that stand in its way; empty when it can be run.
     pub missing: Vec<String>,
@@ -68,11 +68,11 @@ pub struct Capability {
 /// The state of one subject's download.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoctorReport {
-    /// Where was looked.
+    /// NSD root that was examined.
     pub nsd_root: PathBuf,
-    /// Whose brain.
+    /// NSD subject, 1 to 8.
     pub subject: SubjectId,
-    /// Which functional volumes.
+    /// Functional volumes: voxels of 1.8 mm or 1 mm.
     pub resolution: Resolution,
     /// Every file, in the order of the tree.
     pub findings: Vec<Finding>,

@@ -54,18 +54,18 @@ pub struct ImportWeightsSettings {
     pub existing: ExistingOutput,
     /// Which network, how strictly, and what its file does not tell.
     pub request: ImportRequest,
-    /// For mappers.
+    /// What a mapper's snapshot says beside its network.
     pub mapper: MapperOrigin,
 }
 
-/// What was imported.
+/// The snapshot, and what became of every foreign tensor.
 #[derive(Clone, Debug, Serialize)]
 pub struct ImportWeightsSummary {
-    /// The snapshot.
+    /// The snapshot that was written.
     pub snapshot: PathBuf,
-    /// Its SHA-256.
+    /// SHA-256 of the snapshot.
     pub snapshot_sha256: String,
-    /// What it is.
+    /// Kind of network.
     pub kind: NetworkKind,
     /// The network's name in the foreign file; empty where there is only one.
     pub network: String,
@@ -81,7 +81,7 @@ pub struct ImportWeightsSummary {
     pub dropped: Vec<DroppedTensor>,
     /// Parameters of the snapshot.
     pub parameters: usize,
-    /// Their values.
+    /// Values in those parameters.
     pub values: usize,
     /// What does not fit; empty unless a partial import was allowed.
     pub problems: Vec<String>,

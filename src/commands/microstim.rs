@@ -41,7 +41,7 @@ pub struct MicrostimConfig {
     /// Region: a file (`floc-faces`), a label (`FFA-1`, `V1`), one hemisphere (`lh.floc-faces`), or `streams:early`;
     /// several joined by `+`.
     pub roi: String,
-    /// Drive or silence.
+    /// Whether the region is driven or silenced.
     pub action: Stimulation,
     /// Value of driven voxels in standard deviations (the paper: 10).
     pub excited_beta: f32,
@@ -68,21 +68,21 @@ impl Default for MicrostimConfig {
 /// Everything that a run needs.
 #[derive(Clone, Debug, Serialize)]
 pub struct MicrostimSettings {
-    /// Prepared subject.
+    /// Prepared subject whose betas are changed.
     pub prepared: PathBuf,
     /// `nsd_stimuli.hdf5`, for the ground truth.
     pub stimuli: PathBuf,
-    /// The networks.
+    /// Snapshots of both mappers and the generator.
     pub networks: DecoderPaths,
     /// CLIP, for the probe sentences.
     pub clip: PathBuf,
     /// Which trials belong to training and validation.
     pub split: SplitConfig,
-    /// What is stimulated.
+    /// Region, action, trials and sentences.
     pub microstim: MicrostimConfig,
-    /// Decides z.
+    /// Decides z, the same before and after.
     pub seed: u64,
-    /// Where to compute.
+    /// Device of the networks.
     pub device: DeviceChoice,
     /// Number format of the networks.
     pub precision: Precision,
@@ -114,11 +114,11 @@ impl MicrostimSettings {
 /// Similarity of the decoded image embedding to a sentence, over trials.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ProbeChange {
-    /// The sentence.
+    /// The sentence whose text embedding is compared.
     pub sentence: String,
-    /// Mean cosine before.
+    /// Mean cosine over trials before.
     pub before: f64,
-    /// Mean cosine after.
+    /// Mean cosine over trials after.
     pub after: f64,
     /// Standard deviation of the cosine over trials before (N − 1); unknown in runs of older versions.
     #[serde(default)]
@@ -127,18 +127,18 @@ pub struct ProbeChange {
     pub change: Interval,
 }
 
-/// What changed.
+/// `summary.json`: what changed when a region was driven or silenced.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MicrostimSummary {
-    /// The run's folder.
+    /// Folder of the run: `config.toml`, `summary.json`, `grid.png`, `images/`.
     pub run: PathBuf,
-    /// Region as given.
+    /// Region as the settings name it.
     pub roi: String,
     /// What was done to it.
     pub action: Stimulation,
     /// Voxels of the region among the prepared ones.
     pub num_voxels: usize,
-    /// Trials decoded.
+    /// Images decoded, each from the mean of its presentations.
     pub num_trials: usize,
     /// Mean cosine between the image embeddings before and after.
     pub image_embedding_cosine: f64,
@@ -150,7 +150,7 @@ pub struct MicrostimSummary {
     pub grid: PathBuf,
 }
 
-/// Runs the command.
+/// Decodes trials before and after the change, and compares pictures and embeddings.
 ///
 /// # Errors
 /// When an input is missing or does not fit, the region is unknown or empty, or the run folder cannot be written.

@@ -14,7 +14,7 @@ use crate::run::progress::Progress;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PhantomSettings {
-    /// The phantom.
+    /// Size, signal, tuning and stimuli of the phantom.
     pub config: PhantomConfig,
     /// The folder that becomes the NSD root.
     pub out: PathBuf,
@@ -46,12 +46,12 @@ impl Default for PhantomSettings {
     }
 }
 
-/// What was written.
+/// What was written, in numbers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PhantomSummary {
     /// The NSD root.
     pub root: PathBuf,
-    /// As printed in file names.
+    /// Subject as file names print it: `subj01`.
     pub subject: String,
     /// Sessions of 750 trials.
     pub sessions: usize,

@@ -60,11 +60,11 @@ impl Default for PrepareConfig {
 pub struct PrepareSettings {
     /// Folder that holds `nsddata`, `nsddata_betas`, `nsddata_stimuli`.
     pub nsd_root: PathBuf,
-    /// Whose brain.
+    /// NSD subject, 1 to 8.
     pub subject: SubjectId,
-    /// Which functional volumes.
+    /// Functional volumes: voxels of 1.8 mm or 1 mm.
     pub resolution: Resolution,
-    /// Voxels, sessions, scaling.
+    /// Which voxels and sessions, and how betas are scaled.
     pub prepare: PrepareConfig,
     /// The file to write.
     pub out: PathBuf,
@@ -102,24 +102,24 @@ pub struct RoiCount {
     pub regions: BTreeMap<String, usize>,
 }
 
-/// What was prepared.
+/// What the prepared file holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrepareSummary {
-    /// The file.
+    /// The prepared file (HDF5).
     pub out: PathBuf,
-    /// Its size.
+    /// Size of the file in bytes.
     pub out_bytes: u64,
-    /// Whose brain.
+    /// NSD subject, 1 to 8.
     pub subject: SubjectId,
-    /// Which functional volumes.
+    /// Functional volumes: voxels of 1.8 mm or 1 mm.
     pub resolution: Resolution,
-    /// Sessions used, 1-based.
+    /// Numbers of the sessions used, from 1.
     pub sessions: Vec<u16>,
-    /// Rows.
+    /// Trials: rows of the betas.
     pub num_trials: usize,
-    /// Distinct images.
+    /// Distinct images among the trials.
     pub num_images: usize,
-    /// Columns.
+    /// Voxels: columns of the betas.
     pub num_voxels: usize,
     /// Published number of `nsdgeneral` voxels, when that is the selection and the grid is the real subject's.
     pub expected_voxels: Option<usize>,
@@ -131,7 +131,7 @@ pub struct PrepareSummary {
     pub rois: BTreeMap<String, RoiCount>,
 }
 
-/// Prepares a subject.
+/// Writes the prepared file of a subject, whole or not at all.
 ///
 /// # Errors
 /// [`DataError`] for everything the user can put right; nothing is left half written.

@@ -8,7 +8,7 @@ use crate::weights::inspect::{WeightsDescription, inspect};
 /// Whether every tensor is listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TensorList {
-    /// Counts only.
+    /// Only the number of tensors is said.
     #[default]
     Counted,
     /// Name, type and shape of each.
@@ -18,7 +18,7 @@ pub enum TensorList {
 /// What to look at.
 #[derive(Clone, Debug)]
 pub struct WeightsSettings {
-    /// The files.
+    /// Snapshots or checkpoints of other programs.
     pub files: Vec<PathBuf>,
     /// Whether every tensor is listed.
     pub tensors: TensorList,

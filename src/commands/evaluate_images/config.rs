@@ -21,7 +21,7 @@ pub enum IdentifiedTrials {
     /// The first decoded trial of every image: the paper's count.
     #[default]
     FirstOfImage,
-    /// Every decoded trial.
+    /// Every decoded trial, repeated presentations included.
     All,
 }
 
@@ -72,11 +72,11 @@ pub struct EvaluateImagesSettings {
     pub classifier: Option<PathBuf>,
     /// Where the features come from.
     pub features: FeatureSource,
-    /// Protocol.
+    /// How pictures are compared and identified.
     pub evaluate_images: EvaluateImagesConfig,
     /// Folder of cached features.
     pub cache: PathBuf,
-    /// Where to compute.
+    /// Device of the feature networks.
     pub device: DeviceChoice,
     /// Folder of the runs.
     pub runs: PathBuf,

@@ -11,7 +11,7 @@ use crate::run::progress::Progress;
 pub(super) struct ComparedSets {
     /// Drawn pictures, one a row.
     pub generated: Array2<f32>,
-    /// Their ground truth.
+    /// Their ground truth, in the same order.
     pub truth: Array2<f32>,
     /// Training stimuli, and the row of every training trial.
     pub train: Option<(Array2<f32>, Vec<usize>)>,

@@ -44,7 +44,7 @@ use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::tensor_ops::backend::Device;
 
-/// Runs the command.
+/// Measures the pictures of a run and writes `evaluation.json`.
 ///
 /// # Errors
 /// A run, picture or snapshot that is missing or does not fit; features that are not finite.

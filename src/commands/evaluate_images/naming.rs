@@ -27,7 +27,7 @@ pub struct NamedKind {
     pub truth: NamingRate,
 }
 
-/// What was named.
+/// Shares of pictures of which the classifier names something that the image's annotations show.
 #[derive(Clone, Debug, Serialize)]
 pub struct NamingSummary {
     /// Snapshot of the network that named.
@@ -36,10 +36,10 @@ pub struct NamingSummary {
     pub sha256: String,
     /// Share of an image's area from which on it shows a category.
     pub min_share: f64,
-    /// Things.
+    /// Things: countable objects, as COCO lists them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub things: Option<NamedKind>,
-    /// Stuff.
+    /// Stuff: sky, grass and other matter without a shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stuff: Option<NamedKind>,
 }

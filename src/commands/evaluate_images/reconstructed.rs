@@ -15,9 +15,9 @@ use crate::run::snapshot::hex;
 /// The part of a run's `config.toml` that an evaluation needs.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct RunSettings {
-    /// Prepared subject.
+    /// Prepared subject whose trials were decoded.
     pub prepared: PathBuf,
-    /// `nsd_stimuli.hdf5`.
+    /// `nsd_stimuli.hdf5`, for the training stimuli.
     pub stimuli: PathBuf,
     /// Which trials belong to training and validation.
     pub split: SplitConfig,
@@ -30,7 +30,7 @@ pub(super) struct Reconstructed {
     folder: PathBuf,
     /// `subj01`, …
     pub subject: String,
-    /// Its settings.
+    /// What its `config.toml` says.
     pub settings: RunSettings,
     /// In order of the trials.
     pub entries: Vec<ManifestEntry>,

@@ -17,7 +17,7 @@ use crate::pipelines::trial_choice::TrialChoice;
 pub struct FeatureNetworkSummary {
     /// What its features are; only `fid-inception` gives a FID.
     pub kind: FeatureKind,
-    /// Its snapshot.
+    /// Snapshot of the network.
     pub snapshot: PathBuf,
     /// SHA-256 of its weights.
     pub sha256: String,
@@ -27,7 +27,7 @@ pub struct FeatureNetworkSummary {
     pub width: usize,
 }
 
-/// Fréchet distances.
+/// Fréchet distances between sets of pictures (docs/spec/metrics.md §1).
 #[derive(Clone, Debug, Serialize)]
 pub struct FrechetSummary {
     /// What the number may be called.
@@ -40,12 +40,12 @@ pub struct FrechetSummary {
     pub train_floor: Option<Distance>,
 }
 
-/// n-way identification.
+/// n-way identification of drawn pictures among ground truths (docs/spec/metrics.md §2).
 #[derive(Clone, Debug, Serialize)]
 pub struct IdentificationSummary {
     /// Which of the decoded trials took part.
     pub trials: IdentifiedTrials,
-    /// How many.
+    /// Decoded trials that took part.
     pub num_trials: usize,
     /// Times that everything was drawn.
     pub repeats: usize,
@@ -74,10 +74,10 @@ pub struct PictureRanking {
     pub pictures: Vec<RankedPicture>,
 }
 
-/// What was found.
+/// `evaluation.json`: distances, identification and names of one run's pictures.
 #[derive(Clone, Debug, Serialize)]
 pub struct EvaluateImagesSummary {
-    /// The evaluation's folder.
+    /// Folder of this evaluation.
     pub run: PathBuf,
     /// The run that was evaluated.
     pub evaluated: PathBuf,
@@ -91,7 +91,7 @@ pub struct EvaluateImagesSummary {
     pub num_images: usize,
     /// The network that made the features.
     pub features: FeatureNetworkSummary,
-    /// Distances between sets.
+    /// Distances between drawn pictures, ground truth and training stimuli.
     pub frechet: FrechetSummary,
     /// Is each picture closest to its own ground truth?
     pub identification: IdentificationSummary,

@@ -20,7 +20,7 @@ use crate::run::precision::Precision;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReconstructConfig {
-    /// Which trials.
+    /// Trials of which part of the split, or a single one.
     pub trials: TrialChoice,
     /// One picture per presentation, or one per image from the mean of its presentations.
     pub repeats: Repeats,
@@ -34,9 +34,9 @@ pub struct ReconstructConfig {
     pub conditions: Vec<ConditionSource>,
     /// Pull of w towards its mean; 1 is none.
     pub truncation_psi: f64,
-    /// Per-pixel noise.
+    /// Per-pixel noise: the stored maps, new ones, or none.
     pub noise: PixelNoise,
-    /// Trials per step.
+    /// Trials decoded and drawn together; bounds the memory.
     pub batch: usize,
     /// What the columns of the grid are.
     pub grid: GridLayout,
@@ -91,11 +91,11 @@ impl ReconstructConfig {
 /// Everything that a run needs.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReconstructSettings {
-    /// Prepared subject.
+    /// Prepared subject whose betas are decoded.
     pub prepared: PathBuf,
     /// `nsd_stimuli.hdf5`, for the ground truth.
     pub stimuli: PathBuf,
-    /// The networks.
+    /// Snapshots of both mappers and the generator.
     pub networks: DecoderPaths,
     /// Which trials belong to training and validation.
     pub split: SplitConfig,
@@ -103,7 +103,7 @@ pub struct ReconstructSettings {
     pub reconstruct: ReconstructConfig,
     /// Decides z and noise.
     pub seed: u64,
-    /// Where to compute.
+    /// Device of the networks.
     pub device: DeviceChoice,
     /// Number format of the networks.
     pub precision: Precision,

@@ -23,12 +23,12 @@ use crate::run::device;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 
-/// What was drawn.
+/// What was drawn, and where it lies.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReconstructSummary {
-    /// The run's folder.
+    /// Folder of the run: `config.toml`, `manifest.json`, `grid.png`, `images/`.
     pub run: PathBuf,
-    /// Pictures written.
+    /// Pictures written, without ground truths and the grid.
     pub num_images: usize,
     /// Trials or averaged images decoded.
     pub num_trials: usize,
@@ -36,11 +36,11 @@ pub struct ReconstructSummary {
     pub resolution: usize,
     /// The grid beside the ground truth.
     pub grid: PathBuf,
-    /// The manifest.
+    /// `manifest.json`: trials, condition and z of every picture.
     pub manifest: PathBuf,
 }
 
-/// Runs the command.
+/// Draws the chosen trials into a new run folder.
 ///
 /// # Errors
 /// When an input is missing or does not fit, or the run folder cannot be written.

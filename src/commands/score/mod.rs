@@ -40,7 +40,7 @@ const UNRESPONSIVE: &str = "unresponsive";
 pub struct ScoreSettings {
     /// Root of the phantom.
     pub nsd: PathBuf,
-    /// Prepared subject.
+    /// Prepared subject whose voxels and captions are scored.
     pub prepared: PathBuf,
     /// Every caption with its probability; without the file, screening is not scored.
     pub probabilities: PathBuf,
@@ -67,7 +67,7 @@ impl ScoreSettings {
 /// Estimated against true noise ceilings, in percent of explainable variance of means of three trials.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CeilingScore {
-    /// Voxels compared.
+    /// Voxels with an estimate.
     pub num_voxels: usize,
     /// Median of the truth.
     pub median_true: f64,
@@ -86,7 +86,7 @@ pub struct CeilingScore {
 pub struct GradeScore {
     /// Captions of the grade.
     pub num_captions: usize,
-    /// Those kept.
+    /// Captions of the grade that the screening kept.
     pub num_kept: usize,
     /// Recall: kept captions of the grade over captions of the grade.
     pub recall: f64,
@@ -94,7 +94,7 @@ pub struct GradeScore {
     pub precision: f64,
 }
 
-/// What was found.
+/// Estimates from a phantom's files beside what its author knows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScoreSummary {
     /// Strength of the phantom's signal; NSD's is 1.
@@ -121,7 +121,7 @@ impl ScoreSummary {
     }
 }
 
-/// Runs the command.
+/// Compares estimates with the truth of a phantom.
 ///
 /// # Errors
 /// A folder that is no phantom, or files that are missing or do not fit each other.
