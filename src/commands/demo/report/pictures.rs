@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::metrics::identification::OwnPicture;
 use crate::models::condition_source::ConditionSource;
 use crate::pipelines::drawing_manifest::{Manifest, ManifestEntry};
-use crate::report::{Block, Cell, ImageGrid, Section};
+use crate::report::{Block, ImageGrid, Section};
 use crate::run::error::RunError;
 
 /// Pictures of a row.
