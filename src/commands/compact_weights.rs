@@ -40,7 +40,7 @@ pub struct CompactWeightsSummary {
 /// A file that is no snapshot, holds numbers that half precision does not, or cannot be written.
 pub fn run(settings: &CompactWeightsSettings) -> Result<CompactWeightsSummary, RunError> {
     let out = &settings.out;
-    if settings.existing == ExistingOutput::Refuse && out.exists() {
+    if settings.existing.refuses(out) {
         return Err(RunError::unwritable(out, "it is there already; allow it with `--overwrite`"));
     }
     let snapshot = Snapshot::open_any(&settings.from)?;

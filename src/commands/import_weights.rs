@@ -100,7 +100,7 @@ pub struct ImportWeightsSummary {
 /// nothing is written then.
 pub fn run(settings: &ImportWeightsSettings, progress: &mut dyn Progress) -> Result<ImportWeightsSummary> {
     let ImportWeightsSettings { from, out, .. } = settings;
-    if settings.existing == ExistingOutput::Refuse && out.exists() {
+    if settings.existing.refuses(out) {
         return Err(RunError::unwritable(out, "it is there already; allow it with `--overwrite`").into());
     }
     if Snapshot::is_snapshot(from) {

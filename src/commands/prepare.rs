@@ -137,7 +137,7 @@ pub struct PrepareSummary {
 /// [`DataError`] for everything the user can put right; nothing is left half written.
 pub fn run(settings: &PrepareSettings, progress: &mut dyn Progress) -> crate::error::Result<PrepareSummary> {
     let PrepareSettings { subject, resolution, prepare, out, .. } = settings;
-    if settings.existing == ExistingOutput::Refuse && out.exists() {
+    if settings.existing.refuses(out) {
         return Err(DataError::unwritable(out, "it is there already; allow it to be replaced").into());
     }
     let tree = NsdTree::new(&settings.nsd_root);

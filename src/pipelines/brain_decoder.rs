@@ -26,7 +26,7 @@ use crate::tensor_ops::similarity::unit_norm;
 pub struct DecoderPaths {
     /// Image mapper.
     pub image_mapper: PathBuf,
-    /// Caption mapper, or the ResNet mapper of [`ConditionSource::ImageResnet`].
+    /// Mapper of the second condition: of captions, or of ResNet vectors for [`ConditionSource::ImageResnet`].
     #[serde(rename = "caption_mapper")]
     pub second_mapper: PathBuf,
     /// Generator.

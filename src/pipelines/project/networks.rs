@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Project, ProjectPaths};
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::DecoderPaths;
-use crate::pipelines::gan::snapshot_config::SnapshotConfig;
+use crate::pipelines::gan::snapshots::SnapshotConfig;
 use crate::pipelines::pictures::picture_features::FeatureSource;
 use crate::run::error::RunError;
 use crate::training::gan::config::GanTrainConfig;
@@ -75,7 +75,7 @@ impl Project {
                 (paths.image_mapper.as_ref(), "train-mapper-image", "train-mapper --target image")
             }
             MapperTarget::Caption => {
-                (paths.caption_mapper.as_ref(), "train-mapper-caption", "train-mapper --target caption")
+                (paths.second_mapper.as_ref(), "train-mapper-caption", "train-mapper --target caption")
             }
             MapperTarget::Resnet => (None, "train-mapper-resnet", "train-mapper --target resnet"),
         };
@@ -99,7 +99,7 @@ impl Project {
     /// # Errors
     /// As [`Project::mapper`].
     pub fn second_mapper(&self, target: MapperTarget) -> Result<PathBuf, RunError> {
-        match (target, &self.paths.caption_mapper) {
+        match (target, &self.paths.second_mapper) {
             (MapperTarget::Resnet, Some(path)) => Ok(path.clone()),
             _ => self.mapper(target),
         }
@@ -127,7 +127,7 @@ impl Project {
                 Some(path) => path,
                 None => self.mapper(MapperTarget::Image)?,
             },
-            second_mapper: match beside(second, &paths.caption_mapper) {
+            second_mapper: match beside(second, &paths.second_mapper) {
                 Some(path) => path,
                 None => self.second_mapper(second)?,
             },

@@ -37,9 +37,9 @@ pub struct ProjectPaths {
     /// Image mapper.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_mapper: Option<PathBuf>,
-    /// Caption mapper.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub caption_mapper: Option<PathBuf>,
+    /// Mapper of the second condition: of captions, or of ResNet vectors.
+    #[serde(rename = "caption_mapper", skip_serializing_if = "Option::is_none")]
+    pub second_mapper: Option<PathBuf>,
     /// Run folder of the GAN that finetuning starts from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pretrained_gan: Option<PathBuf>,

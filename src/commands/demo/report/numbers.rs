@@ -167,8 +167,8 @@ pub(crate) fn captions(path: &Path) -> Result<Section> {
 /// Hashes of the networks that drew the pictures.
 pub(crate) fn weights(run: &Path) -> Result<Table> {
     let hashes = Manifest::read(run, "the report")?.weights_sha256;
-    let rows = hashes.into_iter().flat_map(|DecoderHashes { image_mapper, caption_mapper, generator }| {
-        [("image mapper", image_mapper), ("caption mapper", caption_mapper), ("generator", generator)]
+    let rows = hashes.into_iter().flat_map(|DecoderHashes { image_mapper, second_mapper, generator }| {
+        [("image mapper", image_mapper), ("caption mapper", second_mapper), ("generator", generator)]
     });
     Ok(Table {
         head: ["network", "SHA-256 of the snapshot"].map(String::from).to_vec(),
