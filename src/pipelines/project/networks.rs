@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Project, ProjectPaths};
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::DecoderPaths;
-use crate::pipelines::gan::snapshots::SnapshotConfig;
+use crate::pipelines::gan::snapshot_config::SnapshotConfig;
 use crate::pipelines::pictures::picture_features::FeatureSource;
 use crate::run::error::RunError;
 use crate::training::gan::config::GanTrainConfig;
