@@ -14,7 +14,6 @@ use super::training::Trainings;
 use crate::commands::finetune_gan::{self, FinetuneGanConfig, FinetuneGanSettings, FinetuneGanSummary};
 use crate::data::split::SplitConfig;
 use crate::error::Error;
-use crate::error::Error;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::feature_cache::file_identity;
 use crate::run::error::RunError;
