@@ -95,7 +95,7 @@ pub fn init(verbosity: Verbosity, format: LogFormat, is_terminal: bool, requeste
         }
         Display::Lines => vec![stderr(format, std::io::stderr, heard(level, requested))],
     };
-    let logs = RunLogs::new(std::env::args());
+    let logs = RunLogs::new(std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()));
     layers.push(text(Clock::Utc, logs.clone(), heard(LevelFilter::DEBUG, requested)));
     let runs = filter_fn(|meta| meta.is_span() && meta.target() == RUN_TARGET);
     layers.push(logs.with_filter(runs.with_max_level_hint(LevelFilter::INFO)).boxed());

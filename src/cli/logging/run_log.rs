@@ -23,8 +23,8 @@ const MAX_WAITING: usize = 1 << 20;
 pub(super) struct RunLogs(Arc<Mutex<Logs>>);
 
 struct Logs {
-    /// The command line, which every log begins with.
-    command: String,
+    /// When the program began, its version and its command line: the first line of every log.
+    beginning: String,
     open: Vec<(Id, File)>,
     /// What was said since a log was open: the beginning of the next one.
     waiting: Vec<u8>,
@@ -36,7 +36,12 @@ impl RunLogs {
     /// Logs of the process that was started with `arguments`.
     pub(super) fn new(arguments: impl Iterator<Item = String>) -> Self {
         let command = arguments.collect::<Vec<_>>().join(" ");
-        Self(Arc::new(Mutex::new(Logs { command, open: Vec::new(), waiting: Vec::new(), last: None })))
+        let mut beginning = String::new();
+        if SystemTime.format_time(&mut Writer::new(&mut beginning)).is_err() {
+            // The lines that follow have times, too.
+        }
+        beginning.push_str(&format!("  mindreader {}: {command}\n", env!("CARGO_PKG_VERSION")));
+        Self(Arc::new(Mutex::new(Logs { beginning, open: Vec::new(), waiting: Vec::new(), last: None })))
     }
 
     fn logs(&self) -> MutexGuard<'_, Logs> {
@@ -50,12 +55,7 @@ impl Logs {
         let Ok(mut file) = OpenOptions::new().create(true).append(true).open(folder.join(FILE)) else {
             return;
         };
-        let mut begin = String::new();
-        if SystemTime.format_time(&mut Writer::new(&mut begin)).is_err() {
-            begin.push_str("at a time unknown");
-        }
-        begin.push_str(&format!("  mindreader {}: {}\n", env!("CARGO_PKG_VERSION"), self.command));
-        write(&mut file, begin.as_bytes());
+        write(&mut file, self.beginning.as_bytes());
         write(&mut file, &std::mem::take(&mut self.waiting));
         self.open.push((id, file));
     }
