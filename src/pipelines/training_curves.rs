@@ -3,38 +3,73 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::report::{LineChart, Series};
 use crate::run::error::RunError;
 use crate::run::event_log::EventLog;
+
+/// A line of a mapper's metrics, as far as it is drawn.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct MapperRow {
+    /// Epoch from 1, counted over all phases.
+    #[serde(skip)]
+    number: usize,
+    phase: Option<u64>,
+    train_loss: Option<f64>,
+    validation_loss: Option<f64>,
+    validation: Option<Validation>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Validation {
+    retrieval: Option<Retrieval>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Retrieval {
+    forward: Direction,
+    backward: Direction,
+    chance_over_batches: Option<f64>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Direction {
+    over_batches: OverBatches,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct OverBatches {
+    mean: Option<f64>,
+}
 
 /// Charts of a mapper's run with their names: losses of each phase, retrieval.
 ///
 /// # Errors
 /// When its metrics cannot be read.
 pub(crate) fn mapper_curves(run: &Path) -> Result<Vec<(String, LineChart)>, RunError> {
-    let events = numbered(events(run)?);
-    let losses = losses("Losses", &events).into_iter().zip(1..);
+    let rows = numbered(rows(run)?);
+    let losses = losses("Losses", &rows).into_iter().zip(1..);
     let mut charts: Vec<(String, LineChart)> =
         losses.map(|(chart, phase)| (format!("losses-phase{phase}"), chart)).collect();
-    charts.push(("retrieval".into(), retrieval("Retrieval", &events)));
+    charts.push(("retrieval".into(), retrieval("Retrieval", &rows)));
     Ok(charts)
 }
 
 /// A chart per phase: their losses are different functions.
-pub(crate) fn losses(title: &str, events: &[Value]) -> Vec<LineChart> {
-    let phases: BTreeSet<u64> = events.iter().filter_map(|event| event["phase"].as_u64()).collect();
+pub(crate) fn losses(title: &str, rows: &[MapperRow]) -> Vec<LineChart> {
+    let phases: BTreeSet<u64> = rows.iter().filter_map(|row| row.phase).collect();
     let several = phases.len() > 1;
     let of_phase = |phase| {
-        let events: Vec<Value> = events.iter().filter(|event| event["phase"] == phase).cloned().collect();
+        let rows: Vec<MapperRow> = rows.iter().filter(|row| row.phase == Some(phase)).cloned().collect();
         LineChart {
             title: if several { format!("{title}, phase {phase}") } else { title.into() },
             x_label: "epoch (both phases)".into(),
             y_label: "loss".into(),
             series: vec![
-                series("training", &events, "/number", "/train_loss"),
-                series("validation", &events, "/number", "/validation_loss"),
+                series("training", &rows, MapperRow::number, |row| row.train_loss),
+                series("validation", &rows, MapperRow::number, |row| row.validation_loss),
             ],
         }
     };
@@ -42,46 +77,50 @@ pub(crate) fn losses(title: &str, events: &[Value]) -> Vec<LineChart> {
 }
 
 /// Images found over the epochs.
-pub(crate) fn retrieval(title: &str, events: &[Value]) -> LineChart {
+pub(crate) fn retrieval(title: &str, rows: &[MapperRow]) -> LineChart {
+    let counted = |name, count: fn(&Retrieval) -> Option<f64>| {
+        series(name, rows, MapperRow::number, |row| count(row.validation.as_ref()?.retrieval.as_ref()?))
+    };
     LineChart {
         title: title.into(),
         x_label: "epoch (both phases)".into(),
         y_label: "images found".into(),
         series: vec![
-            series("forward", events, "/number", "/validation/retrieval/forward/over_batches/mean"),
-            series("backward", events, "/number", "/validation/retrieval/backward/over_batches/mean"),
-            series("chance", events, "/number", "/validation/retrieval/chance_over_batches"),
+            counted("forward", |retrieval| retrieval.forward.over_batches.mean),
+            counted("backward", |retrieval| retrieval.backward.over_batches.mean),
+            counted("chance", |retrieval| retrieval.chance_over_batches),
         ],
     }
 }
 
-/// The events of a run, from its `metrics.jsonl`.
+/// The lines of a run's `metrics.jsonl`.
 ///
 /// # Errors
 /// As [`EventLog::read`].
-pub(crate) fn events(run: &Path) -> Result<Vec<Value>, RunError> {
+pub(crate) fn rows<R: DeserializeOwned>(run: &Path) -> Result<Vec<R>, RunError> {
     EventLog::new(run.join("metrics.jsonl")).read()
 }
 
-/// Epochs counted over both phases.
-pub(crate) fn numbered(events: Vec<Value>) -> Vec<Value> {
-    events
-        .into_iter()
-        .enumerate()
-        .map(|(number, mut event)| {
-            event["number"] = Value::from(number + 1);
-            event
-        })
-        .collect()
+impl MapperRow {
+    fn number(&self) -> Option<f64> {
+        Some(self.number as f64)
+    }
 }
 
-/// Points of the events that have both numbers.
-pub(crate) fn series(name: &str, events: &[Value], x: &str, y: &str) -> Series {
-    let number = |event: &Value, pointer: &str| event.pointer(pointer).and_then(Value::as_f64);
-    Series::new(
-        name,
-        events.iter().filter_map(|event| Some((number(event, x)?, number(event, y)?))).collect(),
-    )
+/// Epochs counted over both phases.
+pub(crate) fn numbered(mut rows: Vec<MapperRow>) -> Vec<MapperRow> {
+    rows.iter_mut().zip(1..).for_each(|(row, number)| row.number = number);
+    rows
+}
+
+/// Points of the rows that have both numbers.
+pub(crate) fn series<R>(
+    name: &str,
+    rows: &[R],
+    x: impl Fn(&R) -> Option<f64>,
+    y: impl Fn(&R) -> Option<f64>,
+) -> Series {
+    Series::new(name, rows.iter().filter_map(|row| Some((x(row)?, y(row)?))).collect())
 }
 
 #[cfg(test)]
@@ -89,19 +128,34 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn read(events: serde_json::Value) -> Vec<MapperRow> {
+        numbered(serde_json::from_value(events).unwrap())
+    }
+
     #[test]
     fn phases_have_charts_of_their_own() {
         let event =
             |phase: u64, loss: f64| json!({"phase": phase, "train_loss": loss, "validation_loss": loss});
-        let charts = losses("Losses", &numbered(vec![event(1, 0.5), event(1, 0.4), event(2, 2.0)]));
+        let rows = read(json!([event(1, 0.5), event(1, 0.4), event(2, 2.0)]));
+        let charts = losses("Losses", &rows);
         assert_eq!(charts.len(), 2);
         assert_eq!(charts[1].title, "Losses, phase 2");
         assert_eq!(charts[1].series[0].points, [(3.0, 2.0)]);
     }
 
     #[test]
-    fn events_without_the_number_are_left_out() {
-        let events = [json!({"a": 1, "b": {"c": 2.5}}), json!({"a": 2}), json!({"a": 3, "b": {"c": null}})];
-        assert_eq!(series("s", &events, "/a", "/b/c").points, [(1.0, 2.5)]);
+    fn retrieval_has_a_curve_per_direction_and_one_of_chance() {
+        let count = |mean: f64| json!({"over_batches": {"mean": mean}});
+        let retrieved = json!({"forward": count(3.0), "backward": count(2.0), "chance_over_batches": 1.0});
+        let chart =
+            retrieval("Retrieval", &read(json!([{"epoch": 0}, {"validation": {"retrieval": retrieved}}])));
+        let points: Vec<_> = chart.series.iter().map(|series| series.points.as_slice()).collect();
+        assert_eq!(points, [[(2.0, 3.0)], [(2.0, 2.0)], [(2.0, 1.0)]]);
+    }
+
+    #[test]
+    fn rows_without_the_number_are_left_out() {
+        let rows = read(json!([{"train_loss": 2.5}, {"validation_loss": 1.0}, {"train_loss": null}]));
+        assert_eq!(series("s", &rows, MapperRow::number, |row| row.train_loss).points, [(1.0, 2.5)]);
     }
 }

@@ -1,46 +1,77 @@
 //! Training curves from `metrics.jsonl`.
 
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::settings::ReportSettings;
-use crate::pipelines::training_curves::{events, losses, numbered, retrieval, series};
+use crate::pipelines::training_curves::{losses, numbered, retrieval, rows, series};
 use crate::report::{Block, LineChart, Section, Series};
+
+/// A line of a CLIP's metrics, as far as it is drawn.
+#[derive(Debug, Deserialize)]
+struct ClipRow {
+    epoch: Option<f64>,
+    train_loss: Option<f64>,
+    held_out: Option<HeldOut>,
+}
+
+#[derive(Debug, Deserialize)]
+struct HeldOut {
+    loss: Option<f64>,
+}
+
+/// A line of a GAN's metrics, as far as it is drawn: a report with losses, or the distances of its samples.
+#[derive(Debug, Deserialize)]
+struct GanRow {
+    images_seen: Option<f64>,
+    generator_loss: Option<f64>,
+    discriminator_loss: Option<f64>,
+    image_mapper_loss: Option<f64>,
+    second_mapper_loss: Option<f64>,
+    frechet: Option<Distances>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Distances {
+    name: Option<String>,
+    real: Option<f64>,
+    test: Option<f64>,
+    train: Option<f64>,
+}
 
 /// Curves of every training run.
 pub(crate) fn section(settings: &ReportSettings) -> crate::error::Result<Section> {
     let mut section = Section::new("Training");
     if let Some(run) = &settings.clip_run {
-        let events = events(run)?;
+        let rows: Vec<ClipRow> = rows(run)?;
         section = section.with(chart(
             "CLIP: contrastive loss",
             "epoch",
             "nats",
             vec![
-                series("training", &events, "/epoch", "/train_loss"),
-                series("held-out", &events, "/epoch", "/held_out/loss"),
+                series("training", &rows, |row| row.epoch, |row| row.train_loss),
+                series("held-out", &rows, |row| row.epoch, |row| row.held_out.as_ref()?.loss),
             ],
         ));
     }
     for (name, run) in &settings.mapper_runs {
-        let events = numbered(events(run)?);
-        for chart in losses(&format!("{name}: loss"), &events) {
+        let rows = numbered(rows(run)?);
+        for chart in losses(&format!("{name}: loss"), &rows) {
             section = section.with(Block::Chart(chart));
         }
-        section = section.with(Block::Chart(retrieval(&format!("{name}: retrieval"), &events)));
+        section = section.with(Block::Chart(retrieval(&format!("{name}: retrieval"), &rows)));
     }
     for (name, run) in &settings.gan_runs {
-        let events = events(run)?;
-        section = section.with(chart(
-            &format!("{name}: losses"),
-            "images shown",
-            "loss",
-            gan_losses(&events, ["generator_loss", "discriminator_loss"]),
-        ));
-        if let Some((title, distances)) = distances(&events) {
+        let rows: Vec<GanRow> = rows(run)?;
+        let losses = vec![
+            series("generator", &rows, |row| row.images_seen, |row| row.generator_loss),
+            series("discriminator", &rows, |row| row.images_seen, |row| row.discriminator_loss),
+        ];
+        section = section.with(chart(&format!("{name}: losses"), "images shown", "loss", losses));
+        if let Some((title, distances)) = distances(&rows) {
             section = section.with(chart(&format!("{name}: {title}"), "images shown", "distance", distances));
         }
         // Only of a run that trained them.
-        let mappers = gan_losses(&events, ["image_mapper_loss", "second_mapper_loss"]);
+        let mappers = mapper_losses(&rows);
         if mappers.iter().any(|series| !series.points.is_empty()) {
             section = section.with(chart(&format!("{name}: mappers"), "images shown", "loss", mappers));
         }
@@ -49,16 +80,25 @@ pub(crate) fn section(settings: &ReportSettings) -> crate::error::Result<Section
 }
 
 /// Distances of generated samples from each set of real pictures, and what they are called; none where nothing was measured.
-fn distances(events: &[Value]) -> Option<(String, Vec<Series>)> {
-    let name = events.iter().find_map(|event| event.pointer("/frechet/name")?.as_str())?;
-    let sets = ["real", "test", "train"];
-    let of_sets = sets.map(|set| series(set, events, "/images_seen", &format!("/frechet/{set}")));
-    Some((name.to_string(), of_sets.into_iter().filter(|set| !set.points.is_empty()).collect()))
+fn distances(rows: &[GanRow]) -> Option<(String, Vec<Series>)> {
+    let name = rows.iter().find_map(|row| row.frechet.as_ref()?.name.clone())?;
+    let of_set = |set, distance: fn(&Distances) -> Option<f64>| {
+        series(set, rows, |row| row.images_seen, |row| distance(row.frechet.as_ref()?))
+    };
+    let of_sets = [
+        of_set("real", |frechet| frechet.real),
+        of_set("test", |frechet| frechet.test),
+        of_set("train", |frechet| frechet.train),
+    ];
+    Some((name, of_sets.into_iter().filter(|set| !set.points.is_empty()).collect()))
 }
 
-fn gan_losses(events: &[Value], keys: [&str; 2]) -> Vec<Series> {
-    let name = |key: &str| key.trim_end_matches("_loss").replace('_', " ");
-    keys.map(|key| series(&name(key), events, "/images_seen", &format!("/{key}"))).to_vec()
+/// Losses of mappers that were trained with a GAN.
+fn mapper_losses(rows: &[GanRow]) -> Vec<Series> {
+    vec![
+        series("image mapper", rows, |row| row.images_seen, |row| row.image_mapper_loss),
+        series("second mapper", rows, |row| row.images_seen, |row| row.second_mapper_loss),
+    ]
 }
 
 fn chart(title: &str, x_label: &str, y_label: &str, series: Vec<Series>) -> Block {
@@ -70,21 +110,24 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn read(events: serde_json::Value) -> Vec<GanRow> {
+        serde_json::from_value(events).unwrap()
+    }
+
     #[test]
     fn distances_have_a_curve_per_set() {
         let event = |images: u64, test: f64| json!({"images_seen": images, "frechet": {"name": "FID", "test": test, "train": 2.0 * test}});
-        let (name, sets) = distances(&[json!({"images_seen": 0}), event(1, 9.0), event(2, 8.0)]).unwrap();
+        let rows = read(json!([{"images_seen": 0}, event(1, 9.0), event(2, 8.0)]));
+        let (name, sets) = distances(&rows).unwrap();
         assert_eq!((name.as_str(), sets.len()), ("FID", 2));
         assert_eq!(sets[1].points, [(1.0, 18.0), (2.0, 16.0)]);
-        assert!(distances(&[json!({"images_seen": 0})]).is_none());
+        assert!(distances(&read(json!([{"images_seen": 0}]))).is_none());
     }
 
     #[test]
     fn mappers_trained_with_a_gan_have_series_where_they_were() {
-        let events = [json!({"images_seen": 8, "generator_loss": 2.0, "image_mapper_loss": 1.5})];
-        let [image, second] = &gan_losses(&events, ["image_mapper_loss", "second_mapper_loss"])[..] else {
-            panic!("two series")
-        };
+        let rows = read(json!([{"images_seen": 8, "generator_loss": 2.0, "image_mapper_loss": 1.5}]));
+        let [image, second] = &mapper_losses(&rows)[..] else { panic!("two series") };
         assert_eq!((image.name.as_str(), &image.points[..]), ("image mapper", &[(8.0, 1.5)][..]));
         assert!(second.points.is_empty());
     }
