@@ -113,7 +113,7 @@ pub fn squared_error_cosine_and_contrastive<B: Backend>(
     regression * (1.0 - contrastive_weight) + contrastive_loss(predicted, target, config) * contrastive_weight
 }
 
-/// `[n, n]` → `[n]`.
+/// The diagonal of a square matrix, `[n, n]` → `[n]`.
 fn diagonal<B: Backend>(matrix: Tensor<B, 2>) -> Tensor<B, 1> {
     let [rows, columns] = matrix.dims();
     let identity = Tensor::<B, 2>::eye(rows.max(columns), &matrix.device()).slice([0..rows, 0..columns]);

@@ -21,7 +21,7 @@ pub struct VicregConfig {
 }
 
 impl Default for VicregConfig {
-    /// 25, 25, 1 and 1e−4.
+    /// Weights 25, 25 and 1, ε 1e−4, as in the paper.
     fn default() -> Self {
         Self { invariance_weight: 25.0, variance_weight: 25.0, covariance_weight: 1.0, epsilon: 1e-4 }
     }

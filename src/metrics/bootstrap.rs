@@ -18,7 +18,7 @@ pub struct BootstrapConfig {
     pub resamples: usize,
     /// Share of resamples inside the interval, in (0, 1).
     pub confidence: f64,
-    /// Seed of the draws.
+    /// Seed of the draws: equal seeds give equal intervals.
     pub seed: u64,
 }
 
@@ -33,9 +33,9 @@ impl Default for BootstrapConfig {
 pub struct Interval {
     /// Mean of all values.
     pub mean: f64,
-    /// Lower end.
+    /// Lower end: so many of the resamples' means as half of `1 − confidence` lie below.
     pub low: f64,
-    /// Upper end.
+    /// Upper end: as many lie above.
     pub high: f64,
 }
 

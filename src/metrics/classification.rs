@@ -16,17 +16,17 @@ pub enum ClassificationError {
     /// Scores and labels do not belong together.
     #[error("classification: labels have shape {labels:?}, expected {scores:?} as the scores")]
     Shape {
-        /// Of the scores.
+        /// `[samples, classes]` of the scores.
         scores: Vec<usize>,
-        /// Of the labels.
+        /// `[samples, classes]` of the labels.
         labels: Vec<usize>,
     },
     /// A score that has no rank.
     #[error("classification: the score of sample {sample}, class {class} is not a number")]
     NotANumber {
-        /// Row.
+        /// Row of the scores, from 0.
         sample: usize,
-        /// Column.
+        /// Column of the scores, from 0.
         class: usize,
     },
 }

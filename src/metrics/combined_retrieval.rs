@@ -17,9 +17,9 @@ const STEPS: usize = 10;
 /// What one decoder predicts and what it aimed at, both `[trials, width]`; widths may differ between decoders.
 #[derive(Clone, Debug)]
 pub struct DecodedPair {
-    /// Predictions.
+    /// What the decoder predicts from the betas, a row per trial.
     pub predicted: Array2<f32>,
-    /// Targets.
+    /// Embeddings of what was shown in the same trials.
     pub target: Array2<f32>,
 }
 

@@ -26,9 +26,9 @@ pub enum FeatureStatsError {
     /// A batch of another width.
     #[error("feature statistics: found {found} features per row, expected {expected}")]
     Width {
-        /// Of the batch.
+        /// Features per row of the batch.
         found: usize,
-        /// Of the statistics.
+        /// Features per row that the statistics were made for.
         expected: usize,
     },
     /// A feature that is not a number.
@@ -69,7 +69,7 @@ pub struct FeatureStats {
 /// Mean and covariance of a set of features.
 #[derive(Clone, Debug)]
 pub struct MeanCovariance {
-    /// `[features]`
+    /// Mean of every feature over the rows, `[features]`.
     pub mean: Col<f64>,
     /// `[features, features]`, symmetric
     pub covariance: Mat<f64>,

@@ -18,9 +18,9 @@ pub enum FrechetError {
         "Fréchet distance: found {found} features in the second set, expected {expected} as in the first"
     )]
     Width {
-        /// Second set.
+        /// Features of the second set.
         found: usize,
-        /// First set.
+        /// Features of the first set.
         expected: usize,
     },
     /// Values that are not finite, or a decomposition that did not converge.
@@ -28,7 +28,7 @@ pub enum FrechetError {
     Decomposition {
         /// `first`, `second` or `joint`.
         set: &'static str,
-        /// What went wrong.
+        /// What the decomposition reports.
         reason: String,
     },
 }

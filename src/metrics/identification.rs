@@ -33,7 +33,7 @@ pub struct IdentificationConfig {
     pub ways: Vec<usize>,
     /// Times that everything is drawn anew; at least 1.
     pub repeats: usize,
-    /// Seed of the draws.
+    /// Seed of the draws: equal seeds give equal rates.
     pub seed: u64,
     /// Pool that wrong pictures are drawn from.
     pub distractors: Distractors,

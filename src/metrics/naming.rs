@@ -20,7 +20,7 @@ pub struct NamingRate {
     pub others: Option<Interval>,
     /// Different names given.
     pub num_names: usize,
-    /// Pictures named.
+    /// Pictures that were named, those of images without annotations left out.
     pub num_pictures: usize,
 }
 

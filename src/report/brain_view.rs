@@ -19,10 +19,10 @@ pub enum Viewpoint {
 }
 
 impl Viewpoint {
-    /// All of them.
+    /// All viewpoints, in the order in which a report shows them.
     pub const ALL: [Self; 4] = [Self::Behind, Self::Above, Self::Left, Self::Right];
 
-    /// In words.
+    /// What stands below a picture from here.
     pub fn name(self) -> &'static str {
         match self {
             Self::Behind => "from behind",

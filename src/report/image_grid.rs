@@ -5,7 +5,7 @@ use std::io::Cursor;
 use base64::Engine;
 use image::{ImageError, RgbImage};
 
-/// Rows of pictures.
+/// Rows of pictures, each with a label at its left.
 #[derive(Debug, Clone, Default)]
 pub struct ImageGrid {
     /// Label and cells of each row.
@@ -17,7 +17,7 @@ pub struct ImageGrid {
 /// One picture, embedded in the page.
 #[derive(Debug, Clone, Default)]
 pub struct Cell {
-    /// PNG as a data URI.
+    /// The picture as PNG in a `data:` URI, so that the page needs no other file.
     pub data_uri: String,
     /// Short note below the picture.
     pub note: String,

@@ -17,7 +17,7 @@ const HEIGHT: f64 = 300.0;
 enum Paper {
     /// The page's, with the colour of its text.
     Page,
-    /// Its own, white.
+    /// Its own, white: a file that is opened alone.
     White,
 }
 
@@ -27,7 +27,7 @@ pub enum Marks {
     /// Joined from left to right.
     #[default]
     Line,
-    /// Each by itself.
+    /// Each by itself, as a dot.
     Dots,
 }
 
@@ -40,11 +40,11 @@ pub struct LineChart {
     pub x_label: String,
     /// Name and unit of the vertical axis.
     pub y_label: String,
-    /// The curves.
+    /// The curves, drawn in this order; the legend keeps it.
     pub series: Vec<Series>,
 }
 
-/// One curve.
+/// One curve or cloud of points with its name.
 #[derive(Debug, Clone, Default)]
 pub struct Series {
     /// Name in the legend.

@@ -19,7 +19,7 @@ pub struct Page {
 /// A part of the report with its own heading.
 #[derive(Debug, Clone, Default)]
 pub struct Section {
-    /// Heading.
+    /// Heading of the section.
     pub title: String,
     /// Paragraphs, tables, charts and pictures below the heading, in order.
     pub blocks: Vec<Block>,
@@ -32,18 +32,18 @@ pub enum Block {
     Text(String),
     /// Commands or configuration, verbatim.
     Code(String),
-    /// Numbers.
+    /// Numbers in rows and columns.
     Table(Table),
-    /// Curves.
+    /// Curves or clouds of points over one axis.
     Chart(LineChart),
-    /// Pictures.
+    /// Pictures in labelled rows.
     Images(ImageGrid),
 }
 
 /// Rows under column heads.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
-    /// Column heads.
+    /// What stands in each column.
     pub head: Vec<String>,
     /// Cells, one list per row, as many as heads.
     pub rows: Vec<Vec<String>>,

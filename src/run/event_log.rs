@@ -42,7 +42,7 @@ impl EventLog {
         Self { path }
     }
 
-    /// The file.
+    /// The file, whether it is there yet or not.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -85,7 +85,7 @@ impl RunDir {
         found.into_iter().max().map(|(_, path)| path.join(file))
     }
 
-    /// The folder.
+    /// The folder that everything of the run is written into.
     pub fn path(&self) -> &Path {
         &self.path
     }

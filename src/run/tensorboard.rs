@@ -68,7 +68,7 @@ impl EventFile {
         Ok(file)
     }
 
-    /// The file.
+    /// The event file of this start.
     pub fn path(&self) -> &Path {
         &self.path
     }

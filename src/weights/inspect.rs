@@ -17,11 +17,11 @@ use crate::run::snapshot::Snapshot;
 /// One tensor of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TensorDescription {
-    /// Its name.
+    /// Its name in the file.
     pub name: String,
     /// Element type.
     pub dtype: Dtype,
-    /// Sizes.
+    /// Sizes of its axes.
     pub shape: Vec<usize>,
 }
 
@@ -44,11 +44,11 @@ pub struct NetworkDescription {
     pub num_tensors: usize,
     /// Number of their values.
     pub num_values: usize,
-    /// Every tensor.
+    /// Every tensor of the network.
     pub tensors: Vec<TensorDescription>,
 }
 
-/// One file.
+/// What a file of weights holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct WeightsDescription {
     /// The file.

@@ -29,9 +29,9 @@ pub enum Leftover {
     Needless(&'static str),
     /// Known, but its values would change what the network computes.
     Wrong {
-        /// What it must be.
+        /// What the tensor must hold for our network to compute the same.
         expected: String,
-        /// What it is.
+        /// What it holds.
         found: String,
     },
 }

@@ -15,7 +15,7 @@ pub enum SizesError {
     Missing {
         /// Foreign name.
         tensor: String,
-        /// The size it tells.
+        /// The size that is read from it, such as `embed_dim`.
         quantity: String,
     },
     /// A tensor has too few or too many axes.
@@ -23,23 +23,23 @@ pub enum SizesError {
     Shape {
         /// Foreign name.
         tensor: String,
-        /// Its shape.
+        /// The shape it has.
         found: Vec<usize>,
-        /// What it should be like.
+        /// The shape that would tell the size.
         expected: String,
     },
     /// Two tensors tell different sizes.
     #[error("`{quantity}`: {first_value} by tensor `{first}`, but {second_value} by tensor `{second}`")]
     Contradiction {
-        /// The size.
+        /// The size that they tell differently.
         quantity: String,
-        /// One tensor.
+        /// Foreign name of the tensor that was read first.
         first: String,
-        /// Its size.
+        /// The size by this tensor.
         first_value: usize,
-        /// Another.
+        /// Foreign name of the tensor that contradicts it.
         second: String,
-        /// Its size.
+        /// The size by that tensor.
         second_value: usize,
     },
     /// A network of another architecture.

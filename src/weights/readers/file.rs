@@ -36,7 +36,7 @@ pub fn read_foreign(path: &Path) -> Result<ForeignFile, FileError> {
 /// The networks in the bytes of a file.
 ///
 /// # Errors
-/// What is wrong with them.
+/// A fault that names the part of the file that is wrong.
 pub fn parse_foreign(bytes: &[u8]) -> Result<(FileFormat, Networks), Fault> {
     let mut budget = Budget::for_file(bytes.len() as u64);
     let (format, networks) = match detect(bytes)? {

@@ -32,7 +32,7 @@ pub(super) trait Storages<'a> {
 pub(super) struct StorageId<'a> {
     pub key: &'a str,
     pub dtype: Dtype,
-    /// Elements.
+    /// Number of elements.
     pub count: u64,
 }
 

@@ -37,7 +37,7 @@ pub(in super::super) enum Value<'a> {
 /// How Python would have made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum MadeBy {
-    /// By a call.
+    /// By calling a global with arguments.
     Call,
     /// As an instance of a class.
     New,
