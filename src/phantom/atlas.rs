@@ -174,9 +174,9 @@ impl VisualArea {
 /// Centre of a receptive field in degrees of visual angle from fixation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FieldCentre {
-    /// To the right.
+    /// Degrees to the right of fixation.
     pub x: f64,
-    /// Up.
+    /// Degrees above fixation.
     pub y: f64,
 }
 

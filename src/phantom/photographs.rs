@@ -39,11 +39,11 @@ pub struct Photograph {
     pub size: (u32, u32),
     /// Its entry in `images`, verbatim.
     pub image: Value,
-    /// Its annotations, verbatim.
+    /// The annotations with its captions, verbatim.
     pub captions: Vec<Value>,
-    /// See `captions`.
+    /// The annotations of its things, verbatim.
     pub instances: Vec<Value>,
-    /// See `captions`; empty where the folder has no stuff annotations.
+    /// Those of its stuff, verbatim; empty where the folder has no stuff annotations.
     pub stuff: Vec<Value>,
 }
 

@@ -33,7 +33,7 @@ pub enum Origin {
     },
 }
 
-/// One NSD image.
+/// One of the images that the subject sees, with where it comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stimulus {
     /// 0-based image number.

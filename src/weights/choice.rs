@@ -24,7 +24,7 @@ pub struct Choice {
 pub struct ChosenNetwork<'a> {
     /// Its name in the file; empty for a bare state dict.
     pub name: &'a str,
-    /// What it is.
+    /// Its kind, as its tensors or the caller told.
     pub kind: NetworkKind,
     /// Its tensors, without the prefix of data-parallel training.
     pub network: ForeignNetwork,

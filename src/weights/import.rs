@@ -62,7 +62,7 @@ pub enum ImportedNetwork {
 pub struct Imported {
     /// Its name in the file; empty for a bare state dict.
     pub name: String,
-    /// What it is.
+    /// Its kind, as its tensors or the caller told.
     pub kind: NetworkKind,
     /// The network.
     pub network: ImportedNetwork,

@@ -16,13 +16,13 @@ pub enum ImportError {
     /// The file holds no such network.
     #[error("`{}`: {field}: found {found}, expected {expected}", path.display())]
     Choice {
-        /// The file.
+        /// The file that was searched.
         path: PathBuf,
-        /// What was looked for.
+        /// What was looked for: a name, a kind.
         field: String,
-        /// As wanted.
+        /// The one that was wanted.
         expected: String,
-        /// What there is.
+        /// Those that the file has.
         found: String,
     },
     /// The network's sizes cannot be read or contradict each other.
@@ -32,7 +32,7 @@ pub enum ImportError {
         path: PathBuf,
         /// Kind of the network.
         kind: NetworkKind,
-        /// What is wrong.
+        /// Which size, and the tensors that tell it.
         reason: SizesError,
     },
     /// Tensors are missing, unknown, misshapen or not finite.
@@ -52,7 +52,7 @@ pub enum ImportError {
     Option {
         /// The file.
         path: PathBuf,
-        /// As on the command line.
+        /// The option as the command line spells it.
         option: &'static str,
         /// Kinds that it is for.
         expected: &'static str,

@@ -15,7 +15,7 @@ pub enum NetworkKind {
     Clip,
     /// Conditional StyleGAN2 generator.
     Generator,
-    /// Its discriminator.
+    /// The discriminator that such a generator is trained against.
     Discriminator,
     /// Betas to embedding.
     Mapper,
@@ -40,7 +40,7 @@ const SIGNATURES: [(NetworkKind, &str); 7] = [
 const PARALLEL_PREFIX: &str = "module.";
 
 impl NetworkKind {
-    /// Every kind.
+    /// Every kind, in the order in which messages list them.
     pub const ALL: [Self; 6] =
         [Self::Clip, Self::Generator, Self::Discriminator, Self::Mapper, Self::Resnet, Self::Inception];
 

@@ -27,7 +27,7 @@ pub enum Strictness {
 pub struct SizeEvidence {
     /// Name of the size in the configuration.
     pub quantity: String,
-    /// Its value.
+    /// The value as it is written there.
     pub value: String,
     /// Tensor or setting of the file.
     pub source: String,
@@ -36,9 +36,9 @@ pub struct SizeEvidence {
 /// A tensor that was left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DroppedTensor {
-    /// Its name.
+    /// Foreign name of the tensor.
     pub tensor: String,
-    /// Why it is not needed.
+    /// Why our network does not need it.
     pub reason: String,
 }
 
@@ -66,25 +66,25 @@ pub enum Problem {
     },
     /// A tensor that belongs to no parameter.
     Unused {
-        /// Its name.
+        /// Foreign name.
         tensor: String,
-        /// Its shape.
+        /// The shape that it has.
         shape: Vec<usize>,
     },
     /// NaN or infinite values: such weights are never used.
     NotFinite {
-        /// Its name.
+        /// Foreign name.
         tensor: String,
         /// How many values are not finite.
         count: usize,
     },
     /// A constant of the published networks with another value, which this program does not compute.
     Unexpected {
-        /// Its name.
+        /// Foreign name.
         tensor: String,
-        /// What it is in every published network.
+        /// Its value in every published network.
         expected: String,
-        /// What it is here.
+        /// Its value in this file.
         found: String,
     },
 }
@@ -98,7 +98,7 @@ pub struct ImportReport {
     pub applied: usize,
     /// Parameters that were filled.
     pub parameters: usize,
-    /// Their values.
+    /// Numbers in these parameters.
     pub values: usize,
     /// Tensors that are not needed.
     pub dropped: Vec<DroppedTensor>,

@@ -47,7 +47,7 @@ pub enum SizesError {
     Unsupported {
         /// Tensor or setting that shows it.
         found: String,
-        /// What it means.
+        /// What our network lacks for it.
         reason: String,
     },
     /// The sizes make no network.

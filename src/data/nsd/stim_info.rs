@@ -30,7 +30,7 @@ impl CocoSplit {
     }
 }
 
-/// One image.
+/// What NSD's table says of one image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StimRow {
     /// The photograph it was cut from.

@@ -46,7 +46,7 @@ pub struct HeadGradients {
     pub hidden_bias: Vec<f32>,
     /// `[fc]`
     pub output: Vec<f32>,
-    /// One number.
+    /// Of the one bias behind all positions.
     pub output_bias: f32,
 }
 

@@ -75,7 +75,7 @@ impl<B: Backend> AttentionBlock<B> {
         }
     }
 
-    /// One block.
+    /// Attention, then perceptron, each of the normalised input and added to it.
     ///
     /// # Shapes
     /// - input, output: `[batch, token, width]`

@@ -4,7 +4,7 @@ use super::composition::Scene;
 use super::mask::{Mask, compressed};
 use super::pen::{FACE_OFFSET, LETTERS_OFFSET, STUFF_OFFSET};
 
-/// One visible thing.
+/// One visible thing, as COCO annotates an instance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SceneInstance {
     /// COCO category id, 1..=90.
@@ -17,7 +17,7 @@ pub struct SceneInstance {
     pub polygons: Vec<Vec<f64>>,
 }
 
-/// One kind of stuff.
+/// All visible pixels of one kind of stuff, as COCO-Stuff annotates them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SceneStuff {
     /// COCO-Stuff category id, 92..=182, or 183 for all things together.

@@ -5,7 +5,7 @@
 pub struct Colour(pub [f32; 3]);
 
 impl Colour {
-    /// From `0xRRGGBB`.
+    /// The colour of a code `0xRRGGBB`, channels scaled to 0..1.
     pub const fn hex(code: u32) -> Self {
         Self([
             ((code >> 16) & 255) as f32 / 255.0,
@@ -32,9 +32,9 @@ impl Colour {
 /// A colour with the word for it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NamedColour {
-    /// As captions say it.
+    /// The word that captions use.
     pub name: &'static str,
-    /// As it is painted.
+    /// The colour that is painted.
     pub colour: Colour,
 }
 

@@ -17,7 +17,7 @@ pub struct Placed {
     pub look: Look,
     /// Feet, or lower edge, in scene pixels.
     pub x: f32,
-    /// See `x`; grows downwards.
+    /// Height of the feet in scene pixels from the upper edge.
     pub y: f32,
     /// Pixels per frame unit.
     pub height: f32,

@@ -8,7 +8,7 @@ use super::texture::Texture;
 /// What part of a thing an outline belongs to; faces and letters are kept apart because brains do so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Everything else.
+    /// Whatever is neither face nor letters.
     Body,
     /// The face of a person.
     Face,
@@ -20,7 +20,7 @@ pub enum Part {
 
 /// Region numbers: instances take 1..=31, their faces and letters follow in steps of 32, stuff starts at 128.
 pub const FACE_OFFSET: u8 = 32;
-/// See [`FACE_OFFSET`].
+/// Added to an instance's region number for its printed letters, as [`FACE_OFFSET`] is for its face.
 pub const LETTERS_OFFSET: u8 = 64;
 /// First region number of stuff.
 pub const STUFF_OFFSET: u8 = 128;
@@ -36,7 +36,7 @@ pub struct Paint {
 }
 
 impl Paint {
-    /// One colour.
+    /// The same opaque colour everywhere.
     pub fn flat(colour: Colour) -> Self {
         Self { colour, texture: Texture::Plain, shade: 0.0, round: 0.0, opacity: 1.0 }
     }
