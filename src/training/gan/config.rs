@@ -23,7 +23,7 @@ pub enum LatentSource {
     Zero,
 }
 
-/// Settings of [`super::trainer`].
+/// Settings of the training of generator and discriminator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GanTrainConfig {
