@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::error::DataError;
 use crate::data::nsd::betas::{SessionFile, check_session, find_sessions, read_session};
+use crate::data::nsd::constant_voxels::{constant_voxels, refuse_dead_session};
 use crate::data::nsd::design::ExperimentDesign;
 use crate::data::nsd::responses;
+use crate::data::nsd::space::VolumeSpace;
 use crate::data::nsd::stim_info::StimInfo;
 use crate::data::nsd::tree::{DEFAULT_BETAS_VERSION, NsdTree};
 use crate::data::nsd::voxel_selection::{VoxelSelection, select_voxels};
@@ -42,6 +44,14 @@ pub struct PrepareConfig {
     pub betas_version: String,
     /// Scaling of the betas.
     pub standardization: Standardization,
+    /// Whether a session may be constant throughout, or in more than half of a region.
+    #[serde(skip_serializing_if = "is_false")]
+    pub allow_constant: bool,
+}
+
+/// Left out of written settings where it says nothing.
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl Default for PrepareConfig {
@@ -51,6 +61,7 @@ impl Default for PrepareConfig {
             sessions: None,
             betas_version: DEFAULT_BETAS_VERSION.to_string(),
             standardization: Standardization::ZscorePerSession,
+            allow_constant: false,
         }
     }
 }
@@ -142,9 +153,11 @@ pub fn run(settings: &PrepareSettings, progress: &mut dyn Progress) -> crate::er
     }
     let tree = NsdTree::new(&settings.nsd_root);
     let sessions = sessions_to_use(&tree, settings)?;
-    let voxels = select_voxels(&tree, *subject, *resolution, &prepare.roi)?;
+    let space = VolumeSpace::of_betas(&tree, *subject, *resolution, &prepare.betas_version, &sessions)?;
+    let voxels = select_voxels(&tree, *subject, *resolution, &prepare.roi, space)?;
+    let grid = voxels.space.grid;
     for session in &sessions {
-        check_session(session, voxels.grid, voxels.table.flat_index.len())?;
+        check_session(session, grid, voxels.table.flat_index.len())?;
     }
     let trials = trial_table(&tree, *subject, &sessions)?;
 
@@ -156,9 +169,13 @@ pub fn run(settings: &PrepareSettings, progress: &mut dyn Progress) -> crate::er
         if interrupt::requested() {
             return Err(Error::interrupted("interrupted before the last session; nothing was written"));
         }
-        let mut betas = read_session(session, voxels.grid, &voxels.table.flat_index)?;
-        for (is_constant, column) in is_constant.iter_mut().zip(betas.columns()) {
-            *is_constant |= column.iter().all(|beta| *beta == column[0]);
+        let mut betas = read_session(session, grid, &voxels.table.flat_index)?;
+        let constant_here = constant_voxels(&betas);
+        if !prepare.allow_constant {
+            refuse_dead_session(&session.path, &constant_here, &voxels.table)?;
+        }
+        for (is_constant, here) in is_constant.iter_mut().zip(constant_here) {
+            *is_constant |= here;
         }
         if prepare.standardization == Standardization::ZscorePerSession {
             zscore_in_place(&mut betas);
@@ -169,7 +186,7 @@ pub fn run(settings: &PrepareSettings, progress: &mut dyn Progress) -> crate::er
     writer.finish()?;
     progress.finish(&format!("{} trials of {} voxels", trials.trials.len(), is_constant.len()));
 
-    let is_nsdgeneral = prepare.roi == ["nsdgeneral"] && voxels.grid == subject.grid(*resolution);
+    let is_nsdgeneral = prepare.roi == ["nsdgeneral"] && grid == subject.grid(*resolution);
     let images: BTreeSet<_> = trials.trials.iter().map(|trial| trial.nsd_id).collect();
     Ok(PrepareSummary {
         out: out.clone(),
@@ -281,7 +298,7 @@ fn provenance(
         betas_version: settings.prepare.betas_version.clone(),
         selection: settings.prepare.roi.clone(),
         standardization: settings.prepare.standardization,
-        grid: voxels.grid,
+        grid: voxels.space.grid,
         sources,
         program_version: env!("CARGO_PKG_VERSION").to_string(),
     })

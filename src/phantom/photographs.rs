@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::scenes::annotation::CropShares;
 use crate::data::coco::clipping::visible_area;
 use crate::data::error::DataError;
+use crate::data::image::decode::decode_picture;
 use crate::tensor_ops::random::keyed_rng;
 
 /// A square part of a photograph, in its pixels.
@@ -230,8 +231,9 @@ impl Photograph {
     /// # Errors
     /// [`DataError::unreadable`].
     pub fn decode(&self) -> Result<image::RgbImage, DataError> {
-        let picture = image::open(&self.path).map_err(|error| DataError::unreadable(&self.path, error))?;
-        Ok(picture.to_rgb8())
+        let bytes =
+            fs::read(&self.path).map_err(|error| DataError::from_io(&self.path, "the stimuli", &error))?;
+        decode_picture(&self.path, &bytes)
     }
 
     /// Shares of the crop's area, from polygons clipped to the crop (boxes for crowds).

@@ -198,7 +198,7 @@ fn nifti_headers_that_lie() {
         let mut changed = bytes.clone();
         changed[at..at + value.len()].copy_from_slice(value);
         fs::write(&path, changed).unwrap();
-        RoiVolume::read(&path).unwrap_err().to_string()
+        RoiVolume::read(&path, None).unwrap_err().to_string()
     };
     assert_says(
         &read(42, &30_000_i16.to_le_bytes()),

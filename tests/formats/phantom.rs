@@ -115,7 +115,8 @@ fn colour_and_persons_can_be_decoded() {
     let (root, _) = phantom();
     let (config, tree) = (config(), NsdTree::new(root));
     let grid = config.grid();
-    let roi = RoiVolume::read(&tree.roi(config.subject, Resolution::Func1pt8mm, "nsdgeneral", None)).unwrap();
+    let roi =
+        RoiVolume::read(&tree.roi(config.subject, Resolution::Func1pt8mm, "nsdgeneral", None), None).unwrap();
     let voxels: Vec<usize> = (0..roi.labels.len()).filter(|voxel| roi.labels[*voxel] > 0).collect();
     let path = tree.betas_hdf5(config.subject, Resolution::Func1pt8mm, DEFAULT_BETAS_VERSION, 1);
     let file = SessionFile { session: 1, path, format: BetasFormat::Hdf5 };

@@ -2,4 +2,5 @@
 
 pub mod augment;
 pub mod crop;
+pub mod decode;
 pub mod resize;

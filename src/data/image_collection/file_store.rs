@@ -1,5 +1,6 @@
 //! Files of a folder or of a zip archive, under one kind of name: the path below its root, with `/`.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -27,11 +28,12 @@ pub struct FileStore {
 }
 
 impl FileStore {
-    /// Lists the files of a folder, or of a file that must be a zip archive. Links are not followed; hidden files (`.name`) are
-    /// not seen.
+    /// Lists the files of a folder, or of a file that must be a zip archive. Links are followed (data sets under datalad and subsets
+    /// consist of them); hidden files (`.name`) are not seen.
     ///
     /// # Errors
-    /// [`DataError`] for a place that is missing, cannot be listed, is a damaged or hostile archive, or has names that are no UTF-8.
+    /// [`DataError`] for a place that is missing, cannot be listed, is a damaged or hostile archive, has names that are no UTF-8, or links
+    /// that lead nowhere.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let (place, mut names) = if path.is_dir() {
             (Place::Folder(path.to_path_buf()), names_of_folder(path)?)
@@ -117,13 +119,23 @@ impl FileStore {
 
 fn names_of_folder(root: &Path) -> Result<Vec<String>, DataError> {
     let mut names = vec![];
+    // A link back to a folder above would be followed for ever.
+    let mut known = BTreeSet::new();
     let mut folders = vec![(root.to_path_buf(), String::new(), 0)];
     while let Some((folder, prefix, depth)) = folders.pop() {
         let unreadable = |error| DataError::unreadable(&folder, error);
+        if !known.insert(std::fs::canonicalize(&folder).map_err(unreadable)?) {
+            continue;
+        }
         for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
-            let kind = entry.file_type().map_err(unreadable)?;
             let name = entry.file_name();
+            if name.to_string_lossy().starts_with('.') {
+                continue;
+            }
+            let kind = std::fs::metadata(entry.path())
+                .map_err(|error| DataError::from_io(entry.path(), NEEDED_FOR, &error))?
+                .file_type();
             let name = name
                 .to_str()
                 .ok_or_else(|| DataError::invalid(entry.path(), "name", "UTF-8", "other bytes"))?;

@@ -8,7 +8,6 @@ mod file_store;
 mod tests;
 
 use std::collections::HashMap;
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
@@ -18,14 +17,13 @@ pub use self::dataset_json::{StoredFeatures, StoredTextFeatures};
 use self::file_store::FileStore;
 use super::coco::photograph_files::read_photograph_files;
 use super::error::DataError;
+use super::image::decode::decode_picture;
 use crate::error::one_line;
 
 /// A caption file larger than this holds something else.
 const LARGEST_CAPTIONS: u64 = 1 << 20;
 /// An image file larger than this is not read.
 const LARGEST_IMAGE_FILE: u64 = 256 << 20;
-/// Width and height of an image beyond these are refused before it is decoded.
-const LARGEST_SIDE: u32 = 1 << 14;
 /// Endings of image files.
 const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 
@@ -131,19 +129,7 @@ impl ImageCollection {
     pub fn image(&self, index: usize) -> Result<RgbImage, DataError> {
         let name = &self.images[index];
         let bytes = self.store.read(name, LARGEST_IMAGE_FILE)?;
-        let unreadable = |error: &dyn std::fmt::Display| DataError::unreadable(self.store.path(name), error);
-        let mut reader = image::ImageReader::new(Cursor::new(bytes))
-            .with_guessed_format()
-            .map_err(|error| unreadable(&error))?;
-        let mut limits = image::Limits::default();
-        limits.max_image_width = Some(LARGEST_SIDE);
-        limits.max_image_height = Some(LARGEST_SIDE);
-        reader.limits(limits);
-        let picture = reader.decode().map_err(|error| unreadable(&error))?.into_rgb8();
-        if picture.width() == 0 || picture.height() == 0 {
-            return Err(DataError::invalid(self.store.path(name), "size", "at least one pixel", "none"));
-        }
-        Ok(picture)
+        decode_picture(&self.store.path(name), &bytes)
     }
 
     /// Captions of image `index`: of the annotation file, or the lines of the text file beside the image that are not empty.

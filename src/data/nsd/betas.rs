@@ -3,6 +3,7 @@
 //! Stored as `int16`, 300 × percent signal change, 0 where a voxel is invalid in the whole session; HDF5 `[750, Z, Y, X]`
 //! (one voxel per chunk) or NIfTI `[X, Y, Z, 750]`. Floating-point files are percent signal change already. A
 //! two-dimensional HDF5 dataset `[750, voxels]` is a session already cut down to the voxels of the selection.
+//! A voxel that is NaN in the whole session is invalid there, as GLMsingle's masks write it, and is read as 0.
 //! Only what the selected voxels need is read.
 
 use std::ops::Range;
@@ -92,7 +93,7 @@ pub fn check_session(file: &SessionFile, grid: [usize; 3], num_voxels: usize) ->
 ///
 /// # Errors
 /// [`DataError::missing`], [`DataError::unreadable`] for a damaged file, [`DataError::Invalid`] for another shape or
-/// type or a value that is not finite.
+/// type, or a value that is not finite in a voxel that has finite ones.
 pub fn read_session(
     file: &SessionFile,
     grid: [usize; 3],
@@ -105,7 +106,7 @@ pub fn read_session(
             let betas = match &source.layout {
                 Layout::Flat => flat(&source.dataset, voxels.len())?,
                 Layout::Volume => match betas_chunks::plan(&source.file, &source.dataset, grid, voxels)? {
-                    Some(plan) => plan.read(&file.path, &source.dataset)?,
+                    Some(plan) => plan.read(&source.dataset)?,
                     None => betas_hyperslabs::read(&source.dataset, grid, voxels)?,
                 },
             };
@@ -114,10 +115,14 @@ pub fn read_session(
     };
     if is_scaled {
         betas.mapv_inplace(|stored| stored / BETAS_SCALE);
-    } else if let Some(((trial, column), value)) = betas.indexed_iter().find(|(_, value)| !value.is_finite())
-    {
-        let field = format!("beta of trial {trial}, voxel {}", voxels[column]);
-        return Err(DataError::invalid(&file.path, field, "a finite number", value));
+    }
+    for (column, mut betas) in betas.columns_mut().into_iter().enumerate() {
+        if betas.iter().all(|beta| beta.is_nan()) {
+            betas.fill(0.0);
+        } else if let Some((trial, value)) = betas.iter().enumerate().find(|(_, beta)| !beta.is_finite()) {
+            let field = format!("beta of trial {trial}, voxel {}", voxels[column]);
+            return Err(DataError::invalid(&file.path, field, "a finite number", value));
+        }
     }
     Ok(betas)
 }

@@ -5,7 +5,6 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
 
 use hdf5_metno::dataset::Layout;
 use hdf5_metno::datatype::ByteOrder;
@@ -45,6 +44,8 @@ pub(super) fn plan(
         && handle.chunk() == Some(vec![TRIALS_PER_SESSION, 1, 1, 1])
         && handle.filters().is_empty()
         && file.userblock() == 0
+        // Addresses hold in the file that the dataset lies in; a link may have led to another.
+        && dataset.lies_in(file)
         // Never-written chunks read as the fill value, which is 0 here and in NSD.
         && handle.fill_value().is_ok_and(|fill| fill.is_none_or(|fill| ZEROS.contains(&fill.to_string().as_str())));
     let Some((decode, element_bytes)) = decoder(dataset)?.filter(|_| is_plain) else { return Ok(None) };
@@ -80,9 +81,9 @@ pub(super) fn plan(
 
 impl ChunkPlan {
     /// Reads the planned chunks: `[750, voxels]` as stored, unscaled.
-    pub(super) fn read(&self, path: &Path, dataset: &H5Dataset) -> Result<Array2<f32>, DataError> {
+    pub(super) fn read(&self, dataset: &H5Dataset) -> Result<Array2<f32>, DataError> {
         let truncated = |error: std::io::Error| dataset.unreadable(&format!("a chunk: {error}"));
-        let mut file = File::open(path).map_err(truncated)?;
+        let mut file = File::open(dataset.path()).map_err(truncated)?;
         // Voxel by voxel as in the file; turned round at the end.
         let mut by_voxel = vec![0.0_f32; self.num_columns * TRIALS_PER_SESSION];
         let mut buffer = Vec::new();

@@ -42,6 +42,7 @@
 pub mod betas;
 mod betas_chunks;
 mod betas_hyperslabs;
+pub mod constant_voxels;
 pub mod ctab;
 pub mod design;
 pub mod noise_ceiling;
@@ -49,6 +50,7 @@ pub mod region_atlas;
 pub mod responses;
 pub mod roi;
 pub mod roi_pattern;
+pub mod space;
 pub mod stim_info;
 pub mod stimuli;
 pub mod tree;

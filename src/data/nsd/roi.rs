@@ -7,34 +7,39 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::space::VolumeSpace;
 use super::tree::{Hemisphere, NsdTree};
 use crate::data::error::DataError;
 use crate::data::formats::nifti;
 use crate::data::subject::{Resolution, SubjectId};
 
 /// Labels of one file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RoiVolume {
     /// The file.
     pub path: PathBuf,
-    /// `[X, Y, Z]`.
-    pub dims: [usize; 3],
+    /// Its order of voxels.
+    pub space: VolumeSpace,
     /// One label per voxel, x fastest.
     pub labels: Vec<i32>,
 }
 
 impl RoiVolume {
-    /// Reads a label volume of any numeric type and rounds its values.
+    /// Reads a label volume of any numeric type, rounds its values and brings them into the order of `space`, if that is known.
     ///
     /// # Errors
-    /// [`DataError::missing`], [`DataError::unreadable`], or [`DataError::Invalid`] for a fourth axis or a label that
-    /// is not finite.
-    pub fn read(path: &Path) -> Result<Self, DataError> {
+    /// [`DataError::missing`], [`DataError::unreadable`], or [`DataError::Invalid`] for a fourth axis, a label that is not
+    /// finite, or a volume that does not lie as `space` (see [`VolumeSpace::align`]).
+    pub fn read(path: &Path, space: Option<&VolumeSpace>) -> Result<Self, DataError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let volume = nifti::read_volume(path, &format!("the region of interest `{name}`"))?;
         if volume.dims.len() != 3 {
             return Err(DataError::invalid(path, "dim", "three axes", format!("{:?}", volume.dims)));
         }
+        let volume = match space {
+            Some(space) => space.align(path, volume)?,
+            None => volume,
+        };
         let label = |(voxel, value): (usize, &f64)| {
             let rounded = value.round();
             if rounded.abs() <= f64::from(i32::MAX) {
@@ -44,45 +49,40 @@ impl RoiVolume {
             }
         };
         let labels = volume.data.iter().enumerate().map(label).collect::<Result<_, _>>()?;
-        Ok(Self { path: path.to_path_buf(), dims: volume.grid(), labels })
+        let own = VolumeSpace {
+            path: path.to_path_buf(),
+            grid: volume.grid(),
+            affine: volume.affine,
+            is_of_betas: false,
+        };
+        Ok(Self { path: path.to_path_buf(), space: space.cloned().unwrap_or(own), labels })
     }
 
     /// Reads the labels of both hemispheres: the combined file, or `lh.` and `rh.` put together.
     ///
     /// # Errors
-    /// Those of [`RoiVolume::read`]; [`DataError::Invalid`] when the hemispheres differ in size.
+    /// Those of [`RoiVolume::read`]; [`DataError::Invalid`] when the hemispheres do not lie alike.
     pub fn read_combined(
         tree: &NsdTree,
         subject: SubjectId,
         resolution: Resolution,
         name: &str,
+        space: Option<&VolumeSpace>,
     ) -> Result<Self, DataError> {
         let combined = tree.roi(subject, resolution, name, None);
         let sides =
             [Hemisphere::Left, Hemisphere::Right].map(|side| tree.roi(subject, resolution, name, Some(side)));
         if combined.is_file() || !sides.iter().all(|path| path.is_file()) {
-            return Self::read(&combined);
+            return Self::read(&combined, space);
         }
-        let [mut left, right] = [Self::read(&sides[0])?, Self::read(&sides[1])?];
-        left.require_grid(right.dims, &right.path)?;
+        let mut left = Self::read(&sides[0], space)?;
+        let right = Self::read(&sides[1], Some(&left.space))?;
         for (label, other) in left.labels.iter_mut().zip(&right.labels) {
             if *label == -1 || (*label == 0 && *other > 0) {
                 *label = *other;
             }
         }
         Ok(left)
-    }
-
-    /// Demands the size of another volume of the same subject.
-    ///
-    /// # Errors
-    /// [`DataError::Invalid`] with both sizes.
-    pub fn require_grid(&self, grid: [usize; 3], of: &Path) -> Result<(), DataError> {
-        if self.dims == grid {
-            return Ok(());
-        }
-        let expected = format!("{grid:?} as in `{}` (same subject and resolution?)", of.display());
-        Err(DataError::invalid(&self.path, "size of the volume", expected, format!("{:?}", self.dims)))
     }
 
     /// Positive labels that occur.
@@ -133,6 +133,7 @@ pub fn hemispheres(
     subject: SubjectId,
     resolution: Resolution,
     name: &str,
+    space: &VolumeSpace,
 ) -> Result<Option<Vec<Option<Hemisphere>>>, DataError> {
     let mut sides: Option<Vec<Option<Hemisphere>>> = None;
     for side in [Hemisphere::Left, Hemisphere::Right] {
@@ -140,13 +141,9 @@ pub fn hemispheres(
         if !path.is_file() {
             return Ok(None);
         }
-        let volume = RoiVolume::read(&path)?;
+        let volume = RoiVolume::read(&path, Some(space))?;
         let threshold = if volume.marks_cortex() { 0 } else { 1 };
         let known = sides.get_or_insert_with(|| vec![None; volume.labels.len()]);
-        if known.len() != volume.labels.len() {
-            let expected = format!("{} voxels as in the other hemisphere's file", known.len());
-            return Err(DataError::invalid(&path, "size of the volume", expected, volume.labels.len()));
-        }
         for (known, label) in known.iter_mut().zip(&volume.labels) {
             if *label >= threshold {
                 *known = Some(side);
@@ -176,9 +173,9 @@ mod tests {
         };
         write(Some(Hemisphere::Left), &[2.0, 0.0, -1.0, -1.0]);
         write(Some(Hemisphere::Right), &[-1.0, -1.0, 1.0, -1.0]);
-        let joined = RoiVolume::read_combined(&tree, subject(), resolution, "floc-faces").unwrap();
+        let joined = RoiVolume::read_combined(&tree, subject(), resolution, "floc-faces", None).unwrap();
         assert_eq!(joined.labels, [2, 0, 1, -1]);
-        let sides = hemispheres(&tree, subject(), resolution, "floc-faces").unwrap().unwrap();
+        let sides = hemispheres(&tree, subject(), resolution, "floc-faces", &joined.space).unwrap().unwrap();
         assert_eq!(sides, [Some(Hemisphere::Left), Some(Hemisphere::Left), Some(Hemisphere::Right), None]);
         assert_eq!(roi_names(&tree, subject(), resolution).unwrap(), ["floc-faces"]);
     }
@@ -188,19 +185,55 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bad.nii");
         write_volume(&path, &[2, 1, 1], Frame::F32(&[1.0, f32::NAN]), 1.8, 1.0).unwrap();
-        let error = RoiVolume::read(&path).unwrap_err().to_string();
+        let error = RoiVolume::read(&path, None).unwrap_err().to_string();
         assert!(error.contains("label of voxel 1 is NaN, expected a whole number"), "{error}");
         write_volume(&path, &[1, 1, 1, 2], Frame::F32(&[1.0, 1.0]), 1.8, 1.0).unwrap();
-        let error = RoiVolume::read(&path).unwrap_err().to_string();
+        let error = RoiVolume::read(&path, None).unwrap_err().to_string();
         assert!(error.contains("dim is [1, 1, 1, 2], expected three axes"), "{error}");
     }
 
     #[test]
+    fn a_mask_with_a_fourth_axis_of_one_is_a_mask() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mask.nii");
+        write_volume(&path, &[2, 1, 1, 1], Frame::F32(&[0.0, 1.0]), 1.8, 1.0).unwrap();
+        assert_eq!(RoiVolume::read(&path, None).unwrap().labels, [0, 1]);
+    }
+
+    #[test]
+    fn a_mask_stored_from_the_other_side_selects_the_same_voxels() {
+        let folder = tempfile::tempdir().unwrap();
+        let (plain, flipped) = (folder.path().join("plain.nii"), folder.path().join("flipped.nii"));
+        write_volume(&plain, &[3, 1, 1], Frame::F32(&[0.0, 1.0, 2.0]), 2.0, 1.0).unwrap();
+        // The centre of the grid is the origin: with x backwards, voxel 0 lies at +2 mm.
+        let mut bytes = std::fs::read(&plain).unwrap();
+        for (at, value) in [(280, -2.0_f32), (292, 2.0), (352, 2.0), (360, 0.0)] {
+            bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        std::fs::write(&flipped, &bytes).unwrap();
+        let mut space = RoiVolume::read(&plain, None).unwrap().space;
+        let error = RoiVolume::read(&flipped, Some(&space)).unwrap_err().to_string();
+        assert!(error.contains("flipped.nii`: affine is") && error.contains("ncsnr.nii.gz"), "{error}");
+        space.is_of_betas = true;
+        assert_eq!(RoiVolume::read(&flipped, Some(&space)).unwrap().labels, [0, 1, 2]);
+        // Shifted by one voxel: no flip explains it.
+        bytes[292..296].copy_from_slice(&4.0_f32.to_le_bytes());
+        std::fs::write(&flipped, &bytes).unwrap();
+        let error = RoiVolume::read(&flipped, Some(&space)).unwrap_err().to_string();
+        assert!(error.contains("up to flipped or permuted axes"), "{error}");
+    }
+
+    #[test]
     fn other_sizes_are_refused_with_both_files() {
-        let volume = RoiVolume { path: "a.nii.gz".into(), dims: [1, 1, 2], labels: vec![0, 1] };
-        let error = volume.require_grid([1, 1, 3], Path::new("b.hdf5")).unwrap_err().to_string();
+        let folder = tempfile::tempdir().unwrap();
+        let (two, three) = (folder.path().join("a.nii"), folder.path().join("b.nii"));
+        write_volume(&two, &[1, 1, 2], Frame::F32(&[0.0; 2]), 1.8, 1.0).unwrap();
+        write_volume(&three, &[1, 1, 3], Frame::F32(&[0.0; 3]), 1.8, 1.0).unwrap();
+        let space = RoiVolume::read(&three, None).unwrap().space;
+        let error = RoiVolume::read(&two, Some(&space)).unwrap_err().to_string();
         assert!(
-            error.contains("`a.nii.gz`: size of the volume is [1, 1, 2], expected [1, 1, 3] as in `b.hdf5`")
+            error.contains("a.nii`: size of the volume is [1, 1, 2], expected [1, 1, 3] as in"),
+            "{error}"
         );
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::ctab::LabelTable;
 use super::roi::{RoiVolume, hemispheres, roi_names};
 use super::roi_pattern::{RoiSelection, RoiTables};
+use super::space::VolumeSpace;
 use super::tree::{Hemisphere, NsdTree};
 use crate::data::error::DataError;
 use crate::data::prepared::{RoiLabels, VoxelTable};
@@ -14,24 +15,26 @@ use crate::data::subject::{Resolution, SubjectId};
 /// The selected voxels and what is known of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VoxelSelection {
-    /// `[X, Y, Z]` of all volumes.
-    pub grid: [usize; 3],
+    /// Size and position of all volumes.
+    pub space: VolumeSpace,
     /// The voxels in NIfTI order, x fastest.
     pub table: VoxelTable,
     /// Label volumes that were read.
     pub files: Vec<PathBuf>,
 }
 
-/// Selects the union of some regions (see [`RoiSelection`] for how they are named).
+/// Selects the union of some regions (see [`RoiSelection`] for how they are named). Volumes are brought into the order of
+/// `space`, where the betas' is known.
 ///
 /// # Errors
 /// [`DataError::Unknown`] for a name that no file has; [`DataError::missing`] without ROI files;
-/// [`DataError::Invalid`] for volumes of different size; [`DataError::Empty`] when no voxel is selected.
+/// [`DataError::Invalid`] for volumes that do not lie alike; [`DataError::Empty`] when no voxel is selected.
 pub fn select_voxels(
     tree: &NsdTree,
     subject: SubjectId,
     resolution: Resolution,
     patterns: &[String],
+    space: Option<VolumeSpace>,
 ) -> Result<VoxelSelection, DataError> {
     let mut tables = RoiTables::new();
     for name in roi_names(tree, subject, resolution)? {
@@ -44,23 +47,24 @@ pub fn select_voxels(
         .collect::<Result<Vec<_>, _>>()?;
 
     let mut volumes: BTreeMap<String, RoiVolume> = BTreeMap::new();
+    let mut known = space;
     for name in tables.keys() {
-        let volume = RoiVolume::read_combined(tree, subject, resolution, name)?;
-        if let Some(first) = volumes.values().next() {
-            volume.require_grid(first.dims, &first.path)?;
-        }
+        let volume = RoiVolume::read_combined(tree, subject, resolution, name, known.as_ref())?;
+        known.get_or_insert_with(|| volume.space.clone());
         volumes.insert(name.clone(), volume);
     }
-    let flat_index = union(tree, subject, resolution, &selections, &volumes)?;
+    let Some(space) = known else {
+        return Err(DataError::empty("the list of regions", "their folder needs label volumes"));
+    };
+    let flat_index = union(tree, subject, resolution, &selections, &volumes, &space)?;
     if flat_index.is_empty() {
         let what = format!("the selection {} of {subject}", patterns.join(" + "));
         return Err(DataError::empty(what, "none of the volumes has such a label; choose another ROI"));
     }
 
     let order = selections.iter().map(|selection| &selection.file).chain(tables.keys());
-    let hemisphere = sides_of(tree, subject, resolution, order, &flat_index)?;
+    let hemisphere = sides_of(tree, subject, resolution, order, &flat_index, &space)?;
     let mut rois = BTreeMap::new();
-    let grid = volumes.values().next().map_or([0; 3], |volume| volume.dims);
     let files = volumes.values().map(|volume| volume.path.clone()).collect();
     for (name, volume) in volumes {
         let mut names = tables.remove(&name).unwrap_or_default();
@@ -70,7 +74,7 @@ pub fn select_voxels(
         let labels = flat_index.iter().map(|voxel| volume.labels[*voxel]).collect();
         rois.insert(name, RoiLabels { labels, names });
     }
-    Ok(VoxelSelection { grid, table: VoxelTable { flat_index, hemisphere, rois }, files })
+    Ok(VoxelSelection { space, table: VoxelTable { flat_index, hemisphere, rois }, files })
 }
 
 /// Flat indices of all voxels that at least one selection holds, ascending.
@@ -80,6 +84,7 @@ fn union(
     resolution: Resolution,
     selections: &[RoiSelection],
     volumes: &BTreeMap<String, RoiVolume>,
+    space: &VolumeSpace,
 ) -> Result<Vec<usize>, DataError> {
     let num_voxels = volumes.values().next().map_or(0, |volume| volume.labels.len());
     let mut is_selected = vec![false; num_voxels];
@@ -87,7 +92,7 @@ fn union(
         let sides = match selection.hemisphere {
             None => None,
             Some(side) => {
-                Some(hemispheres(tree, subject, resolution, &selection.file)?.ok_or_else(|| {
+                Some(hemispheres(tree, subject, resolution, &selection.file, space)?.ok_or_else(|| {
                     let path = tree.roi(subject, resolution, &selection.file, Some(side));
                     DataError::missing(path, format!("the voxels of `{selection}`"))
                 })?)
@@ -108,13 +113,14 @@ fn sides_of<'a>(
     resolution: Resolution,
     files: impl Iterator<Item = &'a String>,
     voxels: &[usize],
+    space: &VolumeSpace,
 ) -> Result<Vec<Option<Hemisphere>>, DataError> {
     let mut known = vec![None; voxels.len()];
     for file in files {
         if known.iter().all(Option::is_some) {
             break;
         }
-        if let Some(sides) = hemispheres(tree, subject, resolution, file)? {
+        if let Some(sides) = hemispheres(tree, subject, resolution, file, space)? {
             for (known, voxel) in known.iter_mut().zip(voxels) {
                 *known = known.or(sides.get(*voxel).copied().flatten());
             }
@@ -144,7 +150,7 @@ mod tests {
 
     fn select(tree: &NsdTree, patterns: &[&str]) -> Result<VoxelSelection, DataError> {
         let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
-        select_voxels(tree, subject(), Resolution::Func1pt8mm, &patterns)
+        select_voxels(tree, subject(), Resolution::Func1pt8mm, &patterns, None)
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use hdf5_metno::dataset::Layout;
 use hdf5_metno::types::{TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5_metno::{Dataset, File, H5Type, Hyperslab, Location, SliceOrIndex};
 
@@ -54,15 +55,17 @@ impl H5File {
     /// [`DataError::Invalid`] listing what there is instead.
     pub fn dataset(&self, name: &str) -> Result<H5Dataset, DataError> {
         let dataset = self.file.dataset(name).map_err(|_| {
-            let names = self.file.member_names().unwrap_or_default().join(", ");
-            DataError::invalid(
-                &self.path,
-                format!("dataset `/{name}`"),
-                "there",
-                format!("not among: {names}"),
-            )
+            let names = self.file.member_names().unwrap_or_default();
+            let found = if names.iter().any(|member| member == name) {
+                "a link that leads nowhere, or no dataset".to_string()
+            } else {
+                format!("not among: {}", names.join(", "))
+            };
+            DataError::invalid(&self.path, format!("dataset `/{name}`"), "there", found)
         })?;
-        Ok(H5Dataset { path: self.path.clone(), name: name.to_string(), dataset })
+        let dataset = H5Dataset { path: self.path.clone(), name: name.to_string(), dataset };
+        dataset.require_sources()?;
+        Ok(dataset)
     }
 
     /// Names of the members of a group.
@@ -96,6 +99,41 @@ impl H5Dataset {
     /// The file it lies in.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether it lies in the file that was opened, not behind a link to another.
+    pub fn lies_in(&self, file: &H5File) -> bool {
+        same_file(Path::new(&self.dataset.filename()), &file.path)
+    }
+
+    /// Demands the files that a virtual dataset is put together from: where one is gone, the library hands out the fill value.
+    fn require_sources(&self) -> Result<(), DataError> {
+        if self.dataset.layout() != Layout::Virtual {
+            return Ok(());
+        }
+        let settings = self.dataset.dcpl().map_err(|error| self.unreadable(&error))?;
+        let holder = PathBuf::from(self.dataset.filename());
+        let folder = holder.parent().unwrap_or(Path::new(""));
+        for source in settings.virtual_map() {
+            // `.` is the file itself; `%b` stands for a number that counts up.
+            if source.src_filename == "." || source.src_filename.contains('%') {
+                continue;
+            }
+            let path = folder.join(&source.src_filename);
+            let origin = File::open(&path).map_err(|_| {
+                DataError::missing(
+                    &path,
+                    format!("the virtual dataset `/{}` of `{}`", self.name, holder.display()),
+                )
+            })?;
+            if origin.dataset(&source.src_dataset).is_err() {
+                let field = format!("dataset `{}`", source.src_dataset);
+                let expected =
+                    format!("there, for the virtual dataset `/{}` of `{}`", self.name, holder.display());
+                return Err(DataError::invalid(&path, field, expected, "missing"));
+            }
+        }
+        Ok(())
     }
 
     /// The library's own handle, for layout questions.
@@ -162,7 +200,8 @@ impl H5Dataset {
         let shape = self.shape()?;
         let elements =
             shape.iter().try_fold(size_of::<T>() as u64, |all, axis| all.checked_mul(*axis as u64));
-        let on_disk = std::fs::metadata(&self.path).map(|meta| meta.len()).unwrap_or(0);
+        // Of the file that holds the values: a link may have led to another than the one opened.
+        let on_disk = std::fs::metadata(self.dataset.filename()).map(|meta| meta.len()).unwrap_or(0);
         let limit = on_disk.saturating_mul(MAX_DEFLATE_RATIO).max(ALWAYS_ALLOWED);
         if elements.is_none_or(|bytes| bytes > limit) {
             let expected = format!("sizes that fit into {on_disk} bytes of file");
@@ -199,6 +238,13 @@ impl H5Dataset {
     /// A [`DataError::unreadable`] that names this dataset.
     pub fn unreadable(&self, error: &dyn std::fmt::Display) -> DataError {
         DataError::unreadable(&self.path, format!("dataset `/{}`: {error}", self.name))
+    }
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    match (std::fs::canonicalize(a), std::fs::canonicalize(b)) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use nifti::{Endianness, NiftiHeader};
 
+use super::affine::Affine;
 use crate::data::error::DataError;
 
 /// Bytes of the header proper.
@@ -77,6 +78,8 @@ pub struct Header {
     pub slope: f64,
     /// Added after multiplying; 0 where the file's slope is 0.
     pub intercept: f64,
+    /// Where the voxels lie; nothing when the file does not say.
+    pub affine: Option<Affine>,
     /// First byte of the values.
     pub data_offset: u64,
     /// Whether numbers are stored most significant byte first.
@@ -124,11 +127,13 @@ impl Header {
         if !(raw.vox_offset >= DATA_OFFSET as f32 && raw.vox_offset < 1e9) {
             return Err(DataError::invalid(path, "vox_offset", "352 or more", raw.vox_offset));
         }
-        // The standard: a slope of 0 means that no scaling is wanted.
+        // The standard: a slope of 0 means that no scaling is wanted; a slope that is no number is read likewise everywhere.
         let (slope, intercept) = if raw.scl_slope == 0.0 || !raw.scl_slope.is_finite() {
             (1.0, 0.0)
-        } else {
+        } else if raw.scl_inter.is_finite() {
             (f64::from(raw.scl_slope), f64::from(raw.scl_inter))
+        } else {
+            return Err(DataError::invalid(path, "scl_inter", "a finite number", raw.scl_inter));
         };
         Ok(Self {
             dims,
@@ -136,6 +141,7 @@ impl Header {
             pixdim: raw.pixdim,
             slope,
             intercept,
+            affine: Affine::of_header(&raw),
             data_offset: raw.vox_offset as u64,
             big_endian: raw.endianness == Endianness::Big,
         })

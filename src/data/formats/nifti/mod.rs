@@ -4,10 +4,12 @@
 //! streamed frame by frame, so that a session of betas never has to fit into memory, and every size is checked
 //! against the length of the file before anything is allocated.
 
+mod affine;
 mod header;
 mod read;
 mod write;
 
+pub use affine::{Affine, Turn};
 pub use header::{ElementType, Header};
 pub use read::{NiftiReader, Volume, read_volume};
 pub use write::{Frame, NiftiWriter, write_volume};

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
+use super::affine::Affine;
 use super::header::{ElementType, HEADER_BYTES, Header};
 use crate::data::error::DataError;
 
@@ -15,12 +16,14 @@ const MAX_DEFLATE_RATIO: u64 = 1032;
 /// A whole volume in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Volume {
-    /// `[X, Y, Z]` or `[X, Y, Z, T]`.
+    /// `[X, Y, Z]` or `[X, Y, Z, T]`; a single frame has no fourth axis, whatever the file says.
     pub dims: Vec<usize>,
     /// Scaled values, x fastest.
     pub data: Vec<f64>,
     /// Header field: voxel edges in millimetres at 1..=3, repetition time at 4.
     pub pixdim: [f32; 8],
+    /// Where the voxels lie; nothing when the file does not say.
+    pub affine: Option<Affine>,
 }
 
 impl Volume {
@@ -43,7 +46,12 @@ pub fn read_volume(path: &Path, needed_for: &str) -> Result<Volume, DataError> {
         reader.read_frame(&mut frame)?;
         data.append(&mut frame);
     }
-    Ok(Volume { dims: header.dims, data, pixdim: header.pixdim })
+    let mut dims = header.dims;
+    // FSL and nilearn write masks of [x, y, z, 1].
+    if dims.get(3) == Some(&1) {
+        dims.pop();
+    }
+    Ok(Volume { dims, data, pixdim: header.pixdim, affine: header.affine })
 }
 
 /// An open volume; frames come one after the other.
