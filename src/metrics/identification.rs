@@ -3,7 +3,8 @@
 //! Trial i draws n − 1 distinct wrong pictures uniformly; it is right when the cosine with its own picture is strictly the
 //! largest. The whole is repeated with new draws. What the draws average to is known exactly, too (hypergeometric).
 
-use super::bootstrap::{BootstrapConfig, Interval, mean_interval};
+use super::bootstrap::{BootstrapConfig, Interval};
+use super::share::mean_share_interval;
 use std::collections::BTreeSet;
 
 use ndarray::{Array2, ArrayView2};
@@ -241,25 +242,23 @@ impl Identification {
         config: &IdentificationConfig,
     ) -> Result<Vec<IdentificationAccuracy>, IdentificationError> {
         in_range("repeats", config.repeats, 1..)?;
-        let accuracy = |ways: &usize| {
-            let exact = self.exact(*ways)?;
-            let repeats = (0..config.repeats as u64)
-                .map(|repeat| self.draw(*ways, config.seed, repeat))
-                .collect::<Result<Vec<f64>, _>>()?;
-            let mean = repeats.iter().sum::<f64>() / repeats.len() as f64;
-            let squares = repeats.iter().map(|accuracy| (accuracy - mean).powi(2)).sum::<f64>();
-            Ok(IdentificationAccuracy {
-                ways: *ways,
-                mean,
-                deviation: (squares / (repeats.len() - 1).max(1) as f64).sqrt(),
-                expected: mean_interval(&exact, ids, &BootstrapConfig::default()).unwrap_or(Interval {
+        let accuracy =
+            |ways: &usize| {
+                let exact = self.exact(*ways)?;
+                let repeats = (0..config.repeats as u64)
+                    .map(|repeat| self.draw(*ways, config.seed, repeat))
+                    .collect::<Result<Vec<f64>, _>>()?;
+                let mean = repeats.iter().sum::<f64>() / repeats.len() as f64;
+                let squares = repeats.iter().map(|accuracy| (accuracy - mean).powi(2)).sum::<f64>();
+                Ok(IdentificationAccuracy {
+                    ways: *ways,
                     mean,
-                    low: mean,
-                    high: mean,
-                }),
-                chance: 1.0 / *ways as f64,
-            })
-        };
+                    deviation: (squares / (repeats.len() - 1).max(1) as f64).sqrt(),
+                    expected: mean_share_interval(&exact, ids, &BootstrapConfig::default())
+                        .unwrap_or(Interval { mean, low: mean, high: mean }),
+                    chance: 1.0 / *ways as f64,
+                })
+            };
         config.ways.iter().map(accuracy).collect()
     }
 

@@ -8,8 +8,8 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::{BootstrapConfig, Interval, mean_interval};
-use super::share::share_interval;
+use super::bootstrap::{BootstrapConfig, Interval};
+use super::share::{mean_share_interval, share_interval};
 
 /// How often a name was right.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ pub fn compute_naming(
         groups.push(*image as u64);
         given.insert(*name);
     }
-    let others = (used.len() > 1).then(|| mean_interval(&chances, &groups, bootstrap)).flatten();
+    let others = (used.len() > 1).then(|| mean_share_interval(&chances, &groups, bootstrap)).flatten();
     let own = share_interval(&hits, &groups, bootstrap)?;
     Some(NamingRate { own, others, num_names: given.len(), num_pictures: hits.len() })
 }

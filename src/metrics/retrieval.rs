@@ -10,7 +10,8 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2, Axis, s};
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::{BootstrapConfig, Interval, mean_interval};
+use super::bootstrap::{BootstrapConfig, Interval};
+use super::share::share_interval;
 use crate::error::{Classified, ErrorClass};
 
 /// Floor of the product of two norms.
@@ -228,12 +229,16 @@ impl Found {
         let Self { batch_size, chances, hits } = self;
         let batch_size = *batch_size;
         let count = |hits: &[bool]| -> Option<RetrievalCount> {
-            // A hit is worth N, so that the mean over trials is a count per batch.
-            let worth = |hit: &bool| f64::from(u8::from(*hit)) * batch_size as f64;
-            let values: Vec<f64> = hits.iter().map(worth).collect();
+            let share = share_interval(hits, &ids[..hits.len()], &config.bootstrap)?;
+            // A count per batch.
+            let times = |share: f64| share * batch_size as f64;
             Some(RetrievalCount {
                 first_batch: hits[..batch_size].iter().filter(|hit| **hit).count(),
-                over_batches: mean_interval(&values, &ids[..values.len()], &config.bootstrap)?,
+                over_batches: Interval {
+                    mean: times(share.mean),
+                    low: times(share.low),
+                    high: times(share.high),
+                },
             })
         };
         let (forward, backward) =

@@ -1,21 +1,28 @@
-//! Shares of hits with their intervals.
+//! Shares and counts with intervals that are never a point.
+
+use std::collections::BTreeSet;
 
 use super::bootstrap::{BootstrapConfig, Interval, mean_interval};
 
 /// 97.5 % quantile of the standard normal distribution.
 const Z_95: f64 = 1.959_963_984_540_054;
 
-/// Share of hits with its interval over `groups` (one group per hit); `None` without any.
-///
-/// The interval is that of [`mean_interval`]. Where all hits are equal, resampling them says nothing: it is Wilson's at 95 %
-/// then, for as many draws as there are groups (Wilson 1927).
+/// Share of hits with its interval over `groups` (one group per hit); `None` without any. See [`mean_share_interval`].
 pub fn share_interval(hits: &[bool], groups: &[u64], config: &BootstrapConfig) -> Option<Interval> {
     let values: Vec<f64> = hits.iter().map(|hit| f64::from(u8::from(*hit))).collect();
-    let interval = mean_interval(&values, groups, config)?;
-    if hits.iter().any(|hit| hit != &hits[0]) {
+    mean_share_interval(&values, groups, config)
+}
+
+/// Mean of shares, each from 0 to 1, with its interval over `groups` (one group per share); `None` without any.
+///
+/// The interval is that of [`mean_interval`]. Where the groups' shares are all equal, or there is one group only, resampling them
+/// says nothing: it is Wilson's at 95 % then, for as many draws as there are groups (Wilson 1927).
+pub fn mean_share_interval(values: &[f64], groups: &[u64], config: &BootstrapConfig) -> Option<Interval> {
+    let interval = mean_interval(values, groups, config)?;
+    if interval.low < interval.high {
         return Some(interval);
     }
-    let distinct: std::collections::BTreeSet<&u64> = groups.iter().take(hits.len()).collect();
+    let distinct: BTreeSet<&u64> = groups.iter().take(values.len()).collect();
     Some(wilson(interval.mean, distinct.len() as f64))
 }
 
@@ -54,6 +61,13 @@ mod tests {
         let groups: Vec<u64> = (0..10).collect();
         let values: Vec<f64> = some.iter().map(|hit| f64::from(u8::from(*hit))).collect();
         assert_eq!(share_interval(&some, &groups, &config), mean_interval(&values, &groups, &config));
+        // Half of two presentations of one image; the same half of every image.
+        for groups in [vec![3, 3], vec![1, 1, 2, 2, 3, 3]] {
+            let halves: Vec<f64> = (0..groups.len()).map(|index| (index % 2) as f64).collect();
+            let interval = mean_share_interval(&halves, &groups, &config).unwrap();
+            assert_eq!(interval.mean, 0.5);
+            assert!(interval.low < 0.3 && interval.high > 0.7, "{interval:?}");
+        }
         assert_eq!(share_interval(&[], &[], &config), None);
     }
 }

@@ -46,23 +46,35 @@ fn decompressed(text: &str) -> Option<Vec<u64>> {
     counts.into_iter().map(|count| u64::try_from(count).ok()).collect()
 }
 
-/// Pixels of a mask within the rows and columns from `[left, top]` to before `[right, bottom]`.
-pub(super) fn pixels_within(counts: &[u64], height: u64, [left, top, right, bottom]: [u64; 4]) -> u64 {
+/// Pixels of a mask within the rows and columns from `[left, top]` to before `[right, bottom]`; in a few steps a run, however long
+/// a file says that it is.
+pub(super) fn pixels_within(counts: &[u64], height: u64, window: [u64; 4]) -> u64 {
     let mut start = 0;
     let mut inside = 0;
     for (index, count) in counts.iter().enumerate() {
         let end = start + count;
-        if index % 2 == 1 {
-            let first = (start / height).max(left);
-            for column in first..end.div_ceil(height).min(right) {
-                let from = start.max(column * height + top);
-                let to = end.min(column * height + bottom.min(height));
-                inside += to.saturating_sub(from);
-            }
+        if index % 2 == 1 && *count > 0 {
+            inside += pixels_of_run(start, end, height, window);
         }
         start = end;
     }
     inside
+}
+
+/// Pixels from `start` to before `end`, down the columns, that lie in the window.
+fn pixels_of_run(start: u64, end: u64, height: u64, [left, top, right, bottom]: [u64; 4]) -> u64 {
+    let bottom = bottom.min(height);
+    let in_column = |column: u64, from: u64, to: u64| {
+        let is_inside = (left..right).contains(&column);
+        if is_inside { to.min(bottom).saturating_sub(from.max(top)) } else { 0 }
+    };
+    let (first, last) = (start / height, (end - 1) / height);
+    let (from, to) = (start % height, (end - 1) % height + 1);
+    if first == last {
+        return in_column(first, from, to);
+    }
+    let whole_columns = last.min(right).saturating_sub((first + 1).max(left));
+    in_column(first, from, height) + whole_columns * bottom.saturating_sub(top) + in_column(last, 0, to)
 }
 
 #[cfg(test)]
@@ -99,5 +111,30 @@ mod tests {
         assert_eq!(pixels_within(&counts, 4, [0, 0, 1, 3]), 1);
         assert_eq!(pixels_within(&counts, 4, [1, 1, 3, 4]), 3);
         assert_eq!(pixels_within(&counts, 4, [2, 1, 3, 9]), 0);
+        // Every window of a mask, against the pixels one by one.
+        let counts = [3, 9, 0, 2, 5, 1, 4, 6];
+        let is_set = |pixel: u64| {
+            let mut end = 0;
+            let run = counts.iter().position(|count| {
+                end += count;
+                pixel < end
+            });
+            run.is_some_and(|run| run % 2 == 1)
+        };
+        for window in 0..6_u64.pow(4) {
+            let [left, top, right, bottom] = [216, 36, 6, 1].map(|place| window / place % 6);
+            let one_by_one = (left..right.min(6))
+                .flat_map(|column| (top..bottom.min(5)).map(move |row| column * 5 + row))
+                .filter(|pixel| is_set(*pixel))
+                .count() as u64;
+            assert_eq!(pixels_within(&counts, 5, [left, top, right, bottom]), one_by_one);
+        }
+    }
+
+    #[test]
+    fn a_run_of_four_thousand_million_pixels_takes_no_time() {
+        let side = u64::from(u32::MAX);
+        assert_eq!(pixels_within(&[0, side], 1, [0, 0, side, 1]), side);
+        assert_eq!(pixels_within(&[0, side], 1, [5, 0, 15, 1]), 10);
     }
 }
