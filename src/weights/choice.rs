@@ -26,7 +26,7 @@ pub struct ChosenNetwork<'a> {
     pub name: &'a str,
     /// Its kind, as its tensors or the caller told.
     pub kind: NetworkKind,
-    /// Its tensors, without the prefix of data-parallel training.
+    /// Its tensors, without a prefix that all of them have.
     pub network: ForeignNetwork,
 }
 
@@ -128,10 +128,21 @@ mod tests {
     }
 
     #[test]
-    fn the_prefix_of_parallel_training_goes() {
-        let file = file(&[("", "module.visual.conv1.weight")]);
-        let chosen = Choice::default().of(&file).unwrap();
-        assert_eq!(chosen.kind, NetworkKind::Clip);
-        assert!(chosen.network.tensors.contains_key("visual.conv1.weight"));
+    fn prefixes_of_wrappers_go() {
+        for prefix in ["module.", "_orig_mod.", "module._orig_mod.", "model.", "clip.", "any.thing."] {
+            let file = file(&[("", &format!("{prefix}visual.conv1.weight"))]);
+            let chosen = Choice::default().of(&file).unwrap();
+            assert_eq!(chosen.kind, NetworkKind::Clip);
+            assert!(chosen.network.tensors.contains_key("visual.conv1.weight"), "{prefix}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_that_only_some_names_have_is_no_wrapper() {
+        let mut mixed = network("model.visual.conv1.weight");
+        mixed.tensors.extend(network("loss.weight").tensors);
+        assert_eq!(NetworkKind::of(&mixed), None);
+        // Part of a name is no prefix.
+        assert_eq!(NetworkKind::of(&network("audiovisual.conv1.weight")), None);
     }
 }

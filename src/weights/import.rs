@@ -118,14 +118,27 @@ pub fn import(file: &ForeignFile, request: &ImportRequest, device: &Device) -> R
     Ok(Imported { name: name.to_string(), kind, network, report })
 }
 
-/// What the caller says, then what the `config.json` beside the file says.
+/// What the caller says, then what the configuration beside the file says. A file of OpenCLIP's own name has OpenAI's tensors and, as a
+/// rule, another activation: without its configuration the caller must say which, for a wrong one changes every embedding and
+/// shows nowhere.
 fn clip_hints(file: &ForeignFile, request: &ImportRequest) -> Result<ClipHints, ImportError> {
     let beside = config_beside(&file.path)?.unwrap_or_default();
     let ClipHints { vision_heads, text_heads, activation } = request.clip.clone();
+    let activation = activation.or(beside.activation);
+    let is_open_clips =
+        file.path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("open_clip"));
+    if activation.is_none() && is_open_clips {
+        let reason = SizesError::Config(
+            "`activation` does not show in the tensors, and no `open_clip_config.json` is beside the file: set \
+             `--clip-activation gelu`, or `quick-gelu` for a network whose name says so"
+                .into(),
+        );
+        return Err(ImportError::Sizes { path: file.path.clone(), kind: NetworkKind::Clip, reason });
+    }
     Ok(ClipHints {
         vision_heads: vision_heads.or(beside.vision_heads),
         text_heads: text_heads.or(beside.text_heads),
-        activation: activation.or(beside.activation),
+        activation,
     })
 }
 

@@ -36,9 +36,6 @@ const SIGNATURES: [(NetworkKind, &str); 7] = [
     (NetworkKind::Inception, "Conv2d_1a_3x3.conv.weight"),
 ];
 
-/// What data-parallel training puts before every name.
-const PARALLEL_PREFIX: &str = "module.";
-
 impl NetworkKind {
     /// Every kind, in the order in which messages list them.
     pub const ALL: [Self; 6] =
@@ -56,18 +53,14 @@ impl NetworkKind {
         }
     }
 
-    /// The tensors of a network of this kind, without the prefix of data-parallel training.
+    /// The tensors of a network of this kind, without a prefix that all of them have.
     pub fn tensors_of(self, network: &ForeignNetwork) -> ForeignNetwork {
         without_prefix(network)
     }
 
     /// The kind whose tensors these are.
     pub fn of(network: &ForeignNetwork) -> Option<Self> {
-        let prefix = parallel_prefix(network);
-        SIGNATURES
-            .into_iter()
-            .find(|(_, tensor)| network.tensors.contains_key(&format!("{prefix}{tensor}")))
-            .map(|(kind, _)| kind)
+        recognised(network).map(|(kind, _)| kind)
     }
 }
 
@@ -88,14 +81,21 @@ impl FromStr for NetworkKind {
     }
 }
 
-fn parallel_prefix(network: &ForeignNetwork) -> &'static str {
-    let all =
-        !network.tensors.is_empty() && network.tensors.keys().all(|name| name.starts_with(PARALLEL_PREFIX));
-    if all { PARALLEL_PREFIX } else { "" }
+/// The kind of a network, and what stands before all its names: data-parallel training (`module.`), compilation (`_orig_mod.`) and
+/// wrappers (`model.`, `clip.`, any other) put themselves there, also several at a time.
+fn recognised(network: &ForeignNetwork) -> Option<(NetworkKind, &str)> {
+    SIGNATURES.into_iter().find_map(|(kind, tensor)| {
+        let prefixes = network.tensors.keys().filter_map(|name| name.strip_suffix(tensor));
+        let is_common = |prefix: &&str| {
+            (prefix.is_empty() || prefix.ends_with('.'))
+                && network.tensors.keys().all(|name| name.starts_with(prefix))
+        };
+        prefixes.filter(is_common).min_by_key(|prefix| prefix.len()).map(|prefix| (kind, prefix))
+    })
 }
 
 fn without_prefix(network: &ForeignNetwork) -> ForeignNetwork {
-    let prefix = parallel_prefix(network);
+    let prefix = recognised(network).map_or("", |(_, prefix)| prefix);
     let tensors = network
         .tensors
         .iter()

@@ -8,6 +8,7 @@ mod malformed;
 mod mat5;
 mod mutations;
 mod nifti;
+mod odd_betas;
 mod phantom;
 mod prepare;
 mod python;

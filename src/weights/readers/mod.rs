@@ -7,6 +7,7 @@ mod layout;
 mod network_pickle;
 mod pickle;
 mod safetensors;
+mod shards;
 mod storage;
 mod tensor;
 mod torch_legacy;
