@@ -6,6 +6,8 @@ use ndarray::array;
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
 
+use std::io::Cursor;
+
 use super::*;
 
 fn png(width: u32) -> Vec<u8> {
