@@ -3,9 +3,12 @@
 //! Batches are merged around their own means (Chan, Golub and LeVeque 1983): sums of squares, from which the mean is
 //! taken off at the end, lose the digits that a small variance around a large mean needs.
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hasher};
+
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Col, Mat, get_global_parallelism};
-use ndarray::ArrayView2;
+use ndarray::{ArrayView1, ArrayView2};
 
 use crate::error::{Classified, ErrorClass};
 
@@ -61,6 +64,8 @@ impl Classified for FeatureStatsError {
 #[derive(Clone, Debug)]
 pub struct FeatureStats {
     count: usize,
+    /// Digests of the rows: repeats of a picture add to the count and not to the rank.
+    seen: HashSet<u64>,
     mean: Col<f64>,
     /// Sum of outer products of deviations from the mean.
     scatter: Mat<f64>,
@@ -78,12 +83,17 @@ pub struct MeanCovariance {
 impl FeatureStats {
     /// No rows yet, of `width` features.
     pub fn new(width: usize) -> Self {
-        Self { count: 0, mean: Col::zeros(width), scatter: Mat::zeros(width, width) }
+        Self { count: 0, seen: HashSet::new(), mean: Col::zeros(width), scatter: Mat::zeros(width, width) }
     }
 
     /// Rows seen.
     pub fn count(&self) -> usize {
         self.count
+    }
+
+    /// Rows that differ from each other.
+    pub fn num_distinct(&self) -> usize {
+        self.seen.len()
     }
 
     /// Adds a batch `[rows, features]`.
@@ -103,6 +113,7 @@ impl FeatureStats {
         if rows == 0 {
             return Ok(());
         }
+        self.seen.extend(features.rows().into_iter().map(digest));
         let mean = Col::from_fn(width, |column| {
             features.column(column).iter().map(|value| f64::from(*value)).sum::<f64>() / rows as f64
         });
@@ -135,6 +146,15 @@ impl FeatureStats {
         let divisor = (self.count - lost) as f64;
         Ok(MeanCovariance { mean: self.mean.clone(), covariance: faer::Scale(1.0 / divisor) * &self.scatter })
     }
+}
+
+/// A number that equal rows share, and others do but by an accident of 1 in 2⁶⁴.
+fn digest(row: ArrayView1<'_, f32>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for value in row {
+        hasher.write_u32(value.to_bits());
+    }
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -25,12 +25,20 @@ pub struct Marker {
     pub version: String,
     /// Everything it was made from.
     pub config: PhantomConfig,
+    /// Files that were written, below the folder, with `/`; the marker itself is not among them. Empty in phantoms of version 0.1.
+    #[serde(default)]
+    pub files: Vec<String>,
 }
 
 impl Marker {
     /// For a phantom made now.
     pub fn new(config: PhantomConfig) -> Self {
-        Self { format: FORMAT.to_string(), version: env!("CARGO_PKG_VERSION").to_string(), config }
+        Self {
+            format: FORMAT.to_string(),
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            config,
+            files: vec![],
+        }
     }
 
     /// Reads the marker of a phantom.
@@ -47,6 +55,17 @@ impl Marker {
             return Err(DataError::invalid(&path, "format", FORMAT, marker.format));
         }
         Ok(marker)
+    }
+
+    /// Whether a file of the folder is the phantom's own. Without a list, everything in the folders that NSD has is.
+    fn wrote(&self, file: &str) -> bool {
+        const TOPS: [&str; 4] = ["nsddata/", "nsddata_betas/", "nsddata_stimuli/", "truth"];
+        file == MARKER
+            || if self.files.is_empty() {
+                TOPS.iter().any(|top| file.starts_with(top))
+            } else {
+                self.files.iter().any(|own| own == file)
+            }
     }
 
     fn write(&self, root: &Path) -> Result<(), DataError> {
@@ -110,13 +129,15 @@ impl PendingTree {
         self.temporary.path()
     }
 
-    /// Writes the marker and moves the folder to its target; an older phantom goes only when the new one is there.
+    /// Writes the marker and moves the folder to its target; an older phantom goes only when the new one is there. Files that it did
+    /// not write (notes, a work folder) stay where they are.
     ///
     /// # Errors
     /// [`DataError::unwritable`].
     pub fn commit(self, marker: &Marker) -> Result<(), DataError> {
         let Self { temporary, target } = self;
-        marker.write(temporary.path())?;
+        let files = files_below(temporary.path())?;
+        Marker { files, ..marker.clone() }.write(temporary.path())?;
         let unwritable = |error: std::io::Error| DataError::unwritable(&target, error);
         #[cfg(unix)]
         {
@@ -142,8 +163,53 @@ impl PendingTree {
             fs::remove_dir_all(&written).map_err(unwritable)?;
             return Err(unwritable(error));
         }
+        if let Some(old) = old {
+            keep_foreign_files(old, &target)?;
+        }
         Ok(())
     }
+}
+
+/// Moves what is not the phantom's own from the folder of the older one into the new one.
+fn keep_foreign_files(old: TempDir, target: &Path) -> Result<(), DataError> {
+    let folder = old.path().join("phantom");
+    let marker = Marker::read(&folder)?;
+    let foreign: Vec<String> = files_below(&folder)?.into_iter().filter(|file| !marker.wrote(file)).collect();
+    for file in &foreign {
+        let to = target.join(file);
+        let moved = match to.parent() {
+            Some(parent) => fs::create_dir_all(parent).and_then(|()| fs::rename(folder.join(file), &to)),
+            None => Ok(()),
+        };
+        if let Err(error) = moved {
+            // What could not be moved must not go with the rest.
+            let kept = old.keep().join("phantom").join(file);
+            let reason = format!("{error}; the file is at `{}` now", kept.display());
+            return Err(DataError::unwritable(to, reason));
+        }
+    }
+    Ok(())
+}
+
+/// Every file below a folder, links among them, by its path with `/`, ascending.
+fn files_below(root: &Path) -> Result<Vec<String>, DataError> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        let here = root.join(&folder);
+        let unreadable = |error: std::io::Error| DataError::unreadable(&here, error);
+        for entry in fs::read_dir(&here).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let path = folder.join(entry.file_name());
+            if entry.file_type().map_err(unreadable)?.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path.to_string_lossy().replace('\\', "/"));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -167,7 +233,11 @@ mod tests {
         let first = PendingTree::create(&target, Existing::Keep).unwrap();
         fs::write(first.path().join("one"), "1").unwrap();
         first.commit(&marker).unwrap();
-        assert_eq!(Marker::read(&target).unwrap(), marker);
+        assert_eq!(Marker::read(&target).unwrap().files, ["one"]);
+        // Written by somebody else, beside and between the phantom's own files.
+        fs::write(target.join("notes.txt"), "mine").unwrap();
+        fs::create_dir_all(target.join("work/runs")).unwrap();
+        fs::write(target.join("work/runs/summary.json"), "{}").unwrap();
         assert!(PendingTree::create(&target, Existing::Keep).is_err());
 
         let second = PendingTree::create(&target, Existing::Replace).unwrap();
@@ -175,6 +245,8 @@ mod tests {
         assert!(target.join("one").is_file(), "the old phantom stays until the new one is complete");
         second.commit(&marker).unwrap();
         assert!(target.join("two").is_file() && !target.join("one").exists());
+        assert_eq!(fs::read_to_string(target.join("notes.txt")).unwrap(), "mine");
+        assert!(target.join("work/runs/summary.json").is_file());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
     }
 

@@ -13,6 +13,7 @@ const STATISTICS_ROWS: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct SetStatistics {
     count: usize,
+    num_distinct: usize,
     moments: MeanCovariance,
 }
 
@@ -25,7 +26,7 @@ pub struct Distance {
     pub num_real: usize,
     /// Pictures on the other side.
     pub num_other: usize,
-    /// Whether a set has too few pictures for a covariance of full rank; the distance is then biased upwards.
+    /// Whether a set has too few different pictures for a covariance of full rank; the distance is then biased upwards.
     pub is_rank_deficient: bool,
 }
 
@@ -52,7 +53,7 @@ impl SetStatistics {
     /// # Errors
     /// Too few rows for the divisor.
     pub fn finished(stats: &FeatureStats, divisor: CovarianceDivisor) -> crate::error::Result<Self> {
-        Ok(Self { count: stats.count(), moments: stats.finish(divisor)? })
+        Ok(Self { count: stats.count(), num_distinct: stats.num_distinct(), moments: stats.finish(divisor)? })
     }
 
     /// Number of pictures, repeats counted.
@@ -70,8 +71,8 @@ impl SetStatistics {
             value: frechet_distance(&self.moments, &other.moments)?,
             num_real: self.count,
             num_other: other.count,
-            // N rows around their mean span N − 1 directions.
-            is_rank_deficient: self.count.min(other.count) <= width,
+            // N different rows around their mean span N − 1 directions; a repeat adds none.
+            is_rank_deficient: self.num_distinct.min(other.num_distinct) <= width,
         })
     }
 }
@@ -94,5 +95,17 @@ mod tests {
         assert_eq!((distance.num_real, distance.num_other, distance.is_rank_deficient), (3, 2, false));
         assert!(of(&[1, 1, 0, 0]).distance(&of(&[0, 1])).unwrap().value.abs() < 1e-9);
         assert!(of(&[0, 1]).distance(&of(&[1])).unwrap().is_rank_deficient);
+    }
+
+    #[test]
+    fn repeats_give_no_rank() {
+        // Three pictures in three features, each four times: 12 rows, rank 2.
+        let features = array![[0.0_f32, 1.0, 2.0], [2.0, 0.0, 5.0], [4.0, 7.0, 1.0], [3.0, 3.0, 8.0]];
+        let of = |rows: std::ops::Range<usize>, of: usize| {
+            let rows = rows.map(|row| row % of);
+            SetStatistics::of_rows(&features, rows, CovarianceDivisor::Samples).unwrap()
+        };
+        assert!(of(0..4, 4).distance(&of(0..12, 3)).unwrap().is_rank_deficient);
+        assert!(!of(0..4, 4).distance(&of(0..12, 4)).unwrap().is_rank_deficient);
     }
 }
