@@ -91,6 +91,7 @@ pub(super) fn shards_of(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Classified;
 
     #[test]
     fn a_single_shard_says_what_to_give() {
