@@ -1,7 +1,7 @@
 //! Images and conditions of `pretrain-gan`: the subject's training stimuli, or a collection of images
 //! (docs/spec/gan-training.md §1.2 and §10).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
@@ -137,58 +137,95 @@ pub(crate) fn pretraining_data(
 ) -> crate::error::Result<(GanDataset, String)> {
     let Captioned { images, captions, name } = match source {
         PretrainImages::Stimuli { nsd, prepared, captions, split } => {
-            let prepared = PreparedSubject::open(prepared)?;
-            let trials = split.split(&prepared)?.train;
-            let ids = distinct_images(trials.iter().map(|trial| prepared.trials()[*trial]));
-            let images = image_set(&ids, &NsdTree::new(nsd).stimuli(), clip, resolution, bench)?;
-            let captions = if choice.needs_captions() {
-                let vetted = VettedCaptions::read(captions)?;
-                let of_images = ids.iter().map(|image| Ok(vetted.of(*image)?.to_vec()));
-                Captions::Sentences(of_images.collect::<Result<_, DataError>>()?)
-            } else {
-                Captions::None
-            };
-            Captioned { images, captions, name: prepared.subject().to_string() }
+            let source = StimulusSource { nsd, prepared, captions, split };
+            captioned_stimuli(&source, choice, resolution, clip, bench)?
         }
         PretrainImages::Collection { images, annotations } => {
             let collection = match annotations {
                 Some(annotations) => ImageCollection::open_annotated(images, annotations)?,
                 None => ImageCollection::open(images)?,
             };
-            if collection.num_unlisted() > 0 {
-                let left_out = collection.num_unlisted();
-                bench
-                    .progress
-                    .line(&format!("{left_out} images are left out: the annotations do not list them"));
-            }
-            let StoredFeatures { image, text } = collection.stored_features(clip.config.embed_dim)?;
-            // Captions first: a missing one is found before hours of embedding.
-            let captions = match text {
-                _ if !choice.needs_captions() => Captions::None,
-                Some(StoredTextFeatures { rows, image_of_row }) => {
-                    Captions::Embedded(StoredTextFeatures { rows: units(rows), image_of_row })
-                }
-                None => Captions::Sentences(
-                    (0..collection.len())
-                        .map(|index| collection.captions(index))
-                        .collect::<Result<_, _>>()?,
-                ),
-            };
-            let images = collection_images(&collection, image, resolution, clip, bench)?;
-            Captioned { images, captions, name: "images".into() }
+            captioned_collection(&collection, choice, resolution, clip, bench)?
         }
     };
-    let captions = match captions {
-        Captions::None => None,
-        Captions::Embedded(captions) => Some(captions),
-        Captions::Sentences(sentences) => {
-            let sentences: SentencesByImage = sentences.iter().map(Vec::as_slice).collect();
-            let rows = sentences.embed(clip, choice.long_captions, bench)?;
-            Some(StoredTextFeatures { rows: clamped_units(rows), image_of_row: sentences.image_of_row() })
-        }
-    };
+    let captions = embedded_captions(captions, choice.long_captions, clip, bench)?;
     let samples = samples(&images.embeddings, captions, choice);
     Ok((GanDataset::new(images, samples)?, name))
+}
+
+/// Where the subject's training stimuli and their captions are.
+struct StimulusSource<'a> {
+    nsd: &'a Path,
+    prepared: &'a Path,
+    captions: &'a Path,
+    split: &'a SplitConfig,
+}
+
+/// The distinct stimuli of the training trials.
+fn captioned_stimuli(
+    source: &StimulusSource<'_>,
+    choice: &ConditionChoice,
+    resolution: usize,
+    clip: &ClipSnapshot,
+    bench: &mut Workbench<'_>,
+) -> crate::error::Result<Captioned> {
+    let prepared = PreparedSubject::open(source.prepared)?;
+    let trials = source.split.split(&prepared)?.train;
+    let ids = distinct_images(trials.iter().map(|trial| prepared.trials()[*trial]));
+    let images = image_set(&ids, &NsdTree::new(source.nsd).stimuli(), clip, resolution, bench)?;
+    let captions = if choice.needs_captions() {
+        let vetted = VettedCaptions::read(source.captions)?;
+        let of_images = ids.iter().map(|image| Ok(vetted.of(*image)?.to_vec()));
+        Captions::Sentences(of_images.collect::<Result<_, DataError>>()?)
+    } else {
+        Captions::None
+    };
+    Ok(Captioned { images, captions, name: prepared.subject().to_string() })
+}
+
+/// The images of a collection.
+fn captioned_collection(
+    collection: &ImageCollection,
+    choice: &ConditionChoice,
+    resolution: usize,
+    clip: &ClipSnapshot,
+    bench: &mut Workbench<'_>,
+) -> crate::error::Result<Captioned> {
+    if collection.num_unlisted() > 0 {
+        let left_out = collection.num_unlisted();
+        bench.progress.line(&format!("{left_out} images are left out: the annotations do not list them"));
+    }
+    let StoredFeatures { image, text } = collection.stored_features(clip.config.embed_dim)?;
+    // Captions first: a missing one is found before hours of embedding.
+    let captions = match text {
+        _ if !choice.needs_captions() => Captions::None,
+        Some(StoredTextFeatures { rows, image_of_row }) => {
+            Captions::Embedded(StoredTextFeatures { rows: units(rows), image_of_row })
+        }
+        None => Captions::Sentences(
+            (0..collection.len()).map(|index| collection.captions(index)).collect::<Result<_, _>>()?,
+        ),
+    };
+    let images = collection_images(collection, image, resolution, clip, bench)?;
+    Ok(Captioned { images, captions, name: "images".into() })
+}
+
+/// Embeddings of captions, unit vectors, with the image of each.
+fn embedded_captions(
+    captions: Captions,
+    long_captions: LongText,
+    clip: &ClipSnapshot,
+    bench: &mut Workbench<'_>,
+) -> crate::error::Result<Option<StoredTextFeatures>> {
+    match captions {
+        Captions::None => Ok(None),
+        Captions::Embedded(captions) => Ok(Some(captions)),
+        Captions::Sentences(sentences) => {
+            let sentences: SentencesByImage = sentences.iter().map(Vec::as_slice).collect();
+            let rows = sentences.embed(clip, long_captions, bench)?;
+            Ok(Some(StoredTextFeatures { rows: clamped_units(rows), image_of_row: sentences.image_of_row() }))
+        }
+    }
 }
 
 /// One sample per caption where captions steer, else one per image.
