@@ -392,7 +392,7 @@ fn two_devices_share_a_batch_as_two_rounds_do_and_resume_exactly() {
 fn as_many_devices_as_the_settings_say() {
     let mut setup = Setup::new(ConditionHeads::One);
     setup.config.gpus = 2;
-    assert!(setup.error().contains("`gpus`"), "{}", setup.error());
+    assert!(setup.error().contains("`train.gpus`"), "{}", setup.error());
 }
 
 #[test]
@@ -582,7 +582,7 @@ fn frozen_layers_keep_their_weights_through_a_resume() {
         assert!(trained["epilogue.out.weight"] != untrained["epilogue.out.weight"]);
     }
     setup.config.frozen_discriminator_layers = 5;
-    assert!(setup.error().contains("`frozen_discriminator_layers`: expected at most 4"));
+    assert!(setup.error().contains("`train.frozen_discriminator_layers`: found 5, expected at most 4"));
 }
 
 #[test]
@@ -643,7 +643,7 @@ fn finetuning_starts_from_a_one_head_snapshot() {
 fn what_does_not_fit_is_refused_by_name() {
     let mut setup = Setup::new(ConditionHeads::One);
     setup.config.batch_size = 6;
-    assert!(setup.error().contains("`batch_size`"));
+    assert!(setup.error().contains("`train.batch_size`"));
 
     let mut setup = Setup::new(ConditionHeads::One);
     setup.config.loss.clip_condition_weight = 10.0;

@@ -156,7 +156,7 @@ fn augmented_targets_differ_from_plain_ones_and_repeat_with_the_seed() {
 
     settings.mapper.augment.hue = 2.0;
     let error = run(&settings, &mut Silent).unwrap_err();
-    assert_eq!(error.to_string(), "augment.hue is 2, expected 0 to 0.5");
+    assert_eq!(error.to_string(), "`train_mapper.augment.hue`: found 2, expected 0 to 0.5");
 }
 
 #[test]

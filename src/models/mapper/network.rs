@@ -243,8 +243,8 @@ mod tests {
     fn sizes_that_make_no_network_are_refused_by_name() {
         let of = |config: MapperConfig| config.init::<Base>(0, &cpu()).err().map(|error| error.to_string());
         let odd = MapperConfig { signal_len: 66, num_down: 2, ..small() };
-        assert!(of(odd).unwrap().contains("`signal_len` is 66, expected a multiple of 4"));
-        assert!(of(MapperConfig { fc: 0, ..small() }).unwrap().contains("`fc` is 0"));
+        assert!(of(odd).unwrap().contains("`signal_len`: found 66, expected a multiple of 4"));
+        assert!(of(MapperConfig { fc: 0, ..small() }).unwrap().contains("`fc`: found 0"));
         let deep = MapperConfig { num_down: 100, ..small() };
         assert!(of(deep).unwrap().contains("multiple of"));
     }

@@ -360,10 +360,10 @@ mod tests {
         };
         let with = |penalties, tuning_fraction| RidgeConfig { penalties, tuning_fraction };
         for config in [with(vec![], 0.1), with(vec![1.0, f64::NAN], 0.1), with(vec![-1.0], 0.1)] {
-            assert!(fit(&[3, 4], &config).contains("`ridge_fit.penalties`"), "{config:?}");
+            assert!(fit(&[3, 4], &config).contains("`penalties`"), "{config:?}");
         }
         for share in [0.0, 1.0, f64::NAN] {
-            assert!(fit(&[3, 4], &with(vec![1.0], share)).contains("`ridge_fit.tuning_fraction`"));
+            assert!(fit(&[3, 4], &with(vec![1.0], share)).contains("`tuning_fraction`"));
         }
         assert!(fit(&[], &RidgeConfig::default()).contains("rows to choose the penalty on: found 0"));
         let mut broken = x;
