@@ -122,7 +122,10 @@ fn a_classifier_needs_annotations_and_settings_in_range() {
         command.args(["pretrain-classifier", "--config", TINY, "--nsd"]).arg(&nsd).arg("--work").arg(&work);
         command.args(options).output().unwrap()
     };
-    assert_refused(&train(&["--set", "pretrain_classifier.network.side=61"]), &["`pretrain_classifier.network.side`", "multiple of 2"]);
+    assert_refused(
+        &train(&["--set", "pretrain_classifier.network.side=61"]),
+        &["`pretrain_classifier.network.side`", "multiple of 2"],
+    );
     assert_refused(&train(&["--set", "pretrain_classifier.min_share=2"]), &["min_share"]);
     assert_refused(&train(&["--set", "pretrain_classifier.min_images=100000"]), &["min_images"]);
     fs::remove_dir_all(nsd.join("nsddata_stimuli/stimuli/nsd/annotations")).unwrap();

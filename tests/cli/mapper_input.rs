@@ -59,7 +59,10 @@ fn settings_that_do_not_go_with_the_data() {
     let output = train(&work, &["--set", "train_mapper.train.phase1.batch=0"]);
     assert_refused(&output, &["`train_mapper.train.phase1.batch`: found 0, expected 1 to "]);
     let output = train(&work, &["--set", "train_mapper.train.checkpoint_every_minutes=-1.0"]);
-    assert_refused(&output, &["`train_mapper.train.checkpoint_every_minutes`: found -1, expected at least 0"]);
+    assert_refused(
+        &output,
+        &["`train_mapper.train.checkpoint_every_minutes`: found -1, expected at least 0"],
+    );
     assert_eq!(files(&work), before, "refused before anything is written");
 }
 
