@@ -19,7 +19,7 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
         /// Dataset, column, header field or the like, and what it holds.
-        fault: Fault,
+        fault: Box<Fault>,
     },
     /// A name that does not exist.
     #[error("unknown {what} `{name}`; known: {}", known.join(", "))]
@@ -78,7 +78,7 @@ impl DataError {
 
     /// A [`DataError::Invalid`] of a fault that a reader found.
     pub fn faulty(path: impl AsRef<Path>, fault: Fault) -> Self {
-        Self::Invalid { path: path.as_ref().to_path_buf(), fault }
+        Self::Invalid { path: path.as_ref().to_path_buf(), fault: Box::new(fault) }
     }
 
     /// A [`FileError::Unwritable`].

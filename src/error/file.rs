@@ -30,8 +30,8 @@ pub enum FileError {
     Invalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong in it.
-        fault: Fault,
+        /// What is wrong in it; boxed, for results carry errors by value.
+        fault: Box<Fault>,
     },
     /// An output cannot be written; nothing is left half written.
     #[error("`{}` cannot be written: {reason}", path.display())]
@@ -119,7 +119,7 @@ impl Fault {
 
     /// The fault of the file at `path`.
     pub fn at(self, path: &Path) -> FileError {
-        FileError::Invalid { path: path.to_path_buf(), fault: self }
+        FileError::Invalid { path: path.to_path_buf(), fault: Box::new(self) }
     }
 }
 

@@ -113,7 +113,7 @@ impl RunDir {
         let mut png = std::io::Cursor::new(Vec::new());
         picture
             .write_to(&mut png, image::ImageFormat::Png)
-            .map_err(|error| RunError::unwritable(&self.join(name), error))?;
+            .map_err(|error| RunError::unwritable(self.join(name), error))?;
         self.write_atomic(name, png.get_ref())
     }
 
