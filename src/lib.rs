@@ -18,8 +18,8 @@
 //! | 2 | [`report`] | plain data to one HTML file |
 //! | 2 | [`run`] | run folders, snapshots, device, event log |
 //! | 1 | [`tensor_ops`] | functions on tensors; chooses the kernels |
-//! | 1 | [`error`] | whose an error is, the user's or the machine's; ranges of settings |
 //! | 1 | [`files`] | files that appear whole or not at all |
+//! | 0 | [`error`] | whose an error is, the user's or the machine's; ranges of settings |
 //! | 0 | [`kernels`] | whole steps of a network on the CPU: slices in, slices out, no tensors |
 //!
 //! The pipeline in one line: `data::nsd` → `data::prepared` → `models::mapper` → `models::stylegan2` → `report`.

@@ -140,7 +140,7 @@ mod tests {
             ("screen_captions.screen", "share_of_best", "1.0"),
             ("train_mapper.augment", "hue", "0.6"),
             ("train_mapper.train", "expander_width", "0"),
-            ("train_mapper.train.phase1", "batch", "0"),
+            ("train_mapper.train.phase1", "batch", "0\nloss = \"vicreg\""),
             ("train_mapper.train.optimiser", "beta_1", "1.0"),
             ("train_mapper.train.critic", "weight", "-1.0"),
             ("encode.ridge_fit", "tuning_fraction", "1.0"),

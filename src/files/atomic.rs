@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use atomic_write_file::AtomicWriteFile;
 
-use super::create_parent;
+use super::parent_folder::create_parent;
 use crate::error::FileError;
 
 /// A file that takes its name on [`AtomicFile::commit`]; dropped before, it leaves what was there as it was.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
-use super::{create_parent, parent};
+use super::parent_folder::{create_parent, parent};
 use crate::error::FileError;
 
 /// A temporary file beside `target` for libraries that insist on opening a path themselves.
