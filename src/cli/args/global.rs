@@ -62,8 +62,7 @@ pub struct GlobalArgs {
     /// No progress on stderr
     #[arg(long, short, global = true)]
     pub quiet: bool,
-    /// Form of what is said on stderr; the environment variable `MINDREADER_LOG` adds what Burn and CubeCL say, for example
-    /// `MINDREADER_LOG=debug`
+    /// Form of what is said on stderr, one JSON object a line with `json`; `MINDREADER_LOG=debug` adds what the libraries say
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
 }

@@ -39,12 +39,15 @@ pub enum Verbosity {
 }
 
 /// Form of what is said on stderr.
+///
+/// The variants have no documentation of their own: clap would print it and every `--help` in its long form for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[expect(missing_docs, reason = "said above")]
 pub enum LogFormat {
-    /// Sentences, with progress bars on a terminal
+    // Sentences, with progress bars on a terminal.
     #[default]
     Text,
-    /// One JSON object a line
+    // One JSON object a line.
     Json,
 }
 
