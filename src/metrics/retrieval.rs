@@ -11,7 +11,7 @@ use ndarray::{Array2, ArrayView2, Axis, s};
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{BootstrapConfig, Interval};
-use super::share::share_interval;
+use super::share::count_interval;
 use crate::error::{Classified, ErrorClass};
 
 /// Floor of the product of two norms.
@@ -229,16 +229,9 @@ impl Found {
         let Self { batch_size, chances, hits } = self;
         let batch_size = *batch_size;
         let count = |hits: &[bool]| -> Option<RetrievalCount> {
-            let share = share_interval(hits, &ids[..hits.len()], &config.bootstrap)?;
-            // A count per batch.
-            let times = |share: f64| share * batch_size as f64;
             Some(RetrievalCount {
                 first_batch: hits[..batch_size].iter().filter(|hit| **hit).count(),
-                over_batches: Interval {
-                    mean: times(share.mean),
-                    low: times(share.low),
-                    high: times(share.high),
-                },
+                over_batches: count_interval(hits, batch_size, &ids[..hits.len()], &config.bootstrap)?,
             })
         };
         let (forward, backward) =

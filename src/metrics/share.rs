@@ -26,6 +26,25 @@ pub fn mean_share_interval(values: &[f64], groups: &[u64], config: &BootstrapCon
     Some(wilson(interval.mean, distinct.len() as f64))
 }
 
+/// Expected number of hits among `num` with its interval over `groups` (one group per hit); `None` without any. See
+/// [`mean_share_interval`].
+pub fn count_interval(
+    hits: &[bool],
+    num: usize,
+    groups: &[u64],
+    config: &BootstrapConfig,
+) -> Option<Interval> {
+    // A hit is worth `num`, so that the mean over trials is a count.
+    let values: Vec<f64> = hits.iter().map(|hit| f64::from(u8::from(*hit)) * num as f64).collect();
+    let interval = mean_interval(&values, groups, config)?;
+    if interval.low < interval.high {
+        return Some(interval);
+    }
+    let Interval { mean, low, high } = share_interval(hits, groups, config)?;
+    let [mean, low, high] = [mean, low, high].map(|share| share * num as f64);
+    Some(Interval { mean, low, high })
+}
+
 fn wilson(share: f64, count: f64) -> Interval {
     let square = Z_95 * Z_95 / count;
     let centre = (share + square / 2.0) / (1.0 + square);
@@ -69,5 +88,10 @@ mod tests {
             assert!(interval.low < 0.3 && interval.high > 0.7, "{interval:?}");
         }
         assert_eq!(share_interval(&[], &[], &config), None);
+        // Four images, all found: 4 of 4, and not with certainty.
+        let count = count_interval(&[true; 4], 4, &[1, 2, 3, 4], &config).unwrap();
+        assert!(count.mean == 4.0 && (count.low - 4.0 * 0.5101).abs() < 1e-3, "{count:?}");
+        let half = count_interval(&some, 10, &groups, &config).unwrap();
+        assert!((half.mean - 4.0).abs() < 1e-12 && half.low < 4.0 && half.high > 4.0, "{half:?}");
     }
 }
