@@ -49,7 +49,10 @@ fn wilson(share: f64, count: f64) -> Interval {
     let square = Z_95 * Z_95 / count;
     let centre = (share + square / 2.0) / (1.0 + square);
     let half = Z_95 * (share * (1.0 - share) / count + square / (4.0 * count)).sqrt() / (1.0 + square);
-    Interval { mean: share, low: (centre - half).max(0.0), high: (centre + half).min(1.0) }
+    // Rounding must not keep the ends from 0 and 1 where they are just that.
+    let low = if share > 0.0 { (centre - half).max(0.0) } else { 0.0 };
+    let high = if share < 1.0 { (centre + half).min(1.0) } else { 1.0 };
+    Interval { mean: share, low, high }
 }
 
 #[cfg(test)]

@@ -131,8 +131,8 @@ fn what_is_missing_or_out_of_range_is_named_before_a_run_begins() {
         (error(|config| config.min_images = 100), "at least 100 training images"),
         (error(|config| config.min_share = 0.0), "min_share"),
         (error(|config| config.held_out_fraction = 1.0), "held_out_fraction"),
-        (error(|config| config.network.side = 18), "`side`: found 18"),
-        (error(|config| config.train.epochs = 0), "`epochs`"),
+        (error(|config| config.network.side = 18), "`pretrain_classifier.network.side`: found 18"),
+        (error(|config| config.train.epochs = 0), "`pretrain_classifier.train.epochs`"),
     ] {
         assert!(found.contains(needle), "{found}");
     }

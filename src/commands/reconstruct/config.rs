@@ -140,12 +140,12 @@ mod tests {
         let error = |config: ReconstructConfig| config.validate().unwrap_err().to_string();
         let (image, both) = (ConditionSource::Image, ConditionSource::Both);
         let twice = ReconstructConfig { conditions: vec![image, both, image], ..Default::default() };
-        assert!(error(twice).contains("`conditions`"));
+        assert!(error(twice).contains("conditions`: "));
         let averaged =
             ReconstructConfig { grid: GridLayout::Repeats, repeats: Repeats::Average, ..Default::default() };
-        assert!(error(averaged).contains("`repeats`"));
+        assert!(error(averaged).contains("repeats`: "));
         let psi = ReconstructConfig { truncation_psi: f64::NAN, ..Default::default() };
-        assert!(error(psi).contains("`truncation_psi`"));
+        assert!(error(psi).contains("truncation_psi`: "));
     }
 
     #[test]

@@ -173,6 +173,10 @@ impl PendingTree {
 /// Moves what is not the phantom's own from the folder of the older one into the new one.
 fn keep_foreign_files(old: TempDir, target: &Path) -> Result<(), DataError> {
     let folder = old.path().join("phantom");
+    if !folder.join(MARKER).exists() {
+        // An empty folder was there, or nothing would have been replaced.
+        return Ok(());
+    }
     let marker = Marker::read(&folder)?;
     let foreign: Vec<String> = files_below(&folder)?.into_iter().filter(|file| !marker.wrote(file)).collect();
     for file in &foreign {

@@ -101,6 +101,6 @@ mod tests {
         assert_eq!(field(LossScaleConfig { initial: 3.0, ..Default::default() }), "initial");
         assert_eq!(field(LossScaleConfig { initial: f32::NAN, ..Default::default() }), "initial");
         let config = LossScaleConfig { growth_interval: 0, ..Default::default() };
-        assert_eq!(field(config), "loss_scale.growth_interval");
+        assert_eq!(field(config), "growth_interval");
     }
 }
