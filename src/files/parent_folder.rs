@@ -15,8 +15,8 @@ pub(super) fn parent(path: &Path) -> &Path {
 /// Makes the folder that will hold `path`.
 ///
 /// # Errors
-/// [`FileError::Unwritable`] naming the folder.
+/// [`FileError::Unwritable`] naming `path`.
 pub(super) fn create_parent(path: &Path) -> Result<(), FileError> {
     let folder = parent(path);
-    std::fs::create_dir_all(folder).map_err(|error| FileError::unwritable(folder, error))
+    std::fs::create_dir_all(folder).map_err(|error| FileError::unwritable(path, error))
 }

@@ -1,6 +1,10 @@
 //! Betas that other tools write in ways of their own: behind links, put together from several files, with invalid voxels as NaN.
 
+use std::path::Path;
+
 use mindreader::data::nsd::betas::{BetasFormat, SessionFile, read_session};
+use mindreader::data::nsd::constant_voxels::{constant_voxels, refuse_dead_session};
+use mindreader::data::prepared::VoxelTable;
 use ndarray::Array2;
 
 use crate::python;
@@ -73,13 +77,17 @@ fn links_and_virtual_datasets_give_the_betas_or_an_error_and_never_other_bytes()
     }
     for (name, part) in [
         ("dangling.hdf5", "leads nowhere"),
-        ("virtual-gone.hdf5", "gone.hdf5` is missing"),
-        ("virtual-other.hdf5", "dataset `other`"),
         ("nan-beta.hdf5", "beta of trial 3, voxel 50 is NaN"),
         ("nan-inter.nii.gz", "scl_inter is NaN"),
     ] {
         let error = read(name).unwrap_err();
         assert!(error.contains(part), "{name}: {error}");
+    }
+    // Where the source is gone the library hands out its fill value, and such a session is refused as a dead one.
+    for name in ["virtual-gone.hdf5", "virtual-other.hdf5"] {
+        let betas = read(name).unwrap();
+        let error = refuse_dead_session(Path::new(name), &constant_voxels(&betas), &VoxelTable::default());
+        assert!(error.unwrap_err().to_string().contains("constant in 4 of 4 voxels"), "{name}");
     }
     // Invalid throughout, as GLMsingle's masks write it.
     let masked = read("nan-voxel.hdf5").unwrap();

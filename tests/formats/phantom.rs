@@ -262,8 +262,8 @@ fn wrong_settings_leave_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("nsd");
     let cases = [
-        (PhantomConfig { sessions: Some(99), ..config() }, "sessions is 99"),
-        (PhantomConfig { source: StimulusSource::Photographs, ..config() }, "photographs is not set"),
+        (PhantomConfig { sessions: Some(99), ..config() }, "sessions`: found 99"),
+        (PhantomConfig { source: StimulusSource::Photographs, ..config() }, "photographs`: found not set"),
         (
             PhantomConfig {
                 source: StimulusSource::Photographs,

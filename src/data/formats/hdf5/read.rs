@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use hdf5_metno::dataset::Layout;
 use hdf5_metno::types::{TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5_metno::{Dataset, File, H5Type, Hyperslab, Location, SliceOrIndex};
 
@@ -63,9 +62,7 @@ impl H5File {
             };
             DataError::invalid(&self.path, format!("dataset `/{name}`"), "there", found)
         })?;
-        let dataset = H5Dataset { path: self.path.clone(), name: name.to_string(), dataset };
-        dataset.require_sources()?;
-        Ok(dataset)
+        Ok(H5Dataset { path: self.path.clone(), name: name.to_string(), dataset })
     }
 
     /// Names of the members of a group.
@@ -104,36 +101,6 @@ impl H5Dataset {
     /// Whether it lies in the file that was opened, not behind a link to another.
     pub fn lies_in(&self, file: &H5File) -> bool {
         same_file(Path::new(&self.dataset.filename()), &file.path)
-    }
-
-    /// Demands the files that a virtual dataset is put together from: where one is gone, the library hands out the fill value.
-    fn require_sources(&self) -> Result<(), DataError> {
-        if self.dataset.layout() != Layout::Virtual {
-            return Ok(());
-        }
-        let settings = self.dataset.dcpl().map_err(|error| self.unreadable(&error))?;
-        let holder = PathBuf::from(self.dataset.filename());
-        let folder = holder.parent().unwrap_or(Path::new(""));
-        for source in settings.virtual_map() {
-            // `.` is the file itself; `%b` stands for a number that counts up.
-            if source.src_filename == "." || source.src_filename.contains('%') {
-                continue;
-            }
-            let path = folder.join(&source.src_filename);
-            let origin = File::open(&path).map_err(|_| {
-                DataError::missing(
-                    &path,
-                    format!("the virtual dataset `/{}` of `{}`", self.name, holder.display()),
-                )
-            })?;
-            if origin.dataset(&source.src_dataset).is_err() {
-                let field = format!("dataset `{}`", source.src_dataset);
-                let expected =
-                    format!("there, for the virtual dataset `/{}` of `{}`", self.name, holder.display());
-                return Err(DataError::invalid(&path, field, expected, "missing"));
-            }
-        }
-        Ok(())
     }
 
     /// The library's own handle, for layout questions.
