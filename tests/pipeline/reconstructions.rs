@@ -172,6 +172,8 @@ fn contradictions(chain: &ProjectConfig) {
     settings.reconstruct.repeats = Repeats::Average;
     let runs = || std::fs::read_dir(Path::new(&chain.project().runs())).unwrap().count();
     let before = runs();
-    assert!(reconstruct::run(&settings, &mut Silent).unwrap_err().to_string().contains("`repeats`"));
+    assert!(
+        reconstruct::run(&settings, &mut Silent).unwrap_err().to_string().contains("`reconstruct.repeats`")
+    );
     assert_eq!(runs(), before, "no folder for a run that cannot be");
 }
