@@ -9,7 +9,7 @@
 //! ```
 //! use mindreader::data::formats::hdf5::H5Writer;
 //! use mindreader::data::formats::nifti::{Frame, write_volume};
-//! use mindreader::data::nsd::{betas, roi::RoiVolume, tree::NsdTree};
+//! use mindreader::data::nsd::{betas, roi::RoiVolume, space::VolumeSpace, tree::NsdTree};
 //! use mindreader::data::subject::{Resolution, SubjectId};
 //!
 //! # let folder = tempfile::tempdir()?;
@@ -28,10 +28,12 @@
 //! # drop(writer.write("betas", &[750, 1, 2, 3], &stored)?);
 //! # writer.finish()?;
 //!
-//! let volume = RoiVolume::read(&region)?;
-//! let voxels: Vec<usize> = (0..volume.labels.len()).filter(|voxel| volume.labels[*voxel] > 0).collect();
 //! let sessions = betas::find_sessions(&tree, subject, resolution, version)?;
-//! let percent_change = betas::read_session(&sessions[0], volume.dims, &voxels)?;
+//! // HDF5 does not say where voxels lie; the `ncsnr` volume beside the betas does, where there is one.
+//! let space = VolumeSpace::of_betas(&tree, subject, resolution, version, &sessions)?;
+//! let volume = RoiVolume::read(&region, space.as_ref())?;
+//! let voxels: Vec<usize> = (0..volume.labels.len()).filter(|voxel| volume.labels[*voxel] > 0).collect();
+//! let percent_change = betas::read_session(&sessions[0], volume.space.grid, &voxels)?;
 //!
 //! assert_eq!(voxels, [2, 3]);
 //! assert_eq!(percent_change.dim(), (750, 2));
