@@ -79,6 +79,7 @@ impl ProjectConfig {
             paths: self.paths.clone(),
             split: self.split.clone(),
             selection: self.prepare.roi.clone(),
+            stimulus_view: self.train_mapper.stimulus_view(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::train_mapper::{BetasControl, TrainMapperConfig, TrainMapperSettings};
 use crate::data::error::DataError;
@@ -357,10 +358,12 @@ impl EvaluateSettings {
                 RunError::missing("paths.resnet", "a ResNet mapper's targets: set it with `--resnet FILE`")
             })?,
         };
-        let config = match MapperProvenance::<TrainMapperConfig>::of_provenance(path, &mapper.provenance)? {
+        let config = match MapperProvenance::<Value>::of_provenance(path, &mapper.provenance)? {
             Some(trained) => {
                 trained.require_split(path, &self.data.split, "evaluation")?;
-                trained.mapper
+                TrainMapperConfig::of_training(trained.mapper).map_err(|error| {
+                    RunError::invalid(path, "settings.mapper", "settings of a training", error)
+                })?
             }
             None => self.data.mapper.for_target(target),
         };

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::image::stimulus_view::StimulusView;
 use crate::data::prepared::PreparedSubject;
 use crate::error::{Context, SettingError};
 use crate::files::write_atomic;
@@ -68,6 +69,8 @@ pub struct ScreenCaptionsSettings {
     pub report: PathBuf,
     /// Where to compute.
     pub device: DeviceChoice,
+    /// What CLIP is given of a stimulus.
+    pub stimulus_view: StimulusView,
 }
 
 impl ScreenCaptionsSettings {
@@ -86,6 +89,7 @@ impl ScreenCaptionsSettings {
             probabilities: project.caption_probabilities(),
             report: project.screening_report(),
             device: project.device,
+            stimulus_view: project.stimulus_view,
         })
     }
 }
@@ -159,7 +163,8 @@ pub fn run(
     let sentences: SentencesByImage = captions.iter().copied().collect();
     let mut bench = Workbench::new(&device, &settings.cache, progress);
     let of_texts = sentences.embed(&clip, config.long_captions, &mut bench)?;
-    let of_images = embed_stimuli(&clip, stimuli.stimuli_path(), &images, &mut bench)?;
+    let of_images =
+        embed_stimuli(&clip, stimuli.stimuli_path(), &images, settings.stimulus_view, &mut bench)?;
 
     let mut judged: BTreeMap<u32, Vec<JudgedCaption>> = BTreeMap::new();
     for (index, image) in images.iter().enumerate() {

@@ -12,6 +12,7 @@ use super::rows::{AblationRows, FinetuningSpec};
 use super::settings::{AblateSettings, FinetuningSources};
 use super::training::Trainings;
 use crate::commands::finetune_gan::{self, FinetuneGanConfig, FinetuneGanSettings, FinetuneGanSummary};
+use crate::data::image::stimulus_view::StimulusView;
 use crate::data::split::SplitConfig;
 use crate::error::Error;
 use crate::models::mapper::MapperTarget;
@@ -48,6 +49,7 @@ struct FinetuningIdentity<'a> {
     program: &'static str,
     finetune_gan: &'a FinetuneGanConfig,
     split: &'a SplitConfig,
+    stimulus_view: StimulusView,
     prepared: String,
     stimuli: String,
     /// SHA-256 of the network, as those that follow.
@@ -237,6 +239,7 @@ fn identity<'a>(
         program: env!("CARGO_PKG_VERSION"),
         finetune_gan: config,
         split: &data.split,
+        stimulus_view: data.mapper.stimulus_view(),
         prepared: file_identity(&data.prepared)?,
         stimuli: file_identity(&data.stimuli)?,
         clip: hashes.of(&data.target_network)?,
@@ -267,6 +270,7 @@ fn finetuning_settings(
         gan: gan.to_path_buf(),
         split: data.split.clone(),
         finetune_gan: config,
+        stimulus_view: data.mapper.stimulus_view(),
         cache: data.cache.clone(),
         device: data.device,
         runs: folder.runs.clone(),

@@ -32,7 +32,8 @@ impl FinetuningData {
     ) -> crate::error::Result<Self> {
         let Inputs { prepared, split, gan, clip, stimuli, .. } = inputs;
         let images = distinct_images(split.train.iter().map(|trial| prepared.trials()[*trial]));
-        let image_set = image_set(&images, stimuli, clip, gan.generator.resolution, bench)?;
+        let image_set =
+            image_set(&images, stimuli, clip, settings.stimulus_view, gan.generator.resolution, bench)?;
         let image_of_sample = image_of_sample(inputs, &images)?;
         let second_targets = if settings.finetune_gan.is_joint() {
             let config = &settings.finetune_gan;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::image::stimulus_view::StimulusView;
 use crate::data::split::SplitConfig;
 use crate::error::SettingError;
 use crate::models::condition_source::ConditionSource;
@@ -96,6 +97,8 @@ pub struct FinetuneGanSettings {
     pub features: Option<FeatureSource>,
     /// Conditions and training.
     pub finetune_gan: FinetuneGanConfig,
+    /// What CLIP is given of a stimulus.
+    pub stimulus_view: StimulusView,
     /// Folder of cached embeddings.
     pub cache: PathBuf,
     /// Where to compute.
@@ -129,6 +132,7 @@ impl FinetuneGanSettings {
             gan: project.pretrained_gan()?,
             split: project.split.clone(),
             finetune_gan: finetune_gan.clone(),
+            stimulus_view: project.stimulus_view,
             cache: project.cache(),
             device: project.device,
             runs: project.runs(),

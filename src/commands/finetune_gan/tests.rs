@@ -56,6 +56,7 @@ fn scene(root: &Path) -> (TrainMapperSettings, FinetuneGanSettings) {
         gan: root.join("gan"),
         split: mapper.split.clone(),
         finetune_gan,
+        stimulus_view: mapper.mapper.stimulus_view(),
         cache: mapper.cache.clone(),
         device: DeviceChoice::Cpu,
         runs: root.join("runs"),

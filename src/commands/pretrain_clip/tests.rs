@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::commands::fixtures::silent_subject::{write_prepared, write_stimuli};
 use crate::commands::pretrain_clip::{self, PretrainClipConfig, PretrainClipSettings};
 use crate::commands::screen_captions::{self, JudgedCaption, ScreenCaptionsConfig, ScreenCaptionsSettings};
+use crate::data::image::stimulus_view::StimulusView;
 use crate::data::nsd::stimuli::IMAGE_SIDE;
 use crate::data::nsd::tree::{AnnotationKind, NsdTree};
 use crate::data::split::SplitConfig;
@@ -92,6 +93,7 @@ fn screen_settings(root: &Path, clip: &Path) -> ScreenCaptionsSettings {
         probabilities: root.join("captions-probabilities.json"),
         report: root.join("captions-screening.json"),
         device: DeviceChoice::Cpu,
+        stimulus_view: StimulusView::default(),
     }
 }
 

@@ -109,6 +109,7 @@ impl PretrainGanSettings {
                 prepared: project.prepared(),
                 captions: project.captions(),
                 split: project.split.clone(),
+                view: project.stimulus_view,
             },
         };
         Ok(Self {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::data::image::augment::AugmentConfig;
+use crate::data::image::stimulus_view::{ResizeChain, StimulusView};
 use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
 use crate::error::SettingError;
 use crate::models::mapper::{MapperConfig, MapperTarget};
@@ -73,6 +74,9 @@ impl Default for ResnetMapperConfig {
 pub struct TrainMapperConfig {
     /// Which caption of an image a caption mapper aims at.
     pub caption_choice: CaptionChoice,
+    /// Sizes that a stimulus passes on its way to CLIP, in every command that embeds stimuli: `through-256`, as published, or
+    /// `direct` (docs/spec/open-questions.md OQ-07).
+    pub resize_chain: ResizeChain,
     /// Augmentation of the images that an image mapper aims at.
     pub augment: AugmentConfig,
     /// Clamp θ of the embeddings; 0: none. Paper's code: 1.5.
@@ -91,6 +95,7 @@ impl Default for TrainMapperConfig {
     fn default() -> Self {
         Self {
             caption_choice: CaptionChoice::Random,
+            resize_chain: ResizeChain::default(),
             augment: AugmentConfig::default(),
             clamp: DEFAULT_THRESHOLD,
             scaling: TargetScaling::UnitNorm,
@@ -112,6 +117,15 @@ impl TrainMapperConfig {
         Ok(settings)
     }
 
+    /// The settings that a snapshot tells of its training. Those from before there was a choice of [`ResizeChain`] were
+    /// validated on stimuli that CLIP was given directly.
+    pub(crate) fn of_training(mut settings: Value) -> serde_json::Result<Self> {
+        if let Some(settings) = settings.as_object_mut() {
+            settings.entry("resize_chain").or_insert(serde_json::to_value(ResizeChain::Direct)?);
+        }
+        serde_json::from_value(settings)
+    }
+
     /// Complains of the first setting that is out of range or does not go with `num_train` training trials.
     ///
     /// # Errors
@@ -119,6 +133,10 @@ impl TrainMapperConfig {
     pub fn validate(&self, num_train: usize) -> Result<(), SettingError> {
         let check = || {
             self.augment.validate().map_err(|error| error.within("augment"))?;
+            if self.resize_chain == ResizeChain::Direct && self.augment.probability > 0.0 {
+                let expected = "`through-256` where `train_mapper.augment.probability` is above 0: images are augmented at 256 x 256";
+                return Err(SettingError::new("resize_chain", expected, "direct"));
+            }
             self.train.validate(num_train).map_err(|error| error.within("train"))
         };
         check().map_err(|error| error.within("train_mapper"))
@@ -147,11 +165,17 @@ impl TrainMapperConfig {
         config
     }
 
+    /// What CLIP's preprocessing is given of a stimulus.
+    pub(crate) fn stimulus_view(&self) -> StimulusView {
+        StimulusView { chain: self.resize_chain, antialias: self.augment.antialias }
+    }
+
     /// The form of the targets; `self` is what holds for `target`.
     pub(crate) fn target_form(&self, target: MapperTarget) -> TargetForm {
         TargetForm {
             target,
             vector: self.resnet.vector,
+            view: self.stimulus_view(),
             caption_choice: self.caption_choice,
             scale: TargetScale { clamp: self.clamp, scaling: self.scaling },
             seed: self.train.seed,

@@ -8,6 +8,8 @@ use super::*;
 use crate::commands::evaluate::{self, EvaluateConfig, EvaluateSettings};
 use crate::commands::fixtures::linear_brain::{settings, write_all, write_captions};
 use crate::data::error::DataError;
+use crate::data::image::augment::AugmentConfig;
+use crate::data::image::stimulus_view::ResizeChain;
 use crate::models::resnet::ResnetConfig;
 use crate::pipelines::targets::resnet_vectors::ResnetVector;
 use crate::run::progress::Silent;
@@ -157,6 +159,49 @@ fn augmented_targets_differ_from_plain_ones_and_repeat_with_the_seed() {
     settings.mapper.augment.hue = 2.0;
     let error = run(&settings, &mut Silent).unwrap_err();
     assert_eq!(error.to_string(), "`train_mapper.augment.hue`: found 2, expected 0 to 0.5");
+}
+
+#[test]
+fn augmentation_that_changes_nothing_is_augmentation_off() {
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    let mut settings = settings(folder.path());
+    settings.split.train_fraction = 0.1;
+    settings.mapper.train.phase1.batch = 12;
+    (settings.mapper.train.phase1.epochs, settings.mapper.train.phase2.epochs) = (1, 0);
+    let losses = |settings: &TrainMapperSettings| {
+        let phase = run(settings, &mut Silent).unwrap().phases.remove(0);
+        [phase.last_train_loss, phase.last_validation_loss]
+    };
+    let off = losses(&settings);
+    settings.mapper.augment = AugmentConfig {
+        probability: 1.0,
+        validation: true,
+        crop_area: [1.0, 1.0],
+        crop_aspect: [1.0, 1.0],
+        flip_probability: 0.0,
+        jitter_probability: 0.0,
+        grey_probability: 0.0,
+        blur_probability: 0.0,
+        mask_side: 0.0,
+        ..AugmentConfig::default()
+    };
+    let unchanged = losses(&settings);
+    assert!(off.iter().zip(unchanged).all(|(a, b)| (a - b).abs() < 1e-6), "{off:?}, {unchanged:?}");
+
+    settings.mapper.resize_chain = ResizeChain::Direct;
+    let error = run(&settings, &mut Silent).unwrap_err().to_string();
+    assert!(error.contains("`train_mapper.resize_chain`: found direct, expected `through-256`"), "{error}");
+    settings.mapper.augment.probability = 0.0;
+    let direct = losses(&settings);
+    assert!(off.iter().zip(direct).all(|(a, b)| (a - b).abs() > 1e-6), "{off:?}, {direct:?}");
+}
+
+#[test]
+fn a_snapshot_from_before_the_choice_of_a_chain_was_made_of_stimuli_as_they_are() {
+    let settings = |text: &str| TrainMapperConfig::of_training(serde_json::from_str(text).unwrap()).unwrap();
+    assert_eq!(settings("{}").resize_chain, ResizeChain::Direct);
+    assert_eq!(settings(r#"{"resize_chain": "through-256"}"#).resize_chain, ResizeChain::Through256);
 }
 
 #[test]

@@ -4,3 +4,4 @@ pub mod augment;
 pub mod crop;
 pub mod decode;
 pub mod resize;
+pub mod stimulus_view;

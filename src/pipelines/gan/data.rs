@@ -6,6 +6,7 @@ use image::RgbImage;
 use ndarray::Array2;
 
 use crate::data::image::resize::{Filter, resize_pil};
+use crate::data::image::stimulus_view::StimulusView;
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
 use crate::data::trial::NsdId;
@@ -33,6 +34,7 @@ pub(crate) fn image_set(
     images: &[NsdId],
     stimuli_path: &Path,
     clip: &ClipSnapshot,
+    view: StimulusView,
     resolution: usize,
     bench: &mut Workbench<'_>,
 ) -> crate::error::Result<ImageSet> {
@@ -49,7 +51,7 @@ pub(crate) fn image_set(
     }
     progress.finish("");
 
-    let embeddings = embed_stimuli(clip, stimuli_path, images, bench)?;
+    let embeddings = embed_stimuli(clip, stimuli_path, images, view, bench)?;
     Ok(ImageSet { resolution, pixels_u8, embeddings: clamped_units(embeddings) })
 }
 

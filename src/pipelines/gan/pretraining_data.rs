@@ -11,6 +11,7 @@ use super::origin::ImagesOrigin;
 use crate::data::coco::vetted_captions::VettedCaptions;
 use crate::data::error::DataError;
 use crate::data::image::resize::{Filter, resize_and_center_crop};
+use crate::data::image::stimulus_view::StimulusView;
 use crate::data::image_collection::{ImageCollection, StoredFeatures, StoredTextFeatures};
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
@@ -43,6 +44,8 @@ pub enum PretrainImages {
         captions: PathBuf,
         /// Which trials belong to training and validation.
         split: SplitConfig,
+        /// What CLIP is given of a stimulus.
+        view: StimulusView,
     },
     /// The images of a folder or zip archive; see [`ImageCollection`].
     Collection {
@@ -136,8 +139,8 @@ pub(crate) fn pretraining_data(
     bench: &mut Workbench<'_>,
 ) -> crate::error::Result<(GanDataset, String)> {
     let Captioned { images, captions, name } = match source {
-        PretrainImages::Stimuli { nsd, prepared, captions, split } => {
-            let source = StimulusSource { nsd, prepared, captions, split };
+        PretrainImages::Stimuli { nsd, prepared, captions, split, view } => {
+            let source = StimulusSource { nsd, prepared, captions, split, view: *view };
             captioned_stimuli(&source, choice, resolution, clip, bench)?
         }
         PretrainImages::Collection { images, annotations } => {
@@ -159,6 +162,7 @@ struct StimulusSource<'a> {
     prepared: &'a Path,
     captions: &'a Path,
     split: &'a SplitConfig,
+    view: StimulusView,
 }
 
 /// The distinct stimuli of the training trials.
@@ -172,7 +176,7 @@ fn captioned_stimuli(
     let prepared = PreparedSubject::open(source.prepared)?;
     let trials = source.split.split(&prepared)?.train;
     let ids = distinct_images(trials.iter().map(|trial| prepared.trials()[*trial]));
-    let images = image_set(&ids, &NsdTree::new(source.nsd).stimuli(), clip, resolution, bench)?;
+    let images = image_set(&ids, &NsdTree::new(source.nsd).stimuli(), clip, source.view, resolution, bench)?;
     let captions = if choice.needs_captions() {
         let vetted = VettedCaptions::read(source.captions)?;
         let of_images = ids.iter().map(|image| Ok(vetted.of(*image)?.to_vec()));

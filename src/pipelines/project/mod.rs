@@ -8,6 +8,7 @@ mod networks;
 mod paths;
 
 pub use self::paths::ProjectPaths;
+use crate::data::image::stimulus_view::StimulusView;
 use crate::data::split::SplitConfig;
 use crate::data::subject::{Resolution, SubjectId};
 use crate::run::device::DeviceChoice;
@@ -33,6 +34,8 @@ pub struct Project {
     pub split: SplitConfig,
     /// Regions whose union is prepared; they name the prepared file.
     pub selection: Vec<String>,
+    /// What CLIP is given of a stimulus, whoever embeds it.
+    pub stimulus_view: StimulusView,
 }
 
 impl Project {

@@ -69,7 +69,7 @@ impl TargetSource {
     ) -> crate::error::Result<RawTargets> {
         let clip = ClipSnapshot::open(&self.network, bench.device)?;
         let (images, image_of_trial) = images(subject);
-        let embeddings = embed_stimuli(&clip, &self.stimuli, &images, bench)?;
+        let embeddings = embed_stimuli(&clip, &self.stimuli, &images, self.form.view, bench)?;
         let rows = TargetRows::one_per_image(embeddings, image_of_trial);
         Ok(RawTargets { rows, network: TargetNetwork::Clip(Box::new(clip)) })
     }

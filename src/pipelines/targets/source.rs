@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::data::image::stimulus_view::StimulusView;
 use crate::data::targets::TargetScale;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::targets::resnet_vectors::ResnetVector;
@@ -27,6 +28,8 @@ pub(crate) struct TargetForm {
     pub target: MapperTarget,
     /// Which vector of an image; matters to [`MapperTarget::Resnet`] only.
     pub vector: ResnetVector,
+    /// What CLIP is given of a stimulus; matters to [`MapperTarget::Image`] only.
+    pub view: StimulusView,
     /// Which of an image's captions; matters to [`MapperTarget::Caption`] only.
     pub caption_choice: CaptionChoice,
     /// Clamp and scaling.
@@ -47,8 +50,9 @@ impl TargetForm {
     /// Whether trials of both have the same targets.
     pub fn is_same(&self, other: &Self) -> bool {
         let decisive = |form: &Self| {
-            let TargetForm { target, vector, scale, seed, .. } = *form;
-            (target, vector, form.choice(), scale.clamp.to_bits(), scale.scaling, seed)
+            let TargetForm { target, vector, view, scale, seed, .. } = *form;
+            let view = (target == MapperTarget::Image).then_some(view);
+            (target, vector, view, form.choice(), scale.clamp.to_bits(), scale.scaling, seed)
         };
         decisive(self) == decisive(other)
     }
@@ -57,6 +61,7 @@ impl TargetForm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::image::stimulus_view::ResizeChain;
     use crate::data::targets::TargetScaling;
 
     #[test]
@@ -65,6 +70,7 @@ mod tests {
         let form = |target, caption_choice| TargetForm {
             target,
             vector: ResnetVector::ChannelAverage,
+            view: StimulusView::default(),
             caption_choice,
             scale,
             seed: 1,
@@ -75,5 +81,9 @@ mod tests {
         assert!(!image.is_same(&TargetForm { seed: 2, ..image }));
         let wider = TargetScale { clamp: 0.0, ..scale };
         assert!(!image.is_same(&TargetForm { scale: wider, ..image }));
+        let view = StimulusView { chain: ResizeChain::Direct, antialias: false };
+        assert!(!image.is_same(&TargetForm { view, ..image }));
+        let caption = form(MapperTarget::Caption, CaptionChoice::First);
+        assert!(caption.is_same(&TargetForm { view, ..caption }), "captions are not resized");
     }
 }

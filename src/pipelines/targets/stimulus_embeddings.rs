@@ -6,6 +6,7 @@ use image::RgbImage;
 use ndarray::Array2;
 
 use crate::data::error::DataError;
+use crate::data::image::stimulus_view::StimulusView;
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::trial::NsdId;
 use crate::models::clip::tokenizer::LongText;
@@ -13,7 +14,7 @@ use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::feature_cache::file_identity;
 use crate::pipelines::workbench::Workbench;
 
-/// Embeddings `[image, embed_dim]` of `images`, in their order.
+/// Embeddings `[image, embed_dim]` of `images`, in their order, each as `view` shows it to CLIP.
 ///
 /// # Errors
 /// The first image that cannot be read; a cache that cannot be written.
@@ -21,15 +22,19 @@ pub fn embed_stimuli(
     clip: &ClipSnapshot,
     stimuli_path: &Path,
     images: &[NsdId],
+    view: StimulusView,
     bench: &mut Workbench<'_>,
 ) -> crate::error::Result<Array2<f32>> {
     let stimuli = Stimuli::open(stimuli_path)?;
-    let source = file_identity(stimuli_path)?;
+    let mut source = file_identity(stimuli_path)?;
+    if let Some(name) = view.name() {
+        source = format!("{source}, {name}");
+    }
     let ids: Vec<u64> = images.iter().map(|image| u64::from(image.0)).collect();
     let mut load = |id: u64| {
         let id = u32::try_from(id)
             .map_err(|_| DataError::invalid(stimuli_path, "image", "a 32-bit number", id))?;
-        stimuli.image(NsdId(id))
+        Ok::<_, DataError>(view.of(stimuli.image(NsdId(id))?))
     };
     let Workbench { device, cache, progress } = bench;
     progress.start("CLIP embeddings of the images", ids.len() as u64);

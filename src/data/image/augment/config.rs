@@ -11,13 +11,14 @@ use crate::error::{SettingError, in_range};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AugmentConfig {
-    /// Probability that anything happens to an image; 1 in the published script. 0: cached embeddings are the targets.
+    /// Probability that anything happens to an image; 1 in the published script. 0: the targets are embeddings of the
+    /// stimulus as it is, made once and kept.
     pub probability: f64,
     /// Are validation targets augmented too, each in one way that stays? The published code does so, in a new way every epoch;
     /// losses of epochs that aim at different targets cannot be compared (docs/spec/open-questions.md OQ-05).
     pub validation: bool,
     /// Does the first resizing, 425 → 256, average over the pixels that it drops? The published code's does not
-    /// (docs/spec/open-questions.md OQ-07).
+    /// (docs/spec/open-questions.md OQ-07). It holds for stimuli that are not augmented as well.
     pub antialias: bool,
     /// Least and largest area of the crop, as a share of the image.
     pub crop_area: [f64; 2],
