@@ -35,6 +35,7 @@ pub fn pack_rows(from: Matrix<'_>, first: usize, count: usize, depth: usize, pan
     for (index, panel) in panels.chunks_exact_mut(depth * ROWS).enumerate() {
         let rows = ROWS.min(count - index * ROWS);
         let start = (first + index * ROWS) * from.row_stride;
+        // Whole rows are interleaved from six slices: bounds are checked once a row, not once a value.
         if from.column_stride == 1 && rows == ROWS {
             let row = |r: usize| &from.values[start + r * from.row_stride..][..depth];
             let lines = [row(0), row(1), row(2), row(3), row(4), row(5)];
@@ -62,6 +63,7 @@ pub fn pack_columns(from: Matrix<'_>, first: usize, count: usize, panel: &mut [f
                 *out = from.values[start + c * from.column_stride];
             }
         }
+        // The panel is used again for other columns; what the last one leaves must not be multiplied.
         out[count..].fill(0.0);
     }
 }

@@ -88,6 +88,9 @@ pub fn upsample_planes(x: &[f32], [height, width]: [usize; 2], gain: f32) -> Vec
             None => &zeros[..],
         };
         for (y, out) in out.chunks_exact_mut(2 * width).enumerate() {
+            // Of the four taps on the stuffed image two always meet zeros. What remains for an output row is the row
+            // it lies in, with weight ¾, and the nearer neighbour, with ¼; beyond the border there are zeros, no
+            // repeated edge.
             let far = if y.is_multiple_of(2) { (y / 2).checked_sub(1) } else { Some(y / 2 + 1) };
             let (near, far) = (row(Some(y / 2)), row(far));
             vectorised(|| {
@@ -118,6 +121,7 @@ pub fn downsample_planes(x: &[f32], [height, width]: [usize; 2], gain: f32) -> V
         let mut column = vec![0.0; width + 2];
         let zeros = vec![0.0; width];
         for (y, out) in out.chunks_exact_mut(width / 2).enumerate() {
+            // Output row y reads rows 2y − 1 to 2y + 2.
             let lines: [&[f32]; 4] = std::array::from_fn(|tap| match (2 * y + tap).checked_sub(1) {
                 Some(row) if row < height => &x[row * width..][..width],
                 _ => &zeros[..],

@@ -46,6 +46,8 @@ pub fn product(
     }
     out.par_chunks_mut(ROWS_PER_TASK * width).enumerate().for_each_init(Vec::new, |panels, (task, out)| {
         let (first, count) = (task * ROWS_PER_TASK, out.len() / width);
+        // A task packs its rows once and sends them through all columns. Column panels are packed by the caller,
+        // because every task reads all of them.
         pack_rows(rows, first, count, depth, panels);
         for (index, column_panel) in columns.values.chunks_exact(depth * COLUMNS).enumerate() {
             let column = index * COLUMNS;

@@ -15,6 +15,8 @@ impl Simd {
     /// What this processor has; the answer is cached by the standard library.
     #[cfg(target_arch = "x86_64")]
     pub fn detect() -> Self {
+        // All that `with_avx512` enables, not only what the intrinsics need: a function compiled for a feature that
+        // the processor lacks is undefined behaviour.
         if std::arch::is_x86_feature_detected!("avx512f")
             && std::arch::is_x86_feature_detected!("avx512vl")
             && std::arch::is_x86_feature_detected!("avx512dq")

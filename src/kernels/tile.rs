@@ -40,6 +40,7 @@ impl<'a> Rows<'a> {
 pub fn add_product(rows: Rows<'_>, columns: &[f32], tile: &mut Tile) {
     let columns = columns.as_chunks::<COLUMNS>().0;
     let Some(last) = columns.len().checked_sub(1) else { return };
+    // Checked once a tile, because the inner loops read through pointers.
     let farthest = (ROWS - 1) * rows.row_stride + last * rows.depth_stride;
     assert!(farthest < rows.values.len(), "rows of {} values end before {farthest}", rows.values.len());
     #[cfg(target_arch = "x86_64")]
@@ -172,6 +173,7 @@ unsafe fn avx2(rows: Rows<'_>, columns: &[[f32; COLUMNS]], tile: &mut Tile) {
     let load = |from: &[f32; LANES]| unsafe { _mm256_loadu_ps(from.as_ptr()) };
     let (lines, _) = tile.as_chunks_mut::<LANES>();
     let places: [usize; ROWS] = std::array::from_fn(|r| r * rows.row_stride);
+    // 12 sums, two parts and one factor: 15 of 16 registers.
     for pass in 0..4 {
         let line = |index: usize| index / 2 * (COLUMNS / LANES) + 2 * pass + index % 2;
         let mut sums: [_; 2 * ROWS] = std::array::from_fn(|index| load(&lines[line(index)]));

@@ -33,6 +33,8 @@ pub fn direct_conv3(
     let depth = channels_in * TAPS;
     let kernels = TapKernels::pack(Matrix::row_major(weight, depth), channels_out, depth);
     let mut out = vec![0.0; batch * channels_out * pixels];
+    // Images of 8 × 8 and less come several to a task, so that the 64 columns of a tile are filled. The size of a
+    // group depends on the image alone, never on the number of threads.
     let group = (PIXELS_PER_TASK / pixels.max(1)).max(1);
     let tasks = out.par_chunks_mut((group * channels_out * pixels).max(1)).enumerate();
     tasks.for_each_init(<(Vec<f32>, Vec<f32>)>::default, |(source, sums), (index, out)| {
@@ -44,12 +46,17 @@ pub fn direct_conv3(
         zeros_for_layout(source, channels_in * stride);
         for (channel, source) in source.chunks_exact_mut(stride).enumerate() {
             for (image, row, at) in grid.lines() {
+                // Scaling the image instead of the kernels keeps one kernel for the whole batch
+                // (docs/spec/generator.md §1.5, step 4); it costs nothing here, because the image is copied into the
+                // grid anyway.
                 let style = styles[(first + image) * channels_in + channel];
                 let from = &x[((first + image) * channels_in + channel) * pixels + row * width..][..width];
                 let to = &mut source[lead + at..][..width];
                 vectorised(|| to.iter_mut().zip(from).for_each(|(to, from)| *to = from * style));
             }
         }
+        // A tap is a constant distance in the grid, `width + 1` being its line: position p reads `source[tap + p]`.
+        // The depth of the product runs over channels outermost, as the kernels `[out, in, 3, 3]` lie.
         let taps = |channel| (0..TAPS).map(move |tap| channel * stride + tap / 3 * (width + 1) + tap % 3);
         let places = Places::new((0..channels_in).flat_map(taps).collect());
         kernels.convolve(source, &places, grid, sums, |channel, image, row, sums| {

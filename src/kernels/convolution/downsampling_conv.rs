@@ -44,6 +44,8 @@ pub fn downsampling_conv3(x: &[f32], weight: &[f32], finish: Finish<'_>, shape: 
             );
         }
         let places = phases.places(channels_in);
+        // Only every second row and column of the convolution is wanted. Row 2y + a of the filtered image lies in
+        // phase a mod 2, line y + ⌊a/2⌋: within the phases a stride of 2 is one of 1.
         kernels.convolve(source, &places, phases.grid, sums, |channel, image, row, sums| {
             let width = width / 2;
             let out = &mut out[(image * channels_out + channel) * pixels + row * width..][..width];
@@ -73,6 +75,8 @@ impl Phases {
 
     /// Memory of one channel.
     pub fn len(&self) -> usize {
+        // The farthest tap begins in the fourth phase; `source_len` adds that phase and what the last tile reads
+        // beyond it.
         source_len(self.grid, 3 * self.phase_len())
     }
 
@@ -85,6 +89,7 @@ impl Phases {
     pub fn taps(&self) -> [usize; TAPS] {
         std::array::from_fn(|tap| {
             let (a, b) = (tap / 3, tap % 3);
+            // Phases lie in the order even/even, even/odd, odd/even, odd/odd (rows/columns).
             (2 * (a % 2) + b % 2) * self.phase_len() + a / 2 * self.grid.line() + b / 2
         })
     }
@@ -97,6 +102,9 @@ impl Phases {
 
     /// Filters planes `plane(image)` of twice the grid's size into the four phases.
     pub fn fill<'a>(&self, plane: impl Fn(usize) -> &'a [f32], to: &mut [f32]) {
+        // The filtered image has 2·height + 1 rows and 2·width + 1 columns. Its even rows and columns are thus one
+        // more than the output's, and fill what are zeros in other grids: the line between images and the place
+        // between rows. No tap reads past them, because the convolution has no padding of its own.
         let PositionGrid { images, height, width } = self.grid;
         let line = self.grid.line();
         let mut column = vec![0.0; 2 * width + 4];
@@ -117,11 +125,14 @@ impl Phases {
                     for (i, out) in column[2..][..2 * width].iter_mut().enumerate() {
                         *out = FILTER[0] * a[i] + FILTER[1] * b[i] + FILTER[2] * c[i] + FILTER[3] * d[i];
                     }
+                    // Two zeros stand on either side of `column`, so filtered column r reads `column[r..r + 4]`:
+                    // pairs j and j + 1 for r = 2j.
                     let pairs = column.as_chunks::<2>().0;
                     for (even, pairs) in even.iter_mut().zip(pairs.windows(2)) {
                         let [a, b] = [pairs[0], pairs[1]];
                         *even = FILTER[0] * a[0] + FILTER[1] * a[1] + FILTER[2] * b[0] + FILTER[3] * b[1];
                     }
+                    // The same for r = 2j + 1, from one place further.
                     let later = column[1..].as_chunks::<2>().0;
                     for (odd, pairs) in odd.iter_mut().zip(later.windows(2)) {
                         let [a, b] = [pairs[0], pairs[1]];

@@ -33,6 +33,9 @@ pub fn same_kernel_slope(x: &[f32], slope: &[f32], shape: ConvShape) -> Vec<f32>
         for (channel, to) in of_x.chunks_exact_mut(x_len).enumerate() {
             grid.fill(plane(x, first, channel, channels_in, pixels), &mut to[lead..]);
         }
+        // Both lie on the same grid. Where the slope has a zero between rows, pixels of a neighbouring row drop out;
+        // where the image has one, it is the padding. So one long scalar product per tap serves all rows of all
+        // images.
         let of_slope = LaidOut::new(slope, first, channels_out, grid);
         let taps: [usize; TAPS] = std::array::from_fn(|tap| tap / 3 * grid.line() + tap % 3);
         products(&of_slope, [channels_out, grid.len()], &of_x, [channels_in, x_len], &taps)
@@ -54,6 +57,7 @@ pub fn downsampling_kernel_slope(x: &[f32], slope: &[f32], shape: ConvShape) -> 
             phases.fill(plane(x, first, channel, channels_in, in_pixels), to);
         }
         let of_slope = LaidOut::new(slope, first, channels_out, phases.grid);
+        // As above, with the filtered image's phases on the right: a tap of stride 2 is a shift there.
         let left = [channels_out, phases.grid.len()];
         products(&of_slope, left, &of_x, [channels_in, phases.len()], &phases.taps())
     })
@@ -68,6 +72,7 @@ pub fn pointwise_kernel_slope(x: &[f32], slope: &[f32], shape: ConvShape) -> Vec
     let pixels = height * width;
     let batch = x.len() / (channels_in * pixels).max(1);
     in_groups(batch, pixels, channels_out * channels_in, |first, images| {
+        // Nothing is shifted: an image is one line, and the only tap is 0.
         let grid = PositionGrid { images, height: 1, width: pixels };
         let of_x = LaidOut::new(x, first, channels_in, grid);
         let of_slope = LaidOut::new(slope, first, channels_out, grid);
@@ -112,6 +117,7 @@ impl LaidOut {
     /// Images from `first` on.
     fn new(x: &[f32], first: usize, channels: usize, grid: PositionGrid) -> Self {
         let mut values = vec![0.0; channels * grid.len() + LANES];
+        // `align_offset` may decline by answering `usize::MAX`; unaligned is slower and not wrong.
         let start = values.as_ptr().align_offset(LANES * size_of::<f32>()).min(LANES);
         for (channel, to) in values[start..].chunks_exact_mut(grid.len()).take(channels).enumerate() {
             grid.fill(plane(x, first, channel, channels, grid.height * grid.width), to);
@@ -157,11 +163,14 @@ fn products(
     taps: &[usize],
 ) -> Vec<f32> {
     let left = left.vectors();
+    // Right vectors overlap: the nine taps of a channel are nine starts within the same memory.
     let columns: Vec<usize> =
         (0..channels).flat_map(|channel| taps.iter().map(move |tap| channel * right_len + tap)).collect();
     let mut out = vec![0.0; rows * columns.len()];
     out.par_chunks_mut((LEFT * columns.len()).max(1)).enumerate().for_each(|(panel, out)| {
         let count = out.len() / columns.len();
+        // Six left stretches of 768 places (18 kB) are read again for every four columns; four right ones beside them
+        // make 30 kB.
         for first in (0..left_len).step_by(PLACES_AT_A_TIME) {
             let len = PLACES_AT_A_TIME.min(left_len - first);
             // Beyond the edge the last vector stands in; what comes of it is not read.
@@ -173,6 +182,8 @@ fn products(
                 add_dots(rows, Vectors { values: right, starts }, len, &mut dots);
                 for (dots, out) in dots.iter().zip(out.chunks_exact_mut(columns.len())) {
                     for (dot, out) in dots.iter().zip(&mut out[index * RIGHT..]) {
+                        // Added stretch by stretch, in the order of the positions: the sum depends on the sizes
+                        // alone.
                         *out += dot;
                     }
                 }

@@ -29,6 +29,7 @@ pub fn demodulation(weight: &[f32], styles: &[f32], channels: usize, taps: usize
             samples.map(|styles| 1.0 / (norm(styles) + DEMODULATION_EPSILON).sqrt()).collect()
         })
         .collect();
+    // From `[out][batch]` (a kernel's energy is made once and serves all samples) to `[batch, out]`.
     let batch = styles.len() / channels.max(1);
     (0..batch).flat_map(|sample| per_output.iter().map(move |scales| scales[sample])).collect()
 }
@@ -73,6 +74,8 @@ impl Finish<'_> {
         let (scale, bias) = (self.scale[sample * self.bias.len() + channel], self.bias[channel]);
         vectorised(|| {
             let [negative, other] = self.slopes;
+            // Comparisons instead of `f32::min` and `f32::max`, which would turn what is not a number into a bound
+            // and hide it.
             let activate = |x: f32| {
                 let x = x * if x < 0.0 { negative } else { other };
                 let x = if x > self.clamp { self.clamp } else { x };

@@ -46,6 +46,8 @@ pub fn pointwise_conv(
             pack(&kernels.values[sample * kernel_len..][..kernel_len], own);
         }
         let panels = if is_shared { &shared } else { &*own };
+        // One column panel at a time: 64 pixels of all channels are packed once and meet every row panel while they
+        // are in the cache.
         columns.resize(channels_in * COLUMNS, 0.0);
         for first in (0..pixels).step_by(COLUMNS) {
             let count = COLUMNS.min(pixels - first);

@@ -33,6 +33,8 @@ impl PositionGrid {
 
     /// Positions of all images, rounded up to whole vectors.
     pub fn len(&self) -> usize {
+        // A row's last pixel and the next row's first have one zero between them, which serves as the right border of
+        // the one and the left border of the other; the line of zeros between images does the same for rows.
         (self.images * (self.height + 1) * self.line()).next_multiple_of(LANES)
     }
 

@@ -36,6 +36,8 @@ pub fn modulated_upsampling_conv3(
     if 2 * pixels <= COLUMNS {
         return small_images(x, &kernels, styles, finish, shape);
     }
+    // Convolving the image stuffed with zeros would multiply by zero three times out of four. Each pixel is
+    // multiplied by all nine taps once instead, and the products are added up where they fall.
     let mut out = vec![0.0; batch * channels_out * 4 * pixels];
     let mut panels = vec![0.0; pixels.div_ceil(COLUMNS) * channels_in * COLUMNS];
     let images = x.chunks_exact(channels_in * pixels).zip(out.chunks_exact_mut(channels_out * 4 * pixels));
@@ -67,11 +69,13 @@ fn small_images(
 ) -> Vec<f32> {
     let ConvShape { channels_in, channels_out, height, width } = shape;
     let (pixels, batch) = (height * width, styles.len() / channels_in);
+    // 16 images of 2 × 2, or 4 of 4 × 4, side by side in one panel.
     let group = COLUMNS / pixels;
     let mut out = vec![0.0; batch * channels_out * 4 * pixels];
     let groups = out.par_chunks_mut(group * channels_out * 4 * pixels).enumerate();
     groups.for_each(|(index, out)| {
         let (first, images) = (index * group, out.len() / (channels_out * 4 * pixels));
+        // The last group may be smaller; its columns beyond are zeros in the panel and not read back.
         let columns = images * pixels;
         let mut panel = vec![0.0; channels_in * COLUMNS];
         for (channel, panel) in panel.as_chunks_mut::<COLUMNS>().0.iter_mut().enumerate() {
@@ -114,6 +118,8 @@ fn tap_rows(weight: &[f32], channels_in: usize, channels_out: usize) -> Vec<Vec<
                 for (channel, kernel) in kernels.chunks_exact(TAPS).enumerate() {
                     for (tap, value) in kernel.iter().enumerate() {
                         let row = index * TAPS + tap;
+                        // Row panels `[rows/6, in, 6]` as `Rows::packed` reads them. A last task with fewer than four
+                        // channels keeps zero rows.
                         panels[(row / ROWS * channels_in + channel) * ROWS + row % ROWS] = *value;
                     }
                 }
@@ -168,6 +174,8 @@ impl Phases {
     /// Adds up what the taps `[9, height, width]`, `stride` apart, give to each place.
     fn gather(taps: &[f32], stride: usize, height: usize, width: usize) -> Self {
         let line = width + 2;
+        // The transposed convolution makes 2·height + 1 rows: height + 1 even ones and height odd ones, the latter
+        // with a zero line on either side for the filter. Columns alike.
         let plane = |lines: usize| vec![0.0; lines * line];
         let mut even_rows = [plane(height + 1), plane(height + 1)];
         let mut odd_rows = [plane(height + 2), plane(height + 2)];
@@ -184,6 +192,7 @@ impl Phases {
         };
         // Input row y meets tap a at row 2y + a of the stuffed image.
         // Row tap 0 and 2 fall on even rows, the latter one further; columns likewise.
+        // How many taps meet at a place: four at even row and even column, two at mixed parity, one at odd and odd.
         let [even, odd] = &mut even_rows;
         for (tap, line, column) in [(0, 0, 0), (2, 0, 1), (6, 1, 0), (8, 1, 1)] {
             add(tap, even, line, column);

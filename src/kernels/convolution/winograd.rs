@@ -28,6 +28,8 @@ pub struct ConvShape {
 
 /// Whether this file can convolve images of this size.
 pub fn is_supported(shape: ConvShape) -> bool {
+    // A panel of 64 holds whole rows of blocks, or a row fills whole panels: a row that began in one panel and ended
+    // in the next could not be written as one run.
     let per_row = shape.width / 2;
     let fits_panels = COLUMNS.is_multiple_of(per_row.max(1)) || per_row.is_multiple_of(COLUMNS);
     shape.height.is_multiple_of(2) && shape.width.is_multiple_of(2) && per_row > 0 && fits_panels
@@ -54,6 +56,7 @@ pub fn modulated_conv3(
     let blocks_per_image = pixels / 4;
     let images = (COLUMNS / blocks_per_image).clamp(1, batch.max(1));
     let rows = (COLUMNS / (width / 2)).clamp(1, height / 2);
+    // All tasks of an image are of one size, as `chunks_by_task` hands them out.
     let rows = if (height / 2).is_multiple_of(rows) { rows } else { 1 };
     let tasks = height / 2 / rows;
     let mut out = vec![0.0; batch * channels_out * pixels];
@@ -76,6 +79,8 @@ pub fn modulated_conv3(
                 }
             }
         }
+        // The only step whose cost grows with in × out: 16 products `[out, in] · [in, 64 blocks]`, where the direct
+        // sum has 36.
         mix_channels(&kernels, &buffers.blocks, shape, panels, &mut buffers.mixed);
         for (image, chunks) in group.iter_mut().enumerate() {
             let (sample, task) = ((index * images + image) / tasks, (index * images + image) % tasks);
@@ -158,6 +163,7 @@ fn transform_input(
     blocks: &mut [f32],
 ) {
     let ConvShape { channels_in, height, width, .. } = shape;
+    // Rows above and below the image are read from zeros, so that the loops below have no branches.
     let zeros = [0.0; COLUMNS * 2];
     // Panel by panel: 64 blocks need 130 columns of four rows, the outermost perhaps beyond the image.
     for start in (0..width / 2).step_by(COLUMNS) {
@@ -186,6 +192,7 @@ fn transform_input(
                 // Columns of the blocks: first and third stand at odd places, second and fourth at even ones.
                 let mut odd = [0.0; COLUMNS + 1];
                 let mut even = [0.0; COLUMNS + 1];
+                // Every row of Bᵀ has two entries that are not zero: two lines, added or subtracted.
                 let (a, b, sign): (usize, usize, f32) =
                     [(0, 2, -1.0), (1, 2, 1.0), (2, 1, -1.0), (1, 3, -1.0)][point_row];
                 let (a, b) = (lines[a].as_chunks::<2>().0, lines[b].as_chunks::<2>().0);
@@ -197,6 +204,8 @@ fn transform_input(
                 even[count] = style * right;
                 for point_column in 0..4 {
                     let point = 4 * point_row + point_column;
+                    // The style is constant over a channel, and the transform is linear: scaling its values is
+                    // scaling the image.
                     let line = panel * channels_in + place.channel;
                     let at = point * point_stride(panels, channels_in) + line * COLUMNS + lane;
                     let out = &mut blocks[at..at + count];

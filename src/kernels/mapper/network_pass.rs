@@ -148,6 +148,8 @@ impl MapperKernels {
         let done: Vec<_> = samples
             .par_iter()
             .map(|sample| {
+                // A sample is one task: its activations (2 MB each for the paper's mapper) stay with one core from
+                // layer to layer.
                 let (embedding, state) = self.forward_sample(sample, keep_inner);
                 (embedding, keep.then_some(state))
             })
@@ -162,6 +164,8 @@ impl MapperKernels {
         let mut inner = vec![];
         for block in &self.blocks {
             let x = &stages[stages.len() - 1];
+            // The third convolution, the shortcut and the ReLU in one pass: `relu(x + conv3(…))` (docs/spec/mapper.md
+            // §3).
             let activations = inner_activations(x, block);
             let mut out = Signal::zeros(x.positions());
             let lines = out.lines_mut();
@@ -185,6 +189,8 @@ impl MapperKernels {
     fn halve(&self, padded: &[f32]) -> Signal {
         let mut out = Signal::zeros(self.shape.positions());
         for (index, lines) in out.lines_mut().chunks_mut(ROWS).enumerate() {
+            // Stride 2 is the distance between rows of the left factor, four taps are its depth: the signal is read
+            // where it lies. The padding of 1 is the zero in front.
             let values = &padded[2 * index * ROWS..];
             let mut tile = [0.0; ROWS * COLUMNS];
             add_product(Rows { values, row_stride: 2, depth_stride: 1 }, &self.down, &mut tile);
@@ -203,6 +209,8 @@ impl MapperKernels {
     /// - gradient: `[batch, embed_dim]`
     pub fn backward(&self, states: &[SampleState], gradient: &[f32]) -> Vec<f32> {
         let samples: Vec<_> = states.iter().zip(gradient.chunks_exact(self.shape.embed_dim)).collect();
+        // One sum per sample would take 4.6 MB each (1.16 million parameters); one sum for all would be a race or a
+        // lock.
         let group_len = samples.len().div_ceil(GRADIENT_GROUPS).max(1);
         let groups: Vec<Vec<f32>> = samples
             .par_chunks(group_len)
@@ -214,6 +222,7 @@ impl MapperKernels {
                 self.flatten(sums)
             })
             .collect();
+        // Added in the order of the groups, element by element: threads share the elements, not the order.
         let mut groups = groups.into_iter();
         let mut total = groups.next().unwrap_or_else(|| self.flatten(self.zero_gradients()));
         for group in groups {
@@ -228,6 +237,8 @@ impl MapperKernels {
         let last = &state.stages[self.blocks.len()];
         let mut of_signal = self.head.backward(last, &state.hidden, gradient, &mut sums.head);
         for (index, block) in self.blocks.iter().enumerate().rev() {
+            // Through the ReLU behind the sum. A ReLU's output is positive exactly where its input was, so the stage
+            // that was kept serves as the mask.
             mask(&mut of_signal, &state.stages[index + 1]);
             let x = &state.stages[index];
             let made;
@@ -251,6 +262,8 @@ impl MapperKernels {
             });
         }
         mask(&mut of_signal, &state.stages[0]);
+        // Of the tile's six rows the first four are the taps; the two others belong to no tap and are cut off by the
+        // shorter `sums.down`.
         let lines = &of_signal.from_position(0)[..self.shape.positions() * CHANNELS];
         let mut tile = [0.0; ROWS * COLUMNS];
         add_product(Rows { values: &state.padded, row_stride: 1, depth_stride: 2 }, lines, &mut tile);
@@ -280,6 +293,7 @@ impl MapperKernels {
         let HeadGradients { lift, lift_bias, hidden, hidden_bias, output, output_bias } = sums.head;
         flat.extend(lift);
         flat.extend(lift_bias);
+        // Gradients of the hidden layer were gathered by position, `[positions, fc]`; stored it is `[fc, positions]`.
         let fc = self.shape.fc;
         flat.extend((0..fc).flat_map(|unit| hidden.iter().skip(unit).step_by(fc)));
         flat.extend(hidden_bias);
@@ -317,6 +331,7 @@ fn carried_back(gradient: &Signal, conv: &Conv, x: &Signal) -> Signal {
         let x = &x.lines()[position];
         vectorised(|| {
             for ((out, sum), x) in lines[position].iter_mut().zip(sums).zip(x) {
+                // At 0 the ReLU's slope is taken as 0, as PyTorch does.
                 *out = if *x > 0.0 { *sum } else { 0.0 };
             }
         });

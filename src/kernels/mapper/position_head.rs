@@ -62,11 +62,14 @@ impl HeadWeights {
     ) -> Self {
         let (embed, fc) = (lift_bias.len(), hidden_bias.len());
         let positions = hidden.len() / fc;
+        // The lift's rows become columns: `[embed, 64]` to blocks of `[64 in, 64 out]`, which the tile reads as
+        // column panels.
         let lift_by_input = (0..embed / COLUMNS).flat_map(|block| {
             (0..CHANNELS * COLUMNS)
                 .map(move |at| lift[(block * COLUMNS + at % COLUMNS) * CHANNELS + at / COLUMNS])
         });
         let mut padded = hidden.to_vec();
+        // The last tile reads six rows even where `fc` is no multiple of six (128 is not).
         padded.resize(fc.next_multiple_of(ROWS) * positions, 0.0);
         let mut hidden_by_position = vec![];
         pack_rows(Matrix::transposed(hidden, positions), 0, positions, fc, &mut hidden_by_position);
@@ -110,6 +113,8 @@ impl HeadWeights {
         for (block, out) in out.chunks_exact_mut(lifted_stride()).enumerate() {
             let kernel = &self.lift[block * CHANNELS * COLUMNS..][..CHANNELS * COLUMNS];
             let bias = &self.lift_bias[block * COLUMNS..][..COLUMNS];
+            // The last tile may reach past `count`: it reads zeros behind the signal, and its surplus rows are not
+            // stored.
             for r in (0..count).step_by(ROWS) {
                 let rows = Rows {
                     values: x.from_position((first + r) as isize),
@@ -136,6 +141,8 @@ impl HeadWeights {
     pub fn forward(&self, x: &Signal) -> (Vec<f32>, Vec<f32>) {
         let fc = self.fc();
         let panels = fc.div_ceil(ROWS);
+        // `[embed/64, ⌈fc/6⌉]` tiles of sums: 176 tiles, 270 kB for the paper's mapper, while the lifted signal
+        // itself would be 16 MB.
         let mut tiles = vec![[0.0; ROWS * COLUMNS]; self.blocks() * panels];
         let mut lifted = vec![0.0; self.blocks() * lifted_stride()];
         for first in (0..self.positions).step_by(POSITIONS_PER_PASS) {
@@ -175,6 +182,8 @@ impl HeadWeights {
     /// # Shapes
     /// - hidden: as [`HeadWeights::forward`] returns it, gradient: `[embed]`
     pub fn backward(&self, x: &Signal, hidden: &[f32], gradient: &[f32], sums: &mut HeadGradients) -> Signal {
+        // What does not depend on the position comes first, the rest position by position with the lifted signal made
+        // anew.
         let units = self.unit_gradients(hidden, gradient, sums);
         let by_coordinate = coordinate_panels(&units, self.fc());
         let mut lift_tiles = vec![[0.0; ROWS * COLUMNS]; self.blocks() * TILES_PER_BLOCK];
@@ -190,6 +199,8 @@ impl HeadWeights {
             for (block, gradients) in lifted_gradient.chunks_exact(lifted_stride()).enumerate() {
                 let bias = &mut sums.lift_bias[block * COLUMNS..][..COLUMNS];
                 add_lines(&gradients[..count * COLUMNS], bias);
+                // `gradientᵀ · x`: reading columns of the lifted gradient as rows (`row_stride` 1) spares a
+                // transposition.
                 let tiles = &mut lift_tiles[block * TILES_PER_BLOCK..][..TILES_PER_BLOCK];
                 for (panel, tile) in tiles.iter_mut().enumerate() {
                     let values = &gradients[panel * ROWS..];

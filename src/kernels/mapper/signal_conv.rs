@@ -51,6 +51,8 @@ impl Signal {
 /// # Shapes
 /// - kernel: `[taps, 64 in, 64 out]`, one or three taps
 pub fn convolve(x: &Signal, kernel: &[f32], mut finish: impl FnMut(usize, &[f32; CHANNELS])) {
+    // Three taps of 64 channels are one run of 192 values in memory: the convolution is a product of depth 192 whose
+    // rows begin 64 apart.
     let reach = (kernel.len() / (CHANNELS * CHANNELS) / 2) as isize;
     for first in (0..x.positions).step_by(ROWS) {
         let window = x.from_position(first as isize - reach);
@@ -66,6 +68,8 @@ pub fn convolve(x: &Signal, kernel: &[f32], mut finish: impl FnMut(usize, &[f32;
 /// The gradient of a kernel from the gradient behind the convolution: `[taps, 64 in, 64 out]` is added to.
 pub fn add_kernel_gradient(x: &Signal, gradient: &Signal, kernel_gradient: &mut [f32]) {
     let taps = kernel_gradient.len() / (CHANNELS * CHANNELS);
+    // `xᵀ · gradient` for each tap, `[64 in, 64 out]` as eleven tiles below one another. 48 lines of gradient (12 kB)
+    // stay in the first cache while 33 tiles pass over them.
     let mut tiles = vec![[0.0; ROWS * COLUMNS]; taps * CHANNELS.div_ceil(ROWS)];
     for first in (0..x.positions).step_by(POSITIONS_PER_PASS) {
         let count = POSITIONS_PER_PASS.min(x.positions - first);

@@ -33,6 +33,8 @@ pub fn attention(query_key_value: &[f32], mask: Option<&[f32]>, shape: Attention
         let mut scores = vec![0.0; tokens * tokens];
         let mut scratch = Scratch::default();
         for head in 0..heads {
+            // A token's row is queries, keys, values, each `heads · head_width` wide; a head is a column range of it,
+            // read at stride 3·width.
             let part = |index: usize| &sequence[index * width + head * head_width..];
             let queries = Matrix::row_major(part(0), 3 * width);
             let keys = Matrix::transposed(part(1), 3 * width);
@@ -55,6 +57,8 @@ fn softmax(scores: &mut [f32], mask: Option<&[f32]>) {
                 *score += mask;
             }
         }
+        // Less the largest score: the exponents are at most 0, so nothing overflows and the largest weight is exactly
+        // 1 before scaling.
         let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         for score in scores.iter_mut() {
             *score = exp(*score - largest);

@@ -50,6 +50,7 @@ pub fn add_attention(
         queries[..width].iter_mut().for_each(|query| *query *= query_scale);
     }
     attention(&heads, mask, shape, &mut normed);
+    // `normed` is used a second time, for the joined heads: both are `[batch, tokens, width]`.
     linear(&normed, attention_out, x, |sum, out| *out += sum);
 }
 
