@@ -72,7 +72,10 @@ fn piecewise_linear<B: Backend, const D: usize>(
     positive_slope: f64,
     negative_slope: f64,
 ) -> Tensor<B, D> {
+    // The slope is made of a comparison and two constants, so autodiff sees `x · constant`: the gradient is the
+    // slope, the gradient of the gradient zero.
     let is_negative = x.clone().lower_elem(0.0);
+    // At 0, where the slope is a matter of choice, the positive side's is taken.
     let slope = x.full_like(positive_slope);
     let slope = slope.mask_fill(is_negative, negative_slope);
     x * slope
@@ -94,6 +97,8 @@ fn selu<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
 
 /// `ln(1 + eˣ)`, without overflow at either end.
 pub fn softplus<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
+    // `ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|)`: the exponent is never positive, and `log1p` keeps the digits of
+    // small values.
     let magnitude = piecewise_linear(x.clone(), 1.0, -1.0);
     piecewise_linear(x, 1.0, 0.0) + magnitude.neg().exp().log1p()
 }

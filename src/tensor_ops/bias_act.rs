@@ -39,6 +39,7 @@ impl BiasAct {
             Activation::LeakyRelu { slope } => slope,
             _ => return None,
         };
+        // The gain multiplies both slopes: a positively homogeneous activation commutes with a positive factor.
         Some([(self.gain * negative) as f32, self.gain as f32])
     }
 

@@ -37,9 +37,11 @@ fn bilinear_matrix(len: usize, size: usize, centres: PixelCentres) -> Vec<f32> {
             PixelCentres::Half => (index as f64 + 0.5) * scale - 0.5,
             PixelCentres::Corner => index as f64 * scale,
         };
+        // The clamp repeats the edge: beyond the outermost centres there is nothing to interpolate with.
         let centre = centre.clamp(0.0, last as f64);
         let first = centre.floor() as usize;
         let share = centre - first as f64;
+        // Added, not assigned: at the last pixel both neighbours are the same place.
         row[first] += (1.0 - share) as f32;
         row[(first + 1).min(last)] += share as f32;
     }

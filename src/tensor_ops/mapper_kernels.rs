@@ -31,6 +31,8 @@ pub fn forward_by_kernels<B: Backend>(
 ) -> Option<Tensor<B, 2>> {
     let (batch, device) = (betas.dims()[0], betas.device());
     if kernels_apply(betas) {
+        // Laid out anew for every batch, because weights change with every step; 1.2 million values are little beside
+        // a pass.
         let kernels = MapperKernels::new(shape, &values(parameters()));
         let (embeddings, _) = kernels.forward(&values(betas.clone()), false);
         return Some(tensor(embeddings, [batch, shape.embed_dim], &device));

@@ -18,6 +18,7 @@ pub fn half_mask<B: Backend>(
 ) -> Tensor<B, 2> {
     let mut mask = vec![0.0_f32; rows * width];
     for row in mask.chunks_mut(width.max(1)) {
+        // Exactly half of the positions of each row, not each with probability ½.
         index::sample(rng, width, width / 2).iter().for_each(|place| row[place] = 1.0);
     }
     Tensor::from_data(TensorData::new(mask, [rows, width]), device)

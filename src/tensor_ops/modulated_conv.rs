@@ -72,6 +72,8 @@ pub fn modulated_layer<B: Backend>(
     resampling: Resampling,
     after: AfterConv<B>,
 ) -> Tensor<B, 4> {
+    // In order of speed: kernels without gradients, kernels with them, Burn's operators. Each answers only where it
+    // computes the same layer.
     if let Some(plan) = KernelPlan::of(&x, &weight, filter, resampling, &after) {
         return plan.run(x, weight, styles, after);
     }
@@ -79,6 +81,8 @@ pub fn modulated_layer<B: Backend>(
         return y;
     }
     let y = modulated_conv(x, weight, styles, filter, resampling);
+    // Behind demodulation, in front of the bias (docs/spec/generator.md §1.5, step 5). The product is made in single
+    // precision, and rounded once.
     let y = match after.noise {
         Some((maps, strength)) => half_like(maps * strength.reshape([1, 1, 1, 1]), &y) + y,
         None => y,
@@ -152,6 +156,7 @@ fn kernel_kind<B: Backend>(
 ) -> Option<ConvKind> {
     match (weight.dims()[2], resampling) {
         (3, Resampling::Keep) => Some(ConvKind::Same),
+        // The kernels have `[1, 3, 3, 1]` built in.
         (3, Resampling::Up2) if *filter == FirFilter::resampling() => Some(ConvKind::Up),
         _ => None,
     }
@@ -163,6 +168,8 @@ fn kernel_kind<B: Backend>(
 /// - weight: `[out, in, k, k]`, styles: `[batch, in]`, output: `[batch, out]`
 fn demodulate<B: Backend>(weight: Tensor<B, 4>, styles: Tensor<B, 2>) -> Tensor<B, 2> {
     let [out, channels, kernel_h, kernel_w] = weight.dims();
+    // `Σ (w · s)²` over inputs and taps is a product of squared styles and per-input energies: no kernel of every
+    // sample's own is ever built.
     let energy = weight.clone() * weight;
     let energy = energy.reshape([out, channels, kernel_h * kernel_w]).sum_dim(2).reshape([out, channels]);
     let energy = (styles.clone() * styles).matmul(energy.transpose()); // [B, out]

@@ -15,6 +15,8 @@ pub fn u8_rounded_from_pm1(pixels_pm1: &[f32]) -> Vec<u8> {
 
 /// −1..1 to 0..255 as metrics read generated images: `127.5·x + 128`, truncated, clipped (docs/spec/generator.md §8).
 pub fn u8_truncated_from_pm1(pixels_pm1: &[f32]) -> Vec<u8> {
+    // Half a level more and cut off is rounding: in exact arithmetic this is the other rule, and the two differ only
+    // where the last digit of a float decides. Distances use the one that published values were made with.
     pixels_pm1.iter().map(|value| (value * 127.5 + 128.0) as u8).collect()
 }
 

@@ -13,6 +13,7 @@ pub fn keyed_rng(seed: u64, purpose: &str, position: u64) -> ChaCha12Rng {
     let purpose = purpose.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
+    // Every part of the key decides numbers that files in the field were made with: none of this may change.
     let mut key = [0_u8; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     key[8..16].copy_from_slice(&purpose.to_le_bytes());

@@ -89,6 +89,8 @@ pub fn resample_conv<B: Backend>(
             }
             // The kernel's own padding moves in front of the filter; the convolution then decimates.
             let padding = (kernel / 2) as isize;
+            // With four taps and k = 3: paddings of 2, size H + 1 behind the filter, H/2 behind the convolution of
+            // stride 2 (docs/spec/generator.md §1.4).
             let plan = AxisPlan::filter(centred.pad_before + padding, centred.pad_after + padding);
             let filtered = upfirdn(x, filter, plan, plan, 1.0);
             convolve(filtered, oriented(weight, orientation), 2, 0)
@@ -170,6 +172,8 @@ fn conv3_by_products<B: Backend>(x: Tensor<B, 4>, weight: Tensor<B, 4>) -> Tenso
     let shifted = (0..3)
         .map(|column| x.clone().narrow(3, column, width).reshape([batch, channels, (height + 2) * width]))
         .collect();
+    // In a plane flattened to `(H + 2)·W` values one row further is W values further: the three rows of the kernel
+    // are three windows of the same memory, without another copy.
     let columns: Tensor<B, 3> = Tensor::cat(shifted, 1); // [B, 3·C, (H + 2)·W]
     let kernels = weight.permute([2, 0, 3, 1]).reshape([3, out, 3 * channels]);
     let row = |index: usize| {

@@ -24,6 +24,7 @@ pub struct SquareCrop {
 pub fn crop_and_resize<B: Backend>(x: Tensor<B, 4>, crop: SquareCrop, size: usize) -> Tensor<B, 4> {
     let [batch, channels, height, width] = x.dims();
     let device = x.device();
+    // The crop is part of the matrices: columns outside the window are zero, and pixels outside get no gradient.
     let rows = bicubic_matrix(height, crop.top, crop.side, size);
     let columns = bicubic_matrix(width, crop.left, crop.side, size);
     let rows = Tensor::<B, 3>::from_data(TensorData::new(rows, [1, size, height]), &device).cast(x.dtype());
@@ -70,6 +71,8 @@ fn bicubic_matrix(len: usize, start: usize, side: usize, size: usize) -> Vec<f32
         let first = centre.floor();
         for offset in -1..=2 {
             let weight = cubic_kernel(centre - first - f64::from(offset));
+            // Clamped to the window and not to the image: published training crops first and then resizes, so the
+            // window's edge is repeated.
             let place = (first as isize + offset as isize).clamp(0, side as isize - 1) as usize;
             matrix[row * len + start + place] += weight as f32;
         }
@@ -79,6 +82,7 @@ fn bicubic_matrix(len: usize, start: usize, side: usize, size: usize) -> Vec<f32
 
 /// Keys' cubic convolution kernel with a = −0.75.
 fn cubic_kernel(distance: f64) -> f64 {
+    // PyTorch's coefficient; PIL, which resizes the stimuli, has −0.5.
     const A: f64 = -0.75;
     let x = distance.abs();
     if x <= 1.0 {

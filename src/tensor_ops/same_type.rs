@@ -4,6 +4,7 @@ use std::any::Any;
 
 /// The value as the type that it already has; nothing if it has another.
 pub fn same_type<From: 'static, To: 'static>(value: From) -> Option<To> {
+    // `Any` downcasts references only; the option lets the value be taken out through one.
     let mut slot = Some(value);
     let slot: &mut dyn Any = &mut slot;
     slot.downcast_mut::<Option<To>>().and_then(Option::take)

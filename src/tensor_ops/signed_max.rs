@@ -8,6 +8,7 @@ use burn::tensor::{Tensor, backend::Backend};
 /// - a, b, output: the same
 pub fn signed_max<B: Backend, const D: usize>(a: Tensor<B, D>, b: Tensor<B, D>) -> Tensor<B, D> {
     let b_is_larger = b.clone().abs().greater(a.clone().abs());
+    // A tie of equal signs leaves `a`, which is `b`; only opposite signs need the rule.
     let is_tie = b.clone().abs().equal(a.clone().abs());
     let negative_of_tie = a.clone().abs().neg();
     let opposite = is_tie.bool_and(b.clone().not_equal(a.clone()));

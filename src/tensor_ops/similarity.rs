@@ -10,6 +10,7 @@ const NORM_EPSILON: f64 = 1e-16;
 /// # Shapes
 /// - x, output: `[batch, features]`
 pub fn unit_norm<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 2> {
+    // The epsilon stands inside the root: the root's own slope at 0 is infinite.
     let squared = (x.clone() * x.clone()).sum_dim(1); // [B, 1]
     x / squared.add_scalar(NORM_EPSILON).sqrt()
 }

@@ -51,6 +51,7 @@ pub fn block_by_kernels<B: Backend>(
     let shape = AttentionShape { tokens: dims[1], width: dims[2], heads: layers.num_heads };
     let norm = |norm| norm_values(norm, layers.norm_epsilon);
     let mask = mask.cloned().map(values);
+    // `x` is the residual stream, `[batch · tokens, width]`; both halves of the block add to it in place.
     let mut x = values(input);
     add_attention(
         &mut x,

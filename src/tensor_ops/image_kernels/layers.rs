@@ -38,6 +38,8 @@ pub fn conv_layer<B: Backend>(
 ) -> Option<Tensor<B, 4>> {
     let form = ConvForm::new(kind, x.dims(), weight.dims()[0]).filter(|_| tracked_kernels_apply(x))?;
     let bend = bend_of(bias_act)?;
+    // Without bias only a gain is left (the discriminator's skips): linear, so it can go into the kernel, and the
+    // layer is the plain bilinear form.
     let Some(bias) = bias else {
         let is_plain_gain = bend.slopes[0] == bend.slopes[1] && bend.clamp.is_infinite();
         let weight = is_plain_gain.then(|| weight.clone().mul_scalar(bias_act.gain))?;
@@ -108,6 +110,8 @@ pub fn modulated_layer<B: Backend>(
     noise: Option<&(Tensor<B, 4>, Tensor<B, 1>)>,
     bias_act: &BiasAct,
 ) -> Option<Tensor<B, 4>> {
+    // The fused operation knows only first derivatives. R1 and path length run at `Diff2` and take the parts, each of
+    // which can be differentiated again.
     if TypeId::of::<B>() != TypeId::of::<Diff>() {
         let y = conv(kind, &scale_channels(x, styles)?, weight)?;
         return finish(&scale_channels(&y, demodulation)?, bias, noise, bias_act);
@@ -233,6 +237,8 @@ fn at_level<B: Backend, K: ImageKernels>(
     inputs: Vec<FloatTensor<B>>,
     job: &impl Job,
 ) -> Option<FloatTensor<B>> {
+    // `B` and `K` are the same type here, which the compiler cannot know: the way there and back is checked at run
+    // time.
     let inputs: Vec<FloatTensor<K>> = same_type(inputs)?;
     same_type(job.run::<K>(inputs)?)
 }

@@ -42,6 +42,8 @@ pub trait ImageKernels: Backend {
         [a, b]: [Option<FloatTensor<Self>>; 2],
         slope: FloatTensor<Self>,
     ) -> [Option<FloatTensor<Self>>; 2] {
+        // With `open` left open the result r is `∂T/∂open`, and a slope s at r has the shape of `open`. The gradient
+        // of `⟨s, r⟩ = T(…, open = s)` in one argument is T with that argument left open and s put in for `open`.
         let [first, second] = open.others();
         let of_a = b.map(|b| {
             let (p, q) = in_order((second, b), (open, slope.clone()));
@@ -196,6 +198,7 @@ impl ImageKernels for Base {
         let [batch, channels, height, width] = shape;
         let strength = scalar(strength);
         let finish = Finish {
+            // Demodulation is an operation of its own at this level.
             scale: &vec![1.0; batch * channels],
             bias: &values(bias),
             noise: maps.as_ref().map(|maps| NoiseValues { maps, strength }),

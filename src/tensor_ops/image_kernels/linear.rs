@@ -28,6 +28,7 @@ impl Linear {
     /// The transposed operation.
     pub fn adjoint(&self) -> Self {
         match self {
+            // A diagonal matrix is its own transpose.
             Self::Slopes(sides, shape) => Self::Slopes(sides.clone(), *shape),
             Self::ChannelSums(shape) => Self::ChannelSpread(*shape),
             Self::ChannelSpread(shape) => Self::ChannelSums(*shape),
@@ -77,6 +78,8 @@ impl Linear {
             Self::NoiseSum(maps, [batch, channels, height, width]) => {
                 let pixels = height * width;
                 let samples = values.chunks_exact(channels * pixels).enumerate();
+                // The strength's gradient is one number out of every pixel of every channel of the batch, with both
+                // signs: planes are added in double precision.
                 let sums = samples.map(|(sample, images)| {
                     let map = map_of(maps, sample, *batch, pixels);
                     let products =
@@ -103,6 +106,7 @@ impl Linear {
 }
 
 fn map_of(maps: &[f32], sample: usize, batch: usize, pixels: usize) -> &[f32] {
+    // Stored maps are shared by the batch, drawn ones are not.
     let sample = if maps.len() == batch * pixels { sample } else { 0 };
     &maps[sample * pixels..][..pixels]
 }

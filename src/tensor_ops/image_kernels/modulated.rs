@@ -55,6 +55,7 @@ pub fn modulated_layer(form: &ModulatedForm, inputs: [FloatTensor<Diff>; 6]) -> 
             let (form, result) = (form.clone(), y.clone());
             prepared.finish(Passed { form, x, w, styles, demodulation, bias, strength, y }, result)
         }
+        // Nothing is kept where no input needs a gradient.
         OpsKind::UnTracked(prepared) => prepared.finish(y),
     }
 }
@@ -110,8 +111,12 @@ fn through_plane(
 ) -> PlaneSums {
     const LANES: usize = 16;
     let Bend { slopes: [negative, other], clamp } = bend;
+    // What went into the activation is not kept: where the clamp does not bite it is the result divided by the slope,
+    // and where it bites the gradient is 0.
     let inverse = [1.0 / negative, 1.0 / other];
     vectorised(|| {
+        // Three sums of a plane in one pass over memory, each in 16 parts: enough for the widest vectors, and the
+        // same order on every processor.
         let mut sums = [[0.0; LANES]; 3];
         let mut start = 0;
         for (slope, y) in slope.chunks_mut(LANES).zip(y.chunks(LANES)) {
@@ -142,6 +147,7 @@ impl Backward<Base, 6> for ModulatedRule {
         let Passed { form, x, w, styles, demodulation, bias, strength, y } = ops.state;
         let conv = form.conv;
         let [batch, channels_out, ..] = conv.output_dims();
+        // `x' = x · style` goes into the convolution. The chain from behind: finish, convolution transposed, style.
         let mut slope = values(gradients.consume::<Base>(&ops.node));
         let sums = through_finish(&form, &demodulation, &values(y), &mut slope);
         let [node_x, node_w, node_styles, node_demodulation, node_bias, node_strength] = ops.parents;
@@ -172,6 +178,8 @@ impl Backward<Base, 6> for ModulatedRule {
         if node_x.is_none() && node_styles.is_none() {
             return;
         }
+        // The gradient of `x · style`: the style's is its product with x, summed over the plane; x's is itself times
+        // the style.
         let of_scaled = conv.to_input(&values(w), &slope);
         if let Some(node) = node_styles {
             let pixels = conv.shape.height * conv.shape.width;

@@ -21,10 +21,14 @@ impl<B: ImageKernels> ImageKernels for Autodiff<B> {
         a: FloatTensor<Self>,
         b: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
+        // `B` may itself record gradients. Then this call, and those of the rules below, are recorded by it like any
+        // others: differentiating the backward pass once more needs no further rules, and is as exact as the forward
+        // pass.
         let kept = kept::<B>(&a, &b);
         let result = B::apply_form(form, open, a.primitive, b.primitive);
         let prepared =
             Backward::<B, 2>::prepare::<NoCheckpointing>(BilinearRule { form, open }, [a.node, b.node]);
+        // Compute-bound in Burn's words: the output is kept, never made anew in the backward pass.
         match prepared.compute_bound().stateful() {
             OpsKind::Tracked(prepared) => prepared.finish(kept, result),
             OpsKind::UnTracked(prepared) => prepared.finish(result),
@@ -132,6 +136,8 @@ impl<B: ImageKernels> Backward<B, 3> for ConvLayerRule {
         let (kept, sides) = ops.state;
         let [node_x, node_w, node_bias] = ops.parents;
         let slope = gradients.consume::<B>(&ops.node);
+        // The sides are data, not a tensor: the derivative of the activation is treated as constant, which it is but
+        // for single points.
         let (slope, sums) = B::through_bend(self.form.output_dims(), sides, slope, node_bias.is_some());
         if let Some((node, sums)) = node_bias.zip(sums) {
             gradients.register::<B>(node.id, sums);

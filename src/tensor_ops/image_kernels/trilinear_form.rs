@@ -121,6 +121,7 @@ impl ConvForm {
     /// `finish(conv(x, w))`.
     pub fn layer(&self, x: &[f32], w: &[f32], after: &PlainFinish<'_>) -> Vec<f32> {
         let ConvShape { channels_in, channels_out, .. } = self.shape;
+        // Styles and demodulation of 1: the modulated kernels serve plain convolutions, too.
         let factors = vec![1.0; self.batch * channels_in.max(channels_out)];
         let styles = &factors[..self.batch * channels_in];
         self.modulated(x, w, styles, after.finish(&factors[..self.batch * channels_out]))
@@ -151,6 +152,8 @@ impl ConvForm {
         let ConvShape { channels_in, channels_out, .. } = self.shape;
         let transposed = |kind, gain: f32, reverse| {
             let form = Self { kind, batch: self.batch, shape: self.output_shape() };
+            // Transposing exchanges inputs and outputs. A correlation with padding 1 becomes one with its taps
+            // reversed; upsampling and downsampling read the same kernel in opposite orientation already.
             let kernels = swap_channels(w, channels_in, gain, reverse);
             form.layer(y, &kernels, &PlainFinish::none(&vec![0.0; channels_in]))
         };
@@ -173,6 +176,8 @@ impl ConvForm {
             ConvKind::Same => same_kernel_slope(x, y, self.shape),
             ConvKind::Down => downsampling_kernel_slope(x, y, self.shape),
             ConvKind::Up => {
+                // Upsampling is the transpose of downsampling: its kernel's gradient is that one's with images and
+                // slopes exchanged, times the gain 4 between the two filters.
                 let swapped = downsampling_kernel_slope(y, x, self.output_shape());
                 swap_channels(&swapped, self.shape.channels_out, 4.0, false)
             }
