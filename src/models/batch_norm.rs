@@ -11,6 +11,9 @@ use std::collections::HashMap;
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::{Tensor, backend::Backend};
 
+use crate::error::Fault;
+use crate::tensor_ops::stored::StoredTensors;
+
 /// Share of the new batch in the stored statistics (PyTorch's default).
 const MOMENTUM: f64 = 0.1;
 
@@ -26,6 +29,15 @@ pub struct BatchNorm<B: Backend> {
     /// Stored unbiased variance `[channels]`; no optimiser moves it.
     pub running_var: Param<Tensor<B, 1>>,
     epsilon: f64,
+}
+
+/// Claims the tensors that a file has for a norm of so many channels.
+///
+/// # Errors
+/// As [`StoredTensors::claim`].
+pub fn claim_batch_norm(norm: &str, channels: usize, tensors: &mut StoredTensors) -> Result<(), Fault> {
+    let parts = ["weight", "bias", "running_mean", "running_var"];
+    parts.into_iter().try_for_each(|part| tensors.claim(format!("{norm}.{part}"), &[channels]))
 }
 
 impl<B: Backend> BatchNorm<B> {

@@ -11,8 +11,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use tracing::debug;
 
+use super::checkpoint_tensors::parameters;
 use super::error::RunError;
+use crate::error::Fault;
 use crate::files::write_atomic;
+use crate::tensor_ops::stored::StoredTensors;
 
 const MAGIC: &[u8; 8] = b"MRCKPT01";
 const DIGEST_BYTES: usize = 32;
@@ -46,14 +49,21 @@ pub fn save_checkpoint<B: Backend, R: Record<B>>(
 
 /// Reads what [`save_checkpoint`] wrote.
 ///
+/// A right digest says that a file is whole, not that its sizes are those of this run: before a tensor is made, `check` gets the
+/// state and the parameters of the record by their paths (`0.` stands in front of those of its first member, and so on) and claims
+/// those of the run's networks. A file with others beside them is refused.
+///
 /// # Errors
-/// [`RunError::missing`] and [`RunError::invalid`]; a truncated or altered file is refused by its digest.
+/// [`RunError::missing`] and [`RunError::invalid`]; a truncated or altered file is refused by its digest. Those of `check`.
 pub fn load_checkpoint<B: Backend, R: Record<B>, S: DeserializeOwned>(
     path: &Path,
     device: &B::Device,
+    check: impl FnOnce(&S, &mut StoredTensors) -> Result<(), RunError>,
 ) -> Result<(R, S), RunError> {
     let file = RunError::read(path, "`--resume`")?;
-    let invalid = |field: &str, expected: &str, found: &str| RunError::invalid(path, field, expected, found);
+    let invalid = |field: &str, expected: &str, found: &str| {
+        RunError::from(Fault::new(field, expected, found).at(path))
+    };
     let rest = file
         .strip_prefix(MAGIC)
         .ok_or_else(|| invalid("first bytes", "a mindreader checkpoint, version 1", "something else"))?;
@@ -72,6 +82,9 @@ pub fn load_checkpoint<B: Backend, R: Record<B>, S: DeserializeOwned>(
         .ok_or_else(|| invalid("state", "its length within the file", "a larger one"))?;
     let state = serde_json::from_slice(state)
         .map_err(|error| invalid("state", "the state of this kind of run", &error.to_string()))?;
+    let mut tensors = parameters(record).map_err(|fault| fault.at(path))?;
+    check(&state, &mut tensors)?;
+    tensors.require_all_claimed().map_err(|fault| fault.at(path))?;
     let recorder = NamedMpkBytesRecorder::<FullPrecisionSettings>::default();
     let record = Recorder::<B>::load(&recorder, record.to_vec(), device).map_err(|error| {
         invalid("record", "networks and optimisers of this kind of run", &error.to_string())
@@ -90,6 +103,16 @@ mod tests {
 
     type Adam = burn::optim::adaptor::OptimizerAdaptor<burn::optim::Adam, Linear<Diff>, Diff>;
 
+    /// Claims a layer that stands first in the record.
+    fn of_model(path: &Path, tensors: &mut StoredTensors) -> Result<(), RunError> {
+        let layer: Linear<Diff> = LinearConfig::new(3, 2).init(&cpu());
+        tensors.claim_module("0", &layer).map_err(|fault| fault.at(path).into())
+    }
+
+    fn load<R: Record<Diff>>(path: &Path) -> Result<(R, u64), RunError> {
+        load_checkpoint::<Diff, R, u64>(path, &cpu(), |_, tensors| of_model(path, tensors))
+    }
+
     fn step(model: Linear<Diff>, adam: &mut Adam) -> Linear<Diff> {
         let input = Tensor::<Diff, 2>::ones([2, 3], &cpu());
         let gradients = model.forward(input).powi_scalar(2).mean().backward();
@@ -107,7 +130,8 @@ mod tests {
         save_checkpoint(&path, (model.clone().into_record(), adam.to_record()), &7_u64).unwrap();
         model = step(model, &mut adam);
 
-        let ((record, moments), state) = load_checkpoint::<Diff, _, u64>(&path, &cpu()).unwrap();
+        let ((record, moments), state) =
+            load_checkpoint::<Diff, _, u64>(&path, &cpu(), |_, tensors| of_model(&path, tensors)).unwrap();
         let mut adam = AdamConfig::new().init::<Diff, Linear<Diff>>().load_record(moments);
         let resumed = LinearConfig::new(3, 2).init::<Diff>(&cpu()).load_record(record);
         let resumed = step(resumed, &mut adam);
@@ -124,9 +148,49 @@ mod tests {
         let whole = std::fs::read(&path).unwrap();
         for length in [0, 4, 20, 45, whole.len() - 1] {
             std::fs::write(&path, &whole[..length]).unwrap();
-            let result = load_checkpoint::<Diff, <Linear<Diff> as Module<Diff>>::Record, u64>(&path, &cpu());
+            let result = load::<<Linear<Diff> as Module<Diff>>::Record>(&path);
             let error = result.err().map(|error| error.to_string()).unwrap();
             assert!(error.contains("checkpoint.mpk"), "{error}");
+        }
+    }
+
+    /// The same file with `from` replaced by `to` in its record, and the digest of what it holds then.
+    fn altered(path: &Path, from: &[u8], to: &[u8]) {
+        let mut file = std::fs::read(path).unwrap();
+        let body = MAGIC.len() + DIGEST_BYTES;
+        let places = file.windows(from.len()).filter(|bytes| *bytes == from).count();
+        assert!(places > 0, "{from:?} is in the file");
+        let place = file.windows(from.len()).position(|bytes| bytes == from).unwrap();
+        file.splice(place..place + from.len(), to.iter().copied());
+        let digest = Sha256::digest(&file[body..]);
+        file[MAGIC.len()..body].copy_from_slice(&digest);
+        std::fs::write(path, file).unwrap();
+    }
+
+    #[test]
+    fn a_lie_under_a_right_digest_is_named() {
+        type Stored =
+            (<Linear<Diff> as Module<Diff>>::Record, <Adam as Optimizer<Linear<Diff>, Diff>>::Record);
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("checkpoint.mpk");
+        let mut adam: Adam = AdamConfig::new().init();
+        let model = step(LinearConfig::new(3, 2).init(&cpu()), &mut adam);
+        // Three bytes of MessagePack: a list of two, 3 and 2.
+        for (from, to, named) in [
+            (&b"shape\x92\x03\x02"[..], &b"shape\x92\x03\x03"[..], "0.weight"),
+            (b"shape\x92\x03\x02", b"shape\x92\x02\x03", "found [3, 2]"),
+            (b"shape\x92\x03\x02", b"shape\x92\xcf\x7f\xff\xff\xff\xff\xff\xff\xff\x02", "0.weight"),
+            (b"Rank2", b"Rank7", "moment"),
+            (b"moment_1", b"moment_9", "moment"),
+            (b"shape\x91\x02", b"shape\x91\x00", "bias"),
+            (b"\xa3F32", b"\xa3F64", "F64"),
+        ] {
+            save_checkpoint(&path, (model.clone().into_record(), adam.to_record()), &1_u64).unwrap();
+            assert!(load::<Stored>(&path).is_ok());
+            altered(&path, from, to);
+            let error = load::<Stored>(&path).err().map(|error| error.to_string()).unwrap();
+            assert!(error.contains("checkpoint.mpk") && error.contains(named), "{named}: {error}");
+            assert!(!error.contains('\n') && error.len() < 500, "{error}");
         }
     }
 }

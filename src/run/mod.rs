@@ -1,6 +1,7 @@
 //! What every run has: folder, snapshot files, checkpoints, event log, device.
 
 pub mod checkpoint;
+mod checkpoint_tensors;
 pub mod clock;
 pub mod device;
 pub mod error;

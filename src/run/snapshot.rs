@@ -2,7 +2,6 @@
 //!
 //! The file's `__metadata__` holds `mindreader`: a JSON object with `kind`, `config` and `provenance`.
 
-use std::fmt::Display;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::store::{ModuleSnapshot, SafetensorsStore};
 use burn::tensor::backend::Backend;
+use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -17,7 +17,9 @@ use tracing::debug;
 
 use super::error::RunError;
 use super::half_snapshot::widened;
+use crate::error::{Fault, SettingError};
 use crate::files::write_atomic;
+use crate::tensor_ops::stored::{StoredNetwork, StoredTensors};
 
 /// Kind of a CLIP's snapshot.
 pub const CLIP_KIND: &str = "clip";
@@ -121,7 +123,7 @@ impl Snapshot {
     fn read(path: &Path, needed_for: &str) -> Result<Self, RunError> {
         let bytes = RunError::read(path, needed_for)?;
         let invalid = |field: &str, expected: &str, found: String| {
-            RunError::invalid(path, field.to_string(), expected, found)
+            RunError::from(Fault::new(field, expected, found).at(path))
         };
         let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes)
             .map_err(|error| invalid("header", "a safetensors file", error.to_string()))?;
@@ -188,27 +190,41 @@ impl Snapshot {
     /// [`RunError::invalid`] when it is not one of `C`.
     pub fn config<C: DeserializeOwned>(&self) -> Result<C, RunError> {
         serde_json::from_value(self.header.config.clone()).map_err(|error| {
-            RunError::invalid(
-                &self.path,
-                "config",
-                format!("the configuration of a {}", self.header.kind),
-                error,
-            )
+            let expected = format!("the configuration of a {}", self.header.kind);
+            Fault::new("config", expected, error).at(&self.path).into()
         })
     }
 
-    /// The stored network with its configuration; `init` makes one of that configuration, whose weights are replaced.
+    /// The stored network with its configuration; `init` makes one of that configuration, whose weights are replaced. It is not
+    /// called before the configuration has been held against the tensors of the file.
     ///
     /// # Errors
     /// [`RunError::invalid`] when the configuration makes no network, or its tensors are not those of the file.
-    pub fn network<B: Backend, C: DeserializeOwned, M: Module<B>, E: Display>(
+    pub fn network<B: Backend, C: DeserializeOwned + StoredNetwork, M: Module<B>>(
         &self,
-        init: impl FnOnce(&C) -> Result<M, E>,
+        init: impl FnOnce(&C) -> Result<M, SettingError>,
     ) -> Result<(C, M), RunError> {
-        let config = self.config()?;
-        let empty = init(&config)
-            .map_err(|error| RunError::invalid(&self.path, "config", "sizes that fit together", error))?;
+        let config: C = self.config()?;
+        let unfit = |error: SettingError| {
+            RunError::invalid(&self.path, format!("config `{}`", error.key()), error.expected, error.found)
+        };
+        config.check_sizes().map_err(unfit)?;
+        config.claim(&mut self.tensors()?).map_err(|fault| fault.at(&self.path))?;
+        let empty = init(&config).map_err(unfit)?;
         Ok((config, self.load_into(empty)?))
+    }
+
+    /// Names and shapes of the tensors, all of them numbers that a network can have.
+    fn tensors(&self) -> Result<StoredTensors, RunError> {
+        let file = safetensors::SafeTensors::deserialize(&self.bytes)
+            .map_err(|error| RunError::invalid(&self.path, "tensors", "a safetensors file", error))?;
+        for (name, view) in file.iter() {
+            if !matches!(view.dtype(), Dtype::F32 | Dtype::F16) {
+                let fault = Fault::new(format!("type of tensor `{name}`"), "F32 or F16", view.dtype());
+                return Err(fault.at(&self.path).into());
+            }
+        }
+        Ok(StoredTensors::new(file.iter().map(|(name, view)| (name.to_string(), view.shape().to_vec()))))
     }
 
     /// Puts the weights into `module`. Every tensor must be there, be used, and fit.
@@ -216,17 +232,16 @@ impl Snapshot {
     /// # Errors
     /// [`RunError::invalid`] that names the tensor.
     pub fn load_into<B: Backend, M: Module<B>>(&self, module: M) -> Result<M, RunError> {
+        let mut tensors = self.tensors()?;
+        tensors.claim_module("", &module).map_err(|fault| fault.at(&self.path))?;
+        tensors.require_all_claimed().map_err(|fault| fault.at(&self.path))?;
         let mut module = module;
         let mut store = SafetensorsStore::from_bytes(Some(widened(&self.path, &self.bytes)?.into_owned()));
-        let result = module.load_from(&mut store).map_err(|error| {
-            RunError::invalid(&self.path, "weights", "every tensor of the network", error)
+        // Burn's own report is a page; names, shapes and types have been compared above.
+        module.load_from(&mut store).map_err(|error| {
+            Fault::new("weights", "every tensor of the network", error.to_string()).at(&self.path)
         })?;
-        match result.unused.first() {
-            Some(name) => {
-                Err(RunError::invalid(&self.path, format!("tensor `{name}`"), "no such tensor", "one"))
-            }
-            None => Ok(module),
-        }
+        Ok(module)
     }
 }
 

@@ -18,5 +18,6 @@ pub mod resize;
 pub mod same_type;
 pub mod signed_max;
 pub mod similarity;
+pub mod stored;
 pub mod transformer_kernels;
 pub mod upfirdn;

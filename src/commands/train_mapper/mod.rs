@@ -145,7 +145,8 @@ fn open_mapper(path: &Path, sizes: &MapperConfig, device: &Device) -> crate::err
         let expected = format!("that of this run, {}", serde_json::to_string(sizes)?);
         return Err(RunError::invalid(path, "network", expected, serde_json::to_string(&found)?).into());
     }
-    Ok(snapshot.load_into(sizes.init::<Diff>(0, device)?)?)
+    let (_, mapper) = snapshot.network(|stored: &MapperSnapshot| stored.network.init::<Diff>(0, device))?;
+    Ok(mapper)
 }
 
 /// Trains; targets that are made anew come from another thread, so that the network does not wait for them.

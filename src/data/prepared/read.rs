@@ -15,6 +15,9 @@ use crate::data::nsd::tree::Hemisphere;
 use crate::data::subject::SubjectId;
 use crate::data::trial::{CocoId, NsdId, Trial};
 
+/// Most voxels of a volume that are taken for meant: 512 along each axis, where NSD's finest grid has 186 at most.
+const LARGEST_GRID: usize = 1 << 27;
+
 /// An open prepared subject: tables in memory, betas on disk.
 #[derive(Debug)]
 pub struct PreparedSubject {
@@ -42,8 +45,13 @@ impl PreparedSubject {
             return Err(betas.invalid("type", "float32", betas.element()?));
         }
         let shape = betas.require_axes(2)?;
+        if shape.contains(&0) {
+            return Err(betas.invalid("shape", "at least one trial and one voxel", format!("{shape:?}")));
+        }
+        betas.require_plausible_size::<f32>()?;
         let trials = trials(&file, shape[0])?;
         let voxels = voxels(&file, shape[1])?;
+        check_positions(&file, &voxels.flat_index, provenance.grid)?;
         Ok(Self { path: path.to_path_buf(), provenance, trials, voxels, betas })
     }
 
@@ -256,6 +264,24 @@ fn trials(file: &H5File, len: usize) -> Result<TrialTable, DataError> {
         None
     };
     Ok(TrialTable { trials, is_shared, coco_ids })
+}
+
+/// Refuses positions that leave the volume or do not ascend: they are indices into volumes that other steps make.
+fn check_positions(file: &H5File, flat_index: &[usize], grid: [usize; 3]) -> Result<(), DataError> {
+    let num_voxels = grid.iter().try_fold(1, |all: usize, axis| all.checked_mul(*axis));
+    let Some(num_voxels) = num_voxels.filter(|count| (1..=LARGEST_GRID).contains(count)) else {
+        let expected = format!("three axes of 1 to {LARGEST_GRID} voxels together");
+        return Err(DataError::invalid(file.path(), "attribute `grid`", expected, format!("{grid:?}")));
+    };
+    let outside = flat_index.iter().find(|position| **position >= num_voxels);
+    let falling = flat_index.windows(2).find(|pair| pair[0] >= pair[1]).map(|pair| &pair[1]);
+    match outside.or(falling) {
+        Some(position) => {
+            let expected = format!("ascending positions below {num_voxels}, in the grid {grid:?}");
+            Err(DataError::invalid(file.path(), "dataset `/flat_index`", expected, position))
+        }
+        None => Ok(()),
+    }
 }
 
 fn voxels(file: &H5File, len: usize) -> Result<VoxelTable, DataError> {

@@ -148,3 +148,29 @@ fn a_beta_that_is_no_number_is_named_by_trial_and_voxel() {
         assert!(text.contains("betas of trial 2, voxel 1 is NaN, expected a finite number"), "{text}");
     }
 }
+
+#[test]
+fn positions_outside_of_the_volume_and_falling_ones_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (trials, voxels) = tables();
+    let mut number = 0;
+    let mut open = |flat_index: Vec<usize>, grid: [usize; 3]| {
+        number += 1;
+        let path = folder.path().join(format!("{number}.h5"));
+        let voxels = VoxelTable { flat_index, ..voxels.clone() };
+        let provenance = Provenance { grid, ..provenance() };
+        let mut writer = PreparedWriter::create(&path, &provenance, &trials, &voxels).unwrap();
+        writer.append(&betas()).unwrap();
+        writer.finish().unwrap();
+        PreparedSubject::open(&path).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(open(vec![0, 3, 7, 20], [3, 7, 1]), Ok(()));
+    let error = open(vec![0, 3, 7, 21], [3, 7, 1]).unwrap_err();
+    assert!(error.contains("`/flat_index` is 21, expected ascending positions below 21"), "{error}");
+    assert!(open(vec![0, 7, 3, 20], [3, 7, 1]).unwrap_err().contains("/flat_index"));
+    assert!(open(vec![0, 3, 3, 20], [3, 7, 1]).unwrap_err().contains("/flat_index"));
+    for grid in [[0, 7, 3], [1 << 40, 1, 1], [usize::MAX, usize::MAX, 3], [1 << 20, 1 << 20, 1 << 24]] {
+        let error = open(vec![0, 3, 7, 20], grid).unwrap_err();
+        assert!(error.contains("attribute `grid`"), "{error}");
+    }
+}

@@ -10,6 +10,7 @@ mod config;
 mod labels;
 mod network;
 pub mod preprocess;
+mod stored;
 
 pub use config::{ClassKind, ClassifierConfig, ClassifierSizes, SceneClass};
 pub use labels::ShownClasses;

@@ -10,6 +10,7 @@ pub mod encode_batches;
 pub mod initial_weights;
 pub mod network;
 pub mod preprocess;
+mod stored;
 pub mod text;
 pub mod text_cleaning;
 pub mod tokenizer;

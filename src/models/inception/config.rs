@@ -8,7 +8,9 @@ use super::mixed5::Mixed5;
 use super::mixed6::{Mixed6, Mixed6a};
 use super::mixed7::{Mixed7, Mixed7a};
 use super::network::Inception;
-use crate::error::SettingError;
+use crate::error::{Fault, SettingError};
+use crate::models::batch_norm::claim_batch_norm;
+use crate::tensor_ops::stored::{StoredNetwork, StoredTensors};
 
 /// Width of the published pooled features.
 const PUBLISHED_FEATURES: usize = 2048;
@@ -41,10 +43,8 @@ impl InceptionConfig {
     /// # Errors
     /// [`SettingError`] for a divisor that does not divide every number of channels.
     pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Inception<B>, SettingError> {
+        self.check_sizes()?;
         let divisor = self.channel_divisor;
-        if divisor == 0 || !LARGEST_DIVISOR.is_multiple_of(divisor) {
-            return Err(SettingError::new("channel_divisor", "1, 2, 4, 8 or 16", divisor));
-        }
         let units = &UnitBuilder::<B> { divisor, seed, device };
         Ok(Inception {
             conv2d_1a_3x3: units.valid("conv2d_1a_3x3", 3, 32, 2),
@@ -64,6 +64,25 @@ impl InceptionConfig {
             mixed_7b: Mixed7::new(units, "mixed_7b", 1280),
             mixed_7c: Mixed7::new(units, "mixed_7c", 2048),
         })
+    }
+}
+
+impl StoredNetwork for InceptionConfig {
+    fn check_sizes(&self) -> Result<(), SettingError> {
+        let divisor = self.channel_divisor;
+        if divisor == 0 || !LARGEST_DIVISOR.is_multiple_of(divisor) {
+            return Err(SettingError::new("channel_divisor", "1, 2, 4, 8 or 16", divisor));
+        }
+        Ok(())
+    }
+
+    /// The graph is fixed and the divisor one of five: the first and the last unit tell which.
+    fn claim(&self, tensors: &mut StoredTensors) -> Result<(), Fault> {
+        let divisor = self.channel_divisor;
+        tensors.claim("conv2d_1a_3x3.conv.weight", &[32 / divisor, 3, 3, 3])?;
+        claim_batch_norm("conv2d_1a_3x3.bn", 32 / divisor, tensors)?;
+        tensors.claim("mixed_7c.branch_pool.conv.weight", &[192 / divisor, 2048 / divisor, 1, 1])?;
+        claim_batch_norm("mixed_7c.branch_pool.bn", 192 / divisor, tensors)
     }
 }
 

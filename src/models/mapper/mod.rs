@@ -11,6 +11,7 @@ mod padding;
 mod position_head;
 mod res_block;
 mod snapshot;
+mod stored;
 
 pub use conv::{SignalConv, SignalConvConfig};
 pub use embedding_critic::{CriticLayer, EmbeddingCritic, EmbeddingCriticConfig};

@@ -9,6 +9,7 @@ pub mod bottleneck;
 pub mod config;
 pub mod low_level;
 pub mod network;
+mod stored;
 
 pub use config::ResnetConfig;
 pub use network::{Resnet, ResnetFeatures, Stage};

@@ -14,6 +14,7 @@ pub mod mapping;
 pub mod modulated_layer;
 pub mod noise;
 pub mod pair;
+mod stored;
 pub mod synthesis;
 pub mod weight_init;
 

@@ -89,11 +89,11 @@ pub(crate) fn same_sized_start(
     let file = Snapshot::open(&path, GENERATOR_KIND)?;
     same_sizes(&path, &file.config()?, generator)?;
     let sha256 = file.network_sha256()?;
-    let network = file.load_into(generator.init::<Base>(0, device)?)?;
+    let (_, network) = file.network(|config: &GeneratorConfig| config.init::<Base>(0, device))?;
     let path = folder.join(DISCRIMINATOR_FILE);
     let file = Snapshot::open(&path, DISCRIMINATOR_KIND)?;
     same_sizes(&path, &file.config()?, discriminator)?;
-    let judge = file.load_into(discriminator.init::<Base>(0, device)?)?;
+    let (_, judge) = file.network(|config: &DiscriminatorConfig| config.init::<Base>(0, device))?;
     Ok((pretrained(network, judge), sha256))
 }
 

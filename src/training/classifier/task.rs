@@ -241,9 +241,12 @@ impl Task for ClassifierTask<'_> {
     }
 
     fn load(&mut self, path: &Path) -> Result<TrainState, RunError> {
-        let ((network, moments), stored) = load_checkpoint::<Diff, Record, StoredState>(path, self.device)?;
         let identity = self.identity().map_err(|error| RunError::invalid(path, "settings", "JSON", error))?;
-        require_same_identity(path, &identity, &stored.identity)?;
+        let ((network, moments), stored) =
+            load_checkpoint::<Diff, Record, StoredState>(path, self.device, |stored, tensors| {
+                require_same_identity(path, &identity, &stored.identity)?;
+                tensors.claim_module("0", &self.network).map_err(|fault| fault.at(path).into())
+            })?;
         self.network = self.network.clone().load_record(network);
         self.adam = self.adam.clone().load_record(moments);
         self.best = stored.best.map(|best| best.0);

@@ -19,6 +19,7 @@ use crate::models::clip::{Clip, ClipConfig};
 use crate::run::checkpoint::{load_checkpoint, save_checkpoint};
 use crate::run::error::RunError;
 use crate::tensor_ops::backend::{Base, Device, Diff};
+use crate::tensor_ops::stored::StoredTensors;
 use crate::training::frame::finite_weights::all_finite;
 use crate::training::frame::gradient_norm::clip_global_norm;
 
@@ -128,28 +129,42 @@ impl Optimisation {
         device: &Device,
     ) -> Result<StoredState, RunError> {
         type Stored = (ClipRecord, AdamRecord, AdamRecord);
-        let ((clip, decayed, plain), state) = load_checkpoint::<Diff, Stored, StoredState>(path, device)?;
+        let ((clip, decayed, plain), state) =
+            load_checkpoint::<Diff, Stored, StoredState>(path, device, |state, tensors| {
+                self.check(path, state, fresh, tensors)
+            })?;
+        self.clip = self.clip.clone().load_record(clip);
+        self.decayed = self.decayed.clone().load_record(decayed);
+        self.plain = self.plain.clone().load_record(plain);
+        self.matrices = matrices(&self.clip);
+        Ok(state)
+    }
+
+    /// Refuses a checkpoint of another run, and one whose network is not of this run's sizes.
+    fn check(
+        &self,
+        path: &Path,
+        state: &StoredState,
+        fresh: &StoredState,
+        tensors: &mut StoredTensors,
+    ) -> Result<(), RunError> {
         // Both went through JSON, so equal numbers are equal.
         let settings = |state: &StoredState| {
             serde_json::to_string(&(&state.network, &state.config, state.num_images))
                 .and_then(|text| serde_json::from_str::<serde_json::Value>(&text))
                 .map_err(|error| RunError::invalid(path, "settings", "settings", error))
         };
-        let (stored, asked) = (settings(&state)?, settings(fresh)?);
+        let (stored, asked) = (settings(state)?, settings(fresh)?);
         if stored != asked {
             let expected = format!("the settings of this command, {asked}");
             return Err(RunError::invalid(path, "network, training, number of images", expected, stored));
         }
-        let rows = clip.text.token_embedding.weight.dims()[0];
-        if rows != self.tokens.len() {
+        let rows = tensors.shape("0.text.token_embedding.weight").and_then(|shape| shape.first().copied());
+        if let Some(rows) = rows.filter(|rows| *rows != self.tokens.len()) {
             let expected = format!("{} different tokens in the training captions", self.tokens.len());
             return Err(RunError::invalid(path, "captions", expected, rows));
         }
-        self.clip = self.clip.clone().load_record(clip);
-        self.decayed = self.decayed.clone().load_record(decayed);
-        self.plain = self.plain.clone().load_record(plain);
-        self.matrices = matrices(&self.clip);
-        Ok(state)
+        tensors.claim_module("0", &self.clip).map_err(|fault| fault.at(path).into())
     }
 }
 

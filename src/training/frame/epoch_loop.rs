@@ -13,6 +13,7 @@ use tracing::info_span;
 use super::error::TrainError;
 use super::state::{Place, TrainState, mean};
 use super::task::{EpochResult, Task};
+use crate::error::Fault;
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
 use crate::run::progress::Progress;
@@ -68,7 +69,11 @@ pub struct Run<'a> {
 /// The task's; after an interruption or a loss that is not finite the checkpoint can be continued from.
 pub fn train<T: Task>(task: &mut T, plan: &Plan, run: &mut Run) -> Result<TrainState, T::Error> {
     let state = match run.resume {
-        Some(path) => task.load(path).map_err(TrainError::from)?,
+        Some(path) => {
+            let state = task.load(path).map_err(TrainError::from)?;
+            plan.check(task, &state).map_err(|fault| TrainError::from(RunError::from(fault.at(path))))?;
+            state
+        }
         None => TrainState::default(),
     };
     let mut training = EpochLoop::start(task, plan, run, state)?;
@@ -222,6 +227,26 @@ impl<'r, 'a, T: Task> EpochLoop<'r, 'a, T> {
 }
 
 impl Plan {
+    /// Refuses a state that no training by this plan can have been in: places are counted with and indexed by.
+    fn check(&self, task: &impl Task, state: &TrainState) -> Result<(), Fault> {
+        let Place { phase, epoch, step } = state.place;
+        let within = |field: &str, found: usize, most: usize| match found <= most {
+            true => Ok(()),
+            false => Err(Fault::new(format!("state, {field}"), format!("at most {most}"), found)),
+        };
+        within("phase", phase, self.epochs.len())?;
+        let epochs = self.epochs.get(phase).copied().unwrap_or(0);
+        within("epoch", epoch, epochs)?;
+        within("step", step, if epoch < epochs { task.num_steps(phase) } else { 0 })?;
+        for result in &state.phases {
+            within("phase of a result", result.phase, phase)?;
+            let epochs = self.epochs.get(result.phase).copied().unwrap_or(0);
+            within("epochs of a result", result.epochs, epochs)?;
+            within("best epoch of a result", result.best_epoch, epochs)?;
+        }
+        Ok(())
+    }
+
     /// Number of the row that is logged at `place`.
     fn number(&self, task: &impl Task, place: Place) -> u64 {
         let Place { phase, epoch, step } = place;

@@ -50,6 +50,11 @@ impl Default for LossScale {
 const LARGEST: f32 = 16_777_216.0;
 
 impl LossScale {
+    /// Whether the factor is one that doubling and halving can lead to.
+    pub fn is_possible(&self) -> bool {
+        self.factor.is_finite() && self.factor > 0.0
+    }
+
     /// The factor to start with.
     pub fn new(config: &LossScaleConfig, half_resolutions: usize) -> Self {
         if half_resolutions == 0 {

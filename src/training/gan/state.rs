@@ -13,11 +13,13 @@ use super::gradients::GradientCheck;
 use super::loss_scale::LossScale;
 use super::mappers::config::MapperIdentity;
 use super::step::phases::lazy_correction;
+use crate::error::Fault;
 use crate::models::mapper::Mapper;
 use crate::models::stylegan2::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
 use crate::run::checkpoint::{load_checkpoint, save_checkpoint};
 use crate::run::error::RunError;
 use crate::tensor_ops::backend::{Base, Device, Diff};
+use crate::tensor_ops::stored::StoredTensors;
 use crate::training::frame::ema::{ema_beta, ema_update};
 use crate::training::frame::finite_weights::all_finite;
 use crate::training::frame::identity::refuse_other_settings;
@@ -26,6 +28,9 @@ use crate::training::frame::schedule::FinalDecay;
 
 /// Parameters that are copied into the averaged generator rather than averaged.
 const BUFFERS: [&str; 2] = ["w_avg", "noise_const"];
+
+/// Steps beyond every training: counts stay exact, and sums of them whole.
+const MOST_STEPS: u64 = 1 << 48;
 
 /// Everything but weights and moments that a resumed run needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +72,29 @@ pub(crate) struct NonFiniteStreak {
 }
 
 impl Counters {
+    /// Refuses counts that no run of these settings can have come to.
+    fn check(&self) -> Result<(), Fault> {
+        let batch = self.config.batch_size as u64;
+        let possible = [
+            ("images_seen", Some(self.images_seen) == self.step.checked_mul(batch), self.images_seen),
+            ("step", self.step <= MOST_STEPS, self.step),
+            ("ticks", self.ticks <= self.step.saturating_add(1), self.ticks),
+        ];
+        if let Some((field, _, found)) = possible.into_iter().find(|(_, is_possible, _)| !is_possible) {
+            let expected = format!("a count that goes with {} steps of {batch} images", self.step);
+            return Err(Fault::new(format!("state, {field}"), expected, found));
+        }
+        if !self.augment.is_possible(self.images_seen) {
+            let expected = "a probability from 0 to 1 and no more signs than images";
+            return Err(Fault::new("state, augment", expected, format!("{:?}", self.augment)));
+        }
+        if !(self.path_length_mean.is_finite() && self.loss_scale.is_possible()) {
+            let found = format!("{} and {:?}", self.path_length_mean, self.loss_scale);
+            return Err(Fault::new("state, path_length_mean and loss_scale", "finite numbers", found));
+        }
+        Ok(())
+    }
+
     /// Notes what was found in a phase's gradients; too many phases in a row without numbers end the training.
     pub fn record_gradients(&mut self, name: &str, check: GradientCheck) -> Result<(), NonFiniteStreak> {
         self.running.record(name, check.norm);
@@ -189,19 +217,47 @@ impl GanState {
         }
     }
 
+    /// Claims the networks of a checkpoint; `prefix` stands in front of those of the GAN, mappers stand behind it.
+    fn claim(&self, prefix: &str, tensors: &mut StoredTensors) -> Result<(), Fault> {
+        tensors.claim_module(&format!("{prefix}0"), &self.generator.network)?;
+        tensors.claim_module(&format!("{prefix}1"), &self.discriminator.network)?;
+        tensors.claim_module(&format!("{prefix}2"), &self.generator_ema)?;
+        let mappers = self.mappers.iter().flat_map(|pair| &pair.0);
+        mappers
+            .zip(["1.0", "2.0"])
+            .try_for_each(|(mapper, place)| tensors.claim_module(place, &mapper.network))
+    }
+
     /// Continues from `path`, which must be of a run with the settings of `fresh`.
     pub fn resume(&mut self, path: &Path, fresh: &Counters, device: &Device) -> Result<Counters, RunError> {
-        let (record, counters): (Stored, Counters) = match &mut self.mappers {
-            None => load_checkpoint::<Diff, _, _>(path, device)?,
-            Some(MapperPair([first, second])) => {
+        let (record, counters) = match &self.mappers {
+            None => {
+                let (record, counters): (Stored, Counters) =
+                    load_checkpoint::<Diff, _, _>(path, device, |counters, tensors| {
+                        check_same_settings(path, counters, fresh)?;
+                        counters
+                            .check()
+                            .and_then(|()| self.claim("", tensors))
+                            .map_err(|fault| fault.at(path).into())
+                    })?;
+                (record, counters)
+            }
+            Some(_) => {
                 let ((record, of_first, of_second), counters): (StoredWithMappers, Counters) =
-                    load_checkpoint::<Diff, _, _>(path, device)?;
-                first.load(of_first);
-                second.load(of_second);
+                    load_checkpoint::<Diff, _, _>(path, device, |counters, tensors| {
+                        check_same_settings(path, counters, fresh)?;
+                        counters
+                            .check()
+                            .and_then(|()| self.claim("0.", tensors))
+                            .map_err(|fault| fault.at(path).into())
+                    })?;
+                if let Some(MapperPair([first, second])) = &mut self.mappers {
+                    first.load(of_first);
+                    second.load(of_second);
+                }
                 (record, counters)
             }
         };
-        check_same_settings(path, &counters, fresh)?;
         let (generator, discriminator, ema, generator_moments, discriminator_moments) = record;
         let state = &mut self.generator;
         state.network = state.network.clone().load_record(generator);

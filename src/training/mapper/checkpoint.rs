@@ -29,6 +29,11 @@ impl StoredState {
         Self { phase, epoch, step, losses: state.losses.clone(), phases, identity }
     }
 
+    /// Phase under way, from 0.
+    pub fn phase(&self) -> usize {
+        self.phase
+    }
+
     pub fn into_state(self) -> TrainState {
         let Self { phase, epoch, step, losses, phases, .. } = self;
         let phases = phases.iter().map(PhaseResult::from).collect();

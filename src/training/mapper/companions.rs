@@ -2,6 +2,8 @@
 
 use super::auxiliary_critic::{AuxiliaryCritic, CriticRecord};
 use super::joint_expander::{ExpanderRecord, JointExpander};
+use crate::error::Fault;
+use crate::tensor_ops::stored::StoredTensors;
 
 /// Critic and expander, where the settings want them; every phase has its own.
 #[derive(Clone, Default)]
@@ -21,6 +23,20 @@ impl Companions {
             self.critic.as_ref().map(AuxiliaryCritic::to_record),
             self.expander.as_ref().map(JointExpander::to_record),
         )
+    }
+
+    /// Claims their networks, which stand behind `prefix` in a checkpoint.
+    ///
+    /// # Errors
+    /// As [`StoredTensors::claim`].
+    pub(crate) fn claim(&self, prefix: &str, tensors: &mut StoredTensors) -> Result<(), Fault> {
+        if let Some(critic) = &self.critic {
+            tensors.claim_module(&format!("{prefix}.0.0"), critic.network())?;
+        }
+        match &self.expander {
+            Some(expander) => tensors.claim_module(&format!("{prefix}.1.0"), expander.network()),
+            None => Ok(()),
+        }
     }
 
     /// Of the same settings: each is there on both sides or on neither.

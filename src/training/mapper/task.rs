@@ -226,14 +226,21 @@ impl Task for MapperTask<'_> {
     }
 
     fn load(&mut self, path: &Path) -> Result<TrainState, RunError> {
+        // Optimiser and companions are those of the phase under way.
+        let phase_of = |stored: &StoredState| stored.phase().min(1);
         let ((network, best, moments, companions), stored) =
-            load_checkpoint::<Diff, Record, StoredState>(path, self.trials.device)?;
-        require_same_identity(path, &self.identity.to_string(), &stored.identity)?;
+            load_checkpoint::<Diff, Record, StoredState>(path, self.trials.device, |stored, tensors| {
+                require_same_identity(path, &self.identity.to_string(), &stored.identity)?;
+                tensors
+                    .claim_module("0", &self.network)
+                    .and_then(|()| tensors.claim_module("1", &self.best))
+                    .and_then(|()| self.trials.companions(phase_of(stored)).claim("3", tensors))
+                    .map_err(|fault| fault.at(path).into())
+            })?;
+        let phase = phase_of(&stored);
         let state = stored.into_state();
         self.network = self.network.clone().load_record(network);
         self.best = self.best.clone().load_record(best);
-        // Optimiser and companions are those of the phase under way.
-        let phase = state.place.phase.min(1);
         self.optimiser = self.plan(phase).optimiser.init::<Network>().load_record(moments);
         self.companions = self.trials.companions(phase).load_record(companions);
         Ok(state)

@@ -164,6 +164,16 @@ impl H5Dataset {
     /// [`DataError::Invalid`] when the type cannot be converted or the file is too small for what it claims;
     /// [`DataError::unreadable`] for damage.
     pub fn read_all<T: H5Type>(&self) -> Result<Vec<T>, DataError> {
+        self.require_plausible_size::<T>()?;
+        self.dataset.read_raw().map_err(|error| self.unreadable(&error))
+    }
+
+    /// Demands that all values, as `T`, could be in a file of this size. What is read block by block asks for it before it makes
+    /// room for the blocks.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] when the file is too small for what it claims.
+    pub fn require_plausible_size<T: H5Type>(&self) -> Result<(), DataError> {
         let shape = self.shape()?;
         let elements =
             shape.iter().try_fold(size_of::<T>() as u64, |all, axis| all.checked_mul(*axis as u64));
@@ -174,7 +184,7 @@ impl H5Dataset {
             let expected = format!("sizes that fit into {on_disk} bytes of file");
             return Err(self.invalid("shape", expected, format!("{shape:?}")));
         }
-        self.dataset.read_raw().map_err(|error| self.unreadable(&error))
+        Ok(())
     }
 
     /// Reads one block, in file order, converting numbers to `T`. The caller bounds its size.

@@ -30,6 +30,13 @@ impl AdaState {
         Self { probability, ..Self::default() }
     }
 
+    /// Whether a controller that has seen so many images can be in this state: each is scored at most twice in a step.
+    pub fn is_possible(&self, images_seen: u64) -> bool {
+        (0.0..=1.0).contains(&self.probability)
+            && self.num_signs <= images_seen.saturating_mul(2)
+            && self.sign_sum.unsigned_abs() <= self.num_signs
+    }
+
     /// Takes in the scores of `count` real images.
     pub fn observe(&mut self, sign_sum: i64, count: u64) {
         self.sign_sum += sign_sum;
