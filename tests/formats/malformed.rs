@@ -55,7 +55,7 @@ fn missing_files() {
 #[test]
 fn truncated_hdf5_nifti_and_mat() {
     let text = message(|small, _| truncate(&small.betas_path(4), 2));
-    assert_says(&text, &["betas_session04.hdf5` cannot be read: as HDF5", "truncated"]);
+    assert_says(&text, &["betas_session04.hdf5` cannot be read: it is truncated: "]);
     let text = message(|small, _| truncate(&small.betas_path(2), 2));
     assert_says(&text, &["betas_session02.nii.gz` cannot be read: the file ends inside the values"]);
     let text = message(|small, _| truncate(&small.roi_path("nsdgeneral"), 3));
@@ -67,7 +67,7 @@ fn truncated_hdf5_nifti_and_mat() {
 #[test]
 fn files_of_another_kind() {
     let text = message(|small, _| fs::write(small.betas_path(1), b"<html>404</html>").unwrap());
-    assert_says(&text, &["betas_session01.hdf5` cannot be read: as HDF5"]);
+    assert_says(&text, &["betas_session01.hdf5` cannot be read: it is no HDF5 file"]);
     let text = message(|small, _| fs::write(small.roi_path("nsdgeneral"), [b'x'; 400]).unwrap());
     assert_says(&text, &["nsdgeneral.nii.gz` cannot be read: not a NIfTI-1 file"]);
 }
@@ -90,7 +90,7 @@ fn betas_of_another_shape_type_or_name() {
         drop(writer.dataset::<u8>("betas", &[750, 4, 5, 6], None).unwrap());
         writer.finish().unwrap();
     });
-    assert_says(&text, &["type of `/betas` is uint8, expected int16, float32 or float64"]);
+    assert_says(&text, &["type of `/betas` is uint8, expected int16, float16, float32 or float64"]);
 }
 
 #[test]

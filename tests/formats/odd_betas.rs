@@ -50,6 +50,36 @@ with h5py.File('nan-beta.hdf5', 'w') as f:
 image = nib.Nifti1Image(stored.transpose(3, 2, 1, 0), np.eye(4))
 image.header.set_slope_inter(1, 0)
 nib.save(image, 'plain.nii')
+coarse = ((t * 31 + v * 7) % 64 / 32).reshape(750, 4, 5, 6)
+with h5py.File('lzf.hdf5', 'w') as f:
+    f.create_dataset('betas', data=stored, chunks=(50, 2, 5, 6), compression='lzf', shuffle=True)
+with h5py.File('half.hdf5', 'w') as f:
+    f.create_dataset('betas', data=coarse.astype('<f2'))
+with h5py.File('half-voxels-lzf.hdf5', 'w') as f:
+    f.create_dataset('betas', data=coarse.astype('>f2'), chunks=voxel, compression='lzf')
+with h5py.File('half-voxels.hdf5', 'w') as f:
+    f.create_dataset('betas', data=coarse.astype('<f2'), chunks=voxel)
+# 16 bits with another exponent: the library's conversion knows it, its size alone does not.
+brain_float = h5py.h5t.IEEE_F32LE.copy()
+brain_float.set_fields(15, 7, 8, 0, 7)
+brain_float.set_size(2)
+brain_float.set_ebias(127)
+with h5py.File('brain-float.hdf5', 'w') as f:
+    space = h5py.h5s.create_simple((750, 4, 5, 6))
+    d = h5py.h5d.create(f.id, b'betas', brain_float, space)
+    d.write(h5py.h5s.ALL, h5py.h5s.ALL, coarse.astype('<f4'))
+def raw_chunk(name, filter):
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_chunk((750, 4, 5, 6))
+    plist.set_filter(filter, h5py.h5z.FLAG_OPTIONAL, (3,))
+    with h5py.File(name, 'w') as f:
+        d = h5py.h5d.create(f.id, b'betas', h5py.h5t.STD_I16LE, h5py.h5s.create_simple((750, 4, 5, 6)), plist)
+        d.write_direct_chunk((0, 0, 0, 0), stored.tobytes(), 0)
+raw_chunk('zstd.hdf5', 32015)
+raw_chunk('damaged.hdf5', h5py.h5z.FILTER_DEFLATE)
+whole = open('lzf.hdf5', 'rb').read()
+open('cut.hdf5', 'wb').write(whole[:-3000])
+open('page.hdf5', 'wb').write(b'<html>404 Not Found</html>')
 raw = bytearray(open('plain.nii', 'rb').read())
 raw[112:120] = struct.pack('<ff', 1.0, np.nan)
 open('nan-inter.nii.gz', 'wb').write(gzip.compress(bytes(raw)))
@@ -75,13 +105,30 @@ fn links_and_virtual_datasets_give_the_betas_or_an_error_and_never_other_bytes()
             assert_eq!(*beta, expected(trial, VOXELS[column]), "{name}, trial {trial}, column {column}");
         }
     }
+    let betas = read("lzf.hdf5").unwrap();
+    assert!(betas.indexed_iter().all(|((trial, column), beta)| *beta == expected(trial, VOXELS[column])));
+    for name in ["half.hdf5", "half-voxels-lzf.hdf5", "half-voxels.hdf5", "brain-float.hdf5"] {
+        for ((trial, column), beta) in read(name).unwrap().indexed_iter() {
+            let expected = ((trial * 31 + VOXELS[column] * 7) % 64) as f32 / 32.0;
+            assert_eq!(*beta, expected, "{name}, trial {trial}, column {column}");
+        }
+    }
     for (name, part) in [
+        (
+            "zstd.hdf5",
+            "zstd.hdf5` cannot be read: dataset `/betas`: it is compressed in a way that is not read here",
+        ),
+        ("damaged.hdf5", "damaged.hdf5` cannot be read: dataset `/betas`: its compressed values are damaged"),
+        ("cut.hdf5", "cut.hdf5` cannot be read: it is truncated: "),
+        ("page.hdf5", "page.hdf5` cannot be read: it is no HDF5 file"),
         ("dangling.hdf5", "leads nowhere"),
         ("nan-beta.hdf5", "beta of trial 3, voxel 50 is NaN"),
         ("nan-inter.nii.gz", "scl_inter is NaN"),
     ] {
         let error = read(name).unwrap_err();
         assert!(error.contains(part), "{name}: {error}");
+        // The library's insides: `H5Dread(): can't …`.
+        assert!(!error.contains("():") && !error.contains('\n'), "{name}: {error}");
     }
     // Where the source is gone the library hands out its fill value, and such a session is refused as a dead one.
     for name in ["virtual-gone.hdf5", "virtual-other.hdf5"] {

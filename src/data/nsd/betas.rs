@@ -144,8 +144,8 @@ fn open_hdf5(path: &Path, grid: [usize; 3], num_voxels: usize) -> Result<Source,
     let dataset = file.dataset(DATASET)?;
     let is_scaled = match dataset.element()? {
         TypeDescriptor::Integer(IntSize::U2 | IntSize::U4) => true,
-        TypeDescriptor::Float(FloatSize::U4 | FloatSize::U8) => false,
-        other => return Err(dataset.invalid("type", "int16, float32 or float64", other)),
+        TypeDescriptor::Float(FloatSize::U2 | FloatSize::U4 | FloatSize::U8) => false,
+        other => return Err(dataset.invalid("type", "int16, float16, float32 or float64", other)),
     };
     let shape = dataset.shape()?;
     let layout = if shape.len() == 2 {

@@ -71,7 +71,7 @@ pub(super) fn plan(
             }
             0
         })
-        .map_err(|error| dataset.unreadable(&error))?;
+        .map_err(|error| dataset.broken(&error))?;
     if let Some(found) = strange {
         return Err(dataset.invalid("chunk", format!("one voxel, {chunk_bytes} bytes"), found));
     }

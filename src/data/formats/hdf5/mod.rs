@@ -4,6 +4,7 @@
 //! through return values only; it never prints.
 
 mod read;
+mod words;
 mod write;
 
 pub use read::{H5Dataset, H5File};

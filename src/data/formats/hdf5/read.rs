@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use hdf5_metno::types::{TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5_metno::{Dataset, File, H5Type, Hyperslab, Location, SliceOrIndex};
 
+use super::words::in_words;
 use crate::data::error::DataError;
 
 /// Whole datasets are refused above `file size × this` (the most that deflate can shrink) …
@@ -28,8 +29,7 @@ impl H5File {
     pub fn open(path: &Path, needed_for: &str) -> Result<Self, DataError> {
         // The system's words for "not there" and "not allowed" are better than the library's.
         std::fs::File::open(path).map_err(|error| DataError::from_io(path, needed_for, &error))?;
-        let file =
-            File::open(path).map_err(|error| DataError::unreadable(path, format!("as HDF5: {error}")))?;
+        let file = File::open(path).map_err(|error| DataError::unreadable(path, in_words(&error)))?;
         Ok(Self { path: path.to_path_buf(), file })
     }
 
@@ -71,7 +71,8 @@ impl H5File {
     /// [`DataError::Invalid`] when there is no such group.
     pub fn members(&self, group: &str) -> Result<Vec<String>, DataError> {
         self.file.group(group).and_then(|group| group.member_names()).map_err(|error| {
-            DataError::invalid(&self.path, format!("group `/{group}`"), "a readable group", error)
+            let found = in_words(&error);
+            DataError::invalid(&self.path, format!("group `/{group}`"), "a readable group", found)
         })
     }
 
@@ -113,7 +114,7 @@ impl H5Dataset {
     /// # Errors
     /// [`DataError::unreadable`] for a damaged file.
     pub fn shape(&self) -> Result<Vec<usize>, DataError> {
-        self.dataset.get_shape().map_err(|error| self.unreadable(&error))
+        self.dataset.get_shape().map_err(|error| self.broken(&error))
     }
 
     /// Type of the elements.
@@ -121,7 +122,8 @@ impl H5Dataset {
     /// # Errors
     /// [`DataError::unreadable`] for a type this library does not know.
     pub fn element(&self) -> Result<TypeDescriptor, DataError> {
-        self.dataset.dtype().and_then(|dtype| dtype.to_descriptor()).map_err(|error| self.unreadable(&error))
+        let dtype = self.dataset.dtype().map_err(|error| self.broken(&error))?;
+        dtype.to_descriptor().map_err(|_| self.unreadable(&"its values are of a type that is not read here"))
     }
 
     /// A [`DataError::Invalid`] about a property of this dataset.
@@ -165,7 +167,7 @@ impl H5Dataset {
     /// [`DataError::unreadable`] for damage.
     pub fn read_all<T: H5Type>(&self) -> Result<Vec<T>, DataError> {
         self.require_plausible_size::<T>()?;
-        self.dataset.read_raw().map_err(|error| self.unreadable(&error))
+        self.dataset.read_raw().map_err(|error| self.broken(&error))
     }
 
     /// Demands that all values, as `T`, could be in a file of this size. What is read block by block asks for it before it makes
@@ -200,7 +202,7 @@ impl H5Dataset {
         }
         let slab: Hyperslab = block.iter().cloned().map(SliceOrIndex::from).collect::<Vec<_>>().into();
         let values =
-            self.dataset.read_slice::<T, _, ndarray::IxDyn>(slab).map_err(|error| self.unreadable(&error))?;
+            self.dataset.read_slice::<T, _, ndarray::IxDyn>(slab).map_err(|error| self.broken(&error))?;
         Ok(values.into_raw_vec_and_offset().0)
     }
 
@@ -210,6 +212,11 @@ impl H5Dataset {
     /// [`DataError::Invalid`] when it is missing or no text.
     pub fn text_attribute(&self, name: &str) -> Result<String, DataError> {
         text_attribute(&self.path, &self.name, &self.dataset, name)
+    }
+
+    /// A [`DataError::unreadable`] that names this dataset and says what the library found.
+    pub fn broken(&self, error: &hdf5_metno::Error) -> DataError {
+        self.unreadable(&in_words(error))
     }
 
     /// A [`DataError::unreadable`] that names this dataset.
@@ -239,5 +246,5 @@ fn text_attribute(path: &Path, object: &str, location: &Location, name: &str) ->
         Ok(other) => return Err(invalid(other.to_string())),
         Err(error) => Err(error),
     }
-    .map_err(|error| invalid(error.to_string()))
+    .map_err(|error| invalid(in_words(&error)))
 }

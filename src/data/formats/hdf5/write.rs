@@ -7,6 +7,7 @@ use hdf5_metno::types::VarLenUnicode;
 use hdf5_metno::{Dataset, File, H5Type, Hyperslab, Location, SliceOrIndex};
 use ndarray::{ArrayViewD, IxDyn};
 
+use super::words::in_words;
 use crate::data::error::DataError;
 use crate::files::PendingFile;
 
@@ -25,8 +26,8 @@ impl H5Writer {
     /// [`DataError::unwritable`] when the folder cannot be written.
     pub fn create(path: &Path) -> Result<Self, DataError> {
         let pending = PendingFile::create(path)?;
-        let file = File::create(pending.path())
-            .map_err(|error| DataError::unwritable(path, format!("as HDF5: {error}")))?;
+        let file =
+            File::create(pending.path()).map_err(|error| DataError::unwritable(path, in_words(&error)))?;
         Ok(Self { file, pending })
     }
 
@@ -91,12 +92,14 @@ impl H5Writer {
     pub fn finish(self) -> Result<(), DataError> {
         let Self { file, pending } = self;
         let target = pending.target().to_path_buf();
-        file.flush().and_then(|()| file.close()).map_err(|error| DataError::unwritable(target, error))?;
+        file.flush()
+            .and_then(|()| file.close())
+            .map_err(|error| DataError::unwritable(target, in_words(&error)))?;
         Ok(pending.commit()?)
     }
 
     fn unwritable(&self, error: &hdf5_metno::Error) -> DataError {
-        DataError::unwritable(self.pending.target(), error)
+        DataError::unwritable(self.pending.target(), in_words(error))
     }
 }
 
@@ -121,7 +124,7 @@ impl H5Output {
         let view = ArrayViewD::from_shape(IxDyn(&sizes), values)
             .map_err(|_| unwritable(format!("{} values for a block of {sizes:?}", values.len())))?;
         let slab: Hyperslab = block.iter().cloned().map(SliceOrIndex::from).collect::<Vec<_>>().into();
-        self.dataset.write_slice(view, slab).map_err(|error| unwritable(error.to_string()))
+        self.dataset.write_slice(view, slab).map_err(|error| unwritable(in_words(&error)))
     }
 
     /// Adds a text attribute to the dataset.
@@ -140,5 +143,5 @@ fn text_attribute(target: &Path, location: &Location, name: &str, text: &str) ->
         .new_attr::<VarLenUnicode>()
         .create(name)
         .and_then(|attribute| attribute.write_scalar(&text))
-        .map_err(|error| unwritable(error.to_string()))
+        .map_err(|error| unwritable(in_words(&error)))
 }
