@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressState, ProgressStyle};
-use tracing::{Span, debug, info, info_span};
+use tracing::{Span, debug, info, info_span, warn};
 use tracing_indicatif::span_ext::IndicatifSpanExt;
 
 use super::logging::{Display, SAID};
@@ -85,6 +85,10 @@ impl Progress for Terminal {
 
     fn note(&mut self, text: &str) {
         info!(target: SAID, paragraph = true, "{text}");
+    }
+
+    fn warning(&mut self, text: &str) {
+        warn!(target: SAID, "warning: {text}");
     }
 }
 

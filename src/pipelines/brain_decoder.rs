@@ -8,8 +8,10 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::generator_use::{GeneratorUse, SteeringMapper};
 use super::pictures::picture::pictures;
 use crate::data::prepared::PreparedSubject;
+use crate::data::split::SplitConfig;
 use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::{Mapper, MapperSnapshot, MapperTarget};
 use crate::models::stylegan2::{Condition, Generator, GeneratorConfig, HALF_RESOLUTIONS, Noise, Truncation};
@@ -46,7 +48,7 @@ pub enum PixelNoise {
     Off,
 }
 
-/// Decoded embeddings of a batch of trials, unit norm.
+/// Decoded embeddings of a batch of trials, as the mappers predict them or as they steer a generator.
 #[derive(Clone, Debug)]
 pub struct DecodedEmbeddings {
     /// `[trials, embed_dim]`, CLIP's image space.
@@ -87,7 +89,9 @@ pub struct BrainDecoder {
     second_mapper: LoadedMapper,
     generator: Generator<Base>,
     generator_config: GeneratorConfig,
+    generator_use: GeneratorUse,
     hashes: DecoderHashes,
+    paths: DecoderPaths,
     device: Device,
 }
 
@@ -155,7 +159,11 @@ impl LoadedMapper {
         self.snapshot.condition(self.predict(betas, device))
     }
 
-    fn predict(&self, betas: &Array2<f32>, device: &Device) -> Tensor<Base, 2> {
+    /// One vector per trial as the network gives it, of any norm.
+    ///
+    /// # Shapes
+    /// - as [`LoadedMapper::embed`]
+    pub fn predict(&self, betas: &Array2<f32>, device: &Device) -> Tensor<Base, 2> {
         let betas = half_like(self.snapshot.signal(betas, device), &self.mapper.lift.weight.val());
         single(self.mapper.forward(betas))
     }
@@ -163,30 +171,24 @@ impl LoadedMapper {
     fn in_half(self) -> Self {
         Self { mapper: in_half(self.mapper), ..self }
     }
+
+    fn steering<'a>(&'a self, path: &'a Path) -> SteeringMapper<'a> {
+        let Self { snapshot, provenance, sha256, .. } = self;
+        SteeringMapper { path, sha256, snapshot, provenance }
+    }
 }
 
 impl BrainDecoder {
-    /// Reads the three networks and checks that they fit together.
+    /// Reads the three networks. Whether they fit together depends on the condition: [`BrainDecoder::check_source`].
     ///
     /// # Errors
-    /// [`RunError`] that names the file that does not fit.
+    /// [`RunError`] that names the file that cannot be used.
     pub fn open(paths: &DecoderPaths, device: &Device) -> Result<Self, RunError> {
-        let DecoderPaths { image_mapper, second_mapper, generator } = paths;
-        let image = LoadedMapper::open(image_mapper, device)?;
-        let second = LoadedMapper::open(second_mapper, device)?;
-        let file = Snapshot::open(generator, GENERATOR_KIND)?;
+        let image = LoadedMapper::open(&paths.image_mapper, device)?;
+        let second = LoadedMapper::open(&paths.second_mapper, device)?;
+        let file = Snapshot::open(&paths.generator, GENERATOR_KIND)?;
         let (generator_config, network) =
             file.network(|config: &GeneratorConfig| config.init::<Base>(0, device))?;
-        let dims = generator_config.condition_dims();
-        for (path, mapper, dim) in
-            [(image_mapper, &image, dims.first()), (second_mapper, &second, dims.last())]
-        {
-            let width = mapper.snapshot.network.embed_dim;
-            if dim.is_some_and(|dim| *dim != width) {
-                let expected = format!("{dims:?} as the generator takes");
-                return Err(RunError::invalid(path, "width of the embedding", expected, width));
-            }
-        }
         let hashes = DecoderHashes {
             image_mapper: image.sha256.clone(),
             second_mapper: second.sha256.clone(),
@@ -196,8 +198,10 @@ impl BrainDecoder {
             image_mapper: image,
             second_mapper: second,
             generator: network,
+            generator_use: GeneratorUse::of_snapshot(&file, &generator_config)?,
             generator_config,
             hashes,
+            paths: paths.clone(),
             device: device.clone(),
         })
     }
@@ -215,24 +219,83 @@ impl BrainDecoder {
         }
     }
 
-    /// Refuses a source that the second mapper does not serve.
+    /// The condition that the generator was trained on.
+    pub fn condition(&self) -> ConditionSource {
+        self.generator_use.condition()
+    }
+
+    /// Refuses a source that the generator's heads or the mappers do not serve.
     ///
     /// # Errors
-    /// [`RunError::invalid`] that names the mapper's file.
-    pub fn check_source(&self, source: ConditionSource, second_mapper: &Path) -> Result<(), RunError> {
+    /// [`RunError::invalid`] that names the file that does not fit.
+    pub fn check_source(&self, source: ConditionSource) -> Result<(), RunError> {
+        let DecoderPaths { image_mapper, second_mapper, generator } = &self.paths;
+        self.generator_use.check_heads(generator, source)?;
         let (wanted, found) = (source.second_target(), self.second_mapper.snapshot.target);
         let is_resnet = |target| target == MapperTarget::Resnet;
         if source.uses()[1] && is_resnet(wanted) != is_resnet(found) {
             let expected = format!("`{wanted}`, which the condition is made of");
             return Err(RunError::invalid(second_mapper, "target", expected, format!("`{found}`")));
         }
-        let widths =
+        let [first, second] =
             [&self.image_mapper, &self.second_mapper].map(|mapper| mapper.snapshot.network.embed_dim);
-        if !source.needs_two_heads() && widths[0] != widths[1] {
-            let expected = format!("{} as the image mapper's", widths[0]);
-            return Err(RunError::invalid(second_mapper, "width of the embedding", expected, widths[1]));
+        let field = "width of the embedding";
+        if source.uses() == [true; 2] && !source.needs_two_heads() && first != second {
+            let expected = format!("{first} as the image mapper's");
+            return Err(RunError::invalid(second_mapper, field, expected, second));
+        }
+        let dims = self.generator_config.condition_dims();
+        let steering = match source {
+            ConditionSource::Both | ConditionSource::ImageResnet => {
+                [(image_mapper, first), (second_mapper, second)]
+            }
+            ConditionSource::Caption => [(second_mapper, second); 2],
+            _ => [(image_mapper, first); 2],
+        };
+        for ((path, width), dim) in steering.into_iter().zip(&dims) {
+            if width != *dim {
+                let expected = format!("{dims:?} as the generator takes");
+                return Err(RunError::invalid(path, field, expected, width));
+            }
         }
         Ok(())
+    }
+
+    /// What does not belong together, a sentence each: mappers that the generator was not made for; where `held_out` says which
+    /// images are called held out, networks that were trained under another split.
+    ///
+    /// # Errors
+    /// [`RunError::invalid`] for a mapper whose origin cannot be read.
+    pub fn misfits(
+        &self,
+        sources: &[ConditionSource],
+        held_out: Option<&SplitConfig>,
+    ) -> Result<Vec<String>, RunError> {
+        let mappers = [
+            self.image_mapper.steering(&self.paths.image_mapper),
+            self.second_mapper.steering(&self.paths.second_mapper),
+        ];
+        let mut found: Vec<String> = Vec::new();
+        for source in sources {
+            let mut misfits = self.generator_use.misfits(&self.paths.generator, mappers, *source);
+            if let Some(split) = held_out {
+                let generator = &self.paths.generator;
+                misfits.extend(self.generator_use.split_misfits(generator, mappers, *source, split)?);
+            }
+            misfits.retain(|misfit| !found.contains(misfit));
+            found.extend(misfits);
+        }
+        Ok(found)
+    }
+
+    /// The image mapper and its file.
+    pub fn image_mapper(&self) -> (&Path, &LoadedMapper) {
+        (&self.paths.image_mapper, &self.image_mapper)
+    }
+
+    /// What the second mapper predicts.
+    pub fn second_target(&self) -> MapperTarget {
+        self.second_mapper.snapshot.target
     }
 
     /// Refuses betas that the mappers were not trained for.
@@ -254,18 +317,34 @@ impl BrainDecoder {
         self.generator_config.resolution
     }
 
-    /// Betas to embeddings.
+    /// Betas to embeddings as they steer the generator, unit norm.
     ///
     /// # Shapes
     /// - betas: `[trials, voxels]`, z-scored within session, unpadded
     pub fn embed(&self, betas: &Array2<f32>) -> DecodedEmbeddings {
+        self.steering(&self.predict(betas))
+    }
+
+    /// Betas to embeddings as the mappers give them, of any norm.
+    ///
+    /// # Shapes
+    /// - as [`BrainDecoder::embed`]
+    pub fn predict(&self, betas: &Array2<f32>) -> DecodedEmbeddings {
         DecodedEmbeddings {
-            image: self.image_mapper.condition(betas, &self.device),
-            second: self.second_mapper.condition(betas, &self.device),
+            image: self.image_mapper.predict(betas, &self.device),
+            second: self.second_mapper.predict(betas, &self.device),
         }
     }
 
-    /// Embeddings to pictures. z and noise of a picture depend on the seed and its entry of `positions` alone.
+    /// Predicted embeddings as they steer the generator.
+    pub fn steering(&self, predicted: &DecodedEmbeddings) -> DecodedEmbeddings {
+        DecodedEmbeddings {
+            image: self.image_mapper.snapshot.condition(predicted.image.clone()),
+            second: self.second_mapper.snapshot.condition(predicted.second.clone()),
+        }
+    }
+
+    /// Embeddings of unit norm to pictures. z and noise of a picture depend on the seed and its entry of `positions` alone.
     pub fn draw(
         &self,
         embeddings: &DecodedEmbeddings,

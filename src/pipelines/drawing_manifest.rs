@@ -34,6 +34,9 @@ pub struct DrawingRecord<'a, S> {
     pub weights_sha256: &'a DecoderHashes,
     /// Program and version.
     pub program: &'static str,
+    /// Networks that do not belong together, a sentence each.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub warnings: &'a [String],
     /// The pictures.
     pub images: &'a [ManifestEntry],
 }

@@ -8,6 +8,7 @@ pub mod clip_snapshot;
 pub mod drawing_manifest;
 pub mod feature_cache;
 pub mod gan;
+pub mod generator_use;
 pub(crate) mod held_out_photographs;
 pub mod mapper_betas;
 pub mod mapper_provenance;

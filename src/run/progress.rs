@@ -12,6 +12,8 @@ pub trait Progress {
     fn line(&mut self, _text: &str) {}
     /// A sentence between tasks: what comes next, and why.
     fn note(&mut self, _text: &str) {}
+    /// Something that may make a result other than it seems; said even where progress is not.
+    fn warning(&mut self, _text: &str) {}
 }
 
 /// Progress that nobody watches: tests and library callers.

@@ -69,6 +69,20 @@ pub fn save_snapshot<B: Backend, M: Module<B>>(
     provenance: &impl Serialize,
     module: &M,
 ) -> Result<(), RunError> {
+    save_hashed_snapshot(path, kind, config, provenance, module).map(|_| ())
+}
+
+/// As [`save_snapshot`]; SHA-256 of the file, as [`Snapshot::sha256`] finds it.
+///
+/// # Errors
+/// [`RunError::unwritable`].
+pub fn save_hashed_snapshot<B: Backend, M: Module<B>>(
+    path: &Path,
+    kind: &str,
+    config: &impl Serialize,
+    provenance: &impl Serialize,
+    module: &M,
+) -> Result<String, RunError> {
     let unwritable = |reason: String| RunError::unwritable(path, reason);
     let config = serde_json::to_value(config).map_err(|error| unwritable(error.to_string()))?;
     let provenance = serde_json::to_value(provenance).map_err(|error| unwritable(error.to_string()))?;
@@ -80,7 +94,7 @@ pub fn save_snapshot<B: Backend, M: Module<B>>(
     let bytes = store.get_bytes().map_err(|error| unwritable(error.to_string()))?;
     write_atomic(path, &bytes)?;
     debug!(path = %path.display(), kind, bytes = bytes.len(), "snapshot written");
-    Ok(())
+    Ok(hex(&Sha256::digest(&bytes)))
 }
 
 impl Snapshot {

@@ -97,7 +97,7 @@ fn conditions(chain: &ProjectConfig) {
     assert_eq!((three.summary.num_images, three.grid()), (18, (6, 4)));
     let mut differ = false;
     for condition in [image, caption, both] {
-        let alone = draw(chain, |config| config.condition = condition);
+        let alone = draw(chain, |config| config.condition = Some(condition));
         let of_three: Vec<&Value> =
             three.entries().iter().filter(|entry| entry["condition"] == condition.to_string()).collect();
         assert_eq!(of_three.len(), 6);

@@ -27,6 +27,12 @@ pub struct MicrostimArgs {
     /// At most so many images, evenly spread
     #[arg(long, value_name = "N")]
     pub limit: Option<u32>,
+    /// Embeddings that steer the generator, as in reconstruct; by default those that it was trained on
+    #[arg(long)]
+    pub condition: Option<String>,
+    /// Refuse mappers that the generator was not finetuned with, and another CLIP than theirs, instead of warning
+    #[arg(long)]
+    pub strict: bool,
 }
 
 impl MicrostimArgs {
@@ -40,6 +46,10 @@ impl MicrostimArgs {
         if self.silence {
             layers = layers.value("microstim.action", "silence")?;
         }
+        if self.strict {
+            layers = layers.value("microstim.strict", true)?;
+        }
+        layers = layers.optional("microstim.condition", self.condition.as_ref())?;
         layers = layers.optional("microstim.excited_beta", self.level.as_ref())?;
         layers.optional("microstim.limit", self.limit.map(i64::from).as_ref())
     }

@@ -25,7 +25,8 @@ pub struct ReconstructArgs {
     /// Pictures per trial, each from another z
     #[arg(long, value_name = "N")]
     pub samples: Option<u32>,
-    /// Steer by both embeddings, by image or caption alone, or by one vector made of both: mean, signed-max, mix
+    /// Steer by both embeddings, by image or caption alone, or by one vector made of both: mean, signed-max, mix; by default as
+    /// the generator was trained
     #[arg(long)]
     pub condition: Option<String>,
     /// Several conditions with the same z, a row of the grid each, for example image,caption,both
@@ -40,6 +41,9 @@ pub struct ReconstructArgs {
     /// Pull of the style vector towards its mean: 1 is none, 0 the mean itself
     #[arg(long, value_name = "PSI")]
     pub truncation: Option<f64>,
+    /// Refuse mappers that the generator was not finetuned with instead of warning
+    #[arg(long)]
+    pub strict: bool,
 }
 
 impl ReconstructArgs {
@@ -52,6 +56,9 @@ impl ReconstructArgs {
         layers = layers.optional("reconstruct.trials.trial", self.trial.map(i64::from).as_ref())?;
         if self.average {
             layers = layers.value("reconstruct.repeats", "average")?;
+        }
+        if self.strict {
+            layers = layers.value("reconstruct.strict", true)?;
         }
         layers = layers.optional("reconstruct.limit", self.limit.map(i64::from).as_ref())?;
         layers = layers.optional("reconstruct.samples", self.samples.map(i64::from).as_ref())?;

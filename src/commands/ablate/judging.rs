@@ -49,7 +49,9 @@ impl Judging<'_> {
     pub fn numbers(&self, progress: &mut dyn Progress) -> crate::error::Result<PictureNumbers> {
         let sources = &self.settings.finetuning;
         let reconstruct = ReconstructConfig {
-            condition: self.finetuned.finetune_gan.condition,
+            condition: Some(self.finetuned.finetune_gan.condition),
+            // A project that draws several conditions draws the row's own here.
+            conditions: vec![],
             trials: TrialChoice::Validation,
             noise: PixelNoise::Random,
             samples: 1,
@@ -82,7 +84,7 @@ impl Judging<'_> {
     /// The folder of the pictures, drawn now.
     fn draw(&self, config: ReconstructConfig, progress: &mut dyn Progress) -> crate::error::Result<PathBuf> {
         let Self { settings, finetuned, summary, key } = self;
-        let second = config.condition.second_target();
+        let second = self.finetuned.finetune_gan.condition.second_target();
         let settings = ReconstructSettings {
             prepared: finetuned.prepared.clone(),
             stimuli: settings.data.stimuli.clone(),
@@ -96,6 +98,7 @@ impl Judging<'_> {
             seed: settings.finetuning.seed,
             device: finetuned.device,
             precision: settings.finetuning.precision,
+            is_control: false,
             runs: settings.ablations.join("pictures").join(key),
         };
         Ok(reconstruct::run(&settings, progress)?.run)

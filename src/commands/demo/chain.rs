@@ -202,7 +202,8 @@ impl<'a> Chain<'a> {
         let mut drawing = ReconstructSettings::resolve(&self.project, &self.config.reconstruct)?;
         drawing.reconstruct.samples = 1;
         drawing.networks.image_mapper = mapper.to_path_buf();
-        drawing.reconstruct.condition = ConditionSource::Image;
+        drawing.reconstruct.condition = Some(ConditionSource::Image);
+        drawing.is_control = true;
         Ok(reconstruct::run(&drawing, self.progress)?.run)
     }
 

@@ -89,6 +89,7 @@ fn origin<'a>(
     FinetuningOrigin {
         subject: inputs.prepared.subject().to_string(),
         split: &settings.split,
+        validation_fraction: Some(settings.finetune_gan.validation_fraction).filter(|share| *share > 0.0),
         trials: data.len(),
         condition: settings.finetune_gan.condition,
         mappers: settings.finetune_gan.mappers.mode,

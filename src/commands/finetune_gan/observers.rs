@@ -15,24 +15,23 @@ use crate::pipelines::pictures::stimulus_features::StimulusSet;
 use crate::pipelines::workbench::Workbench;
 use crate::tensor_ops::backend::{Base, Device};
 
-/// Distances to the ground truth of the validation trials, and to the stimuli of the training trials, where there is a feature
-/// network. Pictures are drawn from what the mappers decode from the validation trials.
+/// Distances to the ground truth of trials that the GAN is not trained on, and to the stimuli of the training trials, where
+/// there is a feature network. Pictures are drawn from what the mappers decode from the former.
 pub(super) fn sample_distance(
     settings: &FinetuneGanSettings,
     inputs: &Inputs<'_>,
     bench: &mut Workbench<'_>,
 ) -> crate::error::Result<Option<SampleDistance>> {
     let Some(source) = &settings.features else { return Ok(None) };
-    let Inputs { prepared, split, mappers, gan, stimuli, .. } = inputs;
+    let Inputs { prepared, mappers, gan, stimuli, .. } = inputs;
     let FinetuneGanConfig { condition, train, snapshots, .. } = &settings.finetune_gan;
     let (first, second) =
         mappers.conditions(prepared, inputs.observed_trials(), *condition, train.seed, bench.progress)?;
     let heads = [first, second].into_iter().take(gan.generator.condition_dims().len()).collect();
     let network = source.open(snapshots.preprocessing, bench.device)?;
     let distance = SampleDistance { network, real: vec![], heads, seed: train.seed };
-    let sets = [("test", &split.validation), ("train", &split.train)];
     let mut real = vec![];
-    for (name, trials) in sets.into_iter().filter(|(_, trials)| !trials.is_empty()) {
+    for (name, trials) in inputs.measured_sets() {
         let images: Vec<NsdId> = trials.iter().map(|trial| prepared.trials()[*trial].nsd_id).collect();
         let set = StimulusSet { name, stimuli, images: &images, side: gan.generator.resolution as u32 };
         real.push(distance.real_trials(set, snapshots, bench)?);

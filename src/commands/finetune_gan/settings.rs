@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::image::stimulus_view::StimulusView;
 use crate::data::split::SplitConfig;
-use crate::error::SettingError;
+use crate::error::{SettingError, in_range};
 use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::gan::snapshot_config::SnapshotConfig;
@@ -32,6 +32,14 @@ pub struct FinetuneGanConfig {
     pub train: GanTrainConfig,
     /// Which generators stay, and how they are measured.
     pub snapshots: SnapshotConfig,
+    /// Share of the training images, from 0 (the default: none) to below 1, that the GAN is not trained on: the best snapshot is
+    /// then chosen by its distance to them, and the test images have no part in the choice.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub validation_fraction: f64,
+}
+
+fn is_zero(fraction: &f64) -> bool {
+    *fraction == 0.0
 }
 
 impl FinetuneGanConfig {
@@ -41,6 +49,7 @@ impl FinetuneGanConfig {
     /// [`SettingError`] that names the first key out of range.
     pub fn validate(&self) -> Result<(), SettingError> {
         let check = || {
+            in_range("validation_fraction", self.validation_fraction, 0.0..1.0)?;
             self.mappers.validate().map_err(|error| error.within("mappers"))?;
             self.train.validate().map_err(|error| error.within("train"))
         };

@@ -158,6 +158,7 @@ fn origin<'a>(
 ) -> PretrainingOrigin<'a> {
     PretrainingOrigin {
         data: settings.images.origin(name),
+        condition: settings.pretrain_gan.condition_choice(networks.generator.heads).of_only_head(),
         images: data.num_images(),
         samples: data.len(),
         clip_sha256: &networks.clip.sha256,

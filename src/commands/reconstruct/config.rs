@@ -28,8 +28,9 @@ pub struct ReconstructConfig {
     pub limit: usize,
     /// Pictures per trial, each from another z.
     pub samples: usize,
-    /// Which embeddings steer the generator.
-    pub condition: ConditionSource,
+    /// Which embeddings steer the generator; those that it was trained on where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub condition: Option<ConditionSource>,
     /// Several of them, one after the other with the same z, in place of `condition`.
     pub conditions: Vec<ConditionSource>,
     /// Pull of w towards its mean; 1 is none.
@@ -42,6 +43,10 @@ pub struct ReconstructConfig {
     pub grid: GridLayout,
     /// Side of the pictures in the grid, in pixels; 0 means the generator's.
     pub grid_side: u32,
+    /// Whether mappers that the generator was not finetuned with, and networks trained under another split, are refused (off:
+    /// they are named in a warning).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
 }
 
 impl Default for ReconstructConfig {
@@ -51,21 +56,37 @@ impl Default for ReconstructConfig {
             repeats: Repeats::Single,
             limit: 0,
             samples: 1,
-            condition: ConditionSource::Both,
+            condition: None,
             conditions: vec![],
             truncation_psi: 1.0,
             noise: PixelNoise::Constant,
             batch: 16,
             grid: GridLayout::Trials,
             grid_side: 0,
+            strict: false,
         }
     }
 }
 
 impl ReconstructConfig {
-    /// The conditions that pictures are drawn with, in their order.
+    /// The conditions that pictures are drawn with, in their order; none where the generator's own is meant.
     pub fn all_conditions(&self) -> Vec<ConditionSource> {
-        if self.conditions.is_empty() { vec![self.condition] } else { self.conditions.clone() }
+        if self.conditions.is_empty() {
+            self.condition.into_iter().collect()
+        } else {
+            self.conditions.clone()
+        }
+    }
+
+    /// The same with `condition` where nothing is said.
+    pub(super) fn or_condition(&self, condition: ConditionSource) -> Self {
+        Self { condition: self.condition.or(Some(condition)), ..self.clone() }
+    }
+
+    /// The condition that decides which mapper is the second one.
+    fn leading_condition(&self) -> Option<ConditionSource> {
+        let resnet = self.conditions.iter().find(|condition| **condition == ConditionSource::ImageResnet);
+        resnet.or(self.conditions.first()).copied().or(self.condition)
     }
 
     /// Refuses settings that contradict each other or are out of range.
@@ -107,6 +128,9 @@ pub struct ReconstructSettings {
     pub device: DeviceChoice,
     /// Number format of the networks.
     pub precision: Precision,
+    /// Whether networks that do not belong together are meant, as in a control: nothing is said of them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_control: bool,
     /// Folder of the runs.
     pub runs: PathBuf,
 }
@@ -117,15 +141,18 @@ impl ReconstructSettings {
     /// # Errors
     /// When the NSD root is not set or a network is missing.
     pub fn resolve(project: &Project, reconstruct: &ReconstructConfig) -> Result<Self, RunError> {
+        let stimuli = NsdTree::new(project.nsd()?).stimuli();
+        let (networks, condition) = project.networks(reconstruct.leading_condition())?;
         Ok(Self {
             prepared: project.prepared(),
-            stimuli: NsdTree::new(project.nsd()?).stimuli(),
-            networks: project.networks(reconstruct.condition.second_target())?,
+            stimuli,
+            networks,
             split: project.split.clone(),
-            reconstruct: reconstruct.clone(),
+            reconstruct: reconstruct.or_condition(condition),
             seed: project.seed,
             device: project.device,
             precision: project.precision,
+            is_control: false,
             runs: project.runs(),
         })
     }
@@ -151,8 +178,9 @@ mod tests {
     #[test]
     fn several_conditions_take_the_place_of_the_one() {
         let (image, both) = (ConditionSource::Image, ConditionSource::Both);
-        let config = ReconstructConfig { condition: image, ..Default::default() };
-        assert_eq!(config.all_conditions(), [image]);
+        assert_eq!(ReconstructConfig::default().or_condition(image).all_conditions(), [image]);
+        let config = ReconstructConfig { condition: Some(image), ..Default::default() };
+        assert_eq!(config.or_condition(both).all_conditions(), [image]);
         let config = ReconstructConfig { conditions: vec![both, image], ..config };
         assert_eq!(config.all_conditions(), [both, image]);
     }

@@ -15,9 +15,11 @@ use crate::data::error::DataError;
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::prepared::PreparedSubject;
 use crate::error::Result;
+use crate::models::condition_source::ConditionSource;
 use crate::pipelines::brain_decoder::BrainDecoder;
 use crate::pipelines::drawing_manifest::{DrawingRecord, MANIFEST_FILE, ManifestEntry};
-use crate::pipelines::trial_choice::{ChosenTrial, Repeats, choose_trials};
+use crate::pipelines::generator_use::refuse_or_warn;
+use crate::pipelines::trial_choice::{ChosenTrial, Repeats, TrialChoice, choose_trials};
 use crate::report::image_grid::contact_sheet;
 use crate::run::device;
 use crate::run::progress::Progress;
@@ -34,10 +36,16 @@ pub struct ReconstructSummary {
     pub num_trials: usize,
     /// Side of the pictures in pixels.
     pub resolution: usize,
+    /// Which embeddings steered the generator.
+    #[serde(default)]
+    pub conditions: Vec<ConditionSource>,
     /// The grid beside the ground truth.
     pub grid: PathBuf,
     /// `manifest.json`: trials, condition and z of every picture.
     pub manifest: PathBuf,
+    /// Networks that do not belong together, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Draws the chosen trials into a new run folder.
@@ -45,21 +53,21 @@ pub struct ReconstructSummary {
 /// # Errors
 /// When an input is missing or does not fit, or the run folder cannot be written.
 pub fn run(settings: &ReconstructSettings, progress: &mut dyn Progress) -> Result<ReconstructSummary> {
-    let config = &settings.reconstruct;
-    config.validate()?;
+    settings.reconstruct.validate()?;
     let (device, device_name) = device::open(settings.device)?;
     settings.precision.check(&device, &device_name)?;
     let prepared = PreparedSubject::open(&settings.prepared)?;
     let stimuli = Stimuli::open(&settings.stimuli)?;
     let decoder = BrainDecoder::open(&settings.networks, &device)?.with_precision(settings.precision);
     decoder.check_input(&prepared)?;
-    for condition in config.all_conditions() {
-        decoder.check_source(condition, &settings.networks.second_mapper)?;
-    }
+    let reconstruct = settings.reconstruct.or_condition(decoder.condition());
+    let settings = &ReconstructSettings { reconstruct, ..settings.clone() };
+    let warnings = checked_networks(settings, &decoder, progress)?;
     let chosen = chosen_trials(settings, &prepared)?;
 
     let run = RunDir::create(&settings.runs, &format!("reconstruct-{}", prepared.subject()))?;
     run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
+    let config = &settings.reconstruct;
     let drawing = Drawing {
         config,
         seed: settings.seed,
@@ -70,16 +78,39 @@ pub fn run(settings: &ReconstructSettings, progress: &mut dyn Progress) -> Resul
     };
     let (images, shown) = drawing.draw_all(&chosen, progress)?;
     run.write_png("grid.png", &contact_sheet(&config.grid.rows(&shown, config.grid_side), 2))?;
-    let manifest = write_manifest(settings, &drawing, &device_name, &images)?;
+    let manifest = write_manifest(settings, &drawing, &device_name, &warnings, &images)?;
     progress.finish(&format!("{} images", images.len()));
     Ok(ReconstructSummary {
         run: run.path().to_path_buf(),
         num_images: images.len(),
         num_trials: chosen.len(),
         resolution: decoder.resolution(),
+        conditions: config.all_conditions(),
         grid: run.join("grid.png"),
         manifest,
+        warnings,
     })
+}
+
+/// Refuses conditions that the networks do not serve; what else does not belong together is said, or refused as the settings
+/// want it.
+fn checked_networks(
+    settings: &ReconstructSettings,
+    decoder: &BrainDecoder,
+    progress: &mut dyn Progress,
+) -> Result<Vec<String>> {
+    let config = &settings.reconstruct;
+    let conditions = config.all_conditions();
+    for condition in &conditions {
+        decoder.check_source(*condition)?;
+    }
+    if settings.is_control {
+        return Ok(vec![]);
+    }
+    let held_out = (config.trials == TrialChoice::Validation).then_some(&settings.split);
+    let misfits = decoder.misfits(&conditions, held_out)?;
+    refuse_or_warn(&misfits, config.strict, progress)?;
+    Ok(misfits)
 }
 
 /// The trials to decode; for a grid of repeats every presentation of the images, and the limit counts images.
@@ -104,6 +135,7 @@ fn write_manifest(
     settings: &ReconstructSettings,
     drawing: &Drawing<'_>,
     device: &str,
+    warnings: &[String],
     images: &[ManifestEntry],
 ) -> Result<PathBuf> {
     let record = DrawingRecord {
@@ -116,6 +148,7 @@ fn write_manifest(
         resolution: drawing.decoder.resolution(),
         weights_sha256: drawing.decoder.hashes(),
         program: concat!("mindreader ", env!("CARGO_PKG_VERSION")),
+        warnings,
         images,
     };
     // Through `Value`, in which single precision is written as the double that it is.

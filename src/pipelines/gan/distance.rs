@@ -28,7 +28,7 @@ const MOST_SAMPLES: usize = 50_000;
 
 /// Real pictures that generated ones are compared with.
 pub(crate) struct RealSet {
-    /// `real`, `test` or `train`.
+    /// `real`, `validation`, `test` or `train`.
     pub name: &'static str,
     pub statistics: SetStatistics,
 }
@@ -46,7 +46,8 @@ pub(crate) struct SampleDistance {
 /// A distance to one set of real pictures.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct SetDistance {
-    /// `real`: the training images. `test`: the ground truth of the validation trials. `train`: the stimuli of the training trials.
+    /// `real`: the training images. `test`: the ground truth of the held-out trials. `validation`: that of training trials kept
+    /// apart. `train`: the stimuli of the training trials.
     pub real: &'static str,
     /// The distance.
     #[serde(flatten)]

@@ -25,6 +25,9 @@ pub(crate) enum ImagesOrigin<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct PretrainingOrigin<'a> {
     pub data: ImagesOrigin<'a>,
+    /// What the only head was trained on; of a network with none or two nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub condition: Option<ConditionSource>,
     /// Distinct images.
     pub images: usize,
     /// Images with conditions.
@@ -40,6 +43,9 @@ pub(crate) struct PretrainingOrigin<'a> {
 pub(crate) struct FinetuningOrigin<'a> {
     pub subject: String,
     pub split: &'a SplitConfig,
+    /// Share of the training images that was kept apart to choose a snapshot, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_fraction: Option<f64>,
     pub trials: usize,
     pub condition: ConditionSource,
     pub mappers: MapperMode,
@@ -66,6 +72,7 @@ mod tests {
         let split = SplitConfig::default();
         let origin = |data| PretrainingOrigin {
             data,
+            condition: None,
             images: 3,
             samples: 5,
             clip_sha256: "c",
@@ -87,6 +94,7 @@ mod tests {
         let origin = FinetuningOrigin {
             subject: "subj01".into(),
             split: &SplitConfig::default(),
+            validation_fraction: None,
             trials: 8,
             condition: ConditionSource::ImageResnet,
             mappers: MapperMode::EndToEnd,

@@ -18,6 +18,7 @@ use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::data::targets::{TargetScale, TargetScaling};
 use crate::models::clip::tokenizer::LongText;
+use crate::models::condition_source::ConditionSource;
 use crate::models::stylegan2::ConditionHeads;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::feature_cache::file_identity;
@@ -104,6 +105,15 @@ pub(crate) struct ConditionChoice {
 }
 
 impl ConditionChoice {
+    /// What a network with one head is steered by.
+    pub fn of_only_head(&self) -> Option<ConditionSource> {
+        let source = match self.first {
+            FirstCondition::Images => ConditionSource::Image,
+            FirstCondition::Captions => ConditionSource::Caption,
+        };
+        (self.heads == ConditionHeads::One).then_some(source)
+    }
+
     fn needs_captions(&self) -> bool {
         let by_second =
             self.heads == ConditionHeads::TwoByMaximum && self.second == SecondCondition::Captions;

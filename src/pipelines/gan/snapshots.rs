@@ -1,8 +1,10 @@
 //! Snapshots of a GAN in training: the averaged generator at every checkpoint, and its distance from real pictures when due.
 //!
-//! Files are `snapshots/generator-NNNNNNNN.safetensors`, named after the images seen, as the sample sheets are.
+//! Files are `snapshots/generator-NNNNNNNN.safetensors`, named after the images seen, as the sample sheets are. Mappers that are
+//! trained along lie beside as `mapper-image-NNNNNNNN.safetensors` and the like: a generator draws from what they decode.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -10,11 +12,13 @@ use serde_json::Value;
 
 use super::distance::{MeasuredDistances, SampleDistance, SetDistance};
 use super::snapshot_config::SnapshotConfig;
+use crate::models::mapper::MapperTarget;
 use crate::models::stylegan2::GeneratorConfig;
 use crate::run::error::RunError;
 use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{GENERATOR_KIND, save_snapshot};
 use crate::tensor_ops::backend::Device;
+use crate::training::gan::mappers::outputs::companion_mapper;
 use crate::training::gan::snapshot_origin::SnapshotOrigin;
 use crate::training::gan::tick::Tick;
 
@@ -24,7 +28,7 @@ const FOLDER: &str = "snapshots";
 /// What a run kept and measured.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SnapshotSummary {
-    /// Snapshots of the averaged generator, oldest first.
+    /// Snapshots of the averaged generator, oldest first; mappers that were trained along lie beside each.
     pub generators: Vec<PathBuf>,
     /// Distances, where there was a feature network.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,6 +53,13 @@ pub struct SampleDistanceSummary {
 pub struct BestSnapshot {
     /// Its file.
     pub generator: PathBuf,
+    /// The mappers that belong to it, where they were trained along.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mappers: Vec<PathBuf>,
+    /// The real pictures whose distance chose it.
+    pub chosen_on: &'static str,
+    /// What the choice means for its distances.
+    pub note: &'static str,
     /// Real images that training had shown.
     pub images_seen: u64,
     /// Its distance.
@@ -107,8 +118,13 @@ impl GanSnapshots<'_> {
         if !tick.is_checkpoint && measured.is_none() {
             return Ok(());
         }
-        let origin = SnapshotOrigin { sources: self.provenance, images_seen: tick.images_seen };
+        let origin = SnapshotOrigin::new(self.provenance, tick.images_seen);
         let path = self.run.join(&file_name(tick.images_seen));
+        let trained_mappers_sha256 = match tick.mappers {
+            Some(mappers) => mappers.save_beside(&path, &origin)?.sha256,
+            None => BTreeMap::new(),
+        };
+        let origin = SnapshotOrigin { trained_mappers_sha256, ..origin };
         save_snapshot(&path, GENERATOR_KIND, self.generator, &origin, tick.generator_ema)?;
         if let Some(distance) = measured {
             let distances = distance
@@ -133,7 +149,9 @@ impl GanSnapshots<'_> {
             num_newest += usize::from(is_of_this_course);
             let is_new = self.config.keep == 0 || num_newest <= self.config.keep;
             if !(is_of_this_course && (is_new || best == Some(number))) {
-                std::fs::remove_file(&path).map_err(|error| RunError::unwritable(&path, error))?;
+                for file in companions(&path).into_iter().chain([path]) {
+                    std::fs::remove_file(&file).map_err(|error| RunError::unwritable(&file, error))?;
+                }
             }
         }
         Ok(())
@@ -165,7 +183,9 @@ impl GanSnapshots<'_> {
             let generator = self.run.join(&file_name(images_seen));
             let is_better = best.as_ref().is_none_or(|best| value < best.value);
             if frechet.protocol == protocol && is_better && generator.is_file() {
-                best = Some(BestSnapshot { generator, images_seen, value });
+                let (mappers, note) = (companions(&generator), meaning(headline));
+                best =
+                    Some(BestSnapshot { generator, mappers, chosen_on: headline, note, images_seen, value });
             }
         }
         Ok(best)
@@ -185,6 +205,27 @@ impl GanSnapshots<'_> {
             last: self.last,
         });
         Ok(SnapshotSummary { generators, frechet })
+    }
+}
+
+/// The mappers that lie beside a generator.
+fn companions(generator: &Path) -> Vec<PathBuf> {
+    let targets = [MapperTarget::Image, MapperTarget::Caption, MapperTarget::Resnet];
+    let paths = targets.map(|target| companion_mapper(generator, target));
+    paths.into_iter().filter(|path| path.is_file()).collect()
+}
+
+/// What it means that the smallest distance to these real pictures chose the best snapshot.
+fn meaning(real: &str) -> &'static str {
+    match real {
+        "test" => {
+            "chosen by its distance to the test images: that distance is too small by the choice; \
+             `finetune_gan.validation_fraction` keeps training images apart for it"
+        }
+        "validation" => {
+            "chosen by its distance to images kept apart from training: the test images had no part in it"
+        }
+        _ => "chosen by its distance to the training images",
     }
 }
 

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use super::{Project, ProjectPaths};
+use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::DecoderPaths;
 use crate::pipelines::gan::snapshot_config::SnapshotConfig;
+use crate::pipelines::generator_use::GeneratorUse;
 use crate::pipelines::pictures::picture_features::FeatureSource;
 use crate::run::error::RunError;
 use crate::training::gan::config::GanTrainConfig;
-use crate::training::gan::mappers::outputs::mapper_file;
+use crate::training::gan::mappers::outputs::companion_mapper;
 use crate::training::gan::run_files::GENERATOR_FILE;
 
 /// Snapshot of a run that chooses its best weights.
@@ -105,24 +107,33 @@ impl Project {
         }
     }
 
-    /// Generator and mappers; mappers that were finetuned with the generator lie beside it.
+    /// Generator and mappers, and the condition to draw with: `condition`, or else the one that the generator was trained on.
+    /// Mappers that were finetuned with the generator lie beside it.
     ///
     /// # Errors
-    /// [`RunError::missing`] that names the first of the three that is not there.
-    pub fn networks(&self, second: MapperTarget) -> Result<DecoderPaths, RunError> {
+    /// [`RunError::missing`] that names the first of the three that is not there; a generator that cannot be read.
+    pub fn networks(
+        &self,
+        condition: Option<ConditionSource>,
+    ) -> Result<(DecoderPaths, ConditionSource), RunError> {
         let paths = &self.paths;
         let generator = self.newest(paths.generator.as_ref(), "finetune-gan", GENERATOR_FILE, "finetune-gan");
         if generator.is_err() {
             // The command that comes first is named first.
             self.mapper(MapperTarget::Image)?;
-            self.second_mapper(second)?;
+            self.second_mapper(condition.unwrap_or_default().second_target())?;
         }
         let generator = generator?;
+        let condition = match condition {
+            Some(condition) => condition,
+            None => GeneratorUse::open(&generator)?.condition(),
+        };
         let beside = |target, configured: &Option<PathBuf>| {
-            let path = generator.with_file_name(mapper_file(target));
+            let path = companion_mapper(&generator, target);
             (configured.is_none() && path.is_file()).then_some(path)
         };
-        Ok(DecoderPaths {
+        let second = condition.second_target();
+        let paths = DecoderPaths {
             image_mapper: match beside(MapperTarget::Image, &paths.image_mapper) {
                 Some(path) => path,
                 None => self.mapper(MapperTarget::Image)?,
@@ -132,6 +143,7 @@ impl Project {
                 None => self.second_mapper(second)?,
             },
             generator,
-        })
+        };
+        Ok((paths, condition))
     }
 }

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use burn::module::AutodiffModule;
 use serde_json::Value;
 
+use super::mappers::outputs::SavedMappers;
 use super::snapshot_origin::SnapshotOrigin;
 use super::state::{Counters, GanState};
 use super::task::GanTask;
 use crate::run::error::RunError;
 use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{DISCRIMINATOR_KIND, GENERATOR_KIND, save_snapshot};
+use crate::tensor_ops::backend::Device;
 
 /// The averaged generator.
 pub const GENERATOR_FILE: &str = "generator.safetensors";
@@ -45,18 +47,24 @@ impl RunFiles<'_> {
     }
 
     /// Generator, discriminator, mappers.
-    pub fn save_snapshots(&self, state: &GanState, counters: &Counters) -> Result<SavedNetworks, RunError> {
+    pub fn save_snapshots(
+        &self,
+        state: &GanState,
+        counters: &Counters,
+        device: &Device,
+    ) -> Result<SavedNetworks, RunError> {
         let GanTask { generator: generator_config, discriminator: discriminator_config, .. } = self.task;
-        let origin = SnapshotOrigin { sources: self.provenance, images_seen: counters.images_seen };
+        let origin = SnapshotOrigin::new(self.provenance, counters.images_seen);
         let generator = self.run.join(GENERATOR_FILE);
-        save_snapshot(&generator, GENERATOR_KIND, generator_config, &origin, &state.generator_ema)?;
+        let mappers = match (self.task.mappers, &state.mappers) {
+            (Some(joint), Some(pair)) => joint.current(pair, device).save_beside(&generator, &origin)?,
+            _ => SavedMappers::default(),
+        };
         let discriminator = self.run.join(DISCRIMINATOR_FILE);
         let network = state.discriminator.network.valid();
         save_snapshot(&discriminator, DISCRIMINATOR_KIND, discriminator_config, &origin, &network)?;
-        let mappers = match (self.task.mappers, &state.mappers) {
-            (Some(joint), Some(pair)) => joint.save_snapshots(pair, self.run, &origin)?,
-            _ => vec![],
-        };
-        Ok(SavedNetworks { generator, discriminator, mappers })
+        let origin = SnapshotOrigin { trained_mappers_sha256: mappers.sha256, ..origin };
+        save_snapshot(&generator, GENERATOR_KIND, generator_config, &origin, &state.generator_ema)?;
+        Ok(SavedNetworks { generator, discriminator, mappers: mappers.paths })
     }
 }

@@ -100,7 +100,7 @@ impl GanTraining<'_> {
     fn fall_back(&self, checkpoint: &Path) -> Result<(), GanTrainError> {
         let mut state = self.task.first_state(self.device)?;
         let counters = state.resume(checkpoint, &self.task.first_counters(), self.device)?;
-        self.files().save_snapshots(&state, &counters)?;
+        self.files().save_snapshots(&state, &counters, self.device)?;
         Ok(())
     }
 }
@@ -200,8 +200,9 @@ impl<'a> Course<'a> {
         clock: &PhaseClock,
         progress: &mut dyn Progress,
     ) -> Result<GanTrainSummary, GanTrainError> {
-        let Self { files, state, counters, stats, .. } = self;
-        let SavedNetworks { generator, discriminator, mappers } = files.save_snapshots(&state, &counters)?;
+        let Self { training, files, state, counters, stats, .. } = self;
+        let SavedNetworks { generator, discriminator, mappers } =
+            files.save_snapshots(&state, &counters, training.device)?;
         progress.finish(&format!("{} images in {} steps", counters.images_seen, counters.step));
         Ok(GanTrainSummary {
             steps: counters.step,

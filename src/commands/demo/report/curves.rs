@@ -1,9 +1,13 @@
 //! Training curves from `metrics.jsonl`.
 
+use std::path::Path;
+
 use serde::Deserialize;
 
+use super::run_files::json_file;
 use super::settings::ReportSettings;
 use crate::pipelines::training_curves::{losses, numbered, retrieval, rows, series};
+use crate::report::number_format::number;
 use crate::report::{Block, LineChart, Section, Series};
 
 /// A line of a CLIP's metrics, as far as it is drawn.
@@ -34,8 +38,53 @@ struct GanRow {
 struct Distances {
     name: Option<String>,
     real: Option<f64>,
+    validation: Option<f64>,
     test: Option<f64>,
     train: Option<f64>,
+}
+
+/// A GAN run's summary, as far as it is told.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct GanSummary {
+    snapshots: Snapshots,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Snapshots {
+    frechet: Option<Frechet>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Frechet {
+    name: String,
+    best: Option<Best>,
+}
+
+/// Runs of older versions do not say what the snapshot was chosen on.
+#[derive(Debug, Deserialize)]
+struct Best {
+    images_seen: u64,
+    value: f64,
+    note: Option<String>,
+}
+
+/// Which snapshot of a GAN run is the best, and what chose it; nothing where none was measured.
+fn best_snapshot(name: &str, run: &Path) -> crate::error::Result<Option<String>> {
+    let path = run.join("summary.json");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let summary: GanSummary = json_file(&path, "a summary of a GAN's training")?;
+    let best = summary.snapshots.frechet.and_then(|frechet| Some((frechet.name, frechet.best?)));
+    Ok(best.map(|(distance, Best { images_seen, value, note })| {
+        let note = note.unwrap_or_else(|| "chosen by that distance".into());
+        format!(
+            "{name}: the best snapshot is that of {images_seen} images, {distance} {}; {note}.",
+            number(value)
+        )
+    }))
 }
 
 /// Curves of every training run.
@@ -70,6 +119,9 @@ pub(crate) fn section(settings: &ReportSettings) -> crate::error::Result<Section
         if let Some((title, distances)) = distances(&rows) {
             section = section.with(chart(&format!("{name}: {title}"), "images shown", "distance", distances));
         }
+        if let Some(text) = best_snapshot(name, run)? {
+            section = section.text(text);
+        }
         // Only of a run that trained them.
         let mappers = mapper_losses(&rows);
         if mappers.iter().any(|series| !series.points.is_empty()) {
@@ -87,6 +139,7 @@ fn distances(rows: &[GanRow]) -> Option<(String, Vec<Series>)> {
     };
     let of_sets = [
         of_set("real", |frechet| frechet.real),
+        of_set("validation", |frechet| frechet.validation),
         of_set("test", |frechet| frechet.test),
         of_set("train", |frechet| frechet.train),
     ];
@@ -122,6 +175,25 @@ mod tests {
         assert_eq!((name.as_str(), sets.len()), ("FID", 2));
         assert_eq!(sets[1].points, [(1.0, 18.0), (2.0, 16.0)]);
         assert!(distances(&read(json!([{"images_seen": 0}]))).is_none());
+    }
+
+    #[test]
+    fn the_report_says_on_what_the_best_snapshot_was_chosen() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(best_snapshot("GAN", root.path()).unwrap(), None);
+        let write = |best: serde_json::Value| {
+            let frechet = json!({"name": "FID", "best": best, "last": []});
+            let summary = json!({"run": "r", "snapshots": {"generators": [], "frechet": frechet}});
+            std::fs::write(root.path().join("summary.json"), summary.to_string()).unwrap();
+            best_snapshot("GAN", root.path()).unwrap()
+        };
+        let best = json!({"images_seen": 80, "value": 12.5, "chosen_on": "test", "note": "chosen on the test images"});
+        let text = write(best).unwrap();
+        assert_eq!(text, "GAN: the best snapshot is that of 80 images, FID 12.5; chosen on the test images.");
+        assert!(
+            write(json!({"images_seen": 80, "value": 12.5})).unwrap().ends_with("chosen by that distance.")
+        );
+        assert_eq!(write(json!(null)), None);
     }
 
     #[test]

@@ -2,6 +2,9 @@
 //!
 //! Section 3.3 and appendix A.5 of the paper; docs/spec/mapper.md §11. Every trial is decoded twice with the same z, before and after.
 
+mod embeddings;
+mod probes;
+
 use std::path::PathBuf;
 
 use burn::tensor::Tensor;
@@ -9,6 +12,9 @@ use image::RgbImage;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use self::embeddings::write_embeddings;
+pub use self::probes::ProbeChange;
+use self::probes::probe_changes;
 use crate::data::error::DataError;
 use crate::data::image::resize::{Filter, resize_pil};
 use crate::data::nsd::stimuli::Stimuli;
@@ -16,13 +22,12 @@ use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::error::Result;
-use crate::metrics::bootstrap::{BootstrapConfig, Interval, mean_interval};
 use crate::models::condition_source::ConditionSource;
-use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::{
     BrainDecoder, DecodedEmbeddings, DecoderPaths, DrawOptions, PixelNoise,
 };
 use crate::pipelines::caption_probe::CaptionProbe;
+use crate::pipelines::generator_use::refuse_or_warn;
 use crate::pipelines::project::Project;
 use crate::pipelines::stimulation::{EXCITED_BETA, Stimulation, stimulated};
 use crate::pipelines::trial_choice::{ChosenTrial, Repeats, TrialChoice, betas_of, choose_trials};
@@ -49,6 +54,12 @@ pub struct MicrostimConfig {
     pub limit: usize,
     /// Sentences whose similarity to the decoded embeddings is compared before and after.
     pub probes: Vec<String>,
+    /// Which embeddings steer the generator; those that it was trained on where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub condition: Option<ConditionSource>,
+    /// Whether networks that do not belong together are refused (off: they are named in a warning).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
 }
 
 impl Default for MicrostimConfig {
@@ -61,7 +72,16 @@ impl Default for MicrostimConfig {
             probes: ["a person", "a dog", "a car on a road", "a sign with letters", "green grass", "the sea"]
                 .map(String::from)
                 .to_vec(),
+            condition: None,
+            strict: false,
         }
+    }
+}
+
+impl MicrostimConfig {
+    /// The same with `condition` where nothing is said.
+    fn or_condition(&self, condition: ConditionSource) -> Self {
+        Self { condition: self.condition.or(Some(condition)), ..self.clone() }
     }
 }
 
@@ -96,13 +116,15 @@ impl MicrostimSettings {
     /// # Errors
     /// When the NSD root is not set or a network is missing.
     pub fn resolve(project: &Project, microstim: &MicrostimConfig) -> Result<Self, RunError> {
+        let stimuli = NsdTree::new(project.nsd()?).stimuli();
+        let (networks, condition) = project.networks(microstim.condition)?;
         Ok(Self {
             prepared: project.prepared(),
-            stimuli: NsdTree::new(project.nsd()?).stimuli(),
-            networks: project.networks(MapperTarget::Caption)?,
+            stimuli,
+            networks,
             clip: project.clip()?,
             split: project.split.clone(),
-            microstim: microstim.clone(),
+            microstim: microstim.or_condition(condition),
             seed: project.seed,
             device: project.device,
             precision: project.precision,
@@ -111,26 +133,10 @@ impl MicrostimSettings {
     }
 }
 
-/// Similarity of the decoded image embedding to a sentence, over trials.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ProbeChange {
-    /// The sentence whose text embedding is compared.
-    pub sentence: String,
-    /// Mean cosine over trials before.
-    pub before: f64,
-    /// Mean cosine over trials after.
-    pub after: f64,
-    /// Standard deviation of the cosine over trials before (N − 1); unknown in runs of older versions.
-    #[serde(default)]
-    pub spread: Option<f64>,
-    /// Mean change with its 95 % interval over trials.
-    pub change: Interval,
-}
-
 /// `summary.json`: what changed when a region was driven or silenced.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MicrostimSummary {
-    /// Folder of the run: `config.toml`, `summary.json`, `grid.png`, `images/`.
+    /// Folder of the run: `config.toml`, `summary.json`, `grid.png`, `images/`, `embeddings.hdf5`.
     pub run: PathBuf,
     /// Region as the settings name it.
     pub roi: String,
@@ -142,12 +148,21 @@ pub struct MicrostimSummary {
     pub num_trials: usize,
     /// Mean cosine between the image embeddings before and after.
     pub image_embedding_cosine: f64,
-    /// Mean cosine between the caption embeddings before and after.
+    /// Mean cosine between the second mapper's embeddings before and after: of captions, or of ResNet vectors.
     pub caption_embedding_cosine: f64,
     /// Change of similarity to each sentence, largest rise first.
     pub probes: Vec<ProbeChange>,
+    /// Which embeddings steered the generator; unknown in runs of older versions.
+    #[serde(default)]
+    pub condition: Option<ConditionSource>,
     /// Ground truth, before, after: one column per trial.
     pub grid: PathBuf,
+    /// Embeddings before and after; absent in runs of older versions.
+    #[serde(default)]
+    pub embeddings: Option<PathBuf>,
+    /// Networks that do not belong together, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Decodes trials before and after the change, and compares pictures and embeddings.
@@ -155,8 +170,11 @@ pub struct MicrostimSummary {
 /// # Errors
 /// When an input is missing or does not fit, the region is unknown or empty, or the run folder cannot be written.
 pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> Result<MicrostimSummary> {
-    let config = &settings.microstim;
     let inputs = Inputs::open(settings)?;
+    let microstim = settings.microstim.or_condition(inputs.decoder.condition());
+    let settings = &MicrostimSettings { microstim, ..settings.clone() };
+    let config = &settings.microstim;
+    let warnings = inputs.checked_networks(settings, progress)?;
     let Inputs { prepared, voxels, .. } = &inputs;
     let (trials, repeats) = (TrialChoice::Validation, Repeats::Average);
     let chosen = choose_trials(prepared, &settings.split, trials, repeats, config.limit)?;
@@ -164,14 +182,16 @@ pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> Result<
     let run = run_dir(settings, prepared)?;
     progress.start(&format!("microstim {} ({})", config.roi, verb(config.action)), 2);
     let positions: Vec<u64> = chosen.iter().map(|trial| trial.position(1, 0)).collect();
-    let before = inputs.decoded(&betas, &positions, settings.seed);
+    let before = inputs.decoded(&betas, &positions, settings);
     progress.advance(1, "");
     let changed = stimulated(&betas, voxels, config.action.value(config.excited_beta));
-    let after = inputs.decoded(&changed, &positions, settings.seed);
+    let after = inputs.decoded(&changed, &positions, settings);
     progress.advance(2, "");
 
+    let embeddings = write_embeddings(&run, &chosen, &inputs.decoder, [&before.predicted, &after.predicted])?;
     inputs.write_pictures(&run, &chosen, before.pictures, after.pictures)?;
-    let (before, after) = (before.embeddings, after.embeddings);
+    let [before, after] =
+        [before.predicted, after.predicted].map(|predicted| inputs.decoder.steering(&predicted));
     let summary = MicrostimSummary {
         run: run.path().to_path_buf(),
         roi: config.roi.clone(),
@@ -181,7 +201,10 @@ pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> Result<
         probes: probe_changes(&inputs.probe, before.image.clone(), after.image.clone()),
         image_embedding_cosine: mean_cosine(before.image, after.image),
         caption_embedding_cosine: mean_cosine(before.second, after.second),
+        condition: config.condition,
         grid: run.join("grid.png"),
+        embeddings: Some(embeddings),
+        warnings,
     };
     run.write_atomic("summary.json", serde_json::to_string_pretty(&summary)?.as_bytes())?;
     progress.finish(&format!("{} voxels, {} trials", summary.num_voxels, summary.num_trials));
@@ -200,7 +223,8 @@ struct Inputs {
 
 /// What betas are decoded into.
 struct Decoded {
-    embeddings: DecodedEmbeddings,
+    /// As the mappers give them.
+    predicted: DecodedEmbeddings,
     pictures: Vec<RgbImage>,
 }
 
@@ -218,21 +242,38 @@ impl Inputs {
         let stimuli = Stimuli::open(&settings.stimuli)?;
         let decoder = BrainDecoder::open(&settings.networks, &device)?.with_precision(settings.precision);
         decoder.check_input(&prepared)?;
-        let probe = CaptionProbe::open(&settings.clip, &config.probes, &device)?;
+        let width = decoder.image_mapper().1.snapshot.network.embed_dim;
+        let probe = CaptionProbe::open(&settings.clip, &config.probes, width, &device)?;
         Ok(Self { prepared, voxels, stimuli, decoder, probe })
     }
 
+    /// Refuses a condition that the networks do not serve; what else does not belong together is said, or refused as the
+    /// settings want it.
+    fn checked_networks(
+        &self,
+        settings: &MicrostimSettings,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<String>> {
+        let source = settings.microstim.condition.unwrap_or_default();
+        self.decoder.check_source(source)?;
+        let mut misfits = self.decoder.misfits(&[source], Some(&settings.split))?;
+        let (path, mapper) = self.decoder.image_mapper();
+        misfits.extend(self.probe.other_space(&settings.clip, path, &mapper.snapshot.target_network_sha256));
+        refuse_or_warn(&misfits, settings.microstim.strict, progress)?;
+        Ok(misfits)
+    }
+
     /// Embeddings and pictures of betas; the same positions give the same z.
-    fn decoded(&self, betas: &Array2<f32>, positions: &[u64], seed: u64) -> Decoded {
+    fn decoded(&self, betas: &Array2<f32>, positions: &[u64], settings: &MicrostimSettings) -> Decoded {
         let options = DrawOptions {
-            source: ConditionSource::Both,
+            source: settings.microstim.condition.unwrap_or_default(),
             truncation_psi: 1.0,
             noise: PixelNoise::Constant,
-            seed,
+            seed: settings.seed,
         };
-        let embeddings = self.decoder.embed(betas);
-        let pictures = self.decoder.draw(&embeddings, positions, &options);
-        Decoded { embeddings, pictures }
+        let predicted = self.decoder.predict(betas);
+        let pictures = self.decoder.draw(&self.decoder.steering(&predicted), positions, &options);
+        Decoded { predicted, pictures }
     }
 
     /// Writes every picture by itself, and all in a grid: ground truth, before, after, one column per trial.
@@ -276,54 +317,8 @@ fn verb(action: Stimulation) -> &'static str {
     }
 }
 
-/// Similarity to each sentence before and after, largest rise first.
-fn probe_changes(probe: &CaptionProbe, before: Tensor<Base, 2>, after: Tensor<Base, 2>) -> Vec<ProbeChange> {
-    let before = probe.similarities(before);
-    let after = probe.similarities(after);
-    let mut changes: Vec<ProbeChange> = probe
-        .sentences()
-        .iter()
-        .enumerate()
-        .filter_map(|(sentence, text)| {
-            let column = |rows: &[Vec<f64>]| rows.iter().map(|row| row[sentence]).collect::<Vec<f64>>();
-            let (before, after) = (column(&before), column(&after));
-            let change: Vec<f64> = after.iter().zip(&before).map(|(after, before)| after - before).collect();
-            let trials: Vec<u64> = (0..change.len() as u64).collect();
-            let change = mean_interval(&change, &trials, &BootstrapConfig::default())?;
-            let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-            Some(ProbeChange {
-                sentence: text.clone(),
-                before: mean(&before),
-                after: mean(&after),
-                spread: Some(deviation(&before)),
-                change,
-            })
-        })
-        .collect();
-    changes.sort_by(|a, b| b.change.mean.total_cmp(&a.change.mean));
-    changes
-}
-
-/// Standard deviation with N − 1; 0 for a single value.
-fn deviation(values: &[f64]) -> f64 {
-    let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (squares / values.len().saturating_sub(1).max(1) as f64).sqrt()
-}
-
 /// Mean cosine of rows of unit norm.
 fn mean_cosine(a: Tensor<Base, 2>, b: Tensor<Base, 2>) -> f64 {
     let values: Vec<f32> = (a * b).sum_dim(1).into_data().iter::<f32>().collect();
     values.iter().copied().map(f64::from).sum::<f64>() / values.len().max(1) as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn deviation_by_hand() {
-        assert!((deviation(&[1.0, 2.0, 3.0, 4.0]) - (5.0_f64 / 3.0).sqrt()).abs() < 1e-12);
-        assert_eq!(deviation(&[7.0]), 0.0);
-    }
 }
