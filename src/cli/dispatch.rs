@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use serde::Serialize;
 use serde_json::Value;
 use tracing::warn;
@@ -13,9 +14,10 @@ use super::args::{
     AblateArgs, Cli, Command, DemoArgs, GlobalArgs, ImportWeightsArgs, PhantomArgs, PrepareArgs,
     PretrainGanArgs, ScoreArgs, Subjects, TrainMapperArgs, WeightsArgs,
 };
+use super::environment;
 use super::exit_code::ExitCode;
 use super::layers::Layers;
-use super::logging::{self, Display, SAID, Verbosity};
+use super::logging::{self, Display, LogFormat, SAID, Verbosity};
 use super::render;
 use super::terminal::Terminal;
 use super::usage_error::UsageError;
@@ -45,14 +47,20 @@ use crate::run::progress::Progress;
 
 /// Parses, runs, prints; the whole program.
 pub fn main() -> std::process::ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused_arguments(&error).into(),
+    };
     let as_json = cli.global.json;
     let requested = logging::requested();
     let display = listen(&cli.global, requested.as_ref().ok().and_then(Option::as_deref));
     if interrupt::install().is_err() {
         warn!(target: SAID, "warning: Ctrl-C will end the program without a checkpoint");
     }
-    let code = match requested.map_err(Into::into).and_then(|_| run(cli, display)) {
+    let environment =
+        environment::check(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
+    let checked = requested.and(environment).map_err(Into::into);
+    let code = match checked.and_then(|()| run(cli, display)) {
         Ok(summary) => {
             if !summary.is_null() {
                 render::summary(&summary, as_json);
@@ -65,6 +73,18 @@ pub fn main() -> std::process::ExitCode {
         }
     };
     code.into()
+}
+
+/// Help on request as clap writes it; arguments that are wrong in one line, like every other error.
+fn refused_arguments(error: &clap::Error) -> ExitCode {
+    let prints_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if !error.use_stderr() || prints_help {
+        drop(error.print());
+        return if prints_help { ExitCode::BadInput } else { ExitCode::Success };
+    }
+    logging::init(Verbosity::Normal, LogFormat::Text, std::io::stderr().is_terminal(), None);
+    render::error(&UsageError::of_arguments(&error.render().to_string()).into());
+    ExitCode::BadInput
 }
 
 /// Sets up who hears what, as the flags ask for it.
@@ -87,7 +107,7 @@ fn configuration(cli: &Cli) -> crate::error::Result<ProjectConfig> {
     }
     let layers = cli.command.layers(cli.global.layers(layers)?)?;
     let layers = layers.inherit("seed", SEED_KEYS)?.inherit("subject", SUBJECT_KEYS)?;
-    Ok(layers.resolve()?)
+    Ok(layers.resolve(ProjectConfig::validate)?)
 }
 
 fn run(cli: Cli, display: Display) -> crate::error::Result<Value> {

@@ -1,16 +1,45 @@
 //! Settings in layers: flags over `--set` over the configuration file over defaults.
+//!
+//! Every value keeps where it came from, so that an error names the flag, the key, or file and line.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use super::flag_names::flag_name;
+use super::settings_text::{Mismatch, TextFault, lines_of_keys};
 use super::usage_error::UsageError;
+use crate::error::{SettingError, one_line};
+
+/// Deepest key; the deepest of our own has six parts. Tables are freed, written and read by recursion.
+const MOST_PARTS: usize = 16;
+/// The largest whole number of TOML.
+const LARGEST: i64 = i64::MAX;
 
 /// A configuration under construction; later layers win.
 #[derive(Debug, Default, Clone)]
 pub struct Layers {
     table: Table,
+    origins: BTreeMap<String, Origin>,
+}
+
+/// Who set a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Origin {
+    /// A line of a file.
+    File {
+        /// The file in words.
+        name: String,
+        /// Counted from 1.
+        line: usize,
+    },
+    /// `--set` of this key.
+    Assignment(String),
+    /// A flag.
+    Flag(&'static str),
 }
 
 impl Layers {
@@ -18,7 +47,7 @@ impl Layers {
     ///
     /// # Errors
     /// When the file is missing, is not TOML, or holds an unknown key or a wrong value.
-    pub fn file<C: DeserializeOwned>(self, path: &Path) -> Result<Self, UsageError> {
+    pub fn file<C: Settings>(self, path: &Path) -> Result<Self, UsageError> {
         let name = format!("configuration `{}`", path.display());
         let text =
             std::fs::read_to_string(path).map_err(|error| UsageError::new(format!("{name}: {error}")))?;
@@ -29,14 +58,23 @@ impl Layers {
     ///
     /// # Errors
     /// As [`Layers::file`].
-    pub fn text<C: DeserializeOwned>(mut self, name: &str, text: &str) -> Result<Self, UsageError> {
+    pub fn text<C: Settings>(mut self, name: &str, text: &str) -> Result<Self, UsageError> {
         let wrong = |error: toml::de::Error| {
-            UsageError::new(format!("{name}: {}", error.to_string().trim_end()))
+            let fault = TextFault::of(text, &error);
+            let place = fault.line.map_or(name.to_string(), |line| format!("{name}, line {line}"));
+            let what = match &fault.key {
+                Some(key) => format!("`{key}`: {}", in_words(&fault)),
+                None => in_words(&fault),
+            };
+            UsageError::new(format!("{place}: {what}"))
                 .hint("`mindreader config` prints every key with its value")
         };
         toml::from_str::<C>(text).map_err(wrong)?;
         let table: Table = toml::from_str(text).map_err(wrong)?;
         merge(&mut self.table, table);
+        for (key, line) in lines_of_keys(text) {
+            self.originates(&key, Origin::File { name: name.to_string(), line });
+        }
         Ok(self)
     }
 
@@ -46,23 +84,32 @@ impl Layers {
     /// When there is no `=` or the path runs through something that is not a section.
     pub fn assignment(self, text: &str) -> Result<Self, UsageError> {
         let (key, value) = text.split_once('=').ok_or_else(|| {
-            UsageError::new(format!("`--set {text}`: expected `key=value`"))
+            UsageError::new(format!("`--set {}`: expected `key=value`", one_line(text)))
                 .hint("for example `--set mapper.train.phase1.epochs=5`")
         })?;
-        let parsed: Result<Table, _> = toml::from_str(&format!("value = {value}"));
-        let value = match parsed {
-            Ok(mut table) => table.remove("value").unwrap_or_else(|| Value::String(value.into())),
-            Err(_) => Value::String(value.into()),
-        };
-        self.value(key.trim(), value)
+        let key = key.trim();
+        self.set(key, parsed(value), Origin::Assignment(key.to_string()))
     }
 
-    /// Sets one key.
+    /// Sets one key, as a flag does.
     ///
     /// # Errors
     /// When the path runs through something that is not a section.
-    pub fn value(mut self, key: &str, value: impl Into<Value>) -> Result<Self, UsageError> {
+    pub fn value(self, key: &str, value: impl Into<Value>) -> Result<Self, UsageError> {
+        let origin = flag_name(key).map_or(Origin::Assignment(key.to_string()), Origin::Flag);
+        self.set(key, value.into(), origin)
+    }
+
+    fn set(mut self, key: &str, value: Value, origin: Origin) -> Result<Self, UsageError> {
         let mut parts: Vec<&str> = key.split('.').collect();
+        if parts.len() > MOST_PARTS || parts.contains(&"") {
+            let (expected, count) = (format!("1 to {MOST_PARTS} names joined by dots"), parts.len());
+            let found = if parts.contains(&"") { "an empty one".into() } else { format!("{count} of them") };
+            return Err(UsageError::new(format!(
+                "setting `{}`: found {found}, expected {expected}",
+                one_line(key)
+            )));
+        }
         let last = parts.pop().unwrap_or_default();
         let mut table = &mut self.table;
         for part in parts {
@@ -71,8 +118,15 @@ impl Layers {
                 .as_table_mut()
                 .ok_or_else(|| UsageError::new(format!("setting `{key}`: `{part}` is not a section")))?;
         }
-        table.insert(last.into(), value.into());
+        table.insert(last.into(), value);
+        self.originates(key, origin);
         Ok(self)
+    }
+
+    /// Takes note of who set `key`, and everything below it.
+    fn originates(&mut self, key: &str, origin: Origin) {
+        self.origins.retain(|known, _| !is_within(known, key));
+        self.origins.insert(key.to_string(), origin);
     }
 
     /// Sets one key where there is a value.
@@ -103,9 +157,10 @@ impl Layers {
     /// When a path runs through something that is not a section.
     pub fn inherit(mut self, from: &str, keys: &[&str]) -> Result<Self, UsageError> {
         let Some(value) = self.table.get(from).cloned() else { return Ok(self) };
+        let origin = self.origin(from).cloned().unwrap_or_else(|| Origin::Assignment(from.to_string()));
         for key in keys {
             if self.get(key).is_none() {
-                self = self.value(key, value.clone())?;
+                self = self.set(key, value.clone(), origin.clone())?;
             }
         }
         Ok(self)
@@ -117,16 +172,102 @@ impl Layers {
         parts.try_fold(first, |value, part| value.as_table()?.get(part))
     }
 
-    /// The typed settings.
+    /// Who set `key` or, where it was set as a whole, the section around it.
+    fn origin(&self, key: &str) -> Option<&Origin> {
+        let ends = key.match_indices('.').map(|(at, _)| at).chain([key.len()]);
+        let mut outwards: Vec<usize> = ends.collect();
+        outwards.reverse();
+        outwards.into_iter().find_map(|end| self.origins.get(key.get(..end)?))
+    }
+
+    /// The typed settings, in their ranges as `check` knows them.
     ///
     /// # Errors
-    /// When a key is unknown or a value has the wrong type or range.
-    pub fn resolve<C: DeserializeOwned>(self) -> Result<C, UsageError> {
-        // Through text, because the message then shows the offending line.
+    /// When a key is unknown or a value has the wrong type or range: one line that names the flag, the key of `--set`, or
+    /// file, line and key.
+    pub fn resolve<C: Settings>(
+        self,
+        check: impl Fn(&C) -> Result<(), SettingError>,
+    ) -> Result<C, UsageError> {
+        // Through text, because the parser then tells the place of what it refuses.
         let text = toml::to_string(&self.table).map_err(|error| UsageError::new(error.to_string()))?;
-        toml::from_str(&text)
-            .map_err(|error| UsageError::new(format!("settings: {}", error.to_string().trim_end())))
+        let config: C = toml::from_str(&text).map_err(|error| {
+            let fault = TextFault::of(&text, &error);
+            let key = fault.key.clone().unwrap_or_default();
+            let range = fault.mismatch.as_ref().filter(|mismatch| mismatch.is_number);
+            match range.and_then(|mismatch| Some((mismatch, range_of::<C>(&key, &check)?))) {
+                Some((mismatch, range)) => {
+                    self.blame(&key, &format!("found {}, expected {range}", one_line(&mismatch.found)))
+                }
+                None => self.blame(&key, &in_words(&fault)),
+            }
+        })?;
+        check(&config).map_err(|error| {
+            let SettingError { expected, found, .. } = &error;
+            self.blame(&error.key(), &format!("found {}, expected {expected}", one_line(found)))
+        })?;
+        Ok(config)
     }
+
+    /// An error about the value of `key`, which names who set it.
+    fn blame(&self, key: &str, what: &str) -> UsageError {
+        UsageError::new(match self.origin(key) {
+            Some(Origin::Flag(flag)) => format!("`{flag}`: {what}"),
+            Some(Origin::File { name, line }) => format!("{name}, line {line}: `{}`: {what}", one_line(key)),
+            // An inherited value is set by another key.
+            Some(Origin::Assignment(set)) if !is_within(key, set) => format!("`{}`: {what}", one_line(set)),
+            Some(Origin::Assignment(_)) | None => format!("`{}`: {what}", one_line(key)),
+        })
+    }
+}
+
+/// Settings as the layers need them.
+pub trait Settings: Serialize + DeserializeOwned + Default {}
+
+impl<C: Serialize + DeserializeOwned + Default> Settings for C {}
+
+/// Whether `key` is `section` or stands in it.
+fn is_within(key: &str, section: &str) -> bool {
+    key.strip_prefix(section).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// The value of an assignment: TOML on one line, else a string.
+fn parsed(value: &str) -> Value {
+    let text = || Value::String(value.into());
+    if value.contains(['\n', '\r']) {
+        return text();
+    }
+    let table: Result<Table, _> = toml::from_str(&format!("value = {value}"));
+    table.ok().and_then(|mut table| table.remove("value")).unwrap_or_else(text)
+}
+
+/// What is wrong with a value, in the parser's words or, where it speaks of Rust, in ours.
+fn in_words(fault: &TextFault) -> String {
+    if let Some(Mismatch { found, expected, .. }) = &fault.mismatch {
+        return format!("found {}, expected {}", one_line(found), one_line(expected));
+    }
+    match fault.message.split_once(", expected ") {
+        Some((unknown, known)) if unknown.starts_with("unknown field") => {
+            format!("unknown key; expected {known}")
+        }
+        _ => one_line(&fault.message),
+    }
+}
+
+/// The range of the number at `key`, as its check tells it of a number that is too large for everything.
+fn range_of<C: Settings>(key: &str, check: &impl Fn(&C) -> Result<(), SettingError>) -> Option<String> {
+    let too_large = [LARGEST, i64::from(u32::MAX), i64::from(u16::MAX)].map(Value::Integer);
+    let lists = too_large.clone().map(|number| Value::Array(vec![number.clone(), number]));
+    too_large.into_iter().chain(lists).find_map(|value| {
+        let layers = Layers { table: Table::try_from(C::default()).ok()?, origins: BTreeMap::new() };
+        let layers = layers.set(key, value, Origin::Assignment(key.to_string())).ok()?;
+        let config: C = toml::from_str(&toml::to_string(&layers.table).ok()?).ok()?;
+        match check(&config) {
+            Ok(()) => Some(format!("0 to {LARGEST}")),
+            Err(error) if error.key() == key => Some(error.expected),
+            Err(_) => None,
+        }
+    })
 }
 
 fn merge(into: &mut Table, from: Table) {
@@ -143,20 +284,24 @@ fn merge(into: &mut Table, from: Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
+    use serde::{Deserialize, Serialize};
 
-    #[derive(Debug, Deserialize, PartialEq, Default)]
+    #[derive(Debug, Serialize, Deserialize, PartialEq, Default)]
     #[serde(default, deny_unknown_fields)]
     struct Inner {
         rate: f64,
         name: String,
     }
 
-    #[derive(Debug, Deserialize, PartialEq, Default)]
+    #[derive(Debug, Serialize, Deserialize, PartialEq, Default)]
     #[serde(default, deny_unknown_fields)]
     struct Outer {
         seed: u64,
         inner: Inner,
+    }
+
+    fn in_range(outer: &Outer) -> Result<(), SettingError> {
+        crate::error::in_range("rate", outer.inner.rate, 0.0..=1.0).map_err(|error| error.within("inner"))
     }
 
     fn with_file(text: &str) -> Result<Layers, UsageError> {
@@ -170,7 +315,7 @@ mod tests {
     fn later_layers_win_and_the_rest_stays() {
         let layers = with_file("seed = 1\n[inner]\nrate = 0.5\nname = \"a\"\n").unwrap();
         let layers = layers.assignment("inner.rate=0.25").unwrap().assignment("inner.name=b-c").unwrap();
-        let outer: Outer = layers.value("seed", 9_i64).unwrap().resolve().unwrap();
+        let outer: Outer = layers.value("seed", 9_i64).unwrap().resolve(in_range).unwrap();
         assert_eq!(outer, Outer { seed: 9, inner: Inner { rate: 0.25, name: "b-c".into() } });
     }
 
@@ -188,11 +333,62 @@ mod tests {
         let error = with_file("[inner]\nrte = 0.5\n").unwrap_err().to_string();
         assert!(error.contains("a.toml") && error.contains("rte") && error.contains("rate"), "{error}");
         let error = with_file("seed = \"x\"\n").unwrap_err().to_string();
-        assert!(error.contains("seed") && error.contains("invalid type"), "{error}");
+        assert!(error.ends_with("a.toml`, line 1: `seed`: found \"x\", expected a whole number"), "{error}");
         assert!(Layers::default().assignment("seed").unwrap_err().to_string().contains("key=value"));
-        let error = Layers::default().assignment("seed.x=1").unwrap().resolve::<Outer>().unwrap_err();
+        let error = Layers::default().assignment("seed.x=1").unwrap().resolve(in_range).unwrap_err();
         assert!(error.to_string().contains("seed"), "{error}");
         let missing = Layers::default().file::<Outer>(Path::new("none.toml")).unwrap_err().to_string();
         assert!(missing.contains("none.toml"), "{missing}");
+    }
+
+    fn refused(layers: Result<Layers, UsageError>) -> String {
+        let error = layers.and_then(|layers| layers.resolve(in_range).map(drop)).unwrap_err();
+        assert_eq!(error.to_string().lines().count(), 1, "{error}");
+        error.to_string()
+    }
+
+    #[test]
+    fn an_error_names_flag_key_or_file_and_line() {
+        let set = |text: &str| refused(Layers::default().assignment(text));
+        assert_eq!(set("inner.rate=2"), "`inner.rate`: found 2, expected 0 to 1");
+        assert_eq!(set("inner.rate=nan"), "`inner.rate`: found NaN, expected 0 to 1");
+        assert_eq!(set("inner.rate=fast"), "`inner.rate`: found \"fast\", expected 0 to 1");
+        assert_eq!(set("seed=-1"), format!("`seed`: found -1, expected 0 to {}", i64::MAX));
+        assert_eq!(set("inner={ rate = 2 }"), "`inner.rate`: found 2, expected 0 to 1");
+        assert_eq!(set("inner.rte=2"), "`inner.rte`: unknown key; expected `rate` or `name`");
+        assert_eq!(set("inner=2"), "`inner`: found 2, expected a section");
+        assert_eq!(
+            refused(Layers::default().value("seed", -1_i64)),
+            format!("`--seed`: {}", &set("seed=-1")[8..])
+        );
+        let error = refused(with_file("seed = 1\n\n[inner]\nrate = 2.0\n"));
+        assert!(error.ends_with("a.toml`, line 4: `inner.rate`: found 2, expected 0 to 1"), "{error}");
+        // Who had the last word is to blame.
+        let error =
+            refused(with_file("[inner]\nrate = 2.0\n").and_then(|file| file.assignment("inner.rate=3")));
+        assert_eq!(error, "`inner.rate`: found 3, expected 0 to 1");
+    }
+
+    #[test]
+    fn an_inherited_value_is_blamed_on_the_key_it_came_from() {
+        let layers = Layers::default().assignment("seed=7").unwrap().inherit("seed", &["inner.rate"]);
+        assert_eq!(refused(layers), "`seed`: found 7, expected 0 to 1");
+    }
+
+    #[test]
+    fn keys_of_no_sense_are_refused_before_they_cost_anything() {
+        let deep = format!("{}a=1", "a.".repeat(30_000));
+        let error = refused(Layers::default().assignment(&deep));
+        assert!(
+            error.contains("found 30001 of them, expected 1 to 16 names") && error.len() < 400,
+            "{error}"
+        );
+        for text in ["=1", "inner..rate=1", ".seed=1", "seed.=1"] {
+            assert!(refused(Layers::default().assignment(text)).contains("an empty one"), "{text}");
+        }
+        // A second line is no second setting.
+        assert!(refused(Layers::default().assignment("seed=1\nname=2")).starts_with("`seed`: found \"1"));
+        let nested = format!("seed={}", "[".repeat(30_000));
+        assert!(refused(Layers::default().assignment(&nested)).len() < 400);
     }
 }

@@ -2,11 +2,16 @@
 //!
 //! Parse ([`args`]), add up ([`layers`]), run ([`dispatch`]), say how far it is ([`terminal`], [`logging`]), show ([`render`]).
 
+#[cfg(test)]
+mod absurd_settings;
 pub mod args;
 pub mod dispatch;
+pub mod environment;
 pub mod exit_code;
+mod flag_names;
 pub mod layers;
 pub mod logging;
 pub mod render;
+mod settings_text;
 pub mod terminal;
 pub mod usage_error;

@@ -4,11 +4,12 @@ use std::io::Write;
 
 use super::logging::SAID;
 use crate::commands::doctor::{DoctorReport, Need};
+use crate::error::{one_cause, one_line, printable};
 use crate::weights::inspect::WeightsDescription;
 
 /// A result on stdout.
 pub fn to_stdout(text: &str) {
-    write_line(&mut std::io::stdout().lock(), text);
+    write_line(&mut std::io::stdout().lock(), &printable(text));
 }
 
 /// A closed pipe (`mindreader … | head`) is no reason to fail.
@@ -23,7 +24,7 @@ pub fn error(error: &crate::error::Error) {
     let mut text = String::from("error: ");
     let mut said: Vec<String> = Vec::new();
     for cause in error.chain() {
-        let cause = cause.to_string();
+        let cause = one_cause(cause.to_string());
         if !said.iter().any(|earlier| earlier.contains(&cause)) {
             if !said.is_empty() {
                 text.push_str(": ");
@@ -34,7 +35,7 @@ pub fn error(error: &crate::error::Error) {
     }
     tracing::error!(target: SAID, "{text}");
     if let Some(hint) = error.hint() {
-        tracing::error!(target: SAID, "hint: {hint}");
+        tracing::error!(target: SAID, "hint: {}", one_cause(hint));
     }
 }
 
@@ -121,9 +122,7 @@ fn weights_lines(file: &WeightsDescription) -> Vec<String> {
 
 /// Names of a foreign file must not command the terminal.
 fn shown(text: &str) -> String {
-    text.chars()
-        .map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter })
-        .collect()
+    one_line(text)
 }
 
 fn lines_of(value: &serde_json::Value, prefix: &str) -> Vec<String> {
@@ -152,7 +151,7 @@ fn lines_of(value: &serde_json::Value, prefix: &str) -> Vec<String> {
 fn plain(value: &serde_json::Value) -> String {
     use serde_json::Value;
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => one_cause(text),
         Value::Null => "none".into(),
         Value::Number(number) if number.is_f64() => {
             crate::report::number_format::number(number.as_f64().unwrap_or(f64::NAN))

@@ -16,6 +16,7 @@ use super::screen_captions::ScreenCaptionsConfig;
 use super::train_mapper::TrainMapperConfig;
 use crate::data::split::SplitConfig;
 use crate::data::subject::{Resolution, SubjectId};
+use crate::error::SettingError;
 use crate::phantom::PhantomConfig;
 use crate::pipelines::project::{Project, ProjectPaths};
 use crate::run::device::DeviceChoice;
@@ -68,6 +69,28 @@ pub struct ProjectConfig {
 }
 
 impl ProjectConfig {
+    /// Complains of the first number out of range in any section, before work begins. What depends on the data, or on settings that
+    /// only one command reads, is checked by the commands.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the key.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        self.split.validate().map_err(|error| error.within("split"))?;
+        self.phantom.check_ranges().map_err(|error| error.within("phantom"))?;
+        self.prepare.validate()?;
+        self.pretrain_clip.validate()?;
+        self.pretrain_classifier.validate()?;
+        self.screen_captions.validate()?;
+        self.train_mapper.check_ranges()?;
+        self.encode.validate()?;
+        self.evaluate.validate()?;
+        self.pretrain_gan.validate()?;
+        self.finetune_gan.validate()?;
+        self.reconstruct.validate()?;
+        self.evaluate_images.validate()?;
+        self.microstim.validate()
+    }
+
     /// Paths and choices that the commands share.
     pub fn project(&self) -> Project {
         Project {

@@ -22,7 +22,7 @@ use crate::data::prepared::{PreparedWriter, Provenance, SourceFile, TrialTable, 
 use crate::data::standardize::{Standardization, zscore_in_place};
 use crate::data::subject::{Resolution, SubjectId};
 use crate::data::trial::TRIALS_PER_SESSION;
-use crate::error::Error;
+use crate::error::{Error, SettingError, in_range};
 use crate::pipelines::project::Project;
 use crate::run::error::RunError;
 use crate::run::existing_output::ExistingOutput;
@@ -38,7 +38,7 @@ const PAPER_SESSIONS_SUBJECT_1: u16 = 37;
 pub struct PrepareConfig {
     /// Regions whose union is taken: an ROI file, `file:region`, a region, each with `lh.` or `rh.` in front if wanted.
     pub roi: Vec<String>,
-    /// Sessions numbered up to this one are used. Default: 37 for subject 1 (the paper), else all that are there.
+    /// Sessions numbered up to this one, 1 to 40, are used. Default: 37 for subject 1 (the paper), else all that are there.
     pub sessions: Option<u16>,
     /// Folder of the betas; the paper's is GLMdenoise with ridge regression ("b3").
     pub betas_version: String,
@@ -63,6 +63,20 @@ impl Default for PrepareConfig {
             standardization: Standardization::ZscorePerSession,
             allow_constant: false,
         }
+    }
+}
+
+/// Most sessions of any subject of NSD.
+const MOST_SESSIONS: u16 = 40;
+
+impl PrepareConfig {
+    /// Checks the number of sessions.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the key.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let Some(sessions) = self.sessions else { return Ok(()) };
+        in_range("sessions", sessions, 1..=MOST_SESSIONS).map_err(|error| error.within("prepare"))
     }
 }
 

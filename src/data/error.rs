@@ -5,7 +5,7 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Classified, ErrorClass, Fault, FileError, SettingError};
+use crate::error::{Classified, ErrorClass, Fault, FileError, SettingError, one_line};
 
 /// Why data could not be read or written.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -72,8 +72,7 @@ impl DataError {
         expected: impl Display,
         found: impl Display,
     ) -> Self {
-        let (field, expected, found) = (field.to_string(), expected.to_string(), found.to_string());
-        Self::faulty(path, Fault { field, expected, found, hint: None })
+        Self::faulty(path, Fault::new(field, expected, found))
     }
 
     /// A [`DataError::Invalid`] of a fault that a reader found.
@@ -94,7 +93,7 @@ impl DataError {
     ) -> Self {
         Self::Unknown {
             what: what.into(),
-            name: name.to_string(),
+            name: one_line(name.to_string()),
             known: known.into_iter().map(|name| name.to_string()).collect(),
         }
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::DataError;
 use super::prepared::PreparedSubject;
+use crate::error::{SettingError, above_to, in_range};
 
 /// Which images are held out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +25,7 @@ pub enum SplitRule {
 pub struct SplitConfig {
     /// Which images are held out.
     pub rule: SplitRule,
-    /// Share of the images for training under `first-appearance`; the paper's 0.85.
+    /// Share of the images for training under `first-appearance`, above 0 and at most 1; the paper's 0.85.
     pub train_fraction: f64,
 }
 
@@ -35,6 +36,14 @@ impl Default for SplitConfig {
 }
 
 impl SplitConfig {
+    /// Checks the share.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the key.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        in_range("train_fraction", self.train_fraction, above_to(0.0, 1.0))
+    }
+
     /// Divides the trials of a prepared subject.
     ///
     /// # Errors

@@ -38,7 +38,7 @@ const GRID_1MM: [[usize; 3]; NUM_SUBJECTS] = [
 
 /// One of the eight subjects; printed as in file names, `subj01`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "u32", into = "u32")]
+#[serde(try_from = "i64", into = "u32")]
 pub struct SubjectId(u8);
 
 /// Subject 1, the paper's.
@@ -108,6 +108,16 @@ impl TryFrom<u32> for SubjectId {
 
     fn try_from(number: u32) -> Result<Self, DataError> {
         Self::new(number)
+    }
+}
+
+impl TryFrom<i64> for SubjectId {
+    type Error = String;
+
+    /// For files and settings, whose integers have signs.
+    fn try_from(number: i64) -> Result<Self, String> {
+        let known = u32::try_from(number).ok().and_then(|number| Self::new(number).ok());
+        known.ok_or_else(|| format!("found {number}, expected 1 to {NUM_SUBJECTS}"))
     }
 }
 

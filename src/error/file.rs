@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use super::classified::{Classified, ErrorClass};
-use super::one_line::one_line;
+use super::one_line::{one_cause, one_line};
 
 /// A file that cannot be used. The errors of the rooms are made from it: a message names the file first.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,12 +55,12 @@ impl FileError {
 
     /// A [`FileError::Unreadable`].
     pub fn unreadable(path: impl AsRef<Path>, reason: impl Display) -> Self {
-        Self::Unreadable { path: path.as_ref().to_path_buf(), reason: reason.to_string() }
+        Self::Unreadable { path: path.as_ref().to_path_buf(), reason: one_line(reason.to_string()) }
     }
 
     /// A [`FileError::Unwritable`].
     pub fn unwritable(path: impl AsRef<Path>, reason: impl Display) -> Self {
-        Self::Unwritable { path: path.as_ref().to_path_buf(), reason: reason.to_string() }
+        Self::Unwritable { path: path.as_ref().to_path_buf(), reason: one_line(reason.to_string()) }
     }
 
     /// [`FileError::Missing`] when the system says "not found", else [`FileError::Unreadable`].
@@ -105,10 +105,10 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault without a hint. Texts of the file are cut to one short line.
+    /// A fault without a hint. Texts of the file are cut to one short line; what was expected is our own, and may be a list.
     pub fn new(field: impl Display, expected: impl Display, found: impl Display) -> Self {
-        let [field, expected, found] =
-            [field.to_string(), expected.to_string(), found.to_string()].map(one_line);
+        let [field, found] = [field.to_string(), found.to_string()].map(one_line);
+        let expected = one_cause(expected.to_string());
         Self { field, expected, found, hint: None }
     }
 

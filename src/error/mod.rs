@@ -7,13 +7,16 @@
 mod classified;
 mod failure;
 mod file;
+pub mod limits;
 mod one_line;
 mod ranges;
 mod setting;
+mod toml_reason;
 
 pub use classified::{Classified, ErrorClass};
 pub use failure::{Context, Error, Result};
 pub use file::{Fault, FileError};
-pub use one_line::one_line;
-pub use ranges::{above, in_range};
+pub use one_line::{one_cause, one_line, printable};
+pub use ranges::{above_to, between, in_range};
 pub use setting::SettingError;
+pub use toml_reason::toml_reason;

@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{SettingError, between, in_range};
 use crate::tensor_ops::random::keyed_rng;
 
 /// Number, level and seed of the resamples behind an interval.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BootstrapConfig {
-    /// Number of resamples.
+    /// Number of resamples, 0 to 1e6.
     pub resamples: usize,
     /// Share of resamples inside the interval, in (0, 1).
     pub confidence: f64,
@@ -25,6 +26,20 @@ pub struct BootstrapConfig {
 impl Default for BootstrapConfig {
     fn default() -> Self {
         Self { resamples: 2000, confidence: 0.95, seed: 42 }
+    }
+}
+
+/// Most resamples: with so many the ends of an interval are exact to a thousandth of its width.
+const MOST_RESAMPLES: usize = 1_000_000;
+
+impl BootstrapConfig {
+    /// Checks number and level.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the first key out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        in_range("resamples", self.resamples, 0..=MOST_RESAMPLES)?;
+        in_range("confidence", self.confidence, between(0.0, 1.0))
     }
 }
 

@@ -12,7 +12,7 @@ use rand::seq::index;
 use serde::{Deserialize, Serialize};
 
 use super::retrieval::similarity_matrix;
-use crate::error::{Classified, ErrorClass, SettingError, in_range};
+use crate::error::{Classified, ErrorClass, SettingError, in_range, limits};
 use crate::tensor_ops::random::keyed_rng;
 
 /// Which wrong pictures a trial is compared with.
@@ -40,6 +40,11 @@ pub struct IdentificationConfig {
     pub distractors: Distractors,
 }
 
+/// Most numbers of ways that are told side by side.
+const MOST_PROTOCOLS: usize = 100;
+/// Most repeats of a draw.
+const MOST_REPEATS: usize = 100_000;
+
 impl Default for IdentificationConfig {
     /// 2, 5, 10 and 50 ways, 10 repeats (the paper's).
     fn default() -> Self {
@@ -53,8 +58,9 @@ impl IdentificationConfig {
     /// # Errors
     /// [`SettingError`] that names the first key out of range.
     pub fn validate(&self) -> Result<(), SettingError> {
-        self.ways.iter().try_for_each(|ways| in_range("ways", *ways, 2..))?;
-        in_range("repeats", self.repeats, 1..)
+        in_range("number of `ways`", self.ways.len(), 0..=MOST_PROTOCOLS)?;
+        self.ways.iter().try_for_each(|ways| in_range("ways", *ways, 2..=limits::ITEMS))?;
+        in_range("repeats", self.repeats, 1..=MOST_REPEATS)
     }
 }
 
@@ -241,7 +247,7 @@ impl Identification {
         ids: &[u64],
         config: &IdentificationConfig,
     ) -> Result<Vec<IdentificationAccuracy>, IdentificationError> {
-        in_range("repeats", config.repeats, 1..)?;
+        in_range("repeats", config.repeats, 1..=MOST_REPEATS)?;
         let accuracy =
             |ways: &usize| {
                 let exact = self.exact(*ways)?;
@@ -267,7 +273,7 @@ impl Identification {
     }
 
     fn check(&self, ways: usize) -> Result<(), IdentificationError> {
-        in_range("ways", ways, 2..)?;
+        in_range("ways", ways, 2..=limits::ITEMS)?;
         if self.distractors.is_empty() {
             return Err(IdentificationError::TooFew { ways, row: 0, found: 0 });
         }

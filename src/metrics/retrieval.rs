@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{BootstrapConfig, Interval};
 use super::share::count_interval;
-use crate::error::{Classified, ErrorClass};
+use crate::error::{Classified, ErrorClass, SettingError, in_range, limits};
 
 /// Floor of the product of two norms.
 const NORM_PRODUCT_FLOOR: f64 = 1e-8;
@@ -32,11 +32,11 @@ pub enum Matching {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetrievalConfig {
-    /// Trials per batch, N.
+    /// Trials per batch, N; 1 to 1e6.
     pub batch_size: usize,
     /// When an item is right.
     pub matching: Matching,
-    /// Weight κ of the cosine in the similarity.
+    /// Weight κ of the cosine in the similarity, 0 to 1.
     pub cosine_weight: f64,
     /// Intervals over images.
     pub bootstrap: BootstrapConfig,
@@ -51,6 +51,18 @@ impl Default for RetrievalConfig {
             cosine_weight: 1.0,
             bootstrap: BootstrapConfig::default(),
         }
+    }
+}
+
+impl RetrievalConfig {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the first key out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        in_range("batch_size", self.batch_size, 1..=limits::ITEMS)?;
+        in_range("cosine_weight", self.cosine_weight, 0.0..=1.0)?;
+        self.bootstrap.validate().map_err(|error| error.within("bootstrap"))
     }
 }
 

@@ -62,7 +62,7 @@ pub struct PhantomConfig {
     pub photographs: Option<PathBuf>,
     /// Share of photographs among the images when the source is `both`, 0..1.
     pub photograph_fraction: f64,
-    /// Factor on every voxel's signal-to-noise ratio: 1 is like NSD, 0 is pure noise.
+    /// Factor on every voxel's signal-to-noise ratio, 0 to 1000: 1 is like NSD, 0 is pure noise.
     pub signal: f64,
     /// Share by which the second (and again the third) presentation of an image drives a voxel less, 0..1.
     pub repetition_suppression: f64,
@@ -96,6 +96,10 @@ impl Default for PhantomConfig {
     }
 }
 
+/// Most sessions of any subject of NSD.
+const MOST_SESSIONS: usize = 40;
+/// Largest factor on the signal: nothing of the noise is left.
+const MOST_SIGNAL: f64 = 1000.0;
 /// More could forbid everything that a place has.
 const MOST_NOVEL: usize = 4;
 
@@ -132,25 +136,37 @@ impl PhantomConfig {
         }
     }
 
-    /// Refuses settings that cannot be written.
+    /// Refuses numbers out of range, whatever the other settings are.
     ///
     /// # Errors
     /// [`SettingError`] that names the first setting out of range.
-    pub fn validate(&self) -> Result<(), SettingError> {
-        let wrong =
-            |field: &str, expected: String, found: String| Err(SettingError::new(field, expected, found));
-        let sessions = self.num_sessions();
-        if sessions == 0 || sessions > self.subject.num_sessions() {
-            let expected = format!("1 to {} for {}", self.subject.num_sessions(), self.subject);
-            return wrong("sessions", expected, sessions.to_string());
+    pub fn check_ranges(&self) -> Result<(), SettingError> {
+        if let Some(sessions) = self.sessions {
+            in_range("sessions", sessions, 1..=MOST_SESSIONS)?;
         }
-        in_range("signal", self.signal, 0.0..)?;
+        in_range("signal", self.signal, 0.0..=MOST_SIGNAL)?;
         for (name, share) in [
             ("photograph_fraction", self.photograph_fraction),
             ("repetition_suppression", self.repetition_suppression),
             ("near_duplicates", self.near_duplicates),
         ] {
             in_range(name, share, 0.0..=1.0)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses settings that cannot be written.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the first setting out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        self.check_ranges()?;
+        let wrong =
+            |field: &str, expected: String, found: String| Err(SettingError::new(field, expected, found));
+        let sessions = self.num_sessions();
+        if sessions == 0 || sessions > self.subject.num_sessions() {
+            let expected = format!("1 to {} for {}", self.subject.num_sessions(), self.subject);
+            return wrong("sessions", expected, sessions.to_string());
         }
         let known: BTreeSet<&str> = Thing::ALL.iter().map(|thing| thing.category().1).collect();
         if let Some(name) = self.novel_categories.iter().find(|name| !known.contains(name.as_str())) {
@@ -181,7 +197,7 @@ mod tests {
         let cases = [
             (
                 PhantomConfig { sessions: Some(41), ..Default::default() },
-                "`sessions`: found 41, expected 1 to 40 for subj01",
+                "`sessions`: found 41, expected 1 to 40",
             ),
             (PhantomConfig { sessions: Some(0), ..Default::default() }, "`sessions`: found 0"),
             (PhantomConfig { signal: -1.0, ..Default::default() }, "`signal`: found -1"),

@@ -1,12 +1,10 @@
 //! Photographs set aside: all images of one go together, so that none of them is known from another crop.
 
-use std::ops::Bound;
-
 use rand::seq::SliceRandom;
 
 use crate::data::error::DataError;
 use crate::data::trial::CocoId;
-use crate::error::{SettingError, in_range};
+use crate::error::{SettingError, between, in_range};
 use crate::tensor_ops::random::keyed_rng;
 
 /// How many are set aside, and which.
@@ -22,7 +20,7 @@ pub(crate) struct HeldOut {
 
 /// Refuses a share of the photographs with which nothing is left on one side.
 pub(crate) fn check_held_out_fraction(fraction: f64) -> Result<(), SettingError> {
-    in_range("held_out_fraction", fraction, (Bound::Excluded(0.0), Bound::Excluded(1.0)))
+    in_range("held_out_fraction", fraction, between(0.0, 1.0))
 }
 
 impl HeldOut {

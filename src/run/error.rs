@@ -43,8 +43,7 @@ impl RunError {
         expected: impl ToString,
         found: impl ToString,
     ) -> Self {
-        let (field, expected, found) = (field.into(), expected.to_string(), found.to_string());
-        Fault { field, expected, found, hint: None }.at(path.as_ref()).into()
+        Fault::new(field.into(), expected.to_string(), found.to_string()).at(path.as_ref()).into()
     }
 
     /// A [`FileError::Unwritable`].

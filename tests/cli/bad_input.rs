@@ -208,5 +208,5 @@ fn a_setting_out_of_range_is_refused_before_any_file_is_opened() {
         command.args(["--set", &format!("paths.{path}=nowhere")]);
     }
     let output = command.output().unwrap();
-    assert_refused(&output, &["`finetune_gan.mappers.interval`: found 0, expected at least 1"]);
+    assert_refused(&output, &["`finetune_gan.mappers.interval`: found 0, expected 1 to 1000000000"]);
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
+mod absurd;
 mod bad_input;
 mod fetch_weights;
 mod interrupt;

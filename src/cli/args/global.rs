@@ -13,7 +13,7 @@ use crate::cli::usage_error::UsageError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subjects {
     /// The number of one.
-    One(u32),
+    One(i64),
     /// Every prepared one.
     All,
 }
@@ -45,7 +45,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "DIR")]
     pub work: Option<PathBuf>,
     /// NSD subject, 1 to 8; for `train-mapper` also `all`: every prepared one, one after the other
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", allow_negative_numbers = true)]
     pub subject: Option<Subjects>,
     /// Where to compute: auto, cpu, cuda or cuda:N
     #[arg(long, global = true)]
@@ -54,8 +54,8 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "FORMAT")]
     pub precision: Option<String>,
     /// Decides everything that chance decides
-    #[arg(long, global = true)]
-    pub seed: Option<u32>,
+    #[arg(long, global = true, allow_negative_numbers = true)]
+    pub seed: Option<i64>,
     /// Print the result as JSON
     #[arg(long, global = true)]
     pub json: bool,
@@ -79,10 +79,10 @@ impl GlobalArgs {
         layers = layers.optional_path("paths.nsd", self.nsd.as_ref())?;
         layers = layers.optional_path("paths.work", self.work.as_ref())?;
         if let Some(Subjects::One(subject)) = self.subject {
-            layers = layers.value("subject", i64::from(subject))?;
+            layers = layers.value("subject", subject)?;
         }
         layers = layers.optional("device", self.device.as_ref())?;
         layers = layers.optional("precision", self.precision.as_ref())?;
-        layers.optional("seed", self.seed.map(i64::from).as_ref())
+        layers.optional("seed", self.seed.as_ref())
     }
 }

@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{RangedU64ValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::flag_groups::TargetArg;
 use crate::commands::import_weights::{ImportWeightsSettings, MapperOrigin};
+use crate::error::limits;
 use crate::models::clip::ClipActivation;
+use crate::models::mapper::MOST_VOXELS;
 use crate::models::stylegan2::HeadNormalisation;
 use crate::pipelines::project::Project;
 use crate::run::existing_output::ExistingOutput;
@@ -65,6 +68,18 @@ pub struct ImportWeightsArgs {
 #[derive(Debug, Clone, Copy)]
 pub struct KindArg(Option<NetworkKind>);
 
+/// A whole number from `least` to `most`.
+fn up_to(least: usize, most: usize) -> impl TypedValueParser<Value = usize> {
+    RangedU64ValueParser::<usize>::new().range(least as u64..=most as u64)
+}
+
+/// A bound on activations.
+fn clamp(text: &str) -> Result<f64, String> {
+    let number: Option<f64> = text.parse().ok();
+    let bound = number.filter(|number| (0.0..=limits::WEIGHT).contains(number));
+    bound.ok_or_else(|| format!("expected a number from 0 to {}", limits::WEIGHT))
+}
+
 fn kind(text: &str) -> Result<KindArg, String> {
     if text == AUTO { Ok(KindArg(None)) } else { text.parse().map(|kind| KindArg(Some(kind))) }
 }
@@ -94,10 +109,10 @@ pub enum ActivationArg {
 #[derive(Debug, Args)]
 pub struct ClipHintArgs {
     /// Attention heads of the vision transformer [default: config.json beside the file, else width / 64]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = up_to(1, limits::WIDTH), allow_negative_numbers = true)]
     pub vision_heads: Option<usize>,
     /// Attention heads of the text transformer [default: config.json beside the file, else width / 64]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = up_to(1, limits::WIDTH), allow_negative_numbers = true)]
     pub text_heads: Option<usize>,
     /// Activation of the perceptrons [default: config.json beside the file, else quick-gelu]
     #[arg(long, value_enum, value_name = "NAME")]
@@ -108,13 +123,13 @@ pub struct ClipHintArgs {
 #[derive(Debug, Args)]
 pub struct GanHintArgs {
     /// Bound on activations, 0 for none [default: the file's, else 256]
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", value_parser = clamp, allow_negative_numbers = true)]
     pub conv_clamp: Option<f64>,
     /// The discriminator divides its semantic embeddings by their norm [default: the file's, else not]
     #[arg(long)]
     pub unit_heads: bool,
     /// Samples per group of the minibatch deviation [default: the file's, else 4]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = up_to(1, limits::BATCH), allow_negative_numbers = true)]
     pub mbstd_group: Option<usize>,
 }
 
@@ -128,10 +143,10 @@ pub struct MapperHintArgs {
     #[arg(long, value_name = "NAME", default_value = "nsdgeneral")]
     pub roi: String,
     /// Voxels before padding [default: those of the subject's nsdgeneral]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = up_to(1, MOST_VOXELS), allow_negative_numbers = true)]
     pub num_voxels: Option<usize>,
     /// Zeros before the first voxel [default: half of the padding]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = up_to(0, MOST_VOXELS), allow_negative_numbers = true)]
     pub padding_left: Option<usize>,
     /// Snapshot of the CLIP that made its targets
     #[arg(long, value_name = "SNAPSHOT")]

@@ -22,11 +22,11 @@ pub struct MicrostimArgs {
     #[arg(long)]
     pub silence: bool,
     /// Value of driven betas in standard deviations
-    #[arg(long, value_name = "Z")]
+    #[arg(long, value_name = "Z", allow_negative_numbers = true)]
     pub level: Option<f64>,
     /// At most so many images, evenly spread
-    #[arg(long, value_name = "N")]
-    pub limit: Option<u32>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub limit: Option<i64>,
     /// Embeddings that steer the generator, as in reconstruct; by default those that it was trained on
     #[arg(long)]
     pub condition: Option<String>,
@@ -51,6 +51,6 @@ impl MicrostimArgs {
         }
         layers = layers.optional("microstim.condition", self.condition.as_ref())?;
         layers = layers.optional("microstim.excited_beta", self.level.as_ref())?;
-        layers.optional("microstim.limit", self.limit.map(i64::from).as_ref())
+        layers.optional("microstim.limit", self.limit.as_ref())
     }
 }

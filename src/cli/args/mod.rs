@@ -152,7 +152,7 @@ mod tests {
         let arguments = std::iter::once("mindreader").chain(arguments.split_whitespace());
         let cli = Cli::try_parse_from(arguments).unwrap();
         let layers = cli.command.layers(cli.global.layers(Layers::default()).unwrap()).unwrap();
-        layers.resolve().unwrap()
+        layers.resolve(ProjectConfig::validate).unwrap()
     }
 
     #[test]

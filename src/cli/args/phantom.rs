@@ -21,11 +21,11 @@ pub struct PhantomArgs {
     #[arg(long, value_name = "DIR")]
     pub photographs: Option<PathBuf>,
     /// Factor on the signal-to-noise ratio: 1 is like NSD, 0 is pure noise
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub signal: Option<f64>,
     /// Sessions to write
-    #[arg(long, value_name = "N")]
-    pub sessions: Option<u32>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub sessions: Option<i64>,
     /// Replace a phantom that is already there
     #[arg(long)]
     pub overwrite: bool,
@@ -41,6 +41,6 @@ impl PhantomArgs {
         layers = layers.optional("phantom.source", self.source.as_ref())?;
         layers = layers.optional_path("phantom.photographs", self.photographs.as_ref())?;
         layers = layers.optional("phantom.signal", self.signal.as_ref())?;
-        layers.optional("phantom.sessions", self.sessions.map(i64::from).as_ref())
+        layers.optional("phantom.sessions", self.sessions.as_ref())
     }
 }

@@ -13,8 +13,8 @@ pub struct PrepareArgs {
     #[arg(long)]
     pub roi: Vec<String>,
     /// Use at most so many sessions
-    #[arg(long, value_name = "N")]
-    pub sessions: Option<u32>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub sessions: Option<i64>,
     /// Only say what is there and what is missing, as `doctor` does
     #[arg(long)]
     pub check: bool,
@@ -32,6 +32,6 @@ impl PrepareArgs {
         if !self.roi.is_empty() {
             layers = layers.value("prepare.roi", self.roi.clone())?;
         }
-        layers.optional("prepare.sessions", self.sessions.map(i64::from).as_ref())
+        layers.optional("prepare.sessions", self.sessions.as_ref())
     }
 }

@@ -14,17 +14,17 @@ pub struct ReconstructArgs {
     #[command(flatten)]
     pub networks: NetworkArgs,
     /// Decode one trial, counted from 0 over the whole experiment
-    #[arg(long, value_name = "T")]
-    pub trial: Option<u32>,
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub trial: Option<i64>,
     /// Decode the mean of an image's presentations
     #[arg(long)]
     pub average: bool,
     /// At most so many trials or images, evenly spread
-    #[arg(long, value_name = "N")]
-    pub limit: Option<u32>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub limit: Option<i64>,
     /// Pictures per trial, each from another z
-    #[arg(long, value_name = "N")]
-    pub samples: Option<u32>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub samples: Option<i64>,
     /// Steer by both embeddings, by image or caption alone, or by one vector made of both: mean, signed-max, mix; by default as
     /// the generator was trained
     #[arg(long)]
@@ -39,7 +39,7 @@ pub struct ReconstructArgs {
     #[arg(long)]
     pub grid: Option<String>,
     /// Pull of the style vector towards its mean: 1 is none, 0 the mean itself
-    #[arg(long, value_name = "PSI")]
+    #[arg(long, value_name = "PSI", allow_negative_numbers = true)]
     pub truncation: Option<f64>,
     /// Refuse mappers that the generator was not finetuned with instead of warning
     #[arg(long)]
@@ -53,15 +53,15 @@ impl ReconstructArgs {
     /// As [`Layers::value`].
     pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
         let mut layers = self.networks.layers(layers)?;
-        layers = layers.optional("reconstruct.trials.trial", self.trial.map(i64::from).as_ref())?;
+        layers = layers.optional("reconstruct.trials.trial", self.trial.as_ref())?;
         if self.average {
             layers = layers.value("reconstruct.repeats", "average")?;
         }
         if self.strict {
             layers = layers.value("reconstruct.strict", true)?;
         }
-        layers = layers.optional("reconstruct.limit", self.limit.map(i64::from).as_ref())?;
-        layers = layers.optional("reconstruct.samples", self.samples.map(i64::from).as_ref())?;
+        layers = layers.optional("reconstruct.limit", self.limit.as_ref())?;
+        layers = layers.optional("reconstruct.samples", self.samples.as_ref())?;
         if !self.conditions.is_empty() {
             layers = layers.value("reconstruct.conditions", self.conditions.clone())?;
         }

@@ -10,6 +10,8 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::error::printable;
+
 /// Target of what is said to the user: shown as it is, without level and target.
 pub const SAID: &str = "mindreader::said";
 
@@ -47,9 +49,10 @@ where
         let passed_on = event.normalized_metadata();
         let meta = passed_on.as_ref().unwrap_or_else(|| event.metadata());
         if meta.target() == SAID {
-            writeln!(writer, "{}", words.message)
+            writeln!(writer, "{}", printable(&words.message))
         } else {
-            writeln!(writer, "{:>5} {}: {}{}", meta.level(), meta.target(), words.message, words.fields)
+            let said = printable(&format!("{}{}", words.message, words.fields));
+            writeln!(writer, "{:>5} {}: {said}", meta.level(), meta.target())
         }
     }
 }

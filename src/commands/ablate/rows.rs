@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 use crate::commands::finetune_gan::FinetuneGanConfig;
 use crate::commands::train_mapper::TrainMapperConfig;
+use crate::error::{SettingError, toml_reason};
 use crate::models::mapper::MapperTarget;
 use crate::run::error::RunError;
 
@@ -123,7 +124,7 @@ impl AblationRows {
     /// [`RunError::invalid`] naming the key, training or row that is wrong.
     pub fn parse(name: &Path, text: &str) -> Result<Self, RunError> {
         let rows: Self = toml::from_str(text).map_err(|error| {
-            RunError::invalid(name, "rows", "trainings and rows", error.to_string().trim_end().to_string())
+            RunError::invalid(name, "rows", "trainings and rows", toml_reason(text, &error))
         })?;
         for (place, spec) in rows.trainings.iter().enumerate() {
             let earlier = &rows.trainings[..place];
@@ -213,7 +214,10 @@ impl TrainingSpec {
     /// [`RunError::invalid`] naming the training, with the key that is unknown or the value that does not fit.
     pub fn resolve(&self, rows: &Path, base: &TrainMapperConfig) -> Result<TrainMapperConfig, RunError> {
         let field = format!("settings of training `{}`", self.name);
-        laid_over(base, &self.settings, rows, &field, "keys of `[train_mapper]`")
+        let config: TrainMapperConfig =
+            laid_over(base, &self.settings, rows, &field, "keys of `[train_mapper]`")?;
+        config.check_ranges().map_err(|error| out_of_range(rows, &self.name, error))?;
+        Ok(config)
     }
 }
 
@@ -224,9 +228,17 @@ impl FinetuningSpec {
     /// [`RunError::invalid`] naming the finetuning, with the key that is unknown or the value that does not fit.
     pub fn resolve(&self, rows: &Path, base: &FinetuneGanConfig) -> Result<FinetuneGanConfig, RunError> {
         let field = format!("settings of finetuning `{}`", self.name);
-        let config = laid_over(base, &self.settings, rows, &field, "keys of `[finetune_gan]`")?;
+        let config: FinetuneGanConfig =
+            laid_over(base, &self.settings, rows, &field, "keys of `[finetune_gan]`")?;
+        config.validate().map_err(|error| out_of_range(rows, &self.name, error))?;
         Ok(config.resolved())
     }
+}
+
+/// The error of a number in the settings of a row.
+fn out_of_range(rows: &Path, name: &str, error: SettingError) -> RunError {
+    let field = format!("`{}` in the settings of `{name}`", error.key());
+    RunError::invalid(rows, field, error.expected, error.found)
 }
 
 /// The configuration with some keys replaced.
@@ -240,7 +252,7 @@ fn laid_over<C: Serialize + DeserializeOwned>(
     let wrong = |reason: String| RunError::invalid(rows, field, expected, reason.trim_end().to_string());
     let mut table = Table::try_from(base).map_err(|error| wrong(error.to_string()))?;
     overlay(&mut table, settings);
-    table.try_into().map_err(|error: toml::de::Error| wrong(error.to_string()))
+    table.try_into().map_err(|error: toml::de::Error| wrong(error.message().to_string()))
 }
 
 fn overlay(below: &mut Table, above: &Table) {

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::commands::reconstruct::ReconstructConfig;
 use crate::data::split::SplitConfig;
+use crate::error::toml_reason;
 use crate::pipelines::drawing_manifest::{MANIFEST_FILE, Manifest, ManifestEntry};
 use crate::run::error::RunError;
 use crate::run::snapshot::hex;
@@ -48,7 +49,7 @@ impl Reconstructed {
         let bytes = RunError::read(&path, "`evaluate-images`")?;
         let settings: RunSettings = std::str::from_utf8(&bytes)
             .map_err(|error| error.to_string())
-            .and_then(|text| toml::from_str(text).map_err(|error| error.to_string()))
+            .and_then(|text| toml::from_str(text).map_err(|error| toml_reason(text, &error)))
             .map_err(|error| {
                 RunError::invalid(&path, "settings", "settings of `reconstruct`", error.trim_end())
             })?;

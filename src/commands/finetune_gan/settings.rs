@@ -51,7 +51,8 @@ impl FinetuneGanConfig {
         let check = || {
             in_range("validation_fraction", self.validation_fraction, 0.0..1.0)?;
             self.mappers.validate().map_err(|error| error.within("mappers"))?;
-            self.train.validate().map_err(|error| error.within("train"))
+            self.train.validate().map_err(|error| error.within("train"))?;
+            self.snapshots.validate().map_err(|error| error.within("snapshots"))
         };
         check().map_err(|error| error.within("finetune_gan"))
     }

@@ -21,7 +21,7 @@ use crate::data::nsd::stimuli::Stimuli;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
-use crate::error::Result;
+use crate::error::{Result, SettingError, in_range, limits};
 use crate::models::condition_source::ConditionSource;
 use crate::pipelines::brain_decoder::{
     BrainDecoder, DecodedEmbeddings, DecoderPaths, DrawOptions, PixelNoise,
@@ -48,9 +48,9 @@ pub struct MicrostimConfig {
     pub roi: String,
     /// Whether the region is driven or silenced.
     pub action: Stimulation,
-    /// Value of driven voxels in standard deviations (the paper: 10).
+    /// Value of driven voxels in standard deviations, 0 to 1000 (the paper: 10).
     pub excited_beta: f32,
-    /// Trials: validation images, presentations averaged; at most this many.
+    /// Trials: validation images, presentations averaged; at most this many, up to 1e6; 0 means all.
     pub limit: usize,
     /// Sentences whose similarity to the decoded embeddings is compared before and after.
     pub probes: Vec<String>,
@@ -78,10 +78,25 @@ impl Default for MicrostimConfig {
     }
 }
 
+/// Farthest that a region is driven, in standard deviations.
+const MOST_EXCITED: f64 = 1000.0;
+
 impl MicrostimConfig {
     /// The same with `condition` where nothing is said.
     fn or_condition(&self, condition: ConditionSource) -> Self {
         Self { condition: self.condition.or(Some(condition)), ..self.clone() }
+    }
+
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the first key out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let check = || {
+            in_range("excited_beta", f64::from(self.excited_beta), 0.0..=MOST_EXCITED)?;
+            in_range("limit", self.limit, 0..=limits::ITEMS)
+        };
+        check().map_err(|error: SettingError| error.within("microstim"))
     }
 }
 

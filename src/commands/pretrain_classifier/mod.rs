@@ -6,7 +6,6 @@
 
 #[cfg(test)]
 mod tests;
-use std::ops::Bound;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -19,7 +18,7 @@ use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::data::trial::NsdId;
-use crate::error::{SettingError, in_range};
+use crate::error::{SettingError, between, in_range, limits};
 use crate::models::classifier::{ClassKind, ClassifierConfig, ClassifierSizes, SceneClass};
 use crate::pipelines::held_out_photographs::{HeldOut, check_held_out_fraction};
 use crate::pipelines::project::Project;
@@ -43,7 +42,7 @@ pub struct PretrainClassifierConfig {
     pub held_out_fraction: f64,
     /// Share of an image's area from which on it shows a category, in (0, 1).
     pub min_share: f64,
-    /// Training images that must show a category for the network to learn it.
+    /// Training images that must show a category for the network to learn it, 1 to 1e6.
     pub min_images: usize,
     /// Sizes of the network.
     pub network: ClassifierSizes,
@@ -71,7 +70,8 @@ impl PretrainClassifierConfig {
     pub fn validate(&self) -> Result<(), SettingError> {
         let check = || {
             check_held_out_fraction(self.held_out_fraction)?;
-            in_range("min_share", self.min_share, (Bound::Excluded(0.0), Bound::Excluded(1.0)))?;
+            in_range("min_share", self.min_share, between(0.0, 1.0))?;
+            in_range("min_images", self.min_images, 1..=limits::ITEMS)?;
             self.network.validate().map_err(|error| error.within("network"))?;
             self.train.validate().map_err(|error| error.within("train"))
         };

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::SettingError;
+use crate::error::{SettingError, toml_reason};
 use crate::models::clip::tokenizer::LongText;
 use crate::models::stylegan2::{ConditionHeads, GanSizes};
 use crate::pipelines::gan::pretraining_data::{
@@ -43,7 +43,12 @@ impl PretrainGanConfig {
     /// # Errors
     /// [`SettingError`] that names the first key out of range.
     pub fn validate(&self) -> Result<(), SettingError> {
-        self.train.validate().map_err(|error| error.within("pretrain_gan.train"))
+        let check = || {
+            self.network.validate().map_err(|error| error.within("network"))?;
+            self.train.validate().map_err(|error| error.within("train"))?;
+            self.snapshots.validate().map_err(|error| error.within("snapshots"))
+        };
+        check().map_err(|error| error.within("pretrain_gan"))
     }
 
     /// What decides the conditions of networks with these heads.
@@ -165,7 +170,7 @@ fn stored_start(checkpoint: &Path) -> Result<Option<PathBuf>, RunError> {
     let bytes = RunError::read(&path, "`--resume`: what the run started from")?;
     let table: toml::Table = std::str::from_utf8(&bytes)
         .map_err(|error| error.to_string())
-        .and_then(|text| toml::from_str(text).map_err(|error| error.to_string()))
+        .and_then(|text| toml::from_str(text).map_err(|error| toml_reason(text, &error)))
         .map_err(|error| RunError::invalid(&path, "settings", "TOML", error.trim_end()))?;
     Ok(table.get("init_from").and_then(toml::Value::as_str).map(PathBuf::from))
 }

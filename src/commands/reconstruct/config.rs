@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::grid::GridLayout;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::split::SplitConfig;
-use crate::error::{SettingError, in_range};
+use crate::error::{SettingError, in_range, limits};
 use crate::models::condition_source::ConditionSource;
 use crate::pipelines::brain_decoder::{DecoderPaths, PixelNoise};
 use crate::pipelines::project::Project;
@@ -15,6 +15,11 @@ use crate::pipelines::trial_choice::{Repeats, TrialChoice};
 use crate::run::device::DeviceChoice;
 use crate::run::error::RunError;
 use crate::run::precision::Precision;
+
+/// Most pictures of a trial; all of a batch are in memory together.
+const MOST_SAMPLES: usize = 10_000;
+/// Farthest from the mean of w.
+const MOST_TRUNCATION: f64 = 10.0;
 
 /// Which trials, how many pictures, how drawn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,24 +29,24 @@ pub struct ReconstructConfig {
     pub trials: TrialChoice,
     /// One picture per presentation, or one per image from the mean of its presentations.
     pub repeats: Repeats,
-    /// At most this many trials or images, evenly spread; 0 means all.
+    /// At most this many trials or images, evenly spread, up to 1e6; 0 means all.
     pub limit: usize,
-    /// Pictures per trial, each from another z.
+    /// Pictures per trial, each from another z; 1 to 10,000.
     pub samples: usize,
     /// Which embeddings steer the generator; those that it was trained on where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub condition: Option<ConditionSource>,
     /// Several of them, one after the other with the same z, in place of `condition`.
     pub conditions: Vec<ConditionSource>,
-    /// Pull of w towards its mean; 1 is none.
+    /// Pull of w towards its mean, 0 to 10; 1 is none.
     pub truncation_psi: f64,
     /// Per-pixel noise: the stored maps, new ones, or none.
     pub noise: PixelNoise,
-    /// Trials decoded and drawn together; bounds the memory.
+    /// Trials decoded and drawn together, 1 to 1e6; bounds the memory.
     pub batch: usize,
     /// What the columns of the grid are.
     pub grid: GridLayout,
-    /// Side of the pictures in the grid, in pixels; 0 means the generator's.
+    /// Side of the pictures in the grid, in pixels up to 4096; 0 means the generator's.
     pub grid_side: u32,
     /// Whether mappers that the generator was not finetuned with, and networks trained under another split, are refused (off:
     /// they are named in a warning).
@@ -105,7 +110,18 @@ impl ReconstructConfig {
             let expected = "`single` for a grid of repeats, whose columns are single presentations";
             return wrong("repeats", expected, format!("{:?}", self.repeats));
         }
-        in_range("truncation_psi", self.truncation_psi, ..).map_err(|error| error.within("reconstruct"))
+        self.check_ranges().map_err(|error| error.within("reconstruct"))
+    }
+
+    fn check_ranges(&self) -> Result<(), SettingError> {
+        if let TrialChoice::Trial(trial) = self.trials {
+            in_range("trials.trial", trial, 0..=limits::ITEMS)?;
+        }
+        in_range("limit", self.limit, 0..=limits::ITEMS)?;
+        in_range("samples", self.samples, 1..=MOST_SAMPLES)?;
+        in_range("batch", self.batch, 1..=limits::BATCH)?;
+        in_range("grid_side", self.grid_side, 0..=limits::SIDE as u32)?;
+        in_range("truncation_psi", self.truncation_psi, 0.0..=MOST_TRUNCATION)
     }
 }
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::data::image::augment::AugmentConfig;
 use crate::data::image::stimulus_view::{ResizeChain, StimulusView};
 use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
-use crate::error::SettingError;
-use crate::models::mapper::{MapperConfig, MapperTarget};
+use crate::error::{SettingError, in_range, limits};
+use crate::models::mapper::{MOST_HALVINGS, MapperConfig, MapperTarget};
 use crate::pipelines::targets::resnet_vectors::ResnetVector;
 use crate::pipelines::targets::source::TargetForm;
 use crate::training::mapper::config::MapperTrainConfig;
@@ -17,13 +17,13 @@ use crate::training::mapper::targets::CaptionChoice;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MapperSizes {
-    /// Layers that halve the length.
+    /// Layers that halve the length, 1 to 20.
     pub num_down: usize,
-    /// Residual blocks.
+    /// Residual blocks, 0 to 1000.
     pub num_blocks: usize,
-    /// Channels of the trunk.
+    /// Channels of the trunk, 1 to 65,536.
     pub hidden: usize,
-    /// Hidden units of the perceptron over positions.
+    /// Hidden units of the perceptron over positions, 1 to 65,536.
     pub fc: usize,
 }
 
@@ -40,9 +40,9 @@ impl Default for MapperSizes {
 pub struct ResnetMapperConfig {
     /// Which vector of an image.
     pub vector: ResnetVector,
-    /// Layers that halve the length.
+    /// Layers that halve the length, 1 to 20.
     pub num_down: usize,
-    /// Hidden units of the perceptron over positions.
+    /// Hidden units of the perceptron over positions, 1 to 65,536.
     pub fc: usize,
     /// ω: weight of the cosine distance against the mean squared error.
     pub cosine_weight: f64,
@@ -52,6 +52,26 @@ pub struct ResnetMapperConfig {
     pub weight_decay: f32,
     /// Epochs of the second phase; the published run has one phase.
     pub phase2_epochs: usize,
+}
+
+impl MapperSizes {
+    fn validate(&self) -> Result<(), SettingError> {
+        in_range("num_down", self.num_down, 1..=MOST_HALVINGS)?;
+        in_range("num_blocks", self.num_blocks, 0..=limits::LAYERS)?;
+        in_range("hidden", self.hidden, 1..=limits::WIDTH)?;
+        in_range("fc", self.fc, 1..=limits::WIDTH)
+    }
+}
+
+impl ResnetMapperConfig {
+    fn validate(&self) -> Result<(), SettingError> {
+        in_range("num_down", self.num_down, 1..=MOST_HALVINGS)?;
+        in_range("fc", self.fc, 1..=limits::WIDTH)?;
+        in_range("cosine_weight", self.cosine_weight, 0.0..=1.0)?;
+        in_range("learning_rate", self.learning_rate, 0.0..=limits::RATE)?;
+        in_range("weight_decay", f64::from(self.weight_decay), 0.0..=limits::RATE)?;
+        in_range("phase2_epochs", self.phase2_epochs, 0..=limits::EPOCHS)
+    }
 }
 
 impl Default for ResnetMapperConfig {
@@ -79,7 +99,7 @@ pub struct TrainMapperConfig {
     pub resize_chain: ResizeChain,
     /// Augmentation of the images that an image mapper aims at.
     pub augment: AugmentConfig,
-    /// Clamp θ of the embeddings; 0: none. Paper's code: 1.5.
+    /// Clamp θ of the embeddings, 0 to 1e6; 0: none. Paper's code: 1.5.
     pub clamp: f32,
     /// Scaling after the clamp; the paper's is unit norm.
     pub scaling: TargetScaling,
@@ -131,13 +151,28 @@ impl TrainMapperConfig {
     /// # Errors
     /// [`SettingError`] that names the key.
     pub fn validate(&self, num_train: usize) -> Result<(), SettingError> {
+        self.check_ranges()?;
         let check = || {
-            self.augment.validate().map_err(|error| error.within("augment"))?;
             if self.resize_chain == ResizeChain::Direct && self.augment.probability > 0.0 {
                 let expected = "`through-256` where `train_mapper.augment.probability` is above 0: images are augmented at 256 x 256";
                 return Err(SettingError::new("resize_chain", expected, "direct"));
             }
             self.train.validate(num_train).map_err(|error| error.within("train"))
+        };
+        check().map_err(|error| error.within("train_mapper"))
+    }
+
+    /// Complains of the first setting that is out of range, whatever the data are.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the key.
+    pub fn check_ranges(&self) -> Result<(), SettingError> {
+        let check = || {
+            in_range("clamp", f64::from(self.clamp), 0.0..=limits::WEIGHT)?;
+            self.augment.validate().map_err(|error| error.within("augment"))?;
+            self.network.validate().map_err(|error| error.within("network"))?;
+            self.resnet.validate().map_err(|error| error.within("resnet"))?;
+            self.train.check_ranges().map_err(|error| error.within("train"))
         };
         check().map_err(|error| error.within("train_mapper"))
     }

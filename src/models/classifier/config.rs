@@ -1,10 +1,10 @@
 //! Sizes of the classifier and the categories that it tells.
 
-use std::ops::{Bound, Range};
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{SettingError, in_range};
+use crate::error::{SettingError, between, in_range};
 
 /// Sizes that can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +71,8 @@ impl ClassifierSizes {
         }
         let multiple = 1 << (count - 1);
         if self.side == 0 || self.side > LARGEST || !self.side.is_multiple_of(multiple) {
-            let expected = format!("a multiple of {multiple}, which is halved {} times", count - 1);
+            let times = count - 1;
+            let expected = format!("a multiple of {multiple} up to {LARGEST}, which is halved {times} times");
             return Err(SettingError::new("side", expected, self.side));
         }
         Ok(())
@@ -90,7 +91,7 @@ impl ClassifierConfig {
     /// [`SettingError`] that names the first field out of range.
     pub fn validate(&self) -> Result<(), SettingError> {
         self.sizes.validate()?;
-        in_range("min_share", self.min_share, (Bound::Excluded(0.0), Bound::Excluded(1.0)))?;
+        in_range("min_share", self.min_share, between(0.0, 1.0))?;
         if self.classes.is_empty() || !self.classes.is_sorted_by_key(|class| class.kind) {
             let found = format!("{} in another order", self.classes.len());
             return Err(SettingError::new("classes", "at least one, things first", found));
@@ -120,7 +121,7 @@ mod tests {
         };
         assert_eq!(
             of(60, &[16, 32, 64, 128]),
-            "`side`: found 60, expected a multiple of 8, which is halved 3 times"
+            "`side`: found 60, expected a multiple of 8 up to 4096, which is halved 3 times"
         );
         assert!(of(64, &[16]).contains("`widths`: found [16]"));
         assert!(of(64, &[16, 0]).contains("`widths`"));

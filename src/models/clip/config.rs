@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::tokenizer::VOCABULARY_SIZE;
-use crate::error::{SettingError, in_range};
+use crate::error::{SettingError, in_range, limits};
 
 /// Activation of the perceptrons.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +16,11 @@ pub enum ClipActivation {
     Gelu,
 }
 
-/// Sizes of [`Clip`]. The default is ViT-B/32 (Radford et al. 2021, table 20).
+/// Largest token table.
+const MOST_TOKENS: usize = 10_000_000;
+
+/// Sizes of [`Clip`]. The default is ViT-B/32 (Radford et al. 2021, table 20). Widths and heads are 1 to 65,536, layers 1 to 1000, sides
+/// 1 to 4096 pixels, texts 3 to 4096 tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClipConfig {
@@ -77,24 +81,24 @@ impl ClipConfig {
     /// [`SettingError`] that names the first field that does not fit.
     pub fn validate(&self) -> Result<(), SettingError> {
         for (field, found) in [
-            ("image_size", self.image_size),
-            ("patch_size", self.patch_size),
             ("vision_width", self.vision_width),
-            ("vision_layers", self.vision_layers),
             ("vision_heads", self.vision_heads),
             ("text_width", self.text_width),
-            ("text_layers", self.text_layers),
             ("text_heads", self.text_heads),
             ("embed_dim", self.embed_dim),
         ] {
-            in_range(field, found, 1..)?;
+            in_range(field, found, 1..=limits::WIDTH)?;
         }
+        in_range("image_size", self.image_size, 1..=limits::SIDE)?;
+        in_range("patch_size", self.patch_size, 1..=limits::SIDE)?;
+        in_range("vision_layers", self.vision_layers, 1..=limits::LAYERS)?;
+        in_range("text_layers", self.text_layers, 1..=limits::LAYERS)?;
         require_multiple("image_size", self.image_size, self.patch_size)?;
         require_multiple("vision_width", self.vision_width, self.vision_heads)?;
         require_multiple("text_width", self.text_width, self.text_heads)?;
         // Start marker, one token, end marker.
-        in_range("context_length", self.context_length, 3..)?;
-        in_range("vocab_size", self.vocab_size, VOCABULARY_SIZE..)
+        in_range("context_length", self.context_length, 3..=limits::SIDE)?;
+        in_range("vocab_size", self.vocab_size, VOCABULARY_SIZE..=MOST_TOKENS)
     }
 }
 

@@ -16,7 +16,7 @@ mod stored;
 pub use conv::{SignalConv, SignalConvConfig};
 pub use embedding_critic::{CriticLayer, EmbeddingCritic, EmbeddingCriticConfig};
 pub use expander::{Expander, ExpanderConfig, ExpanderLayer};
-pub use network::{Mapper, MapperConfig};
+pub use network::{MOST_HALVINGS, MOST_VOXELS, Mapper, MapperConfig};
 pub use padding::between_zeros;
 pub use position_head::PositionHead;
 pub use res_block::ResBlock;

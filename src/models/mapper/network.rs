@@ -11,8 +11,13 @@ use serde::{Deserialize, Serialize};
 use super::conv::{SignalConv, SignalConvConfig};
 use super::position_head::PositionHead;
 use super::res_block::ResBlock;
-use crate::error::{SettingError, in_range};
+use crate::error::{SettingError, in_range, limits};
 use crate::tensor_ops::mapper_kernels::{KernelShape, forward_by_kernels};
+
+/// Longest signal: more voxels than a whole brain has at 1 mm.
+pub const MOST_VOXELS: usize = 10_000_000;
+/// Most halvings: more leave nothing of the longest signal.
+pub const MOST_HALVINGS: usize = 20;
 
 /// Sizes of a [`Mapper`]; the default is the paper's for subject 1 (1 156 929 parameters).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,14 +59,12 @@ impl MapperConfig {
     /// # Errors
     /// [`SettingError`] for sizes that make no network.
     pub fn positions(&self) -> Result<usize, SettingError> {
-        let sizes = [
-            ("signal_len", self.signal_len),
-            ("num_down", self.num_down),
-            ("hidden", self.hidden),
-            ("fc", self.fc),
-            ("embed_dim", self.embed_dim),
-        ];
-        sizes.into_iter().try_for_each(|(field, size)| in_range(field, size, 1..))?;
+        in_range("signal_len", self.signal_len, 1..=MOST_VOXELS)?;
+        in_range("num_down", self.num_down, 1..=MOST_HALVINGS)?;
+        in_range("num_blocks", self.num_blocks, 0..=limits::LAYERS)?;
+        for (field, size) in [("hidden", self.hidden), ("fc", self.fc), ("embed_dim", self.embed_dim)] {
+            in_range(field, size, 1..=limits::WIDTH)?;
+        }
         let factor =
             u32::try_from(self.num_down).ok().and_then(|n| 2_usize.checked_pow(n)).unwrap_or(usize::MAX);
         if !self.signal_len.is_multiple_of(factor) {

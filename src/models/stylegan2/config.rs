@@ -5,7 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{SettingError, in_range};
+use crate::error::{SettingError, in_range, limits};
+
+/// Largest number of channels times resolution: every layer then has the most that it may have.
+const MOST_CHANNEL_BASE: usize = limits::WIDTH * limits::SIDE;
 
 /// Condition heads of a network. The published code numbers them as `structure` 3, 2 and 4.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,15 +99,24 @@ impl GeneratorConfig {
     /// Checks that a network of these sizes exists.
     pub fn validate(&self) -> Result<(), SettingError> {
         check_resolution(self.resolution)?;
-        in_range("z_dim", self.z_dim, 1..)?;
-        in_range("w_dim", self.w_dim, 1..)?;
-        in_range("code_dim", self.code_dim, 1..)?;
-        in_range("image_channels", self.image_channels, 1..)?;
-        in_range("condition_dim", self.condition_dim, 1..)?;
-        in_range("second_condition_dim", self.second_condition_dim, 1..)?;
+        for (field, size) in [
+            ("z_dim", self.z_dim),
+            ("w_dim", self.w_dim),
+            ("code_dim", self.code_dim),
+            ("image_channels", self.image_channels),
+            ("condition_dim", self.condition_dim),
+            ("second_condition_dim", self.second_condition_dim),
+        ] {
+            in_range(field, size, 1..=limits::WIDTH)?;
+        }
+        in_range("mapping_layers", self.mapping_layers, 0..=limits::LAYERS)?;
+        if self.mapping_layers == 0 && self.z_dim != self.w_dim {
+            let expected = format!("1 to {} where `z_dim` is not `w_dim`", limits::LAYERS);
+            return Err(SettingError::new("mapping_layers", expected, 0));
+        }
         check_channels(self.channel_base, self.channel_max, self.resolution)?;
         // 0: none.
-        in_range("conv_clamp", self.conv_clamp, 0.0..)?;
+        in_range("conv_clamp", self.conv_clamp, 0.0..=limits::WEIGHT)?;
         in_range("w_avg_decay", self.w_avg_decay, 0.0..=1.0)
     }
 }
@@ -201,13 +213,13 @@ impl DiscriminatorConfig {
     /// Checks that a network of these sizes exists.
     pub fn validate(&self) -> Result<(), SettingError> {
         check_resolution(self.resolution)?;
-        in_range("image_channels", self.image_channels, 1..)?;
-        in_range("condition_dim", self.condition_dim, 1..)?;
-        in_range("second_condition_dim", self.second_condition_dim, 1..)?;
-        in_range("mbstd_group", self.mbstd_group, 1..)?;
+        in_range("image_channels", self.image_channels, 1..=limits::WIDTH)?;
+        in_range("condition_dim", self.condition_dim, 1..=limits::WIDTH)?;
+        in_range("second_condition_dim", self.second_condition_dim, 1..=limits::WIDTH)?;
+        in_range("mbstd_group", self.mbstd_group, 1..=limits::BATCH)?;
         check_channels(self.channel_base, self.channel_max, self.resolution)?;
         // 0: none.
-        in_range("conv_clamp", self.conv_clamp, 0.0..)?;
+        in_range("conv_clamp", self.conv_clamp, 0.0..=limits::WEIGHT)?;
         let channels = self.channels(4);
         if self.mbstd_channels > 0 && !channels.is_multiple_of(self.mbstd_channels) {
             let expected = format!("a divisor of the {channels} channels at 4 × 4");
@@ -247,11 +259,12 @@ fn check_resolution(resolution: usize) -> Result<(), SettingError> {
 }
 
 fn check_channels(base: usize, max: usize, resolution: usize) -> Result<(), SettingError> {
-    in_range("channel_max", max, 1..)?;
-    if base >= resolution {
+    in_range("channel_max", max, 1..=limits::WIDTH)?;
+    if (resolution..=MOST_CHANNEL_BASE).contains(&base) {
         return Ok(());
     }
-    Err(SettingError::new("channel_base", format!("at least the resolution ({resolution})"), base))
+    let expected = format!("the resolution ({resolution}) to {MOST_CHANNEL_BASE}");
+    Err(SettingError::new("channel_base", expected, base))
 }
 
 #[cfg(test)]

@@ -2,21 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{SettingError, above, in_range};
+use crate::error::{SettingError, above_to, in_range, limits};
 
 /// How a classifier is trained from nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClassifierTrainConfig {
-    /// Passes over all images.
+    /// Passes over all images, 1 to 1e6.
     pub epochs: usize,
-    /// Images in a batch, at most.
+    /// Images in a batch, at most; 1 to 1e6.
     pub batch_size: usize,
-    /// Highest learning rate.
+    /// Highest learning rate, above 0 and at most 1000.
     pub learning_rate: f64,
-    /// Steps of linear warm-up, before a cosine to zero.
+    /// Steps of linear warm-up, before a cosine to zero; 0 to 1e6.
     pub warmup_steps: usize,
-    /// Probability with which left and right are exchanged.
+    /// Probability with which left and right are exchanged, 0 to 1.
     pub flip_probability: f64,
     /// Decides weights, order, mirrored images and which photographs are set aside.
     pub seed: u64,
@@ -41,9 +41,10 @@ impl ClassifierTrainConfig {
     /// # Errors
     /// [`SettingError`] that names the first field out of range.
     pub fn validate(&self) -> Result<(), SettingError> {
-        in_range("epochs", self.epochs, 1..)?;
-        in_range("batch_size", self.batch_size, 1..)?;
-        in_range("learning_rate", self.learning_rate, above(0.0))?;
+        in_range("epochs", self.epochs, 1..=limits::EPOCHS)?;
+        in_range("batch_size", self.batch_size, 1..=limits::BATCH)?;
+        in_range("learning_rate", self.learning_rate, above_to(0.0, limits::RATE))?;
+        in_range("warmup_steps", self.warmup_steps, 0..=limits::ITEMS)?;
         in_range("flip_probability", self.flip_probability, 0.0..=1.0)
     }
 
@@ -80,6 +81,6 @@ mod tests {
         let nan = ClassifierTrainConfig { learning_rate: f64::NAN, ..ClassifierTrainConfig::default() };
         assert_eq!(nan.validate().unwrap_err().field, "learning_rate");
         let none = ClassifierTrainConfig { epochs: 0, ..ClassifierTrainConfig::default() };
-        assert_eq!(none.validate().unwrap_err().to_string(), "`epochs`: found 0, expected at least 1");
+        assert_eq!(none.validate().unwrap_err().to_string(), "`epochs`: found 0, expected 1 to 1000000");
     }
 }

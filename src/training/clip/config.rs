@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::batch::ClipAugment;
-use crate::error::{SettingError, above, in_range};
+use crate::error::{SettingError, above_to, in_range, limits};
 use crate::models::clip::tokenizer::LongText;
 
-/// How a CLIP is trained from nothing.
+/// How a CLIP is trained from nothing. Epochs are 1 to 1e6, batches 2 to 1e6, warm-up 0 to 1e6 steps, the rate above 0 and at most
+/// 1000, decay 0 to 1000, β at least 0 and below 1, ε above 0 and at most 1, the bound on the norm above 0 and at most 1e6.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClipTrainConfig {
@@ -28,7 +29,7 @@ pub struct ClipTrainConfig {
     pub epsilon: f64,
     /// Bound on the norm of all gradients together; absent: none, as in the paper.
     pub max_gradient_norm: Option<f64>,
-    /// Bound on exp(logit scale). Paper: 100.
+    /// Bound on exp(logit scale), 1 to 1e6. Paper: 100.
     pub max_logit_scale: f64,
     /// Random changes of the images.
     pub augment: ClipAugment,
@@ -67,20 +68,19 @@ impl ClipTrainConfig {
     /// # Errors
     /// [`SettingError`] that names the first field out of range.
     pub fn validate(&self) -> Result<(), SettingError> {
-        in_range("epochs", self.epochs, 1..)?;
+        in_range("epochs", self.epochs, 1..=limits::EPOCHS)?;
         // Contrast needs another pair.
-        in_range("batch_size", self.batch_size, 2..)?;
-        in_range("evaluate_every_epochs", self.evaluate_every_epochs, 1..)?;
-        in_range("learning_rate", self.learning_rate, above(0.0))?;
-        in_range("weight_decay", self.weight_decay, 0.0..)?;
+        in_range("batch_size", self.batch_size, 2..=limits::BATCH)?;
+        in_range("evaluate_every_epochs", self.evaluate_every_epochs, 1..=limits::EPOCHS)?;
+        in_range("learning_rate", self.learning_rate, above_to(0.0, limits::RATE))?;
+        in_range("warmup_steps", self.warmup_steps, 0..=limits::ITEMS)?;
+        in_range("weight_decay", self.weight_decay, 0.0..=limits::RATE)?;
         in_range("beta_1", self.beta_1, 0.0..1.0)?;
         in_range("beta_2", self.beta_2, 0.0..1.0)?;
-        in_range("epsilon", self.epsilon, above(0.0))?;
-        if self.max_logit_scale != f64::INFINITY {
-            in_range("max_logit_scale", self.max_logit_scale, 1.0..)?;
-        }
+        in_range("epsilon", self.epsilon, above_to(0.0, 1.0))?;
+        in_range("max_logit_scale", self.max_logit_scale, 1.0..=limits::WEIGHT)?;
         if let Some(norm) = self.max_gradient_norm {
-            in_range("max_gradient_norm", norm, above(0.0))?;
+            in_range("max_gradient_norm", norm, above_to(0.0, limits::WEIGHT))?;
         }
         in_range("augment.min_area", self.augment.min_area, 0.05..=1.0)?;
         in_range("augment.flip_probability", self.augment.flip_probability, 0.0..=1.0)
@@ -115,7 +115,7 @@ mod tests {
     fn settings_out_of_range_are_named() {
         assert_eq!(ClipTrainConfig::default().validate(), Ok(()));
         let one = ClipTrainConfig { batch_size: 1, ..ClipTrainConfig::default() };
-        assert_eq!(one.validate().unwrap_err().to_string(), "`batch_size`: found 1, expected at least 2");
+        assert_eq!(one.validate().unwrap_err().to_string(), "`batch_size`: found 1, expected 2 to 1000000");
         let nan = ClipTrainConfig { learning_rate: f64::NAN, ..ClipTrainConfig::default() };
         assert_eq!(nan.validate().unwrap_err().field, "learning_rate");
     }

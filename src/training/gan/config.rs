@@ -9,7 +9,7 @@ use super::image_view::CropConfig;
 use super::loss::GanLossConfig;
 use super::loss_scale::LossScaleConfig;
 use super::regularizers::path_length::PathLengthConfig;
-use crate::error::{SettingError, above, in_range};
+use crate::error::{SettingError, above_to, in_range, limits};
 use crate::training::frame::schedule::FinalDecay;
 
 /// What is fed to the mapping network in training (docs/spec/open-questions.md OQ-18).
@@ -23,7 +23,14 @@ pub enum LatentSource {
     Zero,
 }
 
+/// Most resolutions of a network, 4 to 4096.
+const MOST_RESOLUTIONS: usize = 11;
+
 /// Settings of the training of generator and discriminator.
+///
+/// Weights, half-lives and the temperature are 0 to 1e6, shares and probabilities 0 to 1, rates above 0 and at most 1000, β at
+/// least 0 and below 1, ε above 0 and at most 1, batches 1 to 1e6, intervals 1 to 1e9, thousands of images above 0 and at most 1e9,
+/// GPUs 1 to 64.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GanTrainConfig {
@@ -155,12 +162,20 @@ impl GanTrainConfig {
 
     /// Checks every value that does not depend on networks or data.
     pub fn validate(&self) -> Result<(), SettingError> {
-        in_range("batch_size", self.batch_size, 1..)?;
-        in_range("generator_interval", self.generator_interval, 1..)?;
-        in_range("discriminator_interval", self.discriminator_interval, 1..)?;
-        in_range("checkpoint_ticks", self.checkpoint_ticks, 1..)?;
-        in_range("path_length.batch_shrink", self.path_length.batch_shrink, 1..)?;
-        in_range("gpus", self.gpus, 1..)?;
+        in_range("batch_size", self.batch_size, 1..=limits::BATCH)?;
+        for (field, value) in [
+            ("generator_interval", self.generator_interval),
+            ("discriminator_interval", self.discriminator_interval),
+            ("checkpoint_ticks", self.checkpoint_ticks),
+            ("max_non_finite_phases", self.max_non_finite_phases),
+        ] {
+            in_range(field, value, 1..=limits::INTERVAL)?;
+        }
+        in_range("path_length.batch_shrink", self.path_length.batch_shrink, 1..=limits::BATCH)?;
+        in_range("gpus", self.gpus, 1..=limits::GPUS)?;
+        in_range("half_resolutions", self.half_resolutions, 0..=MOST_RESOLUTIONS)?;
+        in_range("frozen_discriminator_layers", self.frozen_discriminator_layers, 0..=limits::LAYERS)?;
+        in_range("micro_batch_size", self.micro_batch_size, 0..=limits::BATCH)?;
         if !self.batch_size.is_multiple_of(self.gpus) {
             let expected = format!("a divisor of `batch_size` ({})", self.batch_size);
             return Err(SettingError::new("gpus", expected, self.gpus));
@@ -170,19 +185,20 @@ impl GanTrainConfig {
             return Err(SettingError::new("micro_batch_size", expected, self.micro_batch_size));
         }
         self.loss_scale.validate().map_err(|error| error.within("loss_scale"))?;
-        for (field, value) in [
-            ("total_kimg", self.total_kimg),
-            ("learning_rate", self.learning_rate),
-            ("learning_rate_decay.factor", self.learning_rate_decay.factor),
-            ("epsilon", self.epsilon),
-            ("tick_kimg", self.tick_kimg),
+        for (field, value, most) in [
+            ("total_kimg", self.total_kimg, limits::KIMG),
+            ("learning_rate", self.learning_rate, limits::RATE),
+            ("learning_rate_decay.factor", self.learning_rate_decay.factor, limits::RATE),
+            ("epsilon", self.epsilon, 1.0),
+            ("tick_kimg", self.tick_kimg, limits::KIMG),
         ] {
-            in_range(field, value, above(0.0))?;
+            in_range(field, value, above_to(0.0, most))?;
         }
+        // At 1 Adam divides by 0.
+        in_range("beta_1", self.beta_1, 0.0..1.0)?;
+        in_range("beta_2", self.beta_2, 0.0..1.0)?;
         for (field, value) in [
             ("learning_rate_decay.share", self.learning_rate_decay.share),
-            ("beta_1", self.beta_1),
-            ("beta_2", self.beta_2),
             ("style_mixing_probability", self.style_mixing_probability),
             ("condition_noise.condition_noise", self.condition_noise.condition_noise),
             ("condition_noise.pseudo_noise", self.condition_noise.pseudo_noise),
@@ -192,6 +208,7 @@ impl GanTrainConfig {
                 self.condition_noise.second_mixing_probability.unwrap_or(0.0),
             ),
             ("path_length.decay", self.path_length.decay),
+            ("loss.contrastive.row_share", self.loss.contrastive.row_share),
             ("crop.smallest_share", self.crop.smallest_share),
         ] {
             in_range(field, value, 0.0..=1.0)?;
@@ -201,13 +218,14 @@ impl GanTrainConfig {
             ("ema_half_life_kimg", self.ema_half_life_kimg.unwrap_or(0.0)),
             ("ema_rampup", self.ema_rampup.unwrap_or(0.0)),
             ("path_length.weight", self.path_length.weight),
+            ("loss.contrastive.temperature", self.loss.contrastive.temperature),
             ("loss.clip_condition_weight", self.loss.clip_condition_weight),
             ("loss.clip_image_weight", self.loss.clip_image_weight),
             ("loss.semantic_condition_weight", self.loss.semantic_condition_weight),
             ("loss.semantic_image_weight", self.loss.semantic_image_weight),
             ("loss.low_level_weight", self.loss.low_level_weight),
         ] {
-            in_range(field, value, 0.0..)?;
+            in_range(field, value, 0.0..=limits::WEIGHT)?;
         }
         self.augment.validate().map_err(|error| error.within("augment"))
     }

@@ -3,15 +3,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{SettingError, in_range};
+use crate::error::{SettingError, in_range, limits};
 
 /// How the factor starts and moves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossScaleConfig {
-    /// First factor (32768), a power of two: scaling is then exact.
+    /// First factor (32768), a power of two up to 2²⁴: scaling is then exact.
     pub initial: f32,
-    /// Phases in a row without overflow after which the factor doubles (2000).
+    /// Phases in a row without overflow after which the factor doubles (2000), 1 to 1e9.
     pub growth_interval: u64,
 }
 
@@ -23,11 +23,12 @@ impl Default for LossScaleConfig {
 
 impl LossScaleConfig {
     pub(crate) fn validate(&self) -> Result<(), SettingError> {
-        let is_power = self.initial >= 1.0 && self.initial.is_finite() && self.initial.log2().fract() == 0.0;
-        if !is_power {
-            return Err(SettingError::new("initial", "a power of two from 1", self.initial));
+        in_range("initial", self.initial, 1.0..=LARGEST)?;
+        if self.initial.log2().fract() != 0.0 {
+            let expected = format!("a power of two from 1 to {LARGEST}");
+            return Err(SettingError::new("initial", expected, self.initial));
         }
-        in_range("growth_interval", self.growth_interval, 1..)
+        in_range("growth_interval", self.growth_interval, 1..=limits::INTERVAL)
     }
 }
 

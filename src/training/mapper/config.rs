@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::auxiliary_critic::CriticConfig;
 pub use super::phase::{MapperLoss, MapperPhase};
+use super::phase::{first_phase, second_phase};
 use crate::error::SettingError;
 use crate::losses::contrastive::{ContrastiveConfig, contrastive_loss, squared_error_cosine_and_contrastive};
 use crate::losses::regression::{cosine_distance, mean_squared_error, smooth_l1, squared_error_and_cosine};
@@ -18,22 +19,26 @@ use crate::models::mapper::ExpanderConfig;
 use crate::training::frame::epoch_loop::{Clock, Plan};
 use crate::training::frame::optimiser::OptimiserConfig;
 
-/// Training of a mapper; the default is the paper's.
+/// Training of a mapper; the default is the paper's. Weights are 0 to 1e6, ω and p 0 to 1, epochs 0 to 1e6, batches 1 to the number
+/// of training trials.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MapperTrainConfig {
     /// Seed of weights, order of trials and choice of captions.
     pub seed: u64,
-    /// First phase, from random weights.
+    /// First phase, from random weights. Without a loss of its own it has the default's.
+    #[serde(deserialize_with = "first_phase")]
     pub phase1: MapperPhase,
-    /// Second phase, from the best weights of the first.
+    /// Second phase, from the best weights of the first; likewise.
+    #[serde(deserialize_with = "second_phase")]
     pub phase2: MapperPhase,
     /// Optimiser and schedule of phases that have no other.
     pub optimiser: OptimiserConfig,
     /// A phase ends after so many epochs without a lower validation loss; none: it runs its full length.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience_epochs: Option<usize>,
-    /// Minutes between checkpoints inside an epoch, so that a killed run loses no more; 0: at the ends of epochs only.
+    /// Minutes between checkpoints inside an epoch, so that a killed run loses no more; 0: at the ends of epochs only; at most
+    /// 1e6.
     pub checkpoint_every_minutes: f64,
     /// ω: weight of the cosine distance against the mean squared error.
     pub cosine_weight: f64,
@@ -91,7 +96,7 @@ impl MapperTrainConfig {
     /// Complains of the first setting that does not go with `num_train` training trials.
     ///
     /// # Errors
-    /// [`SettingError`] for a batch that the trials cannot fill, a negative time between checkpoints.
+    /// [`SettingError`] for a batch that the trials cannot fill, a value out of range.
     pub fn validate(&self, num_train: usize) -> Result<(), SettingError> {
         self.check_ranges()?;
         for (key, phase) in [("phase1.batch", &self.phase1), ("phase2.batch", &self.phase2)] {
@@ -99,11 +104,6 @@ impl MapperTrainConfig {
                 let expected = format!("1 to {num_train}, the number of training trials");
                 return Err(SettingError::new(key, expected, phase.batch));
             }
-        }
-        let minutes = self.checkpoint_every_minutes;
-        // Infinity: never.
-        if minutes.is_nan() || minutes < 0.0 {
-            return Err(SettingError::new("checkpoint_every_minutes", "at least 0", minutes));
         }
         Ok(())
     }
@@ -114,7 +114,7 @@ impl MapperTrainConfig {
             epochs: (0..2).map(|number| self.phase(number).epochs).collect(),
             evaluate_every_epochs: 1,
             patience_epochs: self.patience_epochs,
-            // Beyond what a duration holds, as never.
+            // In range, so that a duration holds it.
             checkpoint_every: Duration::try_from_secs_f64(60.0 * self.checkpoint_every_minutes)
                 .unwrap_or_default(),
             clock: Clock::Epochs,
@@ -190,14 +190,14 @@ mod tests {
         config.phase1.batch = 0;
         assert_eq!(config.validate(127).unwrap_err().field, "phase1.batch");
         config.phase1.batch = 1;
-        for minutes in [-1.0, f64::NAN] {
+        for minutes in [-1.0, f64::NAN, f64::INFINITY] {
             config.checkpoint_every_minutes = minutes;
             assert_eq!(config.validate(127).unwrap_err().field, "checkpoint_every_minutes");
         }
         // Longer than any run.
-        config.checkpoint_every_minutes = f64::INFINITY;
+        config.checkpoint_every_minutes = 1e6;
         assert_eq!(config.validate(127), Ok(()));
-        assert_eq!(config.plan().checkpoint_every, Duration::ZERO);
+        assert_eq!(config.plan().checkpoint_every, Duration::from_secs(60_000_000));
     }
 
     #[test]
@@ -206,6 +206,9 @@ mod tests {
         let text = toml::to_string(&config).unwrap();
         assert_eq!(toml::from_str::<MapperTrainConfig>(&text).unwrap(), config);
         assert_eq!(toml::from_str::<MapperTrainConfig>("").unwrap(), MapperTrainConfig::default());
+        let shorter = toml::from_str::<MapperTrainConfig>("phase1.epochs = 5\nphase2.epochs = 6").unwrap();
+        assert_eq!((shorter.phase1.loss, shorter.phase1.epochs), (MapperLoss::MseCos, 5));
+        assert_eq!((shorter.phase2.loss, shorter.phase2.epochs), (MapperLoss::MseCosContrastive, 6));
         let error = toml::from_str::<MapperTrainConfig>("[optimiser]\nlr = 1.0").unwrap_err();
         assert!(error.to_string().contains("lr"), "{error}");
         let error =

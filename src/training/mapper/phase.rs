@@ -3,8 +3,9 @@
 //! Specification: docs/spec/mapper.md §5.1, §6.2. What a configuration leaves out is what was published for the phase's
 //! loss.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use toml::{Table, Value};
 
 use crate::training::frame::optimiser::OptimiserConfig;
 
@@ -71,7 +72,7 @@ pub struct MapperPhase {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenPhase {
-    loss: MapperLoss,
+    loss: Option<MapperLoss>,
     epochs: Option<usize>,
     batch: Option<usize>,
     optimiser: Option<Value>,
@@ -82,6 +83,7 @@ impl TryFrom<WrittenPhase> for MapperPhase {
 
     fn try_from(written: WrittenPhase) -> Result<Self, String> {
         let WrittenPhase { loss, epochs, batch, optimiser } = written;
+        let loss = loss.ok_or("missing field `loss`")?;
         let published = loss.published_optimiser();
         let optimiser = match optimiser {
             Some(keys) => Some(over(published.unwrap_or_default(), keys)?),
@@ -96,20 +98,35 @@ impl TryFrom<WrittenPhase> for MapperPhase {
     }
 }
 
+/// The first phase; one whose settings name no loss has the paper's.
+pub(super) fn first_phase<'de, D: Deserializer<'de>>(from: D) -> Result<MapperPhase, D::Error> {
+    phase_or(MapperLoss::MseCos, from)
+}
+
+/// The second phase; one whose settings name no loss has the paper's.
+pub(super) fn second_phase<'de, D: Deserializer<'de>>(from: D) -> Result<MapperPhase, D::Error> {
+    phase_or(MapperLoss::MseCosContrastive, from)
+}
+
+fn phase_or<'de, D: Deserializer<'de>>(loss: MapperLoss, from: D) -> Result<MapperPhase, D::Error> {
+    let mut written = WrittenPhase::deserialize(from)?;
+    written.loss.get_or_insert(loss);
+    written.try_into().map_err(Error::custom)
+}
+
 /// The optimiser with the keys that are given in place of its own.
 fn over(optimiser: OptimiserConfig, keys: Value) -> Result<OptimiserConfig, String> {
-    let wrong = |error: serde_json::Error| format!("`optimiser`: {error}");
-    let mut whole = serde_json::to_value(optimiser).map_err(wrong)?;
+    let mut whole = Value::try_from(optimiser).map_err(|error| format!("`optimiser`: {error}"))?;
     overlay(&mut whole, keys);
-    serde_json::from_value(whole).map_err(wrong)
+    whole.try_into().map_err(|error: toml::de::Error| format!("`optimiser`: {}", error.message()))
 }
 
 fn overlay(below: &mut Value, above: Value) {
     match (below, above) {
-        (Value::Object(below), Value::Object(above)) => {
-            above
-                .into_iter()
-                .for_each(|(key, value)| overlay(below.entry(key).or_insert(Value::Null), value));
+        (Value::Table(below), Value::Table(above)) => {
+            above.into_iter().for_each(|(key, value)| {
+                overlay(below.entry(key).or_insert_with(|| Value::Table(Table::new())), value);
+            });
         }
         (below, above) => *below = above,
     }

@@ -5,26 +5,31 @@
 //! solutions are in f64. Memory beside the data: two square matrices with the smaller of the two counts as their side
 //! (6,375 rows: 650 MB; a whole subject of NSD, 15,724 voxels: 4 GB), and `W`.
 
-use std::ops::Bound;
-
 use faer::linalg::matmul::matmul;
 use faer::linalg::solvers::Solve;
 use faer::{Accum, Mat, Side, get_global_parallelism};
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Classified, ErrorClass, SettingError, in_range};
+use crate::error::{Classified, ErrorClass, SettingError, between, in_range};
 
 /// Rows converted to f64 at a time.
 const BLOCK: usize = 1024;
+
+/// Most penalties to choose from: each costs a factorisation.
+const MOST_PENALTIES: usize = 1000;
+/// Largest penalty: with it every prediction is the mean.
+const MOST_PENALTY: f64 = 1e12;
 
 /// Penalties to choose from, and the share of training images that decides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RidgeConfig {
-    /// Penalties to try, as multiples of the mean squared length of a centred row of predictors.
+    /// Penalties to try, as multiples of the mean squared length of a centred row of predictors: up to 1000, above 0
+    /// and at most 1e12.
     pub penalties: Vec<f64>,
-    /// Share of the training images, those first seen last, on which the penalty is chosen; then all are fitted.
+    /// Share of the training images, those first seen last, on which the penalty is chosen, above 0 and below
+    /// 1; then all are fitted.
     pub tuning_fraction: f64,
 }
 
@@ -40,13 +45,12 @@ impl RidgeConfig {
     /// # Errors
     /// [`SettingError`] that names the first key out of range.
     pub fn validate(&self) -> Result<(), SettingError> {
-        if self.penalties.is_empty()
-            || !self.penalties.iter().all(|penalty| *penalty > 0.0 && penalty.is_finite())
-        {
-            let found = format!("{:?}", self.penalties);
-            return Err(SettingError::new("penalties", "at least one number, all above 0", found));
+        let in_range_all = |penalty: &f64| *penalty > 0.0 && *penalty <= MOST_PENALTY;
+        if !(1..=MOST_PENALTIES).contains(&self.penalties.len()) || !self.penalties.iter().all(in_range_all) {
+            let expected = format!("1 to {MOST_PENALTIES} numbers, all above 0 and at most {MOST_PENALTY}");
+            return Err(SettingError::new("penalties", expected, format!("{:?}", self.penalties)));
         }
-        in_range("tuning_fraction", self.tuning_fraction, (Bound::Excluded(0.0), Bound::Excluded(1.0)))
+        in_range("tuning_fraction", self.tuning_fraction, between(0.0, 1.0))
     }
 }
 

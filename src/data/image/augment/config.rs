@@ -22,7 +22,7 @@ pub struct AugmentConfig {
     pub antialias: bool,
     /// Least and largest area of the crop, as a share of the image.
     pub crop_area: [f64; 2],
-    /// Least and largest width of the crop over its height.
+    /// Least and largest width of the crop over its height, at most 100.
     pub crop_aspect: [f64; 2],
     /// Probability of a horizontal flip.
     pub flip_probability: f64,
@@ -40,7 +40,7 @@ pub struct AugmentConfig {
     pub grey_probability: f64,
     /// Probability of the blur.
     pub blur_probability: f64,
-    /// Least and largest deviation of the blur, in pixels of the 256 × 256 image.
+    /// Least and largest deviation of the blur, in pixels of the 256 × 256 image; at most 100.
     pub blur_sigma: [f64; 2],
     /// Edge of the black square, as a share of the image's; 0: none.
     pub mask_side: f64,
@@ -90,8 +90,8 @@ impl AugmentConfig {
         in_range("hue", self.hue, 0.0..=0.5)?;
         for (field, [low, high], limit, expected) in [
             ("crop_area", self.crop_area, 1.0, "[least, largest], above 0 and at most 1"),
-            ("crop_aspect", self.crop_aspect, f64::MAX, "[least, largest], above 0"),
-            ("blur_sigma", self.blur_sigma, f64::MAX, "[least, largest], above 0"),
+            ("crop_aspect", self.crop_aspect, 100.0, "[least, largest], above 0 and at most 100"),
+            ("blur_sigma", self.blur_sigma, 100.0, "[least, largest], above 0 and at most 100"),
         ] {
             if !(low > 0.0 && low <= high && high <= limit) {
                 return Err(SettingError::new(field, expected, format!("[{low}, {high}]")));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{SettingError, above, in_range};
+use crate::error::{SettingError, above_to, between, in_range, limits};
 
 /// Whether the discriminator's images are augmented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,11 +93,12 @@ pub struct AugmentConfig {
     pub preset: AugmentPreset,
     /// Probability of every operation under `fixed` (0.2).
     pub probability: f64,
-    /// Mean sign of the real images' scores that `ada` holds (0.6).
+    /// Mean sign of the real images' scores that `ada` holds (0.6), above −1 and below 1.
     pub target: f64,
-    /// Steps between adjustments of `ada` (4).
+    /// Steps between adjustments of `ada` (4), 1 to 1e9.
     pub interval: u64,
-    /// Thousands of images in which `ada` can go from 0 to 1; when absent 500 from scratch, 100 from trained weights.
+    /// Thousands of images in which `ada` can go from 0 to 1; above 0 and at most 1e9; when absent 500 from scratch,
+    /// 100 from trained weights.
     pub ramp_kimg: Option<f64>,
 }
 
@@ -121,9 +122,10 @@ impl AugmentConfig {
     /// [`SettingError`] that names the key.
     pub fn validate(&self) -> Result<(), SettingError> {
         in_range("probability", self.probability, 0.0..=1.0)?;
-        in_range("target", self.target, -1.0..=1.0)?;
-        in_range("interval", self.interval, 1..)?;
-        self.ramp_kimg.map_or(Ok(()), |kimg| in_range("ramp_kimg", kimg, above(0.0)))
+        // At −1 the probability could only rise.
+        in_range("target", self.target, between(-1.0, 1.0))?;
+        in_range("interval", self.interval, 1..=limits::INTERVAL)?;
+        self.ramp_kimg.map_or(Ok(()), |kimg| in_range("ramp_kimg", kimg, above_to(0.0, limits::KIMG)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{SettingError, above, in_range};
+use crate::error::{SettingError, above_to, in_range, limits};
 use crate::models::condition_source::ConditionSource;
 use crate::training::gan::config::GanTrainConfig;
 use crate::training::mapper::targets::CaptionChoice;
@@ -30,7 +30,8 @@ pub enum MapperOutput {
     Raw,
 }
 
-/// Settings of mappers in stage two; all but `mode` are read in end-to-end mode only.
+/// Settings of mappers in stage two; all but `mode` are read in end-to-end mode only. Weights are 0 to 1e6, intervals 1 to 1e9,
+/// the rate is above 0 and at most 1000.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GanMapperConfig {
@@ -97,10 +98,10 @@ impl GanMapperConfig {
     /// # Errors
     /// [`SettingError`] naming the key.
     pub fn validate(&self) -> Result<(), SettingError> {
-        in_range("interval", self.interval, 1..)?;
-        in_range("regularisation_interval", self.regularisation_interval, 1..)?;
+        in_range("interval", self.interval, 1..=limits::INTERVAL)?;
+        in_range("regularisation_interval", self.regularisation_interval, 1..=limits::INTERVAL)?;
         if let Some(rate) = self.learning_rate {
-            in_range("learning_rate", rate, above(0.0))?;
+            in_range("learning_rate", rate, above_to(0.0, limits::RATE))?;
         }
         for (field, value) in [
             ("gan_weight", self.gan_weight),
@@ -108,7 +109,7 @@ impl GanMapperConfig {
             ("cosine_weight", self.cosine_weight),
             ("contrastive_weight", self.contrastive_weight),
         ] {
-            in_range(field, value, 0.0..)?;
+            in_range(field, value, 0.0..=limits::WEIGHT)?;
         }
         Ok(())
     }
