@@ -12,6 +12,8 @@ use crate::tensor_ops::activation::softplus;
 /// # Shapes
 /// - score, output: `[batch, 1]`
 pub fn loss_of_calling_real<B: Backend>(score: Tensor<B, 2>) -> Tensor<B, 2> {
+    // `−ln σ(s) = ln(1 + e⁻ˢ)`: no sigmoid is formed, whose logarithm would be −∞ from about s = −104 on in single
+    // precision.
     softplus(score.neg())
 }
 
@@ -20,6 +22,7 @@ pub fn loss_of_calling_real<B: Backend>(score: Tensor<B, 2>) -> Tensor<B, 2> {
 /// # Shapes
 /// - score, output: `[batch, 1]`
 pub fn loss_of_calling_fake<B: Backend>(score: Tensor<B, 2>) -> Tensor<B, 2> {
+    // `1 − σ(s) = σ(−s)`, hence the same function with the sign turned.
     softplus(score)
 }
 

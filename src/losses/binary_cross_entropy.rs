@@ -14,7 +14,9 @@ pub fn binary_cross_entropy<B: Backend>(
     labels: Tensor<B, 2>,
     weights: Tensor<B, 2>,
 ) -> Tensor<B, 1> {
+    // A batch in which no label is known has loss 0, not 0/0.
     let sum = weights.clone().sum().clamp_min(1.0);
+    // `−y ln σ(z) − (1 − y) ln(1 − σ(z)) = ln(1 + eᶻ) − y z`: no logarithm of a probability that has become 0.
     let losses = softplus(logits.clone()) - logits * labels;
     (losses * weights).sum() / sum
 }

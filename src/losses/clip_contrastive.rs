@@ -25,6 +25,7 @@ pub fn symmetric_cross_entropy<B: Backend>(
         Some(excluded) => logits_per_image + excluded.mul_scalar(EXCLUDED),
         None => logits_per_image,
     };
+    // `log_softmax` takes the largest logit off first: at a scale of 100 the exponentials themselves would overflow.
     let diagonal = Tensor::<B, 2>::eye(batch, &logits.device());
     let both = log_softmax(logits.clone(), 1) + log_softmax(logits, 0);
     (both * diagonal).sum().mul_scalar(-0.5 / batch as f64)

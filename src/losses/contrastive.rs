@@ -67,14 +67,20 @@ pub fn pair_log_likelihood<B: Backend>(
     b: Tensor<B, 2>,
     config: &ContrastiveConfig,
 ) -> Tensor<B, 1> {
+    // `S_ij`, row a_i, column b_j; the pairs that belong together stand on the diagonal, all others of the batch are
+    // the negatives. The value thus depends on the batch's size.
     let similarity = cosine_similarity_matrix(a, b);
     if config.temperature <= 0.0 {
         return diagonal(similarity);
     }
     let logits = match config.form {
         ContrastiveForm::Scaled => similarity / config.temperature,
+        // At most e^(1/τ), 7.4 at τ = 0.5: logits, not yet probabilities. Kept with its oversight, because released
+        // weights were tuned with it (docs/spec/open-questions.md OQ-04).
         ContrastiveForm::LafiteExp => (similarity / config.temperature).exp(),
     };
+    // Axis 1: for each a_i among all b. Axis 0: for each b_i among all a. As logarithms, so that a share of 0 in
+    // single precision is a number and not −∞.
     let over = |axis: usize| diagonal(log_softmax(logits.clone(), axis));
     let share = config.row_share;
     if share == 0.0 {
@@ -89,6 +95,8 @@ pub fn pair_log_likelihood<B: Backend>(
 /// `C(A, B)` of the GAN losses: [`pair_log_likelihood`] plus `ln τ` (none at τ ≤ 0). The loss is `−weight · mean`.
 pub fn contrast<B: Backend>(a: Tensor<B, 2>, b: Tensor<B, 2>, config: &ContrastiveConfig) -> Tensor<B, 1> {
     let likelihood = pair_log_likelihood(a, b, config);
+    // The published q carries a factor τ inside its logarithm: a constant without gradient (docs/spec/gan-training.md
+    // §3).
     if config.temperature > 0.0 { likelihood.add_scalar(config.temperature.ln()) } else { likelihood }
 }
 

@@ -16,6 +16,8 @@ pub fn mean_squared_error<B: Backend>(predicted: Tensor<B, 2>, target: Tensor<B,
 /// Mean over the batch of `1 − cos`, where `cos = y·t / √((|y|² + ε)(|t|² + ε))`, ε = 1e−12.
 pub fn cosine_distance<B: Backend>(predicted: Tensor<B, 2>, target: Tensor<B, 2>) -> Tensor<B, 1> {
     let squared_norm = |x: Tensor<B, 2>| x.square().sum_dim(1).add_scalar(SQUARED_NORM_EPSILON);
+    // One root of the product of both squared norms, the epsilons inside, as in PyTorch's cosine embedding loss. The
+    // gradient at a zero vector is finite.
     let norms = (squared_norm(predicted.clone()) * squared_norm(target.clone())).sqrt();
     let cosine = (predicted * target).sum_dim(1) / norms;
     cosine.neg().add_scalar(1.0).mean()

@@ -42,8 +42,11 @@ pub fn invariance<B: Backend>(a: Tensor<B, 2>, b: Tensor<B, 2>) -> Tensor<B, 1> 
 /// Half the mean over columns of `max(0, 1 − deviation)`, summed over both batches.
 pub fn variance<B: Backend>(a: Tensor<B, 2>, b: Tensor<B, 2>, epsilon: f64) -> Tensor<B, 1> {
     let hinge = |x: Tensor<B, 2>| {
+        // Unbiased (B − 1), in the covariance below as well.
         let degrees = x.dims()[0].saturating_sub(1).max(1) as f64;
         let variance = centred(x).square().sum_dim(0) / degrees;
+        // Only deviations below 1 are pushed, outward; larger ones get no gradient. The epsilon bounds the root's
+        // slope for a collapsed column.
         (variance + epsilon).sqrt().neg().add_scalar(1.0).clamp_min(0.0).mean()
     };
     (hinge(a) + hinge(b)) * 0.5
@@ -54,6 +57,7 @@ pub fn covariance<B: Backend>(a: Tensor<B, 2>, b: Tensor<B, 2>) -> Tensor<B, 1> 
     let redundancy = |x: Tensor<B, 2>| {
         let [batch, width] = x.dims();
         let centred = centred(x);
+        // `[width, width]`: 2048² values with the paper's expander, 16 MB.
         let covariance = centred.clone().transpose().matmul(centred) / batch.saturating_sub(1).max(1) as f64;
         let identity = Tensor::<B, 2>::eye(width, &covariance.device()).cast(covariance.dtype());
         let off_diagonal = identity.neg().add_scalar(1.0);

@@ -9,6 +9,7 @@ pub fn average_precision(scores: &[f32], labels: &[bool]) -> Option<f64> {
     if positives == 0 {
         return None;
     }
+    // Adding 0 makes −0 the same score as 0, which `total_cmp` would tell apart.
     let rank = |score: f32| if score.is_nan() { f32::NEG_INFINITY } else { score + 0.0 };
     let mut ranked: Vec<(f32, bool)> =
         scores.iter().zip(labels).map(|(score, label)| (rank(*score), *label)).collect();
@@ -18,6 +19,7 @@ pub fn average_precision(scores: &[f32], labels: &[bool]) -> Option<f64> {
         let hits = tie.iter().filter(|(_, label)| *label).count();
         taken += tie.len();
         found += hits;
+        // All members of a tie share the precision at its end: their order would be an accident of the input.
         sum += hits as f64 * found as f64 / taken as f64;
     }
     Some(sum / positives as f64)

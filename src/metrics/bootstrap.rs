@@ -64,7 +64,9 @@ pub fn mean_interval(values: &[f64], groups: &[u64], config: &BootstrapConfig) -
         entry.0 += value;
         entry.1 += 1;
     }
+    // Sorted by group, not by hash: a resample's draw number must mean the same image in every run.
     let groups: Vec<(f64, usize)> = by_group.into_values().collect();
+    // The mean over trials: an image with more trials weighs more, in a resample as in the whole.
     let mean = |chosen: &mut dyn Iterator<Item = (f64, usize)>| {
         let (sum, count) = chosen.fold((0.0, 0), |(sum, count), (s, c)| (sum + s, count + c));
         sum / count as f64
@@ -75,6 +77,7 @@ pub fn mean_interval(values: &[f64], groups: &[u64], config: &BootstrapConfig) -
     let whole = mean(&mut groups.iter().copied());
     let mut means: Vec<f64> = (0..config.resamples)
         .map(|resample| {
+            // A stream per resample: asking for more resamples leaves the first ones as they were.
             let mut rng = keyed_rng(config.seed, "bootstrap", resample as u64);
             mean(&mut groups.iter().map(|_| groups[rng.random_range(0..groups.len())]))
         })

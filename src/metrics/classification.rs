@@ -144,11 +144,13 @@ fn auc_roc<'a>(samples: impl Iterator<Item = (&'a f32, &'a bool)>) -> Option<f64
     let mut rank_sum = 0.0;
     let mut below = 0;
     for tie in samples.chunk_by(|a, b| a.0 == b.0) {
+        // Ranks below + 1 to below + n on average.
         let average_rank = below as f64 + (tie.len() + 1) as f64 / 2.0;
         rank_sum += average_rank * tie.iter().filter(|(_, label)| *label).count() as f64;
         below += tie.len();
     }
     let (positives, negatives) = (positives as f64, negatives as f64);
+    // Mann and Whitney's statistic: the share of pairs (positive, negative) in the right order, a tie counting half.
     Some((rank_sum - positives * (positives + 1.0) / 2.0) / (positives * negatives))
 }
 

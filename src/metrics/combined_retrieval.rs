@@ -77,6 +77,8 @@ pub fn combine(
     for part in parts {
         check_embeddings(part.predicted.view(), part.target.view(), ids)?;
     }
+    // Split by image, never by trial: the repeats of an image would otherwise show the search what it is judged on
+    // (docs/spec/mapper.md §7).
     let [search, report] = halves_by_image(ids);
     let of = |trials: &[usize]| -> (Vec<DecodedPair>, Vec<u64>) {
         let parts = parts.iter().map(|part| part.select(trials)).collect();
@@ -98,6 +100,7 @@ fn search_weights(
     config: &RetrievalConfig,
 ) -> Result<Vec<f64>, RetrievalError> {
     let plain = RetrievalConfig {
+        // Only means are compared here; their intervals would cost more than the search.
         bootstrap: BootstrapConfig { resamples: 0, ..config.bootstrap.clone() },
         ..config.clone()
     };
@@ -111,6 +114,7 @@ fn search_weights(
                 batches.entry(rows.start).or_insert_with(|| similarities(parts, rows, config.cosine_weight));
             weighted_sum(batch, &weights)
         })?;
+        // The grid has 11 points for two decoders, 66 for three.
         let hits = found.forward.over_batches.mean + found.backward.over_batches.mean;
         if best.as_ref().is_none_or(|(most, _)| hits > *most) {
             best = Some((hits, weights));

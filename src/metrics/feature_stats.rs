@@ -113,6 +113,7 @@ impl FeatureStats {
         if rows == 0 {
             return Ok(());
         }
+        // Checked for everything before anything is added: a refused batch leaves the statistics as they were.
         self.seen.extend(features.rows().into_iter().map(digest));
         let mean = Col::from_fn(width, |column| {
             features.column(column).iter().map(|value| f64::from(*value)).sum::<f64>() / rows as f64
@@ -124,6 +125,7 @@ impl FeatureStats {
         // The way between the two means, seen as one more deviation.
         let total = self.count + rows;
         let step = &mean - &self.mean;
+        // `S = S₁ + S₂ + (n₁ n₂ / n) d dᵀ`, d the difference of the two means.
         let weight = self.count as f64 * rows as f64 / total as f64;
         matmul(&mut self.scatter, Accum::Add, step.as_mat(), step.as_mat().transpose(), weight, par);
         self.mean += faer::Scale(rows as f64 / total as f64) * &step;

@@ -84,6 +84,8 @@ fn factor(covariance: &Mat<f64>, set: &'static str) -> Result<Mat<f64>, FrechetE
     let eigen = covariance.self_adjoint_eigen(Side::Lower).map_err(|error| failed(format!("{error:?}")))?;
     let (vectors, values) = (eigen.U(), eigen.S());
     let largest = values.column_vector().iter().fold(0.0_f64, |largest, value| largest.max(*value));
+    // A singular covariance has eigenvalues of this size with either sign; the root of one that is only rounding is
+    // some 1e-8 of the largest root, and there may be thousands.
     let rounding = largest * covariance.nrows() as f64 * f64::EPSILON;
     let kept: Vec<usize> = (0..covariance.nrows()).filter(|index| values[*index] > rounding).collect();
     Ok(Mat::from_fn(covariance.nrows(), kept.len(), |row, column| {

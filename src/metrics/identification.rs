@@ -170,6 +170,7 @@ impl Identification {
                 return Err(IdentificationError::NotFinite { row });
             }
         }
+        // The first trial of every image stands for it.
         let mut seen = BTreeSet::new();
         let first_of_image: Vec<usize> = (0..ids.len()).filter(|row| seen.insert(ids[*row])).collect();
         let wrong = |trial: usize| match distractors {
@@ -211,6 +212,8 @@ impl Identification {
         let purpose = format!("identification {ways}-way, repeat {repeat}");
         let right = (0..self.distractors.len()).filter(|trial| {
             let wrong = &self.distractors[*trial];
+            // A stream per trial and repeat: trials can be counted in any order, and the others' draws do not depend
+            // on how many there are.
             let mut rng = keyed_rng(seed, &purpose, *trial as u64);
             index::sample(&mut rng, wrong.len(), ways - 1)
                 .iter()
@@ -259,6 +262,8 @@ impl Identification {
                 Ok(IdentificationAccuracy {
                     ways: *ways,
                     mean,
+                    // The paper's deviation is that over repeats: it measures the draws, not the images. `expected`
+                    // has the interval over images.
                     deviation: (squares / (repeats.len() - 1).max(1) as f64).sqrt(),
                     expected: mean_share_interval(&exact, ids, &BootstrapConfig::default())
                         .unwrap_or(Interval { mean, low: mean, high: mean }),

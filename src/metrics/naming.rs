@@ -47,6 +47,7 @@ pub fn compute_naming(
     let mut given = BTreeSet::new();
     for (name, image) in names.iter().zip(images).filter(|(_, image)| used.contains(image)) {
         let hit = shows(*image, *name);
+        // The picture's own image is taken out of the count, and out of the number below.
         let others = used.iter().filter(|other| shows(**other, *name)).count() - usize::from(hit);
         hits.push(hit);
         chances.push(others as f64 / (used.len() - 1).max(1) as f64);

@@ -264,6 +264,7 @@ fn find(
     config: &RetrievalConfig,
     similarity: &mut dyn FnMut(Range<usize>) -> Array2<f64>,
 ) -> Result<Found, RetrievalError> {
+    // Counts depend on the number of candidates, so a last, smaller batch is left out instead of being averaged in.
     let batch_size = config.batch_size.min(ids.len());
     let num_batches = ids.len().checked_div(batch_size).ok_or_else(|| empty(ids, config))?;
     let mut hits = RetrievalHits::default();
@@ -277,6 +278,8 @@ fn find(
             Matching::ByIndex => i == j,
         };
         for j in 0..batch_size {
+            // Column j holds the similarities of prediction j with all targets, row j those of target j with all
+            // predictions.
             let (target, prediction) =
                 (arg_max(similarity.column(j).iter()), arg_max(similarity.row(j).iter()));
             hits.forward.push(is_right(target, j));
@@ -303,6 +306,8 @@ pub fn similarity_matrix(
     for ((i, j), value) in similarity.indexed_iter_mut() {
         let dot = *value;
         let cosine = dot / (target_sq[i] * predicted_sq[j]).sqrt().max(NORM_PRODUCT_FLOOR);
+        // `‖t − p‖² = ‖t‖² + ‖p‖² − 2⟨t, p⟩`: one matrix product serves both measures. In double precision the
+        // cancellation does no harm.
         let squared_error = (target_sq[i] + predicted_sq[j] - 2.0 * dot) / width;
         *value = cosine_weight * cosine - (1.0 - cosine_weight) * squared_error;
     }
@@ -318,12 +323,14 @@ pub fn chance_count(ids: &[u64], matching: Matching) -> f64 {
     for id in ids {
         *copies.entry(*id).or_default() += 1;
     }
+    // An image with m trials is right for each of its m queries with chance m/N.
     copies.values().map(|m| (m * m) as f64).sum::<f64>() / ids.len() as f64
 }
 
 fn arg_max<'a>(values: impl Iterator<Item = &'a f64>) -> usize {
     let mut best = (0, f64::NEG_INFINITY);
     for (index, value) in values.enumerate() {
+        // Strictly larger: the first of equal ones wins, whatever the number of candidates.
         if *value > best.1 {
             best = (index, *value);
         }

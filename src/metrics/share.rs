@@ -22,6 +22,7 @@ pub fn mean_share_interval(values: &[f64], groups: &[u64], config: &BootstrapCon
     if interval.low < interval.high {
         return Some(interval);
     }
+    // Images and not trials: trials of one image are not independent.
     let distinct: BTreeSet<&u64> = groups.iter().take(values.len()).collect();
     Some(wilson(interval.mean, distinct.len() as f64))
 }
