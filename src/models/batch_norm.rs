@@ -67,6 +67,8 @@ impl<B: Backend> BatchNorm<B> {
     pub fn scale_and_shift(&self) -> (Tensor<B, 1>, Tensor<B, 1>) {
         let deviation = self.running_var.val().detach().add_scalar(self.epsilon).sqrt();
         let scale = self.weight.val() / deviation;
+        // `(x − mean)/σ · w + b = x · (w/σ) + (b − mean · w/σ)`; σ from stored values, so it is a constant to
+        // autodiff.
         let shift = self.bias.val() - self.running_mean.val().detach() * scale.clone();
         (scale, shift)
     }
@@ -95,10 +97,13 @@ impl<B: Backend> BatchObserver<B> {
     pub fn normalize(&mut self, norm: &BatchNorm<B>, x: Tensor<B, 4>) -> Tensor<B, 4> {
         let [batch, channels, height, width] = x.dims();
         let count = batch * height * width;
+        // `[C, N·H·W]`: one mean over the last axis in place of three.
         let by_channel = |x: Tensor<B, 4>| x.swap_dims(0, 1).reshape([channels, count]);
         let mean = by_channel(x.clone()).mean_dim(1); // [C, 1]
         let centred = x - mean.clone().reshape([1, channels, 1, 1]);
         let variance = by_channel(centred.clone() * centred.clone()).mean_dim(1); // [C, 1]
+        // Normalising uses the biased variance, the stored one is unbiased, hence the factor n/(n − 1): PyTorch's
+        // convention, which imported statistics follow.
         self.note(&norm.running_mean, mean.detach(), 1.0);
         if count > 1 {
             self.note(&norm.running_var, variance.clone().detach(), count as f64 / (count - 1) as f64);

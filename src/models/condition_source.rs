@@ -79,6 +79,7 @@ impl ConditionSource {
     ) -> [Tensor<B, 2>; 2] {
         let (width, device) = (first.dims()[1], first.device());
         self.heads_with(first, second, || {
+            // Row by row, each keyed by its trial: the same trial gets the same half in any batch.
             let rows = positions.iter().map(|position| {
                 half_mask::<B>(1, width, &mut keyed_rng(seed, "condition.mix", *position), &device)
             });
@@ -100,6 +101,7 @@ impl ConditionSource {
             Self::Both | Self::ImageResnet => return [first, second],
             Self::Image => first,
             Self::Caption => second,
+            // The sum in place of the mean: unit norm removes the factor ½.
             Self::Mean => unit_norm(first + second),
             Self::SignedMax => unit_norm(signed_max(first, second)),
             Self::Mix => mix_halves(second, first, mask()),

@@ -80,6 +80,8 @@ impl<B: Backend> PlainConv<B> {
     pub fn forward_frozen(&self, norm: &BatchNorm<B>, x: Tensor<B, 4>) -> Tensor<B, 4> {
         let (scale, shift) = norm.scale_and_shift();
         let channels_out = scale.dims()[0];
+        // `norm(conv(x)) = conv'(x) + shift` with every output channel's kernel times its scale. Made anew at each
+        // call: the weight may be trained while the statistics are frozen.
         let weight = self.weight.val() * scale.reshape([channels_out, 1, 1, 1]);
         conv2d(x, weight, Some(shift), self.options())
     }

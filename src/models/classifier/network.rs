@@ -34,6 +34,7 @@ struct Init<'a, B: Backend> {
 impl<B: Backend> Init<'_, B> {
     fn weight<const D: usize>(&self, name: &str, shape: [usize; D]) -> Param<Tensor<B, D>> {
         let fan_in: usize = shape[1..].iter().product();
+        // One stream per parameter name: the order of construction decides nothing.
         let mut rng = keyed_rng(self.seed, &format!("classifier.{name}"), 0);
         let weight: Tensor<B, D> = normal(shape, &mut rng, self.device);
         Param::from_tensor(weight.mul_scalar((1.0 / fan_in as f64).sqrt()))
@@ -77,6 +78,7 @@ pub struct Block<B: Backend> {
 
 impl<B: Backend> Block<B> {
     fn init(name: &str, [inputs, outputs]: [usize; 2], init: &Init<'_, B>) -> Self {
+        // Two paths of equal variance are added: each times √½ keeps the variance of the sum.
         let root_half = 0.5_f64.sqrt();
         let lrelu = BiasAct::new(LEAKY_RELU);
         let linear = BiasAct::new(Activation::Linear).with_extra_gain(root_half);

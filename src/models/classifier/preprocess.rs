@@ -3,6 +3,7 @@
 /// RGB bytes of one picture, row by row (`[row, column, channel]`), to `[channel, row, column]` in −1..1.
 pub fn planes_pm1(pixels_u8_hwc: &[u8], planes: &mut Vec<f32>) {
     for channel in 0..3 {
+        // Pixel-interleaved to planes: every third byte, from the channel's own on.
         planes.extend(pixels_u8_hwc.iter().skip(channel).step_by(3).map(|level| level_pm1(*level)));
     }
 }

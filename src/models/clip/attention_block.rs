@@ -124,12 +124,14 @@ impl<B: Backend> AttentionBlock<B> {
             heads.clone().narrow(0, index, 1).reshape([batch, self.num_heads, tokens, head_width])
         };
         let (queries, keys, values) = (part(0), part(1), part(2));
+        // Scaled before the product, as PyTorch does it: in half precision the scores of long heads stay in range.
         let queries = queries.div_scalar((head_width as f64).sqrt());
         let scores = queries.matmul(keys.swap_dims(2, 3)); // [batch, head, query, key]
         let scores = match mask {
             Some(mask) => scores + mask.reshape([1, 1, tokens, tokens]),
             None => scores,
         };
+        // Over the keys. A masked key has a score of −∞ and a weight of exactly 0.
         let joined = softmax(scores, 3)
             .matmul(values)
             .swap_dims(1, 2) // [batch, token, head, head width]

@@ -42,6 +42,8 @@ pub fn encode_texts<B: Backend>(
     let mut embeddings = Vec::new();
     let mut done = 0;
     for chunk in rows.chunks(batch_size.max(1)) {
+        // Padded to the longest of the batch only; the causal mask keeps what stands behind the end marker from
+        // changing anything.
         let batch = TokenBatch::pad(chunk.iter().map(Vec::as_slice));
         let tokens = Tensor::from_data(TensorData::new(batch.ids, [batch.num_texts, batch.length]), device);
         embeddings.extend(clip.encode_text(tokens).into_data().iter::<f32>());

@@ -51,6 +51,8 @@ impl Drawer<'_> {
             // As for a convolution: patches are the widest input of the tower.
             "visual.patch_embedding.weight" => (3.0 * (self.config.patch_size as f64).powi(2)).powf(-0.5),
             "visual.class_embedding" | "visual.positional_embedding" => width.powf(-0.5),
+            // 2·layers branches are added to the residual stream, two a block: each gets the 2·layers-th part of the
+            // variance.
             _ if path.ends_with("attention_out.weight") || path.ends_with("perceptron_out.weight") => {
                 (2.0 * width * layers).powf(-0.5)
             }
@@ -81,6 +83,7 @@ impl<B: Backend> ModuleMapper<B> for Drawer<'_> {
                 Draw::Keep => return built,
                 Draw::Constant(value) => built.zeros_like().add_scalar(value),
                 Draw::Normal { deviation } => {
+                    // The path is part of the key, so no parameter's values depend on how many came before.
                     let mut rng = keyed_rng(self.seed, &format!("clip weights {path}"), 0);
                     normal(built.dims(), &mut rng, &device).mul_scalar(deviation)
                 }

@@ -72,6 +72,7 @@ impl<B: Backend> Clip<B> {
         text_embeddings: Tensor<B, 2>,
     ) -> Tensor<B, 2> {
         let cosines = unit_norm(image_embeddings).matmul(unit_norm(text_embeddings).transpose());
+        // The logarithm is what is trained: the scale stays positive whatever a step does.
         cosines * self.logit_scale.val().exp().unsqueeze()
     }
 }

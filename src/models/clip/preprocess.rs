@@ -22,6 +22,7 @@ pub fn normalized_levels() -> [[f32; 256]; 3] {
 /// CLIP input of one image of the network's side: RGB bytes, row by row (`[row, column, channel]`), to
 /// CLIP-normalised `[channel, row, column]`.
 pub fn normalize_hwc(pixels_u8_hwc: &[u8]) -> Vec<f32> {
+    // A table of 3 × 256 values: the same bytes give the same bits, and no pixel is divided twice.
     let levels = normalized_levels();
     let num_pixels = pixels_u8_hwc.len() / 3;
     let mut result = vec![0.0; 3 * num_pixels];

@@ -53,6 +53,7 @@ impl<B: Backend> TextTransformer<B> {
         let [context_length, _] = self.positional_embedding.dims();
         assert!(length <= context_length, "a text has at most {context_length} tokens, found {length}");
         let positions = self.positional_embedding.val().narrow(0, 0, length);
+        // The mask has the precision of the network: −∞ exists in both.
         let mask = half_like(causal_mask(length, &tokens.device()), &positions);
         let embedded = self.token_embedding.forward(tokens) + positions.unsqueeze();
         let hidden =
@@ -63,10 +64,12 @@ impl<B: Backend> TextTransformer<B> {
     /// The state at the first end-of-text token (the largest id): `[batch, width]`.
     /// Tokens behind it change nothing, so a batch may be cut at its longest text.
     pub fn pooled(&self, tokens: Tensor<B, 2, Int>) -> Tensor<B, 2> {
+        // Published code finds the end marker as the arg-max of the ids; the zeros behind it are smaller.
         let readout = first_largest(tokens.clone());
         let hidden = self.hidden(tokens);
         let [batch, _, width] = hidden.dims();
         let readout = half_like(readout, &hidden);
+        // One row of each text, chosen by a product with 0 and 1.
         (hidden * readout.unsqueeze_dim(2)).sum_dim(1).reshape([batch, width])
     }
 

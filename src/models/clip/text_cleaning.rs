@@ -20,6 +20,7 @@ pub fn clean(text: &str) -> String {
         }
         text = repaired;
     }
+    // Twice, as the published tokenizer does: captions from the web are often escaped twice.
     let text = unescape_html(&unescape_html(&text));
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
@@ -53,6 +54,7 @@ fn misread_utf8(text: &str) -> Option<String> {
     if text.is_ascii() {
         return None;
     }
+    // All or nothing: a text with one letter outside the code page was not misread as a whole.
     let bytes = text.chars().map(windows_1252_byte).collect::<Option<Vec<u8>>>()?;
     String::from_utf8(bytes).ok()
 }
@@ -110,6 +112,7 @@ fn unescape_html(text: &str) -> String {
     while let Some(at) = rest.find('&') {
         result.push_str(&rest[..at]);
         rest = &rest[at..];
+        // An ampersand without a known name and a semicolon is text.
         let entity = rest.find(';').and_then(|end| Some((entity(&rest[1..end])?, end)));
         match entity {
             Some((letter, end)) => {

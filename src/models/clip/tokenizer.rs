@@ -92,6 +92,7 @@ impl Tokenizer {
                     context_length: self.context_length,
                 });
             }
+            // The end marker is where the text is read out: a cut text keeps it in place of its last token.
             ids.truncate(self.context_length);
             if let Some(last) = ids.last_mut() {
                 *last = END_OF_TEXT;

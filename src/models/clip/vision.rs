@@ -70,6 +70,8 @@ impl<B: Backend> VisionTransformer<B> {
             self.image_size
         );
         let grid = self.image_size / self.patch_size;
+        // The published patch embedding is a convolution whose stride is its size; cut into patches it is a matrix
+        // product. Rows of the weight run over channel, row, column, as the convolution's kernel does.
         let patches = half_like(pixels, &self.class_embedding.val())
             .reshape([batch, 3, grid, self.patch_size, grid, self.patch_size])
             .permute([0, 2, 4, 1, 3, 5]) // [batch, row, column, channel, y, x]
@@ -77,6 +79,7 @@ impl<B: Backend> VisionTransformer<B> {
         let patches = per_token(&self.patch_embedding, patches); // [batch, patches, width]
         let width = patches.dims()[2];
         let class = self.class_embedding.val().reshape([1, 1, width]).expand([batch, 1, width]);
+        // The class token stands at position 0 and has a positional embedding of its own.
         let tokens = Tensor::cat(vec![class, patches], 1) + self.positional_embedding.val().unsqueeze();
         self.blocks.iter().fold(self.pre_norm.forward(tokens), |tokens, block| block.forward(tokens, None))
     }

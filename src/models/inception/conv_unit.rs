@@ -91,6 +91,8 @@ pub(super) enum BranchPool {
 impl BranchPool {
     pub(super) fn apply<B: Backend>(self, x: Tensor<B, 4>) -> Tensor<B, 4> {
         match self {
+            // The last but one argument is PyTorch's `count_include_pad`: at the border TensorFlow divides by the
+            // pixels that exist.
             Self::Mean => avg_pool2d(x, [3, 3], [1, 1], [1, 1], false, false),
             Self::Maximum => max_pool2d(x, [3, 3], [1, 1], [1, 1], [1, 1], false),
         }

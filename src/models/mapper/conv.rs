@@ -43,6 +43,8 @@ impl SignalConvConfig {
     pub fn init<B: Backend>(&self, seed: u64, name: &str, device: &B::Device) -> SignalConv<B> {
         let bound = 1.0 / ((self.channels_in * self.kernel_size) as f32).sqrt();
         let draw = |part: &str, count: usize| -> Vec<f32> {
+            // PyTorch's default is a Kaiming initialisation with a = √5, whose bound works out as 1/√fan_in, for
+            // weights and biases alike.
             let mut rng = keyed_rng(seed, &format!("{name}.{part}"), 0);
             (0..count).map(|_| bound * (2.0 * rng.random::<f32>() - 1.0)).collect()
         };
@@ -76,6 +78,7 @@ impl<B: Backend> SignalConv<B> {
     pub fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
         let [_, _, kernel_size] = self.weight.dims();
         let [_, _, positions] = x.dims();
+        // Output length equals input length only for odd kernels with half their size as padding.
         let keeps_length = self.stride == 1 && kernel_size == 2 * self.padding + 1;
         if keeps_length && positions > self.padding {
             return self.forward_by_taps(x);
@@ -93,6 +96,8 @@ impl<B: Backend> SignalConv<B> {
             .fold(None, |sum: Option<Tensor<B, 3>>, tap| {
                 let weight =
                     weight.clone().slice(s![.., .., tap..tap + 1]).reshape([1, channels_out, channels_in]);
+                // A convolution is a sum over taps of pointwise maps of shifted signals; each is one large matrix
+                // product.
                 let part = tap_product(weight, x.clone(), tap, self.padding); // [B, channels_out, P]
                 Some(match sum {
                     None => part + bias.clone(),
@@ -112,6 +117,8 @@ fn tap_product<B: Backend>(
 ) -> Tensor<B, 3> {
     let [batch, _, positions] = x.dims();
     let [_, channels_out, _] = weight.dims();
+    // Products are formed for positions that exist, and zeros are put beside the result: the padded signal is never
+    // built.
     let edge = |width: usize| Tensor::zeros([batch, channels_out, width], (&x.device(), x.dtype()));
     match (tap.checked_sub(padding), padding.checked_sub(tap)) {
         (Some(0), _) => weight.matmul(x),

@@ -74,6 +74,7 @@ impl<B: Backend> EmbeddingCritic<B> {
         let last = self.layers.len().saturating_sub(1);
         self.layers.iter().enumerate().fold(embeddings, |x, (index, layer)| {
             let x = x.matmul(layer.weight.val().transpose()) + layer.bias.val().unsqueeze();
+            // A logit: the sigmoid belongs to the loss, which takes it inside a logarithm.
             if index < last { leaky_relu(x, SLOPE) } else { x }
         })
     }

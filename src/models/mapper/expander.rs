@@ -43,6 +43,8 @@ impl ExpanderConfig {
             let data = draw(&format!("{name}.weight"), inputs, vec![self.width, inputs]);
             Param::from_tensor(Tensor::from_data(data, device))
         };
+        // 0, 3 and 6 are the places of the linear layers in the published sequence (docs/spec/mapper.md §6.2); 1 and
+        // 4 are the norms, 2 and 5 the activations.
         let layer = |name: &str, inputs: usize| ExpanderLayer {
             weight: weight(name, inputs),
             bias: Param::from_tensor(Tensor::from_data(
@@ -107,6 +109,7 @@ impl<B: Backend> Expander<B> {
         let hidden = self.layers.iter().fold(embeddings, |x, layer| {
             let x = x.matmul(layer.weight.val().transpose()) + layer.bias.val().unsqueeze();
             let [batch, width] = x.dims();
+            // The norm knows images: a vector is one of a single pixel.
             let x = normalise(&layer.norm, x.reshape([batch, width, 1, 1]));
             relu(x.reshape([batch, width]))
         });

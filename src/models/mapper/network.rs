@@ -137,6 +137,7 @@ impl<B: Backend> Mapper<B> {
 
     /// Sizes for the kernels of the CPU, if they are made for this network.
     fn kernel_shape(&self, signal_len: usize) -> Option<KernelShape> {
+        // Two halvings (the ResNet mapper) or another width take the portable way.
         let [down] = self.down.as_slice() else { return None };
         let weights = [&down.weight, &self.lift.weight, &self.head.hidden.weight];
         KernelShape::of(signal_len, self.blocks.len(), weights.map(|weight| weight.dims()))
@@ -146,6 +147,7 @@ impl<B: Backend> Mapper<B> {
     fn flat_parameters(&self) -> Tensor<B, 1> {
         let blocks = self.blocks.iter().flat_map(|block| [&block.conv1, &block.conv2, &block.conv3]);
         let layers = self.down.iter().chain(blocks).chain([&self.lift, &self.head.hidden, &self.head.output]);
+        // Joined by a tensor operation, so that the kernels' one gradient flows back into every parameter.
         let parts = layers.flat_map(|layer| [layer.weight.val().flatten::<1>(0, 2), layer.bias.val()]);
         Tensor::cat(parts.collect(), 0)
     }

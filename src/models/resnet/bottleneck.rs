@@ -49,6 +49,7 @@ impl<B: Backend> Bottleneck<B> {
         let channels_out = planes * EXPANSION;
         let conv = |part: &str, config: PlainConvConfig| config.init(seed, &format!("{name}.{part}"), device);
         let norm = |channels: usize| BatchNorm::new(channels, EPSILON, device);
+        // Only where the sum would not fit: elsewhere the shortcut is the input itself.
         let projects = stride != 1 || channels_in != channels_out;
         Self {
             conv1: conv("conv1", PlainConvConfig::square(channels_in, planes, 1, 1, 0)),

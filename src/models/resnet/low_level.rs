@@ -151,6 +151,8 @@ pub fn max_and_mean<B: Backend>(features: Tensor<B, 4>, maxima: Maxima) -> Tenso
     let divided = |map: Tensor<B, 2>| {
         let largest = match maxima {
             Maxima::PerImage => map.clone().max_dim(1), // [B, 1]
+            // The maximum is not detached: its gradient reaches the position that holds it (docs/spec/gan-training.md
+            // §4.1).
             Maxima::WholeBatch => map.clone().reshape([1, batch * height * width]).max_dim(1), // [1, 1]
         };
         map / largest.clamp_min(SMALLEST_MAXIMUM)
@@ -178,6 +180,7 @@ pub fn low_level_vector<B: Backend>(
 /// - vector, output: `[batch, positions]`
 pub fn vector_01<B: Backend>(vector: Tensor<B, 2>, stage: Stage) -> Tensor<B, 2> {
     let VectorRange { min, max } = vector_range(stage);
+    // Not clipped: an image outside the published range keeps its order.
     vector.sub_scalar(min).div_scalar(max - min)
 }
 

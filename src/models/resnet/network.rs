@@ -97,6 +97,7 @@ impl<B: Backend> Resnet<B> {
         let conv_norm: &mut ConvNorm<'_, B> = &mut |conv, norm, x| conv.forward_frozen(norm, x);
         let pooled = max_pool(self.stem(pixels, conv_norm));
         let layers = [&self.layer1, &self.layer2, &self.layer3, &self.layer4];
+        // Stages are numbered from 0 in the enum's order.
         layers[..=stage as usize].iter().fold(pooled, |x, blocks| run(blocks, x, conv_norm))
     }
 

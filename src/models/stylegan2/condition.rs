@@ -49,6 +49,7 @@ pub struct ConditionHead<B: Backend> {
 
 impl<B: Backend> ConditionHead<B> {
     fn init(config: &GeneratorConfig, condition_dim: usize, init: &WeightInit<B>) -> Self {
+        // `⌊(f + 512)/2⌋`, and μ = 0.01 as in the mapping network (docs/spec/generator.md §5).
         let hidden_dim = (condition_dim + config.code_dim) / 2;
         let options = LinearOptions { activation: LEAKY_RELU, lr_multiplier: 0.01, bias: 0.0 };
         Self {
@@ -78,6 +79,7 @@ impl<B: Backend> StyleCode<B> {
             .map(|(index, dim)| ConditionHead::init(config, dim, &init.child(&format!("heads.{index}"))))
             .collect();
         let code_dim = if heads.is_empty() { 0 } else { config.code_dim };
+        // Styles are factors: a bias of 1 lets every channel pass at the start.
         let options = LinearOptions { bias: 1.0, ..LinearOptions::default() };
         let affine = EqualizedLinear::init(code_dim + config.w_dim, channels, options, &init.child("affine"));
         Self { heads, affine }
@@ -100,6 +102,7 @@ impl<B: Backend> StyleCode<B> {
             .map(|(head, condition)| head.forward(condition.clone()))
             .reduce(maximum);
         match code {
+            // The order of the two halves is that of stored weights.
             Some(code) => self.affine.forward(Tensor::cat(vec![code, w], 1)),
             None => self.affine.forward(w),
         }
@@ -108,6 +111,8 @@ impl<B: Backend> StyleCode<B> {
     /// The same with a second head that starts as a copy of the first (docs/spec/gan-training.md §9).
     pub(super) fn with_duplicated_head(mut self) -> Self {
         if let [head] = self.heads.as_slice() {
+            // With equal heads and equal conditions the maximum is either code: the network computes what it did
+            // before.
             let copy = head.clone().map(&mut NewIds);
             self.heads.push(copy);
         }

@@ -83,6 +83,8 @@ impl GeneratorConfig {
 
     /// Number of style codes: one per convolution and one for the last toRGB.
     pub fn num_ws(&self) -> usize {
+        // Blocks 4, 8, … r are log₂ r − 1; the first has one convolution, each other two, and the last toRGB takes
+        // one more: 14 at 256 (docs/spec/generator.md §3).
         2 * (self.resolution.ilog2() as usize - 1)
     }
 
@@ -248,6 +250,7 @@ fn head_dims(heads: ConditionHeads, first: usize, second: usize) -> Vec<usize> {
 }
 
 fn channels(base: usize, max: usize, resolution: usize) -> usize {
+    // 32768/r, at most 512: 512 up to 64 × 64, 256 at 128, 128 at 256.
     (base / resolution).min(max)
 }
 

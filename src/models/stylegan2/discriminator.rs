@@ -30,6 +30,8 @@ impl<B: Backend> DiscriminatorBlock<B> {
         let root_half = 0.5_f64.sqrt();
         let lrelu = BiasAct::new(LEAKY_RELU).with_clamp(config.clamp());
         let conv0 = ConvOptions { kernel: 3, resampling: Resampling::Keep, bias_act: lrelu, has_bias: true };
+        // √½ on either path keeps the variance of their sum; with the activation's √2 conv1's gain is 1 and its clamp
+        // 256 · √½. The skip has no clamp (docs/spec/discriminator.md §2).
         let conv1 = ConvOptions {
             resampling: Resampling::Down2,
             bias_act: lrelu.with_extra_gain(root_half),
@@ -120,6 +122,7 @@ impl<B: Backend> Discriminator<B> {
         let x = if self.half_blocks > 0 { pixels_pm1.cast(FloatDType::F16) } else { pixels_pm1 };
         let mut x = self.fromrgb.forward(x);
         for (index, block) in self.blocks.iter().enumerate() {
+            // Blocks come from the image on: the first ones have the highest resolutions.
             if index == self.half_blocks {
                 x = single(x);
             }
@@ -135,6 +138,7 @@ impl<B: Backend> Discriminator<B> {
             self.fromrgb = self.fromrgb.no_grad();
         }
         let blocks = self.blocks.into_iter().enumerate().map(|(index, mut block)| {
+            // Layers still to be frozen when this block is reached: fromRGB is one, every block three.
             let left = count.saturating_sub(1 + 3 * index);
             if left > 0 {
                 block.conv0 = block.conv0.no_grad();

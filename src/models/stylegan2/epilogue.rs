@@ -80,6 +80,7 @@ impl<B: Backend> Epilogue<B> {
     pub(super) fn forward(&self, x: Tensor<B, 4>, condition: &Condition<B>) -> DiscriminatorOutput<B> {
         assert_eq!(condition.heads.len(), self.semantic_heads.len(), "one condition vector per head");
         let x = append_minibatch_deviation(x, self.mbstd_group, self.mbstd_channels);
+        // Flattened in the order channel, row, column, as stored weights expect.
         let x = self.conv.forward(x).flatten(1, 3); // [B, C·16]
         let features = self.fc.forward(x); // [B, C]
         let score = self.out.forward(features.clone()); // [B, 1]
@@ -105,6 +106,7 @@ impl<B: Backend> Epilogue<B> {
         if self.projection == ProjectionTerm::Off {
             return None;
         }
+        // ½ each with two heads (docs/spec/discriminator.md §3.1).
         let share = 1.0 / embeddings.len() as f64;
         let products = embeddings.iter().zip(&condition.heads);
         let products = products.map(|(e, t)| (e.clone() * t.clone()).sum_dim(1));

@@ -42,6 +42,8 @@ pub struct EqualizedLinear<B: Backend> {
 impl<B: Backend> EqualizedLinear<B> {
     pub(super) fn init(inputs: usize, outputs: usize, options: LinearOptions, init: &WeightInit<B>) -> Self {
         Self {
+            // Stored 1/μ larger and used times μ: the values at the start are the same, but Adam, whose step does not
+            // depend on the gradient's scale, moves what they amount to by μ times as much.
             weight: init.normal("weight", [outputs, inputs], 1.0 / options.lr_multiplier),
             bias: Some(init.constant([outputs], options.bias)),
             activation: options.activation,
@@ -114,6 +116,8 @@ impl<B: Backend> EqualizedConv<B> {
     pub fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
         let weight = self.weight.val();
         let [_, inputs, kernel, _] = weight.dims();
+        // Here the weight is scaled and not the product: a kernel is smaller than the images behind it. In single
+        // precision, before it is rounded to half.
         let weight = weight.mul_scalar(1.0 / ((inputs * kernel * kernel) as f64).sqrt());
         let weight = half_like(weight, &x);
         let bias = self.bias.as_ref().map(|bias| half_like(bias.val(), &x));

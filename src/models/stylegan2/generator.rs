@@ -88,6 +88,7 @@ impl<B: Backend> Generator<B> {
     /// # Shapes
     /// - z: `[batch, z_dim]`, output: `[batch, num_ws, w_dim]`
     pub fn ws_from_z(&self, z: Tensor<B, 2>, truncation: Truncation) -> Tensor<B, 3> {
+        // Style mixing replaces some of these copies later, so every layer has its own.
         let ws = self.broadcast(self.mapping.forward(z));
         if truncation.psi == 1.0 {
             return ws;
@@ -96,6 +97,7 @@ impl<B: Backend> Generator<B> {
             let mean = self.mapping.w_avg().unsqueeze::<3>();
             mean.clone() + (ws - mean).mul_scalar(truncation.psi)
         };
+        // A cutoff past the last layer pulls all.
         match truncation.cutoff.filter(|&cutoff| cutoff < self.num_ws) {
             None => pulled(ws),
             Some(0) => ws,
@@ -126,6 +128,7 @@ impl<B: Backend> Generator<B> {
 
     /// Standard normal noise maps for a batch.
     pub fn random_noise(&self, batch: usize, rng: &mut impl Rng, device: &B::Device) -> Noise<B> {
+        // One map for conv1 at 4 × 4, two at every resolution from 8 on, in the order in which the layers run.
         let layers = std::iter::once(4).chain((3..=self.resolution.ilog2()).flat_map(|log| [1 << log; 2]));
         Noise::Maps(layers.map(|r| normal([batch, 1, r, r], rng, device)).collect())
     }

@@ -20,6 +20,8 @@ pub struct MappingNetwork<B: Backend> {
 
 impl<B: Backend> MappingNetwork<B> {
     pub(super) fn init(config: &GeneratorConfig, init: &WeightInit<B>) -> Self {
+        // The mapping network learns a hundred times slower than the rest (docs/spec/generator.md §1.1): its output
+        // is shared by all layers.
         let options = LinearOptions { activation: LEAKY_RELU, lr_multiplier: 0.01, bias: 0.0 };
         let layers = (0..config.mapping_layers)
             .map(|index| {
@@ -44,6 +46,7 @@ impl<B: Backend> MappingNetwork<B> {
     /// Moves the running mean towards the mean of a batch `[batch, w_dim]`; no gradient flows.
     pub fn track_w_avg(&mut self, w: Tensor<B, 2>) {
         let mean = w.detach().mean_dim(0).squeeze_dim::<1>(0);
+        // `m + decay · (avg − m)` (docs/spec/generator.md §2).
         let decay = self.w_avg_decay;
         self.w_avg = self.w_avg.clone().map(|avg| mean.clone() + (avg - mean).mul_scalar(decay));
     }

@@ -37,6 +37,7 @@ impl<B: Backend> ModulatedLayer<B> {
     ) -> Self {
         Self {
             style: StyleCode::init(config, inputs, &init.child("style")),
+            // Without a run-time gain: demodulation divides by the kernel's norm anyway.
             weight: init.normal("weight", [outputs, inputs, 3, 3], 1.0),
             bias: init.constant([outputs], 0.0),
             noise_strength: init.constant([1], 0.0),
@@ -66,6 +67,7 @@ impl<B: Backend> ModulatedLayer<B> {
         let strength = || self.noise_strength.val();
         let noise = match noise {
             LayerNoise::Off => None,
+            // `[1, 1, r, r]`: one map for all samples.
             LayerNoise::Constant => Some((self.noise_const.val().unsqueeze::<4>(), strength())),
             LayerNoise::Map(map) => Some((map, strength())),
         };

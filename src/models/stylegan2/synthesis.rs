@@ -62,6 +62,7 @@ impl<B: Backend> SynthesisNetwork<B> {
         let filter = FirFilter::resampling();
         let mut codes = StyleCodes { ws, next: 0 };
         let mut layer = 0;
+        // No latent enters here: all of w and of the condition acts through the styles.
         let mut x = self.constant.val().unsqueeze::<4>().repeat_dim(0, batch); // [B, C, 4, 4]
         let mut image: Option<Tensor<B, 4>> = None;
         for (index, block) in self.blocks.iter().enumerate() {
@@ -106,6 +107,7 @@ impl<B: Backend> SynthesisNetwork<B> {
     /// The `count` highest resolutions in half precision, none below 8.
     pub(super) fn with_half_resolutions(self, count: usize) -> Self {
         let resolution = 2 << self.blocks.len();
+        // `resolution` is that of the image, 4 · 2^(blocks − 1).
         let half_from = (count > 0).then(|| (resolution >> (count - 1).min(usize::BITS as usize - 1)).max(8));
         Self { half_from, ..self }
     }

@@ -42,6 +42,7 @@ impl<'a, B: Backend> WeightInit<'a, B> {
 
     /// Not trained, drawn from N(0, 1).
     pub fn normal_buffer<const D: usize>(&self, name: &str, shape: [usize; D]) -> Param<Tensor<B, D>> {
+        // Not `from_tensor`, which would ask for gradients.
         Param::initialized(ParamId::new(), self.draw(name, shape))
     }
 
