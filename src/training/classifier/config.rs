@@ -54,6 +54,7 @@ impl ClassifierTrainConfig {
         let warmup = (self.warmup_steps as f64).min(total_steps as f64 / 4.0);
         let step = step as f64;
         if step < warmup {
+            // The first step learns, too: its rate is one part of the ramp, not 0.
             return self.learning_rate * (step + 1.0) / (warmup + 1.0);
         }
         let share = (step - warmup) / (total_steps as f64 - warmup).max(1.0);

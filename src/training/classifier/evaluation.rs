@@ -76,6 +76,8 @@ pub fn evaluate_classifier(
         let pixels = TensorData::new(batch.pixels_pm1, [batch.len, 3, side, side]);
         let logits = network.logits(network.features(Tensor::<Base, 4>::from_data(pixels, device)));
         scores.extend(logits.to_data().iter::<f32>());
+        // The loss of a batch is a mean over known labels: undone here, so that the whole is one mean over all of
+        // them.
         let weight: f64 = batch.weights.iter().map(|weight| f64::from(*weight)).sum();
         let tensor =
             |values| Tensor::<Base, 2>::from_data(TensorData::new(values, [batch.len, num_classes]), device);
@@ -86,6 +88,7 @@ pub fn evaluate_classifier(
     let mut next = scores.into_iter();
     let scores =
         Array2::from_shape_simple_fn((images.len(), num_classes), || next.next().unwrap_or(f32::NAN));
+    // Kinds apart, because an image may be annotated for one and not for the other.
     let (things, mut classes) = evaluate_kind(scores.view(), config, images, ClassKind::Thing)?;
     let (stuff, stuff_classes) = evaluate_kind(scores.view(), config, images, ClassKind::Stuff)?;
     classes.extend(stuff_classes);
@@ -130,6 +133,7 @@ fn evaluate_kind(
     let precisions: Vec<f64> = there().filter_map(|class| class.average_precision).collect();
     let shares: Vec<f64> = there().map(|class| class.positives as f64 / known.len() as f64).collect();
     let all: Vec<usize> = (0..images.len()).collect();
+    // The most probable category needs all images' scores; unannotated ones are left out inside.
     let naming = compute_naming(&names(scores, range), &all, &shown, &BootstrapConfig::default());
     let evaluation = KindEvaluation {
         num_classes: classes.len(),

@@ -75,6 +75,7 @@ impl LabelledImages {
             for (kind, count) in self.counts {
                 let (labels, weight) = match self.shown(*image, kind) {
                     Some(shown) => (shown.iter().map(|shown| f32::from(u8::from(*shown))).collect(), 1.0),
+                    // An unknown label is no negative: weight 0 takes it out of the loss.
                     None => (vec![0.0; count], 0.0),
                 };
                 batch.labels.extend(labels);
@@ -90,6 +91,7 @@ impl LabelledImages {
             let known: Vec<&[bool]> = (0..self.len()).filter_map(|image| self.shown(image, kind)).collect();
             (0..count).map(move |class| {
                 let shown = known.iter().filter(|shown| shown[class]).count();
+                // One more of each keeps the logarithm of a category that is always or never shown finite.
                 ((shown + 1) as f32 / (known.len() - shown + 1) as f32).ln()
             })
         };

@@ -113,6 +113,8 @@ impl<'a> ClassifierTask<'a> {
             run,
             provenance,
             device,
+            // Before any step the network states each category's frequency. From biases of 0 the first epochs would
+            // go into learning that most categories are rare.
             network: network.with_logit_biases(&train.log_odds()),
             adam: AdamConfig::new().init(),
             order: Vec::new(),
@@ -189,6 +191,7 @@ impl Task for ClassifierTask<'_> {
     }
 
     fn step(&mut self, place: Place) -> Result<f32, ClassifierTrainError> {
+        // Counted over the whole training: the key of the mirrored images, and the place on the rate's curve.
         let step = (place.epoch * self.num_steps(0) + place.step) as u64;
         let first = place.step * self.batch_size();
         let batch = self.batch(&self.order[first..first + self.batch_size()], step);
@@ -241,6 +244,7 @@ impl Task for ClassifierTask<'_> {
     }
 
     fn load(&mut self, path: &Path) -> Result<TrainState, RunError> {
+        // Compared before anything is taken over: a refused checkpoint leaves the task as it was.
         let identity = self.identity().map_err(|error| RunError::invalid(path, "settings", "JSON", error))?;
         let ((network, moments), stored) =
             load_checkpoint::<Diff, Record, StoredState>(path, self.device, |stored, tensors| {

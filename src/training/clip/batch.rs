@@ -102,6 +102,7 @@ impl<'a> BatchPlan<'a> {
         let (epoch, within) = (step / steps, (step % steps) as usize);
         let mut order: Vec<usize> = (0..self.groups.len()).collect();
         order.shuffle(&mut keyed_rng(self.seed, "clip order", epoch));
+        // Every photograph is in exactly one batch, and sizes differ by one at most.
         let bound = |step: usize| step * order.len() / self.steps_per_epoch;
         let mut rng = keyed_rng(self.seed, "clip pairs", step);
         let min_area = self.augment.min_area.clamp(0.05, 1.0);
@@ -109,10 +110,13 @@ impl<'a> BatchPlan<'a> {
             .iter()
             .map(|&group| {
                 let members = &self.groups[group];
+                // A photograph and not a picture is the unit of an epoch: a photograph of which there are many crops
+                // is not seen more often.
                 let image = members[rng.random_range(0..members.len())];
                 Pick {
                     image,
                     caption: rng.random_range(0..self.images.captions(image).len()),
+                    // Uniform in area; the side is its root.
                     side: (min_area + (1.0 - min_area) * rng.random::<f64>()).sqrt(),
                     offset: [rng.random(), rng.random()],
                     flip: rng.random::<f64>() < self.augment.flip_probability,
@@ -150,6 +154,7 @@ impl<'a> BatchPlan<'a> {
             (0..to)
                 .map(|index| if mirrored { to - 1 - index } else { index })
                 .map(|index| {
+                    // Half-pixel centres. Mirroring exchanges the output's columns, not the place of the crop.
                     let position = start + (index as f64 + 0.5) * crop / to as f64 - 0.5;
                     let position = position.clamp(0.0, (from - 1) as f64);
                     let low = position as usize;
@@ -159,6 +164,8 @@ impl<'a> BatchPlan<'a> {
         };
         let (rows, columns) = (axis(pick.offset[0], false), axis(pick.offset[1], pick.flip));
         for channel in 0..3 {
+            // Bytes to CLIP's statistics in one multiplication and one subtraction behind the interpolation, which is
+            // linear and does not mind.
             let scale = 1.0 / (255.0 * CLIP_STD[channel] as f32);
             let shift = (CLIP_MEAN[channel] / CLIP_STD[channel]) as f32;
             let plane = &mut target[channel * to * to..(channel + 1) * to * to];

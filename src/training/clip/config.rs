@@ -91,6 +91,7 @@ impl ClipTrainConfig {
         let warmup = self.warmup_steps as f64;
         let step = step as f64;
         if step < warmup {
+            // The first step has a rate, and the last of the warm-up has the full one.
             return self.learning_rate * (step + 1.0) / warmup;
         }
         let progress = (step - warmup) / (total_steps as f64 - warmup).max(1.0);

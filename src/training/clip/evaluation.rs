@@ -46,6 +46,8 @@ impl HeldOutPairs {
         for group in images.images_by_group() {
             let Some(&image) = group.first() else { continue };
             let caption = &images.captions(image)[0];
+            // Pairs whose captions agree word for word count as the same "image" in retrieval, and are no negatives
+            // in the loss: no network could tell them apart.
             let first = pairs.captions.iter().position(|other| other == caption);
             pairs.caption_ids.push(first.unwrap_or(pairs.captions.len()) as u64);
             pairs.pixels.extend(normalize_hwc(images.pixels_u8_hwc(image)));
@@ -92,6 +94,7 @@ impl HeldOutPairs {
         let scalar = |value: Tensor<Base, 1>| value.into_data().iter::<f64>().next().unwrap_or(f64::NAN);
         Ok(ClipEvaluation {
             loss: scalar(symmetric_cross_entropy(logits, Some(excluded))),
+            // Equal logits: a softmax of 1/n in either direction.
             chance_loss: (count as f64).ln(),
             retrieval,
             logit_scale: scalar(clip.logit_scale.val().exp()),

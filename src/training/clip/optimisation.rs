@@ -85,9 +85,13 @@ impl Optimisation {
             clip_global_norm(&mut gradients, &self.clip, max_norm);
         }
         let mut of_matrices = GradientsParams::new();
+        // Two optimisers, because Burn's AdamW decays all parameters that it is given. Clipping comes first: it needs
+        // the norm over all.
         self.clip.visit(&mut Split { from: &mut gradients, to: &mut of_matrices, matrices: &self.matrices });
         let mut clip = self.decayed.step(rate, self.clip.clone(), of_matrices);
         clip = self.plain.step(rate, clip, gradients);
+        // Bounded in the parameter and not in the forward pass, where the bound would stop the gradient that brings
+        // it back.
         let max = config.max_logit_scale.ln();
         clip.logit_scale =
             clip.logit_scale.map(|scale| Tensor::from_inner(scale.inner().clamp_max(max)).require_grad());
@@ -136,6 +140,7 @@ impl Optimisation {
         self.clip = self.clip.clone().load_record(clip);
         self.decayed = self.decayed.clone().load_record(decayed);
         self.plain = self.plain.clone().load_record(plain);
+        // Loading gives parameters the ids of the file.
         self.matrices = matrices(&self.clip);
         Ok(state)
     }

@@ -157,6 +157,7 @@ impl Task for ClipTask<'_> {
         let fresh = self.stored(&TrainState::default());
         let stored = self.optimisation.load(path, &fresh, self.device)?;
         let steps = self.batches.steps_per_epoch() as u64;
+        // The file counts steps over the whole run; an epoch has a fixed number of them.
         let (epoch, step) = ((stored.step / steps) as usize, (stored.step % steps) as usize);
         self.best = stored.best.map(|best| (stored.best_epoch, best));
         let result = self.best.as_ref().map(|(best_epoch, best)| PhaseResult {

@@ -25,12 +25,14 @@ impl TokenSubset {
     /// Cuts the token table of `clip` down to the tokens of `images` and the padding.
     pub fn cut(clip: &mut Clip<Diff>, images: &CaptionedImages, device: &Device) -> Self {
         let mut used: Vec<i32> =
+            // 0 is the padding: it is read, though nothing of it reaches the result.
             (0..images.len()).flat_map(|image| images.captions(image).concat()).chain([0]).collect();
         used.sort_unstable();
         used.dedup();
         let rows = Tensor::<Base, 1, Int>::from_data(TensorData::new(used.clone(), [used.len()]), device);
         let table = clip.text.token_embedding.weight.val().inner();
         let trained = table.clone().select(0, rows.clone());
+        // Used rows are subtracted away, so that adding the trained ones later gives them exactly.
         let others = table.select_assign(0, rows.clone(), trained.clone().neg(), IndexingUpdateOp::Add);
         clip.text.token_embedding.weight = Param::from_tensor(Tensor::from_inner(trained));
         Self { used, others, rows }

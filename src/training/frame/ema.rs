@@ -21,6 +21,7 @@ pub fn ema_beta(batch: usize, half_life_kimg: f64, images_seen: u64, rampup: Opt
     if let Some(rampup) = rampup {
         half_life = half_life.min(images_seen as f64 * rampup);
     }
+    // With no image seen the half-life is 0 and β vanishes: the average is the network itself.
     0.5_f64.powf(batch as f64 / half_life.max(1e-8))
 }
 
@@ -30,6 +31,7 @@ pub fn ema_beta(batch: usize, half_life_kimg: f64, images_seen: u64, rampup: Opt
 /// parameters whose last name is in `buffers` (running statistics that are averages already, fixed noise).
 pub fn ema_update<B: Backend, M: Module<B>>(average: M, current: &M, beta: f64, buffers: &[&str]) -> M {
     let mut collected = Collected::default();
+    // By order, not by id: the average is a copy with ids of its own.
     current.visit(&mut collected);
     average.map(&mut Averaging { current: collected.tensors, beta, buffers, path: Vec::new() })
 }

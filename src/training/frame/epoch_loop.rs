@@ -118,6 +118,7 @@ impl<'r, 'a, T: Task> EpochLoop<'r, 'a, T> {
     fn phase(&mut self) -> Result<(), T::Error> {
         let Place { phase, epoch, step } = self.state.place;
         let _phase = info_span!(parent: self.run.dir.span(), "phase", number = phase + 1).entered();
+        // A phase that is resumed has begun already: its optimiser comes from the checkpoint.
         if epoch == 0 && step == 0 {
             self.task.begin_phase(phase);
         }
@@ -147,6 +148,8 @@ impl<'r, 'a, T: Task> EpochLoop<'r, 'a, T> {
         if is_due {
             self.evaluate(started)?;
         }
+        // The checkpoint that follows says "this epoch is done": a run that is killed before it is written repeats
+        // the epoch, log row and best snapshot included, with the same numbers.
         self.state.place = Place { phase, epoch: done, step: 0 };
         self.state.losses.clear();
         if is_due {
@@ -162,6 +165,7 @@ impl<'r, 'a, T: Task> EpochLoop<'r, 'a, T> {
         }
         let place = self.state.place;
         let loss = self.task.step(place)?;
+        // Before the loss is noted: the checkpoint on disk stays the last one with numbers.
         self.require_finite("the training loss", f64::from(loss))?;
         self.state.losses.push(loss);
         self.state.place.step += 1;

@@ -15,6 +15,7 @@ pub(crate) struct ExactFloats<T>(pub T);
 
 impl<T: Serialize> Serialize for ExactFloats<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Through a tree of JSON values: only there is a float told from a whole number.
         let value = serde_json::to_value(&self.0).map_err(ser::Error::custom)?;
         to_bits(value).serialize(serializer)
     }

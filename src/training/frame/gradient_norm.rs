@@ -14,6 +14,7 @@ pub fn clip_global_norm<B: AutodiffBackend, M: AutodiffModule<B>>(
     module.visit(&mut sum);
     let Some(total) = sum.total else { return };
     // The factor stays on the device: no waiting for it.
+    // At most 1: small gradients are never enlarged.
     let factor = total.sqrt().clamp_min(1e-12).recip().mul_scalar(max_norm).clamp_max(1.0);
     module.visit(&mut Scale::<B> { gradients, factor });
 }

@@ -22,6 +22,7 @@ impl<F> HeldOutEvent<F> {
     /// Of an epoch of a training that has one phase.
     pub(crate) fn new(epoch: EpochResult<F>) -> Self {
         let EpochResult { place, train_loss, evaluation, .. } = epoch;
+        // At an evaluation `place.step` is the number of steps of an epoch.
         let epoch = place.epoch as u64 + 1;
         Self { step: epoch * place.step as u64, epoch, train_loss, held_out: evaluation.figures }
     }

@@ -46,8 +46,10 @@ impl LarsConfig {
         let base = self.base_rate * batch as f64 / REFERENCE_BATCH;
         let warmup = self.warmup_epochs * steps_per_epoch;
         if step < warmup {
+            // The very first step has rate 0 (docs/spec/mapper.md §6.2).
             return base * step as f64 / warmup as f64;
         }
+        // Counted so that the last step, not the one after it, reaches the final share.
         let (step, last) = ((step - warmup) as f64, (epochs * steps_per_epoch).saturating_sub(warmup + 1));
         let progress = step / (last as f64).max(1.0);
         let cosine = 0.5 * (1.0 + (std::f64::consts::PI * progress.min(1.0)).cos());
@@ -90,6 +92,7 @@ impl<B: Backend> SimpleOptimizer<B> for Lars {
         if D > 1 {
             grad = grad + tensor.clone().mul_scalar(self.weight_decay);
             let (size, slope) = (norm(tensor.clone()), norm(grad.clone()));
+            // A matrix of zeros, or one without gradient, keeps a factor of 1.
             if size > 0.0 && slope > 0.0 {
                 grad = grad.mul_scalar(self.trust * size / slope);
             }

@@ -91,6 +91,8 @@ impl OptimiserConfig {
             .with_beta_1(self.beta_1)
             .with_beta_2(self.beta_2)
             .with_epsilon(self.epsilon)
+            // Burn adds this penalty to the gradient in front of the moments, as PyTorch's Adam does; AdamW would
+            // decouple it.
             .with_weight_decay((self.weight_decay > 0.0).then(|| WeightDecayConfig::new(self.weight_decay)))
             .init()
     }

@@ -37,6 +37,7 @@ impl StepDecay {
     /// Learning rate of `epoch`, counted from 0.
     pub fn learning_rate(&self, initial: f64, epoch: usize) -> f64 {
         match epoch.checked_div(self.every_epochs) {
+            // Division by 0 epochs answers `None`: the rate is constant.
             Some(decays) => initial * self.factor.powi(i32::try_from(decays).unwrap_or(i32::MAX)),
             None => initial,
         }
@@ -80,6 +81,7 @@ impl FinalDecay {
         if self.is_constant() || past_start <= 0.0 {
             return 1.0;
         }
+        // Beyond the planned end, where a run may be continued, the rate stays at its last value.
         self.factor.powf((past_start / self.share).min(1.0))
     }
 }

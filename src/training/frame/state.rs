@@ -62,6 +62,7 @@ impl TrainState {
             self.phases.push(new);
             return true;
         };
+        // Strictly lower (docs/spec/mapper.md §5.3): of equal epochs the first one stays.
         let is_best = loss < known.best_loss;
         *known = if is_best {
             new

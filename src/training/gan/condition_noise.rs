@@ -60,6 +60,7 @@ pub fn perturb_condition<B: Backend>(
     let heads = condition.heads.iter().zip(probabilities).map(|(head, probability)| {
         let device = head.device();
         let noise = normal(head.dims(), rng, &device);
+        // The pseudo condition below uses the same noise (docs/spec/gan-training.md §2).
         let perturbed = perturb(head.clone(), noise.clone(), config.condition_noise);
         // The choice is always drawn, so that the probability does not shift later draws.
         let choice: Vec<f32> = (0..head.dims()[0])
@@ -70,6 +71,7 @@ pub fn perturb_condition<B: Backend>(
             return perturbed;
         }
         let pseudo = perturb(image_embedding.clone(), noise, config.pseudo_noise);
+        // As a product with 0 and 1, row by row: gradients go to the one that was chosen.
         let choice = Tensor::<B, 1>::from_floats(choice.as_slice(), &device).unsqueeze_dim::<2>(1);
         perturbed * (choice.clone().neg().add_scalar(1.0)) + pseudo * choice
     });

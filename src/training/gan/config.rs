@@ -147,6 +147,8 @@ impl GanTrainConfig {
 
     /// Images per pass.
     pub fn round_size(&self) -> usize {
+        // The projection term sums over a round, and the minibatch deviation groups within one: the size of a round
+        // is part of what is learnt, not only of the memory that is needed.
         if self.micro_batch_size == 0 { self.batch_size / self.gpus.max(1) } else { self.micro_batch_size }
     }
 

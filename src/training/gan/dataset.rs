@@ -231,6 +231,7 @@ impl GanDataset {
             if *index < self.len() {
                 pixels_u8.extend_from_slice(pixels);
             } else {
+                // Planes of `side` rows each, so that every chunk is one row of one channel.
                 pixels_u8.extend(pixels.chunks(side).flat_map(|row| row.iter().rev()));
             }
         }
@@ -268,6 +269,8 @@ impl SampleOrder {
 
     fn sample(&mut self, position: u64) -> usize {
         let samples = self.num_samples as u64;
+        // Positions are images seen: a batch may reach over the end of an epoch, and a resumed run needs no memory of
+        // the order.
         let (epoch, place) = (position / samples, (position % samples) as usize);
         if let Some((current, order)) = &self.epoch
             && *current == epoch

@@ -15,6 +15,7 @@ pub fn add_gradients<M: AutodiffModule<Diff>>(
     mut other: GradientsParams,
     module: &M,
 ) -> GradientsParams {
+    // Rounds are added, not averaged (docs/spec/gan-training.md §6).
     let Some(mut sum) = sum else { return other };
     module.visit(&mut Add { from: &mut other, to: &mut sum });
     sum

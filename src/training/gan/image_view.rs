@@ -63,6 +63,7 @@ pub struct FrozenClip {
 impl FrozenClip {
     /// Fixes the weights of a CLIP with these sizes.
     pub fn new(clip: Clip<Base>, image_size: usize, embed_dim: usize) -> Self {
+        // Fixed, but at the level that records: gradients pass through CLIP to the image.
         let clip = <Clip<Diff> as burn::module::AutodiffModule<Diff>>::from_inner(clip).no_grad();
         Self { clip, image_size, embed_dim }
     }
@@ -108,6 +109,8 @@ pub fn random_view(
 /// Side from `⌊share · side⌋` to `side − 1`, then a place from 0 to `side − crop − 1`.
 fn random_crop(side: usize, smallest_share: f64, rng: &mut impl Rng) -> SquareCrop {
     let smallest = ((side as f64 * smallest_share) as usize).clamp(1, side);
+    // Never the whole side, and never the last place: the upper ends of the published ranges are exclusive
+    // (docs/spec/gan-training.md §4.1).
     let crop = if smallest < side { rng.random_range(smallest..side) } else { side };
     let mut place = || if crop < side { rng.random_range(0..side - crop) } else { 0 };
     SquareCrop { top: place(), left: place(), side: crop }

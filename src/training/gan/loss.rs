@@ -118,6 +118,8 @@ pub struct GeneratorView<'a, B: Backend> {
 
 /// Loss of the generator: `[batch, 1]`.
 pub fn generator_loss<B: Backend>(view: &GeneratorView<'_, B>, config: &GanLossConfig) -> Tensor<B, 2> {
+    // One value per sample. The terms below are means over the batch, added to each: the mean of the whole is the sum
+    // of the means.
     let loss = loss_of_calling_real(view.fake.score.clone());
     let heads = &view.condition.heads;
     let embeddings = &view.fake.semantic_embeddings;

@@ -68,6 +68,7 @@ impl LossScale {
     /// a smaller factor may help.
     pub fn observe(&mut self, config: &LossScaleConfig, has_overflowed: bool) -> bool {
         if has_overflowed {
+            // At 1 the overflow is not the factor's doing: the phase is then repaired and counted like any other.
             let may_shrink = self.factor > 1.0;
             *self = Self { factor: (self.factor / 2.0).max(1.0), clean_phases: 0 };
             return may_shrink;

@@ -17,6 +17,7 @@ pub struct FrozenResnet {
 impl FrozenResnet {
     /// Fixes the weights.
     pub fn new(network: Resnet<Base>) -> Self {
+        // Two views of the same weights: with a graph for generated images, without one for real ones.
         Self { tracked: Resnet::<Diff>::from_inner(network.clone()).no_grad(), plain: network }
     }
 

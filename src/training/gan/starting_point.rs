@@ -28,5 +28,7 @@ impl StartingPoint {
 
 /// `network` with the weights of `trained`.
 pub(crate) fn adopt<M: AutodiffModule<Diff>>(network: M, trained: &M::InnerModule) -> M {
+    // By record and not by replacing the network: which parameters are trained is a property of `network`, values are
+    // those of `trained`.
     network.load_record(M::from_inner(trained.clone()).into_record())
 }

@@ -132,6 +132,8 @@ pub(crate) struct Trained<M: AutodiffModule<Diff>> {
 impl<M: AutodiffModule<Diff>> Trained<M> {
     /// Adam with rate and decays corrected for a regularisation phase every `interval` steps.
     pub fn new(network: M, config: &GanTrainConfig, interval: u64) -> Self {
+        // `r = interval/(interval + 1)`: rate · r, β^r. Of interval + 1 passes that update this network, one is the
+        // lazy phase (docs/spec/gan-training.md §6).
         let correction = lazy_correction(interval);
         let adam = AdamConfig::new()
             .with_beta_1(config.beta_1.powf(correction) as f32)
@@ -200,6 +202,7 @@ impl GanState {
     }
 
     pub fn save(&self, path: &Path, counters: &Counters) -> Result<(), RunError> {
+        // The average has no graph, but one type of record serves both generators.
         let ema = Generator::<Diff>::from_inner(self.generator_ema.clone());
         let record: Stored = (
             self.generator.network.clone().into_record(),
@@ -259,6 +262,8 @@ impl GanState {
             }
         };
         let (generator, discriminator, ema, generator_moments, discriminator_moments) = record;
+        // Weights, average and moments come from the file; the random streams follow from the counters. Nothing else
+        // enters a step, which is why a resume is exact.
         let state = &mut self.generator;
         state.network = state.network.clone().load_record(generator);
         state.adam = state.adam.clone().load_record(generator_moments);

@@ -51,6 +51,7 @@ impl GanTask<'_> {
             }
         };
         let discriminator = discriminator.with_frozen_layers(self.config.frozen_discriminator_layers);
+        // The average begins at the generator itself, not at zero.
         let ema = generator.valid();
         let mut state = GanState::new(generator, discriminator, ema, self.config);
         state.mappers = self.mappers.map(|joint| joint.init(self.config, device)).transpose()?;

@@ -76,6 +76,7 @@ impl TickSchedule {
     /// Whether the last step ended a period of reporting, or the training.
     pub fn is_tick_due(&self, counters: &Counters) -> bool {
         let period = |images: u64| (images as f64 / self.between_ticks).floor();
+        // A step may jump over a multiple: the periods before and after it are compared, not the remainder.
         self.is_last(counters)
             || period(counters.images_seen) > period(counters.images_seen - self.batch_size)
     }

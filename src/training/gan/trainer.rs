@@ -79,6 +79,7 @@ impl GanTraining<'_> {
         on_tick: &mut OnTick<'_>,
     ) -> Result<GanTrainSummary, GanTrainError> {
         check(&self.task, 1 + self.other_devices.len())?;
+        // Behind the checks: a training that cannot begin writes no checkpoint.
         let course = match resume {
             Some(checkpoint) => Course::resume(self, checkpoint, progress)?,
             None => Course::start(self, on_tick)?,
@@ -147,6 +148,7 @@ impl<'a> Course<'a> {
         if then != now {
             progress.note(&format!("Learning rate {now} in place of {then}"));
         }
+        // Length and rate may have changed; everything else was found equal.
         counters.config = config.clone();
         // Lines behind the checkpoint will be written again.
         let seen = counters.images_seen;
@@ -176,6 +178,7 @@ impl<'a> Course<'a> {
         progress.start("training the GAN", total);
         while !self.schedule.is_last(&self.counters) {
             if interrupted() {
+                // Between steps: the checkpoint is of a whole step, or resuming would not be exact.
                 let checkpoint = self.save_if_finite()?;
                 return Err(Interrupted { checkpoint }.into());
             }

@@ -50,6 +50,7 @@ impl<B: Backend> ModuleMapper<B> for Copying {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
         let found =
             self.tensors.get(&self.path.join(".")).and_then(|tensor| tensor.downcast_ref::<Tensor<B, D>>());
+        // Rank and shape must agree: a head of another width stays as drawn.
         match found.filter(|tensor| tensor.dims() == param.val().dims()) {
             Some(tensor) => param.map(|_| tensor.clone()),
             None => param,

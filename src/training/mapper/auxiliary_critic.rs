@@ -71,6 +71,7 @@ impl AuxiliaryCritic {
     /// - target, predicted: `[batch, embed_dim]`
     pub fn step(&mut self, target: Tensor<Diff, 2>, predicted: Tensor<Diff, 2>) {
         let real = loss_of_calling_real(self.network.forward(target)).mean();
+        // Detached: this step moves the critic alone, and the mapper's graph stays whole for its own backward pass.
         let fake = loss_of_calling_fake(self.network.forward(predicted.detach())).mean();
         let gradients = GradientsParams::from_grads((real + fake).backward(), &self.network);
         self.network = self.optimiser.step(self.learning_rate, self.network.clone(), gradients);

@@ -29,6 +29,8 @@ impl From<&PhaseResult> for PhaseReport {
             phase: result.phase + 1,
             epochs: result.epochs,
             best_epoch: result.best_epoch,
+            // Files have these in single precision. The loss came as one (a mean that is rounded before it is
+            // compared), so nothing is lost and a resumed run compares the same numbers.
             best_validation_loss: result.best_loss as f32,
             last_train_loss: result.last_train_loss as f32,
             last_validation_loss: result.last_loss as f32,

@@ -43,6 +43,7 @@ impl JointExpander {
     /// - predicted, target: `[batch, embed_dim]`
     pub fn loss(&mut self, predicted: Tensor<Diff, 2>, target: Tensor<Diff, 2>) -> Tensor<Diff, 1> {
         let mut observer = BatchObserver::default();
+        // Each side by its own batch statistics; the stored ones see both, one after the other.
         let predicted = self.network.forward_training(predicted, &mut observer);
         let target = self.network.forward_training(target, &mut observer);
         // Only stored statistics change; the weights stay those of the graph.
@@ -66,6 +67,7 @@ impl JointExpander {
 
     /// One step, by the gradients of the loss that the mapper steps by.
     pub fn step(&mut self, rate: f64, gradients: &mut <Diff as AutodiffBackend>::Gradients) {
+        // Taken out of the gradients of the mapper's loss: one backward pass serves both networks.
         let own = GradientsParams::from_module(gradients, &self.network);
         self.network = self.optimiser.step(rate, self.network.clone(), own);
     }

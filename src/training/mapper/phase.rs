@@ -85,6 +85,8 @@ impl TryFrom<WrittenPhase> for MapperPhase {
         let WrittenPhase { loss, epochs, batch, optimiser } = written;
         let loss = loss.ok_or("missing field `loss`")?;
         let published = loss.published_optimiser();
+        // Keys that are written lie over what was published for this loss, not over the common optimiser: a phase
+        // that names only its rate keeps the rest of its own.
         let optimiser = match optimiser {
             Some(keys) => Some(over(published.unwrap_or_default(), keys)?),
             None => published,

@@ -45,6 +45,7 @@ impl TargetQueue {
         mut make: impl FnMut(&TargetBatch) -> Result<Array2<f32>, DataError> + Send + 'scope,
     ) -> Result<Self, MapperTrainError> {
         let (wanted, orders) = channel::<TargetBatch>();
+        // Bounded: the thread stops when two batches lie ready. Orders are not bounded, they are lists of numbers.
         let (finished, made): (SyncSender<Made>, _) = sync_channel(AHEAD);
         let work = move || {
             for batch in orders {
@@ -86,6 +87,8 @@ impl TargetQueue {
             reason: "the thread that makes them has ended".into(),
         })?;
         self.waited.set(self.waited.get() + asked.elapsed());
+        // Order is what makes the numbers those of a run without a thread: a batch in the wrong place is refused, not
+        // used.
         if batch.epoch != epoch || batch.trials != trials {
             let reason = format!("those of epoch {} came, epoch {epoch} was expected", batch.epoch);
             return Err(MapperTrainError::Targets { reason });

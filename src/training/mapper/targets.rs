@@ -46,6 +46,7 @@ impl EmbeddingTargets {
     ) -> Self {
         let mut embeddings = match choice {
             CaptionChoice::Random => raw.clone(),
+            // From here on a row is an image's; with `Random` it stays a caption's.
             CaptionChoice::First => raw.select(Axis(0), &starts(rows_of_image)),
             CaptionChoice::Mean => {
                 let mut means = Array2::zeros((rows_of_image.len(), raw.ncols()));
@@ -83,6 +84,7 @@ impl EmbeddingTargets {
     pub fn choose(&self, trial: usize, seed: u64, purpose: &str, epoch: usize) -> ArrayView1<'_, f32> {
         let rows = self.candidates[trial].clone();
         let row = match rows.len() {
+            // Nothing to choose, nothing drawn: every stream is keyed by its place, so no other draw shifts.
             1 => rows.start,
             _ => {
                 let position = epoch as u64 * self.candidates.len() as u64 + trial as u64;

@@ -121,6 +121,7 @@ impl Task for MapperTask<'_> {
     }
 
     fn begin_phase(&mut self, phase: usize) {
+        // In the first phase `best` is the network as it was drawn.
         self.network = self.best.clone();
         self.optimiser = self.plan(phase).optimiser.init();
         self.companions = self.trials.companions(phase);
@@ -137,6 +138,7 @@ impl Task for MapperTask<'_> {
         let epoch = self.epoch_of_run(place);
         self.order = (0..self.trials.train.len()).collect();
         self.order.shuffle(&mut keyed_rng(self.trials.config.seed, "shuffle", epoch as u64));
+        // After a resume inside an epoch only the batches that are left, in the order that they would have had.
         let left: Vec<&[usize]> = self.order.chunks(batch).skip(place.step).collect();
         self.trials.announce(epoch, &left);
     }
@@ -152,6 +154,7 @@ impl Task for MapperTask<'_> {
         let loss = trials.train_loss(&self.network, &mut self.companions, place.phase, epoch, batch)?;
         let value: f32 = loss.clone().into_scalar().elem();
         let mut gradients = loss.backward();
+        // `from_module` takes the mapper's gradients out and leaves the expander's for below.
         let own = GradientsParams::from_module(&mut gradients, &self.network);
         self.network = self.optimiser.step(rate, self.network.clone(), own);
         if let Some(expander) = &mut self.companions.expander {
@@ -172,6 +175,7 @@ impl Task for MapperTask<'_> {
             losses.push(loss.into_scalar().elem::<f32>());
             predicted.push(prediction);
         }
+        // Rounded before it is compared with the best one, which the checkpoint keeps in single precision.
         let loss = mean(&losses) as f32;
         if !loss.is_finite() {
             // Before the metrics complain of the predictions.

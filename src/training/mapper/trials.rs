@@ -175,6 +175,7 @@ impl<'a> MapperTrials<'a> {
         let target = self.train_target(epoch, &trials)?;
         let predicted = mapper.forward(self.betas(&trials));
         let adversarial = companions.critic.as_mut().map(|critic| {
+            // First the critic's step, then the mapper's loss by the critic as it is now (docs/spec/mapper.md §6.1).
             critic.step(target.clone(), predicted.clone());
             critic.loss(predicted.clone())
         });

@@ -109,6 +109,7 @@ impl Ridge {
         let mut predicted = Array2::zeros((x.nrows(), self.mean_y.len()));
         for start in (0..x.nrows()).step_by(BLOCK) {
             let rows: Vec<usize> = (start..x.nrows().min(start + BLOCK)).collect();
+            // Block by block: a whole subject's betas in f64 would take twice their memory.
             let product = &centred(x, &rows, &self.mean_x) * &self.weights;
             for (row, place) in rows.iter().enumerate() {
                 for (column, mean) in self.mean_y.iter().enumerate() {
@@ -155,6 +156,7 @@ pub fn fit_tuned_ridge(
     let held_out = x.select(ndarray::Axis(0), tuning);
     let truth = y.select(ndarray::Axis(0), tuning);
     let (mut penalty, mut least) = (config.penalties[0], f64::INFINITY);
+    // Products are made once; a penalty changes the diagonal only.
     let mut equations = NormalEquations::new(x, y, fitting)?;
     for candidate in &config.penalties {
         let error = mean_squared_error(&equations.solve(*candidate)?.predict(held_out.view()), &truth);
@@ -162,8 +164,10 @@ pub fn fit_tuned_ridge(
             (penalty, least) = (*candidate, error);
         }
     }
+    // Before the second set is made: the Gram matrix of a subject has gigabytes.
     drop(equations);
     let mut rows: Vec<usize> = fitting.iter().chain(tuning).copied().collect();
+    // The order of additions then does not depend on how rows were divided.
     rows.sort_unstable();
     fit_ridge(x, y, &rows, penalty)
 }
@@ -193,6 +197,7 @@ impl<'a> NormalEquations<'a> {
         }
         let (mean_x, mean_y) = (means(x, rows), means(y, rows));
         let targets = centred(y, rows, &mean_y);
+        // Both forms have the same solution; the smaller square matrix is the cheaper.
         let is_dual = rows.len() < x.ncols();
         let gram = if is_dual { row_products(x, rows, &mean_x) } else { column_products(x, rows, &mean_x) };
         let diagonal: Vec<f64> = (0..gram.nrows()).map(|index| gram[(index, index)]).collect();
@@ -201,10 +206,13 @@ impl<'a> NormalEquations<'a> {
     }
 
     fn solve(&mut self, penalty: f64) -> Result<Ridge, RidgeError> {
+        // The trace is the sum of squared lengths of centred rows in either form: penalties are relative to their
+        // mean, and mean the same for any number of voxels and any scale.
         let unit = self.diagonal.iter().sum::<f64>() / self.rows.len() as f64;
         for (index, value) in self.diagonal.iter().enumerate() {
             self.gram[(index, index)] = value + penalty * unit;
         }
+        // Cholesky reads the lower triangle alone, which is why `row_products` fills no other.
         let factor = self.gram.llt(Side::Lower).map_err(|error| RidgeError::Singular {
             penalty: penalty.to_string(),
             reason: format!("{error:?}"),
@@ -245,6 +253,7 @@ fn row_products(x: ArrayView2<'_, f32>, rows: &[usize], means: &[f64]) -> Mat<f6
     let mut gram = Mat::zeros(count, count);
     for first in (0..count).step_by(BLOCK) {
         let left = centred(x, &rows[first..count.min(first + BLOCK)], means);
+        // Blocks on and below the diagonal.
         for second in (0..=first).step_by(BLOCK) {
             let right = centred(x, &rows[second..count.min(second + BLOCK)], means);
             let part = gram.as_mut().submatrix_mut(first, second, left.nrows(), right.nrows());

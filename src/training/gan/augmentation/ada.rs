@@ -54,9 +54,13 @@ impl AdaState {
         if config.mode != AugmentMode::Ada || !step.is_multiple_of(config.interval) || self.num_signs == 0 {
             return None;
         }
+        // The sums are whole numbers: the mean does not depend on the order in which rounds and devices report.
         let mean = self.sign_sum as f64 / self.num_signs as f64;
         let ramp = config.ramp_kimg.unwrap_or(if is_pretrained { RAMP_KIMG_PRETRAINED } else { RAMP_KIMG });
+        // Images since the last adjustment over the images in which p may go from 0 to 1: the pace is one of images,
+        // not of steps.
         let pace = batch_size as f64 * config.interval as f64 / (ramp * 1000.0);
+        // Up, down or, exactly at the target, nothing.
         let direction = (mean - config.target).partial_cmp(&0.0).map_or(0.0, |order| f64::from(order as i8));
         self.probability = (f64::from(self.probability) + direction * pace).clamp(0.0, 1.0) as f32;
         self.sign_sum = 0;

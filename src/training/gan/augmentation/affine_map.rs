@@ -25,6 +25,8 @@ impl AffineMap {
 
     /// Rotation by `turns` · 90°, without rounding.
     pub fn quarter_turns(turns: u8) -> Self {
+        // Exact zeros and ones, so that [`Self::moves_whole_pixels`] still recognises the map after it was multiplied
+        // with others.
         let (sin, cos) = [(0.0, 1.0), (1.0, 0.0), (0.0, -1.0), (-1.0, 0.0)][usize::from(turns % 4)];
         Self { rows: [[cos, -sin, 0.0], [sin, cos, 0.0]] }
     }
@@ -32,6 +34,7 @@ impl AffineMap {
     /// `self · other`: `other` is applied to coordinates first.
     pub fn then(self, other: Self) -> Self {
         let rows = self.rows.map(|[a, b, c]| {
+            // The third row is (0, 0, 1) in both and in the product.
             let [[d, e, f], [g, h, i]] = other.rows;
             [a * d + b * g, a * e + b * h, a * f + b * i + c]
         });

@@ -85,6 +85,7 @@ impl ColourMap {
             Tensor::<B, 3>::from_data(TensorData::new(matrices, [batch, 3, 3]), &device).cast(x.dtype());
         let offsets =
             Tensor::<B, 3>::from_data(TensorData::new(offsets, [batch, 3, 1]), &device).cast(x.dtype());
+        // `[B, 3, 3] · [B, 3, H·W]`: one small matrix per image, and differentiable any number of times.
         let pixels = x.reshape([batch, channels, height * width]);
         (matrices.matmul(pixels) + offsets).reshape([batch, channels, height, width])
     }

@@ -26,6 +26,7 @@ pub(super) fn with_noise<B: Backend>(x: Tensor<B, 4>, deviations: &[f64], noise:
 pub(super) fn cut_out<B: Backend>(x: Tensor<B, 4>, centres: &[Option<[f64; 2]>]) -> Tensor<B, 4> {
     let [batch, _, height, width] = x.dims();
     let is_near = |index: usize, len: usize, centre: f64| {
+        // By the centres of pixels. A square at the border is cut off there.
         ((index as f64 + 0.5) / len as f64 - centre).abs() < CUTOUT_SIZE / 2.0
     };
     let mut mask = Vec::with_capacity(batch * height * width);
@@ -40,6 +41,7 @@ pub(super) fn cut_out<B: Backend>(x: Tensor<B, 4>, centres: &[Option<[f64; 2]>])
     }
     let mask = Tensor::<B, 4>::from_data(TensorData::new(mask, [batch, 1, height, width]), &x.device());
     let mask = mask.cast(x.dtype());
+    // A product, so that R1 can differentiate through it: cut pixels get gradient 0.
     x * mask
 }
 

@@ -26,6 +26,7 @@ pub(super) fn warp<B: Backend>(x: Tensor<B, 4>, maps: &[AffineMap]) -> Tensor<B,
         let shape = [places.len()];
         Tensor::<B, 1, Int>::from_data(TensorData::new(places, shape), &device)
     };
+    // Two kinds of images, each as a batch of its own; the last `select` puts them back in their order.
     let moved = move_pixels(x.clone().select(0, indices(&whole)), &of(&whole));
     let resampled_images = resample(x.select(0, indices(&resampled)), &of(&resampled));
     let mut place_of_image = vec![0; maps.len()];
@@ -42,6 +43,7 @@ fn move_pixels<B: Backend>(x: Tensor<B, 4>, maps: &[AffineMap]) -> Tensor<B, 4> 
     }
     let [batch, channels, height, width] = x.dims();
     let device = x.device();
+    // Maps are about the image's centre, which for an even side lies between pixels.
     let centre = [(width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0];
     let mut sources = Vec::with_capacity(batch * height * width);
     for map in maps {
@@ -56,6 +58,7 @@ fn move_pixels<B: Backend>(x: Tensor<B, 4>, maps: &[AffineMap]) -> Tensor<B, 4> 
     }
     let shape = [batch, 1, height * width];
     let sources = Tensor::<B, 3, Int>::from_data(TensorData::new(sources, shape), &device);
+    // A gather moves values without touching them; its gradient is the scatter back.
     let sources = sources.repeat_dim(1, channels);
     x.reshape([batch, channels, height * width]).gather(2, sources).reshape([batch, channels, height, width])
 }

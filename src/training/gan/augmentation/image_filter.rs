@@ -16,6 +16,8 @@ pub(super) fn band_gains(changes: [Option<f64>; NUM_BANDS]) -> [f64; NUM_BANDS] 
     let mut gains = [1.0; NUM_BANDS];
     for (band, change) in changes.into_iter().enumerate() {
         let Some(change) = change else { continue };
+        // One band at a time: the gains of a change are scaled to unit expected power and multiply what was there
+        // (docs/spec/gan-training.md §8).
         let mut step = [1.0; NUM_BANDS];
         step[band] = change;
         let power: f64 = step.iter().zip(EXPECTED_POWER).map(|(gain, power)| gain * gain * power).sum();
@@ -31,11 +33,14 @@ fn filter_bank() -> [Vec<f64>; NUM_BANDS] {
     let low = half_autocorrelation(SYM2);
     let signs = [1.0, -1.0, 1.0, -1.0];
     let high = half_autocorrelation(std::array::from_fn(|tap| SYM2[tap] * signs[tap]));
+    // Row b becomes the filter of band b: a band that has its high-pass is only spread and smoothed in later rounds,
+    // which makes it the next lower octave. All four add up to the unit impulse, so that equal gains do nothing.
     let mut bank = [vec![1.0], vec![0.0], vec![0.0], vec![0.0]];
     for band in 1..NUM_BANDS {
         for filter in &mut bank {
             *filter = convolved(&spread(filter), &low);
         }
+        // Both lengths are odd, hence both filters are centred on a tap.
         let middle = (bank[band].len() - high.len()) / 2;
         for (tap, value) in high.iter().enumerate() {
             bank[band][middle + tap] += value;
@@ -79,6 +84,8 @@ pub(super) fn filter<B: Backend>(x: Tensor<B, 4>, gains: &[[f64; NUM_BANDS]]) ->
     let matrices: Vec<f32> = gains.iter().flat_map(|gains| filter_matrix(&bank, gains, side)).collect();
     let matrices = Tensor::<B, 4>::from_data(TensorData::new(matrices, [batch, 1, side, side]), &x.device())
         .cast(x.dtype())
+        // `F · x · Fᵀ`: filtering along rows and along columns by one matrix per image. Squared sides of matrices are
+        // small beside the images of a batch, and products differentiate twice.
         .repeat_dim(1, channels);
     matrices.clone().matmul(x).matmul(matrices.swap_dims(2, 3))
 }
@@ -93,6 +100,7 @@ fn filter_matrix(bank: &[Vec<f64>; NUM_BANDS], gains: &[f64; NUM_BANDS], side: u
         for row in 0..side {
             for (tap, offset) in (-reach..=reach).enumerate() {
                 let value: f64 = bank.iter().zip(gains).map(|(filter, gain)| filter[tap] * gain).sum();
+                // Several taps may fall on one pixel near the border.
                 matrix[row * side + reflected(row as isize + offset, side)] += value;
             }
         }

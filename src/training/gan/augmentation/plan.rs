@@ -118,14 +118,18 @@ impl AugmentPlan {
 fn draw_geometry<R: Rng>(dice: &mut Dice<'_, R>, parts: AugmentParts, side: f64) -> AffineMap {
     let mut map = AffineMap::IDENTITY;
     // Blit.
+    // The amount is drawn first, then whether it takes effect: the order of draws is part of every result.
     let flip = f64::from(dice.rng.random_range(0..2_u8));
     let flip = dice.choose(0.0, flip);
     let turns = dice.rng.random_range(0..4_u8);
     let turns = if dice.is_active() { turns } else { 0 };
     let mut shift = || dice.uniform(-LARGEST_SHIFT, LARGEST_SHIFT) * side;
+    // Whole pixels: blit must not blur.
     let shift = [shift().round(), shift().round()];
     let is_shifted = dice.is_active();
     if parts.blit {
+        // Each factor is the inverse of its operation, since the map goes from output to input: a shift by s reads
+        // from −s.
         map = map.then(AffineMap::scale(1.0 - 2.0 * flip, 1.0));
         map = map.then(AffineMap::quarter_turns(turns));
         if is_shifted {
@@ -163,6 +167,7 @@ fn draw_colour<R: Rng>(dice: &mut Dice<'_, R>, parts: AugmentParts) -> ColourMap
     let brightness = dice.choose(0.0, brightness);
     let contrast = dice.normal(0.5).exp2();
     let contrast = dice.choose(1.0, contrast);
+    // Mirrored with chance ½ where the operation acts at all, as with the flip above.
     let is_flipped = dice.rng.random_bool(0.5);
     let is_flipped = dice.is_active() && is_flipped;
     let hue = dice.uniform(-PI, PI);

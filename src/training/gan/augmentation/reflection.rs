@@ -6,6 +6,7 @@ pub(super) fn reflected(index: isize, len: usize) -> usize {
     if last <= 0 {
         return 0;
     }
+    // The mirror image of a mirror image has period 2·(len − 1): the outermost pixel is not repeated.
     let index = index.rem_euclid(2 * last);
     index.min(2 * last - index) as usize
 }

@@ -39,6 +39,8 @@ pub(super) fn resample<B: Backend>(x: Tensor<B, 4>, maps: &[AffineMap]) -> Tenso
     };
     let planes = batch * channels;
 
+    // Sampling happens at twice the resolution, because bilinear interpolation of the image itself would blur and
+    // alias what the discriminator looks at.
     let large = 2 * (side + 2 * margin);
     let up = on_device(upsampling(side, margin), large, side);
     let x = x.reshape([planes, side, side]);
@@ -74,9 +76,11 @@ fn upsampling(side: usize, margin: usize) -> Vec<f32> {
     let mut matrix = vec![0.0_f64; 2 * padded * side];
     for row in 0..2 * padded {
         for column in 0..padded {
+            // Only every second row of the stuffed image holds a pixel; the others meet zeros and are left out.
             let tap = row as isize - 2 * column as isize + SYM6.len() as isize / 2 - 1;
             if let Some(tap) = usize::try_from(tap).ok().and_then(|tap| SYM6.get(tap)) {
                 let source = reflected(column as isize - margin as isize, side);
+                // Times 2: of the stuffed image only every second value is not zero.
                 matrix[row * side + source] += tap * 2.0 / sum();
             }
         }
@@ -136,6 +140,7 @@ fn sample<B: Backend>(x: Tensor<B, 3>, maps: &[AffineMap], side: usize, margin: 
     };
     // Lower neighbour and the share of the upper one; far away places all count as just outside.
     let neighbours = |index: Tensor<B, 3>| {
+        // Bounded before it becomes an integer: a far place must not overflow, and −2 is outside like any other.
         let index = index.clamp(-2.0, large as f64 + 1.0);
         let lower = index.clone().floor();
         (lower.clone(), index - lower)
@@ -154,6 +159,8 @@ fn sample<B: Backend>(x: Tensor<B, 3>, maps: &[AffineMap], side: usize, margin: 
         let (row, row_weight) = corner(&y0, &y_share, y_step);
         for x_step in [0.0, 1.0] {
             let (column, column_weight) = corner(&x0, &x_share, x_step);
+            // Four gathers, weighted: differentiable in the image any number of times, while places and weights are
+            // constants.
             let source = (row.clone() * large as i32 + column).reshape([batch, 1, count * count]);
             let weight = (row_weight.clone() * column_weight).reshape([batch, 1, count * count]);
             let values = x.clone().gather(2, source.repeat_dim(1, channels)) * weight.cast(x.dtype());

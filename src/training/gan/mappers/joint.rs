@@ -162,6 +162,8 @@ impl JointMappers<'_> {
 
     /// The networks with optimisers of their own.
     pub(crate) fn init(&self, train: &GanTrainConfig, device: &Device) -> Result<MapperPair, SettingError> {
+        // β and ε are the GAN's, corrected for the mappers' own interval of regularisation (docs/spec/gan-training.md
+        // §6).
         let train = GanTrainConfig { learning_rate: self.config.learning_rate_in(train), ..train.clone() };
         let trained = |start: &MapperStart<'_>| {
             // Drawn in any case: it is this that marks which parameters are trained.
@@ -196,6 +198,8 @@ impl JointMappers<'_> {
         let betas = (self.betas)(samples)?;
         let signals = self.starts.map(|start| start.snapshot.signal(&betas, device));
         let uses = self.source.uses();
+        // A mapper without a part in the condition is not run at all; the other's vector stands in its place and is
+        // not read.
         let vectors = match uses {
             [true, true] => {
                 let of = |branch: MapperBranch| self.current_vector(pair, branch, &signals);

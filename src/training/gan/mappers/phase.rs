@@ -75,6 +75,7 @@ impl MapperRound<'_> {
     fn condition(&self, context: &PhaseContext<'_>) -> (Tensor<Diff, 2>, Condition<Diff>) {
         let Self { joint, branch, network, decoded, .. } = self;
         let signal = Tensor::from_inner(decoded.signals[branch.index()].clone());
+        // Decoded again, this time with a graph; `decoded` holds the same vector without one.
         let own = joint.vector(*branch, network.forward(signal));
         // The other mapper's vector is a constant here; it learns in a phase of its own.
         let mut vectors = decoded.vectors.clone().map(Tensor::from_inner);

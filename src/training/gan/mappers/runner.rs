@@ -60,6 +60,8 @@ impl MapperPhaseRunner<'_> {
             let (batch, decoded) = (batch.part(start, size), decoded.part(start, size));
             let part = MapperRound { joint, branch, network, batch: &batch, decoded: &decoded };
             let context = task.phase_settings(counters).on(task.networks(state, device));
+            // The position counts rounds over the whole training: a resumed run draws what an unbroken one would have
+            // drawn.
             let result = part.run(&context, counters.step * rounds + round);
             sum = Some(add_gradients(sum, result.gradients, network));
             if let Some(w) = result.w {

@@ -71,7 +71,10 @@ pub fn slope_in_ws(
     let condition = condition.clone().map(|head| lift_constant(Tensor::from_inner(head)));
     let noise = noise.clone().map(|map| lift_constant(Tensor::from_inner(map)));
     let [_, _, height, width] = direction.dims();
+    // So that the expected length does not depend on the resolution.
     let direction = direction.div_scalar(((height * width) as f64).sqrt());
+    // Only the synthesis is lifted: the slope is one in ws, and ws stay connected to the mapping network at the inner
+    // level, through which the penalty reaches it.
     let image = lifted.synthesis.forward(ws.clone(), &condition, &noise);
     gradient(image * lift_constant(Tensor::from_inner(direction)), &ws)
 }
@@ -81,6 +84,7 @@ pub fn slope_in_ws(
 /// # Shapes
 /// - lengths: `[batch]`
 pub fn path_length_penalty(lengths: Tensor<Diff, 1>, mean_before: f64, decay: f64) -> PathLengthPenalty {
+    // `p̄ ← p̄ + decay · (mean l − p̄)`, the new mean with gradient (docs/spec/gan-training.md §4.4).
     let mean = lengths.clone().mean().mul_scalar(decay).add_scalar(mean_before * (1.0 - decay));
     let difference = lengths - mean.clone();
     PathLengthPenalty { penalty: difference.clone() * difference, mean_after: mean.inner() }

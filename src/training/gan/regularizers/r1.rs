@@ -63,6 +63,7 @@ pub fn slope_in_pixels(
     let lifted: Discriminator<Diff2> = lift_module(discriminator);
     let pixels = lift_input(Tensor::<Diff, 4>::from_inner(pixels_pm1));
     let condition = condition.clone().map(|head| lift_constant(Tensor::from_inner(head)));
+    // The plan is applied at the outer level, so that the gradient is taken at the pixels before the augmentation.
     let seen = augment.map_or_else(|| pixels.clone(), |plan| plan.apply(pixels.clone()));
     let score = lifted.forward(seen, &condition).score;
     PixelSlope { gradient: gradient(score.clone(), &pixels), score: score.inner().inner() }

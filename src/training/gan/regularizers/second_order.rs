@@ -17,6 +17,8 @@ pub fn lift_module<M>(module: &M::InnerModule) -> M
 where
     M: AutodiffModule<Diff2> + Module<Diff2>,
 {
+    // `from_inner` wraps the inner level's tensors, which are leaves there with their graph; a conversion by values
+    // would cut them off from the parameters.
     M::from_inner(module.clone()).no_grad()
 }
 
@@ -37,6 +39,7 @@ pub fn gradient<const O: usize, const D: usize>(
     output: Tensor<Diff2, O>,
     input: &Tensor<Diff2, D>,
 ) -> Tensor<Diff, D> {
+    // This backward pass is itself computed with tensors of the inner level, and so recorded by it.
     let gradients = output.sum().backward();
     input.grad(&gradients).unwrap_or_else(|| Tensor::zeros(input.shape(), &input.device()))
 }

@@ -51,6 +51,7 @@ impl<'a> Batches<'a> {
         step: u64,
     ) -> Result<(GanBatch, DecodedBatch), DataError> {
         let GanTask { data, generator, config, .. } = self.task;
+        // A mirrored picture has the betas of its original.
         let unmirrored: Vec<usize> = samples.iter().map(|sample| sample % data.len()).collect();
         let decoded = joint.decode(pair, &unmirrored, config.seed, step, self.device)?;
         let mask = || match &decoded.mask {

@@ -115,6 +115,7 @@ impl<'a> PhaseRunner<'a> {
             let is_left_out = counters.loss_scale.observe(&config.loss_scale, check.non_finite > 0);
             counters.running.record("loss_scale", f64::from(counters.loss_scale.factor));
             counters.running.count("phases_left_out", u64::from(is_left_out));
+            // Nothing moves but the factor: neither weights nor moments nor the streak of non-finite phases.
             if is_left_out {
                 return Ok(false);
             }

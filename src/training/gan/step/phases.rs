@@ -190,6 +190,7 @@ impl PhaseContext<'_> {
         if self.loss_scale == 1.0 {
             return GradientsParams::from_grads(loss.backward(), module);
         }
+        // Scaled for the way back through half precision only: what reaches the optimiser has its true size.
         let mut gradients = GradientsParams::from_grads(loss.mul_scalar(self.loss_scale).backward(), module);
         scale_gradients(&mut gradients, module, f64::from(self.loss_scale.recip()));
         gradients
@@ -206,6 +207,7 @@ impl PhaseContext<'_> {
     /// The layer from which the second latent takes over, and that latent; drawn once for the whole batch.
     fn style_mixing(&self, count: usize, draws: &Draws) -> Option<(usize, Tensor<Base, 2>)> {
         let mut rng = draws.stream("style-mixing");
+        // The stream is this round's own: with or without mixing, no other draw shifts.
         if !rng.random_bool(self.config.style_mixing_probability.clamp(0.0, 1.0)) {
             return None;
         }
@@ -230,6 +232,7 @@ impl PhaseContext<'_> {
     /// ws with style mixing, and the w that enter the running mean. Tracked in the generator's parameters.
     pub(crate) fn style_codes(&self, count: usize, draws: &Draws) -> (Tensor<Diff, 3>, Tensor<Base, 2>) {
         let generator = self.generator;
+        // Only these w enter the running mean, not those of the second latent (docs/spec/gan-training.md §5).
         let w = generator.mapping.forward(Tensor::from_inner(self.latents(count, draws)));
         let ws = generator.broadcast(w.clone());
         let ws = match self.style_mixing(count, draws) {
@@ -359,6 +362,7 @@ impl PhaseContext<'_> {
         let plan = self.augmentation(batch.len(), draws, "augment-real");
         let r1 = r1_penalty(self.discriminator, batch.pixels_pm1.clone(), condition, plan.as_ref());
         let stats = vec![("r1_penalty", number(r1.squared_norms.clone().inner().mean()))];
+        // A lazy phase stands for the steps in which it did not run.
         let gain = self.config.discriminator_interval as f64;
         let loss = r1.loss(gamma).mul_scalar(gain);
         let gradients = GradientsParams::from_grads(loss.backward(), self.discriminator);

@@ -144,6 +144,7 @@ pub fn run_wave(
             .into_iter()
             .map(|(replica, round)| scope.spawn(move || replica.run(settings, phase, round)))
             .collect();
+        // The first device's round on this thread, beside the others.
         let first = settings.on(networks).run(phase, &first.batch, first.position);
         let others =
             others.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
@@ -167,5 +168,7 @@ impl RoundResult {
 
 /// The same parameters, under the same ids, as leaves on another device.
 fn on_device<M: Module<Diff>>(network: &M, device: &Device) -> M {
+    // `fork` cuts the copy off the graph of its original and keeps the ids, by which gradients find the optimiser's
+    // parameters.
     network.clone().fork(device)
 }

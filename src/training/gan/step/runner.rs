@@ -82,6 +82,7 @@ impl<'a> StepRunner<'a> {
         let config = self.task.config;
         let (batch, mut decoded) =
             self.batches.next(counters.images_seen, counters.step, state.mappers.as_ref())?;
+        // In the published order, on one batch: the discriminator learns from a generator that has just moved.
         for phase in Phase::ALL {
             if phase.is_due(counters.step, config, self.task.generator.resolution) {
                 let Self { clock, phases, .. } = self;
@@ -91,6 +92,7 @@ impl<'a> StepRunner<'a> {
         if let (Some(runner), Some(decoded)) = (&self.mapper_phases, &mut decoded) {
             self.clock.time("mappers", || runner.run(&batch, decoded, state, counters))?;
         }
+        // With the images seen before this step: at the first the average is the network itself.
         self.average(state, counters);
         counters.step += 1;
         counters.images_seen += config.batch_size as u64;
