@@ -35,6 +35,7 @@ impl Anatomy {
         let grid = config.grid();
         let sheets =
             [Sheet::new(grid, Hemisphere::Left, config), Sheet::new(grid, Hemisphere::Right, config)];
+        // Voxel centres are whole numbers, so the middle of the volume lies between two of them for an even size.
         let middle = (grid[0] as f64 - 1.0) / 2.0;
         let mut brain = vec![false; grid.iter().product()];
         let mut cortex = Vec::new();
@@ -42,6 +43,7 @@ impl Anatomy {
             let p = position(grid, flat_index);
             let (sheet, hemisphere) =
                 if p[0] < middle { (&sheets[0], Hemisphere::Left) } else { (&sheets[1], Hemisphere::Right) };
+            // Half a voxel beyond the ellipsoid: a voxel whose centre lies just outside still belongs to it.
             *inside = sheet.distance(p) < 0.5;
             if *inside && sheet.is_cortex(p) {
                 let point = sheet.address(p);
@@ -107,6 +109,8 @@ impl Sheet {
     fn distance(&self, p: [f64; 3]) -> f64 {
         let u = self.scaled(p);
         let rho = norm(u).max(1e-6);
+        // `ρ = |u|` grows at this rate per voxel; `(ρ − 1)/|∇ρ|` is the distance to first order, good near the
+        // surface, which is where it is used.
         let slope: [f64; 3] = std::array::from_fn(|axis| u[axis] / (rho * self.semi_axes[axis]));
         (rho - 1.0) / norm(slope).max(1e-6)
     }
@@ -119,6 +123,8 @@ impl Sheet {
 
     fn is_cortex(&self, p: [f64; 3]) -> bool {
         const STEP: f64 = 0.5;
+        // `s` is no distance where the sheet folds: divided by its slope it is one, and the layer keeps its
+        // thickness. The bounds stop it from tearing where the field is flat or steep.
         let gradient: [f64; 3] = std::array::from_fn(|axis| {
             let (mut before, mut after) = (p, p);
             before[axis] -= STEP;
@@ -131,6 +137,7 @@ impl Sheet {
     fn address(&self, p: [f64; 3]) -> SheetPoint {
         let u = self.scaled(p);
         let rho = norm(u).max(1e-6);
+        // Mirrored, so that the same azimuth means the same place in both hemispheres.
         let medial = -u[0] * self.lateral;
         SheetPoint {
             extent: (-u[1] / rho).clamp(-1.0, 1.0).acos().to_degrees(),

@@ -95,6 +95,7 @@ impl Patch {
     fn holds(&self, voxel: &CorticalVoxel) -> bool {
         let size = if voxel.hemisphere == Hemisphere::Right { self.right_size } else { 1.0 };
         let along = (voxel.point.extent - self.centre.0) / self.half_width.0;
+        // Azimuths go round: −179° and 179° are neighbours.
         let mut turn = (voxel.point.azimuth - self.centre.1).abs();
         if turn > 180.0 {
             turn = 360.0 - turn;
@@ -209,6 +210,7 @@ pub fn visual_area(voxel: &CorticalVoxel) -> Option<(VisualArea, FieldCentre)> {
     } else {
         return None;
     };
+    // `d = A · ln(1 + E/E₀)` solved for E: the fovea gets most of the cortex.
     let growth = (1.0 + LARGEST_ECCENTRICITY / FOVEAL_CONSTANT).ln();
     let eccentricity = FOVEAL_CONSTANT * ((extent / EARLY_EXTENT * growth).exp() - 1.0);
     // Dorsal halves see the lower field.

@@ -53,6 +53,8 @@ impl ExperimentPlan {
         let master_ordering = match config.size {
             PhantomSize::Full => circle_order((1..=IMAGES_PER_SUBJECT as u32).collect(), &mut rng),
             PhantomSize::Tiny | PhantomSize::Small => {
+                // The design still has 30,000 trials, since readers index all of it; what is not written comes
+                // behind.
                 let (first, rest) = split_images(written / 3, &mut rng);
                 let mut order = circle_order(first, &mut rng);
                 order.extend(circle_order(rest, &mut rng));
@@ -136,6 +138,7 @@ fn draw_images(rng: &mut ChaCha12Rng) -> Vec<Vec<u32>> {
     let mut middle: Vec<u32> = (low + 1..high).collect();
     middle.shuffle(rng);
     let mut shared: Vec<u32> = middle[..NUM_SHARED - 2].to_vec();
+    // NSD's own smallest and largest shared ids: readers can check for them.
     shared.extend([low, high]);
     shared.sort_unstable();
     let mut others: Vec<u32> =
@@ -162,6 +165,7 @@ fn split_images(count: usize, rng: &mut ChaCha12Rng) -> (Vec<u32>, Vec<u32>) {
 /// Three presentations of each image on a circle, cut and read off.
 fn circle_order(images: Vec<u32>, rng: &mut ChaCha12Rng) -> Vec<u32> {
     // The spread of repeats in trials stays that of the full circle of 30,000.
+    // The spread of an angle is about 1/√κ of the circle; a circle of fewer trials needs a κ smaller by the square.
     let shrink = images.len() as f64 / IMAGES_PER_SUBJECT as f64;
     let concentration = CONCENTRATION * shrink * shrink;
     let mut presentations = Vec::with_capacity(images.len() * 3);
@@ -185,6 +189,7 @@ fn von_mises(concentration: f64, rng: &mut ChaCha12Rng) -> f64 {
     if concentration < 1e-6 {
         return rng.random_range(-PI..PI);
     }
+    // Rejection from a wrapped Cauchy envelope, whose parameter is ρ.
     let tau = 1.0 + (1.0 + 4.0 * concentration * concentration).sqrt();
     let rho = (tau - (2.0 * tau).sqrt()) / (2.0 * concentration);
     let r = (1.0 + rho * rho) / (2.0 * rho);
@@ -207,6 +212,7 @@ fn draw_slots(rng: &mut ChaCha12Rng) -> Vec<bool> {
     for run in 0..DESIGN_SESSIONS * RUNS_PER_SESSION {
         let stretches = loop {
             let lengths: [usize; STRETCHES] = std::array::from_fn(|_| rng.random_range(9..=14));
+            // Six stretches and five blanks between them fill 68 slots; with three blanks before and four behind 75.
             if lengths.iter().sum::<usize>() == 63 {
                 break lengths;
             }
@@ -220,6 +226,7 @@ fn draw_slots(rng: &mut ChaCha12Rng) -> Vec<bool> {
             slots.extend(std::iter::repeat_n(true, length));
         }
         if run % 2 == 1 {
+            // Even runs, counted from 1: their 63rd stimulus is a blank.
             let last = slots.len() - 1;
             slots[last] = false;
         }

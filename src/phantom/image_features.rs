@@ -55,6 +55,8 @@ impl Moments {
         let deviation = mean
             .iter()
             .zip(squares)
+            // In double precision and with features of about unit size the difference does not cancel; below 0 it is
+            // rounding.
             .map(|(mean, squares)| ((squares / count - mean * mean).max(0.0).sqrt() as f32).max(floor))
             .collect();
         Self { mean: mean.into_iter().map(|mean| mean as f32).collect(), deviation }
@@ -96,6 +98,7 @@ impl FeatureTable {
         });
         let mut semantic = Moments::of(rows, NUM_SEMANTIC, SMALLEST_DEVIATION);
         // Image means of channels vary less than areas do; their own deviations are trustworthy.
+        // The last part of the vector: see `semantic_features`.
         let first = NUM_SEMANTIC - CHANNELS;
         let summary =
             Moments::of(images.iter().map(|image| image.semantic[first..].to_vec()), CHANNELS, 1e-4);

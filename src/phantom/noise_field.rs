@@ -5,6 +5,7 @@ pub fn smooth_field(p: [f64; 3], seed: u64) -> f64 {
     let cell = p.map(f64::floor);
     let t: [f64; 3] = std::array::from_fn(|axis| {
         let t = p[axis] - cell[axis];
+        // Slope 0 at the lattice points, so that the field has no creases there.
         t * t * (3.0 - 2.0 * t)
     });
     let mut sum = 0.0;
@@ -21,6 +22,7 @@ pub fn smooth_field(p: [f64; 3], seed: u64) -> f64 {
 fn lattice(at: [i64; 3], seed: u64) -> f64 {
     let mut hash = seed;
     for coordinate in at {
+        // Mixed after every axis: neighbours on the lattice get unrelated numbers.
         hash = (hash ^ coordinate as u64).wrapping_add(0x9e37_79b9_7f4a_7c15);
         hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

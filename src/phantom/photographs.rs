@@ -113,6 +113,7 @@ fn read_split(folder: &Path, split: &str, album: &mut Vec<Photograph>) -> Result
         }
         let image = captions.images.remove(&id).unwrap_or(Value::Null);
         let size = image::image_dimensions(&path).map_err(|error| DataError::unreadable(&path, error))?;
+        // Polygons are in the pixels of the picture that was annotated: a resized copy would shift them all.
         let stated = (field_u64(&image, "width"), field_u64(&image, "height"));
         if stated != (Some(u64::from(size.0)), Some(u64::from(size.1))) {
             let expected = format!("{stated:?} as the captions file says");
@@ -200,6 +201,7 @@ impl Photograph {
         let whole = width.min(height);
         let centred = SquareCrop { left: (width - whole) / 2, top: (height - whole) / 2, side: whole };
         let mut crops = vec![centred];
+        // Distinct crops, because two NSD images must not be the same picture.
         let mut known = BTreeSet::from([centred]);
         let mut rng = keyed_rng(seed, "phantom/crops", self.coco_id);
         let mut attempts = 0;
@@ -245,6 +247,7 @@ impl Photograph {
         for object in &self.instances {
             let Some(category_id) = field_u64(object, "category_id").map(|id| id as u32) else { continue };
             let visible = visible_area(object, window);
+            // Both areas by the same rule, so that a box that stands in for a crowd is lost in proportion.
             let everywhere = [0.0, 0.0, f64::from(self.size.0), f64::from(self.size.1)];
             kept += visible;
             total += visible_area(object, everywhere);
@@ -260,6 +263,8 @@ impl Photograph {
                 shares.letters += share * letters;
             }
         }
+        // Stuff has run lengths of the whole picture and is not clipped: its share of the picture stands in for its
+        // share of the crop.
         let picture = f64::from(self.size.0) * f64::from(self.size.1);
         for region in &self.stuff {
             let (Some(id), Some(area)) = (field_u64(region, "category_id"), region["area"].as_f64()) else {

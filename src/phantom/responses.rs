@@ -98,6 +98,7 @@ impl<'a> SessionSimulator<'a> {
         let mut distinct: Vec<NsdId> = trials.iter().map(|trial| trial.nsd_id).collect();
         distinct.sort_unstable();
         distinct.dedup();
+        // Standardised once a session: 750 trials show some 580 images.
         let features: Vec<StandardFeatures> =
             distinct.par_iter().map(|image| table.standard(place[image])).collect();
         let shown: Vec<usize> =
@@ -116,6 +117,7 @@ impl<'a> SessionSimulator<'a> {
             let voxel = self.brain[index];
             let mut noise = self.noise(voxel, session, &factors);
             let statistics = self.statistics(voxel);
+            // Keyed by voxel and session: threads can take voxels in any order.
             let mut rng = keyed_rng(self.config.seed, &format!("phantom/session{session}"), voxel as u64);
             let mut normal = || -> f64 { StandardNormal.sample(&mut rng) };
             let gain = (0.08 * normal()).exp();
@@ -123,6 +125,7 @@ impl<'a> SessionSimulator<'a> {
             if let Some(tuned) = self.tuned.get(&voxel) {
                 let ratio = f64::from(tuned.ncsnr);
                 let drives: Vec<f64> = features.iter().map(|image| f64::from(tuned.drive(image))).collect();
+                // Signal and noise together have deviation 1, whatever their ratio: a voxel's amplitude is its own.
                 let total = (1.0 + ratio * ratio).sqrt();
                 for (t, value) in noise.iter_mut().enumerate() {
                     *value = (*value + ratio * drives[shown[t]] * suppression[t]) / total;
@@ -156,11 +159,14 @@ impl<'a> SessionSimulator<'a> {
         let drift_share = self.statistics(voxel).drift_share;
         let direction = if rng.random_bool(0.5) { 1.0 } else { -1.0 };
         let drift = (12.0 * drift_share).sqrt() * direction;
+        // The three parts of the noise are independent and their variances add up to 1. A uniform ramp from −½ to ½
+        // has variance 1/12.
         let white = (1.0 - SHARED_NOISE - drift_share).sqrt();
         let p = position(self.anatomy.grid, voxel).map(|x| x / NOISE_LENGTH);
         let mut loadings: Vec<f64> =
             (0..factors.len()).map(|j| smooth_field(p, self.config.seed ^ (0x9e37 + j as u64))).collect();
         let norm = loadings.iter().map(|loading| loading * loading).sum::<f64>().sqrt().max(1e-9);
+        // Factors have variance 1 each: loadings of norm √ρ give the shared part variance ρ.
         loadings.iter_mut().for_each(|loading| *loading *= SHARED_NOISE.sqrt() / norm);
         (0..TRIALS_PER_SESSION)
             .map(|t| {
@@ -183,6 +189,7 @@ impl<'a> SessionSimulator<'a> {
                 (0..TRIALS_PER_SESSION)
                     .map(|_| {
                         let step: f64 = StandardNormal.sample(&mut rng);
+                        // Stationary from the first trial on, because the state before it has variance 1, too.
                         state = MEMORY * state + (1.0 - MEMORY * MEMORY).sqrt() * step;
                         state
                     })
@@ -193,6 +200,7 @@ impl<'a> SessionSimulator<'a> {
 
     /// The slab sits a little differently in every session and misses its outermost planes.
     fn is_measured(&self, voxel: usize, session: u16) -> bool {
+        // Keyed by the session alone: all voxels of a session see the same slab.
         let mut rng = keyed_rng(self.config.seed, "phantom/slab", u64::from(session));
         let depth = self.anatomy.grid[2] as f64;
         let most = (0.04 * depth).max(1.0);

@@ -51,6 +51,8 @@ pub fn choose_scenes(
 ) -> BTreeMap<NsdId, SceneChoice> {
     let mut choices: BTreeMap<NsdId, SceneChoice> =
         scenes.iter().map(|image| (*image, SceneChoice::own(*image))).collect();
+    // Ascending before they are shuffled: the shuffle then depends on the set and the seed, not on the order of
+    // presentation.
     let mut twins: Vec<NsdId> = choices.keys().copied().collect();
     twins.shuffle(&mut keyed_rng(config.seed, "phantom/twins", 0));
     let num_twins = (config.near_duplicates * scenes.len() as f64).round() as usize;
@@ -65,6 +67,7 @@ pub fn choose_scenes(
         let is_familiar =
             familiar.contains(image) || twin_of.get(image).is_some_and(|twin| familiar.contains(twin));
         if is_familiar && !config.novel_categories.is_empty() {
+            // Before twins are made, so that the second view shows the exchanged scene as well.
             choice.number = number_without(config, choice.number);
         }
     }

@@ -115,6 +115,7 @@ pub fn measure(shares: &CropShares, maps: &VisualMaps) -> Vec<f32> {
             }
         }
     }
+    // Roots of the sums, not sums of roots: two dogs of one tenth each count like one of two tenths.
     areas[..FIRST_SUMMARY].iter_mut().for_each(|area| *area = area.max(0.0).sqrt());
     areas[FIRST_SUMMARY..].copy_from_slice(&maps.means());
     areas

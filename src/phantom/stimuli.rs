@@ -83,6 +83,7 @@ impl StimulusSet {
     /// Whatever is wrong with the folder of photographs.
     pub fn plan(config: &PhantomConfig, images: &[NsdId]) -> Result<Self, DataError> {
         let mut order = images.to_vec();
+        // By number before the shuffle, so that which images are photographs does not depend on when they are shown.
         order.sort_unstable();
         order.shuffle(&mut keyed_rng(config.seed, "phantom/sources", 0));
         let num_photographs = match config.source {
@@ -209,6 +210,7 @@ impl StimulusSet {
                     }
                     Origin::Photograph { index: place, crop } => {
                         let photograph = &self.album[place];
+                        // A job holds crops of one photograph only: decoded once, handed on.
                         let whole = match decoded.take() {
                             Some(whole) => whole,
                             None => photograph.decode()?,

@@ -102,6 +102,7 @@ impl Phantom {
         behaviour::write_responses(&tree, config, &self.plan, &self.trials)?;
         volumes::write_anatomy(&tree, config.subject, &self.anatomy)?;
 
+        // Needs the features of all images, hence behind the rendering, and before the first session.
         normalise_drives(&mut self.tuned, &features);
         let place: BTreeMap<NsdId, usize> = self
             .stimuli
@@ -126,6 +127,7 @@ impl Phantom {
         let novel = &config.novel_categories;
         truth::write_truth(&path, &self.tuned, &self.stimuli, &features, &grades, novel)?;
         let counts = self.counts(simulator.voxels(), &ncsnr);
+        // The last step: until here nothing has appeared under the target's name.
         pending.commit(&Marker::new(self.config.clone()))?;
         Ok(counts)
     }

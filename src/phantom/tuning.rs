@@ -76,6 +76,7 @@ pub fn draw_tuning(config: &PhantomConfig, anatomy: &Anatomy) -> Vec<TunedVoxel>
     // Scale so that the median over nsdgeneral, unresponsive voxels included, is NSD's; then apply the setting.
     visual.sort_by(f64::total_cmp);
     let median = visual.get(visual.len() / 2).copied().unwrap_or(1.0);
+    // `NC = k²/(k² + 1/3)` solved for k.
     let target = (MEDIAN_CEILING / (3.0 * (1.0 - MEDIAN_CEILING))).sqrt();
     let factor = (config.signal * target / median) as f32;
     voxels.iter_mut().for_each(|voxel| voxel.ncsnr *= factor);
@@ -117,6 +118,7 @@ fn draw_ratio(voxel: &CorticalVoxel, kind: VoxelKind, rng: &mut ChaCha12Rng) -> 
         _ => 0.35,
     };
     let z: f64 = StandardNormal.sample(rng);
+    // Clamped at 2.5 deviations, a factor of 4 either way: single voxels without noise would decide every decoder.
     median * (LOG_SPREAD * z.clamp(-2.5, 2.5)).exp()
 }
 
@@ -185,6 +187,7 @@ impl TunedVoxel {
 /// Shifts and scales every voxel's drive over (up to 1000 evenly spaced) images; voxels that no image drives
 /// (a field outside the picture) lose their signal.
 pub fn normalise_drives(voxels: &mut [TunedVoxel], table: &FeatureTable) {
+    // Evenly spaced and not drawn: the same images for every voxel.
     let step = table.len().div_ceil(NORM_IMAGES).max(1);
     let sample: Vec<StandardFeatures> = (0..table.len())
         .step_by(step)
@@ -198,6 +201,7 @@ pub fn normalise_drives(voxels: &mut [TunedVoxel], table: &FeatureTable) {
         let mean = drives.iter().sum::<f64>() / count;
         let variance = drives.iter().map(|drive| (drive - mean).powi(2)).sum::<f64>() / count;
         voxel.drive_mean = mean as f32;
+        // The threshold only tells a constant drive from one that varies.
         voxel.drive_deviation = if variance > 1e-8 { variance.sqrt() as f32 } else { 0.0 };
         if !voxel.is_driven() {
             voxel.ncsnr = 0.0;

@@ -38,6 +38,7 @@ pub fn draw_channel_weights(
     for scale in 0..3 {
         let by_scale = (-(scale as f64 - preferred).powi(2)).exp();
         for step in 0..4 {
+            // Directions are those of lines, with period π, hence the factor 2 inside the cosine.
             let difference = PI * step as f64 / 4.0 - direction;
             let by_direction = 0.35 + 0.65 * (0.5 + 0.5 * (2.0 * difference).cos());
             weights[scale * 4 + step] = (energy * by_scale * by_direction) as f32;
@@ -53,6 +54,7 @@ pub fn draw_channel_weights(
 /// Weights of a category voxel, or a mixture alone for a mixed one.
 pub fn draw_semantic_weights(kind: VoxelKind, rng: &mut ChaCha12Rng) -> Vec<f32> {
     let mut weights = mixture(rng);
+    // Unit length, so that `selectivity` is the true share of the preferred category beside it.
     let norm = weights.iter().map(|weight| weight * weight).sum::<f32>().sqrt();
     weights.iter_mut().for_each(|weight| *weight /= norm);
     let preferred: &[(Semantic, f32)] = match kind {
@@ -95,6 +97,7 @@ fn mixture(rng: &mut ChaCha12Rng) -> Vec<f32> {
     }
     for id in 1..=LAST_THING as u32 {
         let inherited = supercategory_of(id).map_or(0.0, |index| shared[index]);
+        // Members of a supercategory share a part: a voxel that likes dogs tends to like cats.
         weights[Semantic::Category(id).index()] = 0.4 * inherited + normal(0.5);
     }
     for index in 0..STUFF_GROUPS.len() {

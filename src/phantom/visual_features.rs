@@ -46,6 +46,7 @@ impl VisualMaps {
                 );
             }
             if scale + 1 < SCALES {
+                // The same filter on half the picture: an octave lower.
                 luma = shrunk(&luma, side, side / 2);
                 side /= 2;
             }
@@ -59,6 +60,7 @@ impl VisualMaps {
     /// Mean of each channel over the image.
     pub fn means(&self) -> [f32; CHANNELS] {
         let mut means = [0.0; CHANNELS];
+        // The last 64 cells are the 8 × 8 level, whose mean is that of the image.
         let coarse = (NUM_CELLS - 64) * CHANNELS;
         for cell in self.0[coarse..].chunks(CHANNELS) {
             for (mean, value) in means.iter_mut().zip(cell) {
@@ -130,6 +132,7 @@ fn gabor_energy(plane: &[f32], side: usize, direction: usize) -> Vec<f32> {
         (-RADIUS..=RADIUS)
             .map(|offset| {
                 let x = offset as f32;
+                // 2.507 is √(2π).
                 let weight = (-x * x / (2.0 * SIGMA * SIGMA)).exp() / (SIGMA * 2.507);
                 (weight * (k * x).cos(), weight * (k * x).sin())
             })
@@ -158,6 +161,8 @@ fn gabor_energy(plane: &[f32], side: usize, direction: usize) -> Vec<f32> {
         for (offset, (c, s)) in down.iter().enumerate() {
             let source = clamp(y, offset) * side;
             for (sum, (re, im)) in sums.iter_mut().zip(&rows[source..source + side]) {
+                // Complex products: the filter is `exp(i k_x x) · exp(i k_y y)` times two Gaussians, one pass along
+                // each axis.
                 sum.0 += re * c - im * s;
                 sum.1 += re * s + im * c;
             }
@@ -176,6 +181,7 @@ pub fn receptive_field(x_degrees: f64, y_degrees: f64, size_degrees: f64) -> Vec
     let mut chosen = (0, LEVEL_SIDES[0]);
     for (level, &side) in LEVEL_SIDES.iter().enumerate() {
         let cell = STIMULUS_DEGREES / side as f64;
+        // The coarsest level whose cells are still finer than the field: fewer cells to sum, and no aliasing.
         if level == 0 || size_degrees >= 1.4 * cell {
             chosen = (first, side);
         }
@@ -189,6 +195,7 @@ pub fn receptive_field(x_degrees: f64, y_degrees: f64, size_degrees: f64) -> Vec
     for row in 0..side {
         for column in 0..side {
             let dx = (column as f64 + 0.5) * cell - STIMULUS_DEGREES / 2.0 - x_degrees;
+            // Rows count downwards, degrees upwards.
             let dy = STIMULUS_DEGREES / 2.0 - (row as f64 + 0.5) * cell - y_degrees;
             let exponent = (dx * dx + dy * dy) / (2.0 * spread * spread);
             if exponent < 4.5 {

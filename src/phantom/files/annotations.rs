@@ -56,6 +56,7 @@ impl AnnotationBook {
             })
         });
         self.instances.insert(coco_id, instances.collect());
+        // COCO writes the size of run lengths as [height, width]; `size` is (width, height).
         let stuff = rendered.stuff.iter().zip(1..).map(|(region, number): (_, u64)| {
             json!({
                 "segmentation": {"counts": region.counts, "size": [size.1, size.0]},

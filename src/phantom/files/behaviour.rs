@@ -58,6 +58,8 @@ pub fn write_responses(
                 (true, false) => RIGHT_OLD,
                 (true, true) => RIGHT_OLD_IN_SESSION,
             };
+            // Every trial draws all of these, used or not: a row's numbers do not depend on what the row before it
+            // was.
             let is_pressed = !rng.random_bool(NO_PRESS);
             let says_old = rng.random_bool(right) == is_old;
             let changed = rng.random_bool(CHANGED_MIND);

@@ -120,6 +120,7 @@ fn crop_text(crop: [f64; 4]) -> String {
 fn repetitions(plan: &ExperimentPlan) -> Vec<[[u32; 3]; NUM_SUBJECTS]> {
     let mut trials_of = vec![[0_u32; 3]; IMAGES_PER_SUBJECT + 1];
     for (trial, image) in plan.master_ordering.iter().enumerate() {
+        // The design has each image exactly three times; the first free slot is the next repetition.
         if let Some(empty) = trials_of[*image as usize].iter_mut().find(|slot| **slot == 0) {
             *empty = trial as u32 + 1;
         }

@@ -136,6 +136,7 @@ impl PendingTree {
     /// [`DataError::unwritable`].
     pub fn commit(self, marker: &Marker) -> Result<(), DataError> {
         let Self { temporary, target } = self;
+        // Listed before the marker is written, which is known by its name.
         let files = files_below(temporary.path())?;
         Marker { files, ..marker.clone() }.write(temporary.path())?;
         let unwritable = |error: std::io::Error| DataError::unwritable(&target, error);
@@ -145,6 +146,7 @@ impl PendingTree {
             // Temporary folders are private; a phantom is an ordinary folder.
             fs::set_permissions(temporary.path(), fs::Permissions::from_mode(0o755)).map_err(unwritable)?;
         }
+        // Two renames within one folder: at no moment is there half of a phantom, and for one moment there is none.
         let old = if target.exists() {
             let parent = temporary.path().parent().unwrap_or(Path::new("."));
             let aside =

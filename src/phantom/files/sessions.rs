@@ -123,6 +123,8 @@ impl SessionMaps {
             })
             .collect();
         let mut ncsnr = vec![f32::NAN; self.voxels.len()];
+        // All trials of some voxels at a time: the ceiling needs a voxel's whole history, and a full subject's betas
+        // do not fit in memory.
         let block = (VALUES_AT_ONCE / trials.len().max(1)).max(1);
         for first in (0..self.voxels.len()).step_by(block) {
             let last = (first + block).min(self.voxels.len());
@@ -143,6 +145,7 @@ impl SessionMaps {
                     })
                     .collect();
                 let images: Vec<NsdId> = rows.iter().map(|row| trials[*row].nsd_id).collect();
+                // Nearly all voxels are valid in all sessions: no copy for them.
                 let is_whole = rows.len() == trials.len() && columns.len() == voxels.len();
                 let ratios = if is_whole {
                     compute_ncsnr(betas.view(), &images)
@@ -189,8 +192,10 @@ fn write_hdf5(path: &std::path::Path, grid: [usize; 3], betas: &SessionBetas) ->
     let writer = SessionWriter::create(path, grid)?;
     let mut plane = vec![0_i16; TRIALS_PER_SESSION * plane_len];
     for z in 0..grid[2] {
+        // Brain voxels ascend by flat index, so those of a plane are one range.
         let first = betas.voxels.partition_point(|voxel| *voxel < z * plane_len);
         let last = betas.voxels.partition_point(|voxel| *voxel < (z + 1) * plane_len);
+        // Outside the brain the stored number is 0, as in NSD.
         plane.fill(0);
         for index in first..last {
             let place = betas.voxels[index] - z * plane_len;

@@ -22,6 +22,7 @@ pub fn write_stimuli(
     let writer = H5Writer::create(&tree.stimuli())?;
     // One image a chunk: unwritten chunks take no room.
     let brick = writer.dataset::<u8>("imgBrick", &[NUM_IMAGES, size, size, 3], Some(&[1, size, size, 3]))?;
+    // By place, because rendering visits photographs in groups.
     let mut features: Vec<Option<ImageFeatures>> = vec![None; stimuli.len()];
     let (mut done, total) = (0, stimuli.len() as u64);
     stimuli.render_all(

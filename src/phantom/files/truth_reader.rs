@@ -71,6 +71,7 @@ impl PhantomTruth {
             .zip(grades)
             .map(|((picture, annotation), grade)| (picture, annotation, grade))
             .collect();
+        // The order in which the captions file lists them, which is how a caption finds its grade.
         rows.sort_by_key(|(picture, annotation, _)| (*picture, *annotation));
         let mut captions: BTreeMap<u64, Vec<CaptionQuality>> = BTreeMap::new();
         for (picture, _, grade) in rows {

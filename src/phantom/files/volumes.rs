@@ -21,6 +21,8 @@ const NO_REPETITION_TIME: f64 = 1.0;
 /// [`DataError::unwritable`].
 pub fn write_anatomy(tree: &NsdTree, subject: SubjectId, anatomy: &Anatomy) -> Result<(), DataError> {
     for table in atlas::region_files() {
+        // −1 is "no cortex"; in a hemisphere's file that includes the other hemisphere (docs/spec/nsd-format.md
+        // §2.2).
         let mut both = vec![-1.0_f64; anatomy.brain.len()];
         let mut sides = [both.clone(), both.clone()];
         for voxel in &anatomy.cortex {

@@ -50,6 +50,8 @@ pub struct CropShares {
 
 /// The instance that a region number belongs to, counted from 0.
 fn instance_of(region: u8) -> Option<usize> {
+    // Numbers 1 to 31 are bodies; 33 to 63 and 65 to 95 are faces and letters of the same instances. 0, 32 and 64
+    // belong to nobody.
     (region < STUFF_OFFSET && !region.is_multiple_of(32)).then(|| usize::from(region % 32) - 1)
 }
 

@@ -65,6 +65,7 @@ impl Painter<'_> {
 
     /// Full-width band between two heights.
     fn band(&mut self, top: f32, bottom: f32, stuff: u8, paint: Paint) {
+        // Two pixels beyond the picture: its border is inside, not half covered.
         let outline = Outline::rectangle(at(-2.0, top), at(self.backdrop.size.0 + 2.0, bottom));
         self.fill(&outline, stuff, paint);
     }
@@ -188,6 +189,8 @@ impl Painter<'_> {
         self.sky();
         let ((width, height), horizon) = (self.backdrop.size, self.backdrop.horizon);
         let mut x = -self.rng.random_range(0.0..0.1) * width;
+        // Every house draws as many numbers as it needs; the backdrop has a stream of its own, so the things do not
+        // move with it.
         while x < width {
             let w = self.rng.random_range(0.16..0.3) * width;
             let top = horizon * self.rng.random_range(0.02..0.45);

@@ -77,6 +77,7 @@ impl Canvas {
         }
         let (columns, rows) = (x1 - x0, y1 - y0);
         self.coverage.clear();
+        // Two cells more than columns: an edge writes into its own cell and the next one.
         self.coverage.resize((columns + 2) * rows, 0.0);
         for (i, &a) in points.iter().enumerate() {
             let b = points[(i + 1) % points.len()];
@@ -87,6 +88,7 @@ impl Canvas {
             let mut sum = 0.0;
             for column in 0..columns {
                 sum += self.coverage[row * (columns + 2) + column];
+                // The running sum is the winding number times the share; outlines that overlap themselves exceed 1.
                 let covered = sum.abs().min(1.0);
                 if covered < 1.0 / 512.0 {
                     continue;
@@ -154,6 +156,7 @@ fn accumulate(cells: &mut [f32], columns: usize, rows: usize, a: Point, b: Point
         let height = (y_to - y_from) * direction;
         let x_at = |y: f32| upper.x + (y - upper.y) * slope;
         let (xa, xb) = (x_at(y_from), x_at(y_to));
+        // Clamped, not cut: an edge left of the window still covers everything right of it.
         let (x_low, x_high) = (xa.min(xb).clamp(0.0, limit), xa.max(xb).clamp(0.0, limit));
         let line = &mut cells[row * (columns + 2)..(row + 1) * (columns + 2)];
         let first_cell = x_low as usize;

@@ -56,6 +56,8 @@ impl Scene {
         let mut rng = keyed_rng(seed, "phantom/captions", image);
         let first = &self.placed[0];
         let place = self.backdrop.place;
+        // All choices from one stream in this order: a new sentence goes behind the last, or every caption of every
+        // phantom changes.
         let whole = self.things_in_relation(&mut rng);
         let setting = setting(place, &mut rng);
         let another = self::setting(place, &mut rng);

@@ -112,6 +112,7 @@ impl Scene {
     /// The scene of one image number.
     pub fn draw(seed: u64, image: u64) -> Self {
         let mut rng = keyed_rng(seed, "phantom/scene", image);
+        // The order of draws here is part of every scene of every seed.
         let size = if rng.random_bool(0.7) { (640, 480) } else { (480, 640) };
         let side = size.0.min(size.1);
         // NSD cropped at the start, the centre or the end of the longer side.
@@ -195,6 +196,7 @@ impl Frame {
         let mut look = draw_look(thing, rng);
         let bottom = self.origin.1 + self.side;
         let depth: f32 = rng.random_range(0.3..0.95);
+        // What is wider than the crop would be cut on both sides and could not be recognised.
         let widest = self.side * 0.92 / (2.0 * thing.half_width());
         let mut height = (height * self.side * rng.random_range(0.88..1.14)).min(widest);
         let y = match thing {

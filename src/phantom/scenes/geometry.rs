@@ -86,6 +86,7 @@ impl Outline {
     pub fn limb(from: Point, to: Point, r0: f32, r1: f32) -> Self {
         let angle = (to.y - from.y).atan2(to.x - from.x);
         let mut points = Vec::with_capacity(20);
+        // Half a circle around either end; the straight sides follow from joining them.
         for (centre, radius, start) in [(to, r1, -0.25_f32), (from, r0, 0.25)] {
             for step in 0..=9 {
                 let turn = angle + TAU * (start + step as f32 / 18.0);
@@ -101,6 +102,7 @@ impl Outline {
         let n = points.len();
         let mut curve = Vec::with_capacity(n * STEPS);
         for i in 0..n {
+            // The curve from p1 to p2, with the slopes that their neighbours give.
             let [p0, p1, p2, p3] =
                 [points[(i + n - 1) % n], points[i], points[(i + 1) % n], points[(i + 2) % n]];
             for step in 0..STEPS {
@@ -159,6 +161,7 @@ fn signed_area(points: &[Point]) -> f32 {
     (0..n)
         .map(|i| {
             let (a, b) = (points[i], points[(i + 1) % n]);
+            // Twice the area of the triangle with the origin, signed.
             a.x * b.y - b.x * a.y
         })
         .sum::<f32>()

@@ -48,6 +48,7 @@ impl Mask {
                 continue;
             }
             next += 1;
+            // Marked all the same, so that it is not found again.
             if self.flood(start, next, &mut label) < SMALLEST_COMPONENT {
                 continue;
             }
@@ -122,12 +123,15 @@ impl Mask {
         loop {
             at = (at.0 + STEP[heading].0, at.1 + STEP[heading].1);
             // The pixels ahead, right and left of the direction of walking.
+            // `at` is a corner between four pixels; a pixel is named by its upper left corner.
             let (right, left) = match heading {
                 0 => ((at.0, at.1), (at.0, at.1 - 1)),
                 1 => ((at.0 - 1, at.1), (at.0, at.1)),
                 2 => ((at.0 - 1, at.1 - 1), (at.0 - 1, at.1)),
                 _ => ((at.0, at.1 - 1), (at.0 - 1, at.1 - 1)),
             };
+            // Right first, then left: at a corner where two pixels of the component touch diagonally the walk stays
+            // with the 4-connected one.
             let turned = if !member(right.0, right.1) {
                 (heading + 1) % 4
             } else if member(left.0, left.1) {
@@ -150,6 +154,7 @@ impl Mask {
 fn simplified(ring: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let Some(&first) = ring.first() else { return Vec::new() };
     let distance = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).hypot(a.1 - b.1);
+    // A closed ring has no two ends; the farthest corner from the first makes it two open lines.
     let far = (0..ring.len())
         .max_by(|&a, &b| distance(ring[a], first).total_cmp(&distance(ring[b], first)))
         .unwrap_or(0);
@@ -189,11 +194,13 @@ pub fn compressed(counts: &[u32]) -> String {
     for (index, &count) in counts.iter().enumerate() {
         let mut rest = i64::from(count);
         if index > 2 {
+            // Runs of the same kind are two apart and mostly alike: their differences are short.
             rest -= i64::from(counts[index - 2]);
         }
         loop {
             let bits = (rest & 0x1f) as u8;
             rest >>= 5;
+            // Bit 4 of the last group is the sign: done when the rest is nothing but copies of it.
             let is_last = if bits & 0x10 != 0 { rest == -1 } else { rest == 0 };
             text.push(char::from(48 + (bits | if is_last { 0 } else { 0x20 })));
             if is_last {

@@ -69,6 +69,7 @@ impl Paint {
     fn at(&self, p: Point, low: Point, high: Point, seed: u32, pixel: f32) -> (Colour, f32) {
         let u = (p.x - low.x) / (high.x - low.x).max(1e-6) * 2.0 - 1.0;
         let v = (p.y - low.y) / (high.y - low.y).max(1e-6) * 2.0 - 1.0;
+        // Brightest up and left of the middle, falling with the squared distance.
         let ball = 0.5 - 0.5 * ((u + 0.35).powi(2) + (v + 0.4).powi(2)).min(2.0);
         let brightness =
             self.texture.brightness(p, seed, pixel) * (1.0 - self.shade * 0.5 * v + self.round * ball);
@@ -101,6 +102,8 @@ impl Pen<'_> {
     /// As [`Pen::fill`], for a part with its own region.
     pub fn fill_part(&mut self, outline: &Outline, paint: Paint, part: Part) {
         let (origin, scale, facing) = (self.origin, self.scale, self.facing);
+        // y turns over: up in a thing's frame is down in the picture. `mapped` corrects the orientation that a mirror
+        // reverses.
         let placed = outline.mapped(|p| at(origin.x + p.x * scale * facing, origin.y - p.y * scale));
         let region = match part {
             Part::Body => Some(self.instance),

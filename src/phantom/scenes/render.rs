@@ -32,6 +32,7 @@ impl Scene {
     fn render(&self, width: u32, height: u32, viewport: Viewport) -> image::RgbImage {
         let mut canvas = Canvas::new(width as usize, height as usize, viewport, Layer::Colours);
         self.paint(&mut canvas);
+        // Light multiplies the finished picture, so the outlines of annotations are those of any light.
         canvas.lit(self.light);
         canvas.to_image()
     }
@@ -55,6 +56,7 @@ impl Scene {
     fn order_of_painting(&self) -> Vec<(usize, &Placed)> {
         let mut order: Vec<(usize, &Placed)> = self.placed.iter().enumerate().collect();
         let support = self.relation == super::composition::Relation::On;
+        // From far to near: who stands lower in the picture is nearer.
         order.sort_by(|a, b| {
             // What lies on something is painted after it, although its feet are higher up.
             let key = |(index, placed): &(usize, &Placed)| match (support, index) {

@@ -40,6 +40,7 @@ impl Texture {
             }
             Self::Bricks { height } => {
                 let course = (p.y / height).floor();
+                // Every second course is shifted by half a brick.
                 let along = p.x / (height * 2.2) + if course as i32 % 2 == 0 { 0.0 } else { 0.5 };
                 let joint =
                     joint(p.y / height, 0.12, pixel / height).max(joint(along, 0.05, pixel / (height * 2.2)));
@@ -90,12 +91,15 @@ fn fractal(x: f32, y: f32, seed: u32, pixel: f32) -> f32 {
     let mut frequency = 1.0;
     let mut amplitude = 0.6;
     for octave in 0..4 {
+        // Faded out between a quarter and three quarters of a period a pixel: a sudden end would show as a change of
+        // texture with size.
         let weight = (1.5 - frequency * pixel * 2.0).clamp(0.0, 1.0);
         if weight > 0.0 {
             sum += weight
                 * amplitude
                 * smooth_noise(x * frequency, y * frequency, seed.wrapping_add(octave * 101));
         }
+        // Not 2: octaves whose lattices coincide would show a grid.
         frequency *= 2.1;
         amplitude *= 0.6;
     }
