@@ -89,6 +89,7 @@ pub fn split_by_first_appearance(groups: &[u64], train_fraction: f64) -> Split {
         let next = order.len();
         order.entry(*group).or_insert(next);
     }
+    // 85 % of the images in the published split, rounded down (docs/spec/mapper.md §1.5).
     let num_train = (train_fraction.clamp(0.0, 1.0) * order.len() as f64).floor() as usize;
     Split::by(groups.len(), |trial| order[&groups[trial]] < num_train)
 }

@@ -58,6 +58,7 @@ pub fn clamp_and_scale(row: &mut [f32], threshold: f32, scaling: TargetScaling) 
     let (offset, divisor) = match scaling {
         TargetScaling::None => return,
         TargetScaling::UnitNorm => return clamp_and_unit(row, 0.0),
+        // The constants hold for the clamps with which they were measured.
         TargetScaling::Standardise => match is_clamped {
             true if threshold == DEFAULT_THRESHOLD => CLAMPED_MOMENTS,
             true => moments(row),
@@ -78,6 +79,7 @@ pub fn clamp_and_unit(row: &mut [f32], threshold: f32) {
     if threshold > 0.0 {
         row.iter_mut().for_each(|value| *value = value.clamp(-threshold, threshold));
     }
+    // In double precision: hundreds of squares are summed.
     let norm = row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
     if norm > 0.0 {
         row.iter_mut().for_each(|value| *value = (f64::from(*value) / norm) as f32);

@@ -71,9 +71,12 @@ impl BrainView<'_> {
         let mut sums = vec![(0.0, 0_u32); width * height];
         let (mut low, mut high) = ((width, height), (0, 0));
         for (voxel, value) in self.voxels.iter().zip(self.values) {
+            // x runs fastest in NSD's volumes.
             let (x, y, z) = (voxel % x_size, voxel / x_size % y_size, voxel / (x_size * y_size));
+            // The two hemispheres meet in the middle of the grid: x runs from left to right.
             let is_left = 2 * x < x_size;
             let (column, row) = match from {
+                // Rows of a picture run downwards, z and y of a volume upwards and forwards: they are turned round.
                 Viewpoint::Behind => (x, z_size - 1 - z),
                 Viewpoint::Above => (x, y_size - 1 - y),
                 Viewpoint::Left if is_left => (y_size - 1 - y, z_size - 1 - z),
@@ -89,6 +92,7 @@ impl BrainView<'_> {
             low = (low.0.min(column), low.1.min(row));
             high = (high.0.max(column + 1), high.1.max(row + 1));
         }
+        // No voxel on this side, or none with a value.
         if low.0 >= high.0 {
             return RgbImage::from_pixel(SCALE, SCALE, EMPTY);
         }
@@ -104,6 +108,7 @@ impl BrainView<'_> {
 
     fn colour(&self, value: f64) -> Rgb<u8> {
         let (low, high) = self.range;
+        // In units of steps between neighbouring colours; what lies outside the range takes the colour of its end.
         let place = ((value - low) / (high - low)).clamp(0.0, 1.0) * (COLOURS.len() - 1) as f64;
         let lower = (place.floor() as usize).min(COLOURS.len() - 2);
         let share = place - lower as f64;

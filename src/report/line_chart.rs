@@ -146,6 +146,7 @@ fn scalable(svg: &str) -> String {
         svg[start..].split('"').next()
     };
     match (attribute("width"), attribute("height")) {
+        // Only the first: elements inside have sizes of their own.
         (Some(width), Some(height)) => svg.replacen(
             &format!(" width=\"{width}\" height=\"{height}\""),
             &format!(" viewBox=\"0 0 {width} {height}\""),

@@ -8,12 +8,14 @@ pub fn number(value: f64) -> String {
         return "not a number".into();
     }
     let size = value.abs();
+    // A count: its digits are all meant.
     if value.fract() == 0.0 && size < 1e5 {
         return format!("{value:.0}");
     }
     if !(1e-3..1e5).contains(&size) {
         return format!("{value:.2e}");
     }
+    // Three significant digits: a number from 1 to 10 gets two after the point, one from 100 on gets none.
     let digits = (2 - size.log10().floor() as i32).max(0) as usize;
     format!("{value:.digits$}")
 }

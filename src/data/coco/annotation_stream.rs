@@ -47,6 +47,8 @@ impl<'de> Visitor<'de> for Document<'_> {
         let mut is_there = false;
         while let Some(name) = members.next_key::<String>()? {
             if name == "annotations" {
+                // The segmentations of a real file may fill gigabytes: members of the wanted list are handed on one
+                // by one, and every other list is skipped unkept.
                 members.next_value_seed(Members(&mut *self.0))?;
                 is_there = true;
             } else {

@@ -20,12 +20,14 @@ pub fn visible_area(object: &Value, window: [f64; 4]) -> f64 {
     let [x, y, w, h] = rectangle[..] else { return 0.0 };
     let wide = ((x + w).min(window[2]) - x.max(window[0])).max(0.0);
     let high = ((y + h).min(window[3]) - y.max(window[1])).max(0.0);
+    // A crowd's box stands for its run lengths: the share of the box that they fill is taken as even over the box.
     let density = object["area"].as_f64().map_or(1.0, |area| (area / (w * h).max(1.0)).min(1.0));
     wide * high * density
 }
 
 /// Sutherland-Hodgman: the part of a polygon inside a rectangle.
 fn clipped(mut points: Vec<(f64, f64)>, window: [f64; 4]) -> Vec<(f64, f64)> {
+    // One side after the other: what is left of the polygon goes on to the next.
     for (side, limit) in window.into_iter().enumerate() {
         let inside = |p: (f64, f64)| match side {
             0 => p.0 >= limit,
@@ -63,6 +65,7 @@ fn area(points: &[(f64, f64)]) -> f64 {
             a.0 * b.1 - b.0 * a.1
         })
         .sum::<f64>()
+        // Rings may run either way round.
         .abs()
         / 2.0
 }

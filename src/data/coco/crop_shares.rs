@@ -82,6 +82,7 @@ fn read_file(
 ) -> Result<(), DataError> {
     // `[left, top, side]` of a crop, where the file lists its photograph.
     let mut squares: HashMap<usize, [u32; 3]> = HashMap::new();
+    // The file is read twice: `images` may stand behind `annotations`, and a crop needs the size of its photograph.
     let Photographs { images } = read_json(path, NEEDED_FOR)?;
     for Photograph { id, width, height } in images {
         for place in places.get(&id).into_iter().flatten() {
@@ -106,6 +107,7 @@ fn read_file(
                 .ok_or_else(|| format!("annotation {}: its run lengths cannot be read", annotation["id"]))?;
             if share > 0.0 {
                 let sum = shown[*place].shares.entry(category).or_insert(0.0);
+                // Instances overlap, but a category never covers more than the image.
                 *sum = (*sum + share).min(1.0);
             }
         }

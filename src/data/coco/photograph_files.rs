@@ -64,6 +64,7 @@ pub fn read_photograph_files(path: &Path) -> Result<Vec<PhotographFile>, DataErr
     let mut names = BTreeSet::new();
     let mut files = Vec::with_capacity(images.len());
     for Image { id, file_name } in images {
+        // Some exports put a folder in front.
         let file_name = file_name.rsplit('/').next().unwrap_or_default().to_string();
         if file_name.is_empty() || !names.insert(file_name.clone()) {
             let found = format!("`{}`", one_line(file_name));

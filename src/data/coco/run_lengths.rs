@@ -31,6 +31,7 @@ fn decompressed(text: &str) -> Option<Vec<u64>> {
             shift += 5;
             if bits & 0x20 == 0 {
                 if bits & 0x10 != 0 {
+                    // Bit 4 of the last group is the sign.
                     value |= -1 << shift;
                 }
                 break;
@@ -68,6 +69,7 @@ fn pixels_of_run(start: u64, end: u64, height: u64, [left, top, right, bottom]: 
         let is_inside = (left..right).contains(&column);
         if is_inside { to.min(bottom).saturating_sub(from.max(top)) } else { 0 }
     };
+    // The columns in which the run begins and ends; those between are whole.
     let (first, last) = (start / height, (end - 1) / height);
     let (from, to) = (start % height, (end - 1) % height + 1);
     if first == last {

@@ -64,6 +64,7 @@ fn reaches_its_end(bytes: &[u8]) -> bool {
             START_OF_IMAGE | 0xD0..=0xD7 | 0x01 => {}
             _ => {
                 let Some([high, low]) = bytes.get(at..at + 2) else { return false };
+                // The length counts its own two bytes.
                 at += usize::from(u16::from_be_bytes([*high, *low])).max(2);
                 has_scan |= marker == START_OF_SCAN;
             }

@@ -132,6 +132,7 @@ fn resize_rows(pixels: &[u8], from_width: usize, windows: &[Window]) -> Vec<u8> 
         .zip(pixels.par_chunks_exact(from_width * CHANNELS))
         .for_each(|(target, source)| {
             for (pixel, window) in target.chunks_exact_mut(CHANNELS).zip(windows) {
+                // Half a unit in front, so that the shift rounds instead of cutting.
                 let mut sums = [HALF; CHANNELS];
                 let source = source[window.first * CHANNELS..].chunks_exact(CHANNELS);
                 for (rgb, weight) in source.zip(&window.weights) {
@@ -188,6 +189,7 @@ pub fn resize_bilinear_planes(planes: &[f32], from: [usize; 2], to: [usize; 2]) 
         let scale = from as f32 / to as f32;
         (0..to)
             .map(|index| {
+                // In single precision, as the reference computes it.
                 let position = ((index as f32 + 0.5) * scale - 0.5).max(0.0);
                 let low = (position as usize).min(from - 1);
                 (low, (low + 1).min(from - 1), position - low as f32)

@@ -217,6 +217,7 @@ impl<'de> Visitor<'de> for Pair<'_> {
         if self.rows.places[image].is_some() {
             return Err(wrong("is there twice"));
         }
+        // The vectors lie behind each other in the order in which they come.
         let first = self.rows.values.len() / width.max(1);
         let features =
             Features { what: &format!("`{field}` of `{name}`"), several, width, into: &mut self.rows.values };

@@ -43,6 +43,7 @@ impl FileStore {
             (Place::Archive(archive), names)
         };
         names.retain(|name| !name.rsplit('/').next().is_some_and(|last| last.starts_with('.')));
+        // Folders and archives list in no order, and the draws over images begin from this one.
         names.sort();
         Ok(Self { place, names })
     }
@@ -94,6 +95,7 @@ impl FileStore {
                     return Err(DataError::invalid(&path, "size", format!("at most {most} bytes"), size));
                 }
                 let mut bytes = Vec::new();
+                // A file that grows meanwhile stays within what was allowed.
                 file.take(size).read_to_end(&mut bytes).map_err(failed)?;
                 Ok(bytes)
             }

@@ -117,6 +117,7 @@ pub fn read_session(
         betas.mapv_inplace(|stored| stored / BETAS_SCALE);
     }
     for (column, mut betas) in betas.columns_mut().into_iter().enumerate() {
+        // After the scaling: what counts is what the network would see.
         if betas.iter().all(|beta| beta.is_nan()) {
             betas.fill(0.0);
         } else if let Some((trial, value)) = betas.iter().enumerate().find(|(_, beta)| !beta.is_finite()) {
@@ -142,6 +143,7 @@ struct Source {
 fn open_hdf5(path: &Path, grid: [usize; 3], num_voxels: usize) -> Result<Source, DataError> {
     let file = H5File::open(path, NEEDED_FOR)?;
     let dataset = file.dataset(DATASET)?;
+    // Whole numbers carry a factor of 300, floats are percent already (docs/spec/nsd-format.md §1.3).
     let is_scaled = match dataset.element()? {
         TypeDescriptor::Integer(IntSize::U2 | IntSize::U4) => true,
         TypeDescriptor::Float(FloatSize::U2 | FloatSize::U4 | FloatSize::U8) => false,
@@ -179,6 +181,7 @@ fn read_nifti(path: &Path, grid: [usize; 3], voxels: &[usize]) -> Result<(Array2
     let mut reader = open_nifti(path, grid)?;
     let is_scaled = !matches!(reader.header().element, ElementType::F32 | ElementType::F64);
     let mut betas = Array2::zeros((TRIALS_PER_SESSION, voxels.len()));
+    // Frame by frame: a session of subject 1 in double precision would take 4.2 GB at once.
     let mut frame = Vec::new();
     for mut trial in betas.rows_mut() {
         reader.read_frame(&mut frame)?;

@@ -61,6 +61,7 @@ pub(super) fn plan(
     handle
         .chunks_visit(|chunk| {
             let voxel = match chunk.offset {
+                // A chunk that begins at trial 0.
                 [0, z, y, x] => (*x as usize) + x_len * (*y as usize + y_len * *z as usize),
                 _ => usize::MAX,
             };
@@ -89,6 +90,7 @@ impl ChunkPlan {
         let mut buffer = Vec::new();
         let mut rest = self.chunks.as_slice();
         while let Some((start, _)) = rest.first().copied() {
+            // Addresses ascend, but chunks of a hostile file may overlap: `end` never goes back.
             let mut end = start + self.chunk_bytes;
             let together = 1 + rest[1..]
                 .iter()

@@ -31,13 +31,16 @@ pub(super) fn read(
     for (column, voxel) in voxels.iter().enumerate() {
         let [z, y, x] = [voxel / (x_len * y_len), voxel / x_len % y_len, voxel % x_len];
         let corner = [z / tile[0] * tile[0], y / tile[1] * tile[1], x / tile[2] * tile[2]];
+        // Tiles at the far edges are smaller.
         let width = tile[2].min(x_len - corner[2]);
         let height = tile[1].min(y_len - corner[1]);
         let inside = ((z - corner[0]) * height + (y - corner[1])) * width + (x - corner[2]);
+        // Sorted by corner: each tile is read once, in the order of the file.
         voxels_of.entry(corner).or_default().push((inside, column));
     }
 
     let tile_values = tile.iter().product::<usize>().max(1);
+    // Whole chunks of trials: one that is cut would be unpacked twice.
     let whole_chunks = (MAX_BLOCK_VALUES / (tile_values * chunk[0])).max(1);
     let trials_at_once = (whole_chunks * chunk[0]).min(TRIALS_PER_SESSION);
     let mut betas = Array2::zeros((TRIALS_PER_SESSION, voxels.len()));

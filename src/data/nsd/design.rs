@@ -80,6 +80,7 @@ impl ExperimentDesign {
                 format!("{} ({} sessions)", self.master_ordering.len(), self.num_sessions()),
             )
         })?;
+        // Both tables count from 1; image numbers count from 0 from here on.
         Ok(NsdId(self.subject_images[subject.row()][*position as usize - 1] - 1))
     }
 

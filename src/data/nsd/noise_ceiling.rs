@@ -55,6 +55,7 @@ pub fn compute_ncsnr(betas_z: ArrayView2<'_, f32>, images: &[NsdId]) -> Vec<f32>
     }
     sums.iter()
         .map(|sum| {
+            // The betas are standardised: the whole variance is 1, so the signal's is what the noise leaves.
             let noise_variance = sum / triples.len() as f64;
             if noise_variance > 0.0 {
                 ((1.0 - noise_variance).max(0.0).sqrt() / noise_variance.sqrt()) as f32

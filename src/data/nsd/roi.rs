@@ -78,6 +78,7 @@ impl RoiVolume {
         let mut left = Self::read(&sides[0], space)?;
         let right = Self::read(&sides[1], Some(&left.space))?;
         for (label, other) in left.labels.iter_mut().zip(&right.labels) {
+            // -1 means "not here"; 0 means only "without a label".
             if *label == -1 || (*label == 0 && *other > 0) {
                 *label = *other;
             }
@@ -142,6 +143,7 @@ pub fn hemispheres(
             return Ok(None);
         }
         let volume = RoiVolume::read(&path, Some(space))?;
+        // In a file with -1, 0 is cortex of this side; without it only labels tell.
         let threshold = if volume.marks_cortex() { 0 } else { 1 };
         let known = sides.get_or_insert_with(|| vec![None; volume.labels.len()]);
         for (known, label) in known.iter_mut().zip(&volume.labels) {

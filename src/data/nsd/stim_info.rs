@@ -117,6 +117,7 @@ impl Columns {
             Ok(found) => table.wrong(row, column, expected, found),
             Err(error) => error,
         };
+        // Rows are looked up by image number: a sorted or filtered table would mislead silently.
         if table.count(row, self.nsd_id)? != row as u64 {
             return Err(wrong(self.nsd_id, &format!("{row}, the number of the row")));
         }

@@ -71,6 +71,7 @@ impl NsdTree {
 
     /// The tree whose images are `stimuli`; none for a path that is too short.
     pub fn of_stimuli(stimuli: &Path) -> Option<Self> {
+        // Four steps up from the file to the root; see [`NsdTree::stimuli`].
         stimuli.ancestors().nth(4).map(Self::new)
     }
 

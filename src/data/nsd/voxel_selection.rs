@@ -62,6 +62,7 @@ pub fn select_voxels(
         return Err(DataError::empty(what, "none of the volumes has such a label; choose another ROI"));
     }
 
+    // Selected files first: they know the side of most voxels.
     let order = selections.iter().map(|selection| &selection.file).chain(tables.keys());
     let hemisphere = sides_of(tree, subject, resolution, order, &flat_index, &space)?;
     let mut rois = BTreeMap::new();

@@ -48,6 +48,7 @@ impl PreparedWriter {
         write_attributes(&writer, path, provenance)?;
         write_trials(&writer, trials)?;
         write_voxels(&writer, path, voxels)?;
+        // One trial a chunk: the training reads trials, never single voxels.
         let betas = writer.dataset::<f32>("betas", &[num_trials, num_voxels], Some(&[1, num_voxels]))?;
         Ok(Self { betas, writer, path: path.to_path_buf(), rows_written: 0, num_trials, num_voxels })
     }

@@ -92,6 +92,7 @@ impl H5Writer {
     pub fn finish(self) -> Result<(), DataError> {
         let Self { file, pending } = self;
         let target = pending.target().to_path_buf();
+        // Flushed and closed before the file gets its name: a full or failing disk shows here.
         file.flush()
             .and_then(|()| file.close())
             .map_err(|error| DataError::unwritable(target, in_words(&error)))?;

@@ -63,6 +63,7 @@ pub fn parse_arrays(
         let element =
             Element::take(&mut rest, order, Padding::Top).ok_or_else(|| damaged("it is cut off"))?;
         let inflated;
+        // What MATLAB writes as v7: a deflated element that holds one ordinary element.
         let matrix = if element.kind == element_type::COMPRESSED {
             inflated = inflate(element.data).ok_or_else(|| damaged("a compressed variable is broken"))?;
             let mut inner = inflated.as_slice();
@@ -189,6 +190,7 @@ impl<'a> Variable<'a> {
             Element::take(&mut rest, order, Padding::Inside).ok_or_else(|| "cut off".to_string())?;
         let data = decode(&element, order).ok_or_else(|| format!("stored as type {}", element.kind))?;
         let expected = self.dims.iter().try_fold(1_usize, |all, dim| all.checked_mul(*dim));
+        // The sizes that the header names are held against the numbers that are there.
         if expected != Some(data.len()) {
             return Err(format!("{} values for the sizes {:?}", data.len(), self.dims));
         }

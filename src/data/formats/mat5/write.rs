@@ -21,6 +21,7 @@ pub fn write_arrays(path: &Path, arrays: &[(&str, &[usize], &[f64])]) -> Result<
 /// [`DataError::unwritable`].
 pub fn encode_arrays(path: &Path, arrays: &[(&str, &[usize], &[f64])]) -> Result<Vec<u8>, DataError> {
     let mut file = b"MATLAB 5.0 MAT-file, written by mindreader".to_vec();
+    // 116 bytes of text and 8 of an offset that nothing uses, all blank.
     file.resize(HEADER_BYTES - 4, b' ');
     file.extend(0x0100_u16.to_le_bytes());
     file.extend(b"IM");
@@ -56,5 +57,6 @@ fn element(out: &mut Vec<u8>, kind: u32, data: &[u8]) {
     out.extend(kind.to_le_bytes());
     out.extend((data.len() as u32).to_le_bytes());
     out.extend(data);
+    // The size field does not count the padding.
     out.resize(out.len().next_multiple_of(8), 0);
 }

@@ -48,10 +48,13 @@ impl Affine {
         let mut axes = [(0, false); 3];
         for (column, target) in axes.iter_mut().enumerate() {
             let steps = [0, 1, 2].map(|axis| step(axis, column));
+            // One step along a wanted axis must be about one step along a stored one; the corners below hold it to
+            // the tolerance.
             let stored = (0..3).find(|axis| steps[*axis].abs() > 0.5)?;
             *target = (stored, steps[stored] < 0.0);
         }
         let turn = Turn { axes, stored_grid };
+        // Corners suffice: both maps are affine.
         let lies_there = turn.grid() == Some(grid)
             && corners(grid).all(|voxel| {
                 let found = inverse.apply(other.apply(voxel));
@@ -73,6 +76,7 @@ impl Affine {
             m[a][c] * m[b][d] - m[a][d] * m[b][c]
         };
         let determinant: f64 = (0..3).map(|column| m[0][column] * cofactor(0, column)).sum();
+        // Zero, not finite, or too small to divide by.
         if !determinant.is_normal() {
             return None;
         }
@@ -146,6 +150,7 @@ fn corners(grid: [usize; 3]) -> impl Iterator<Item = [f64; 3]> {
 /// NIfTI-1, "method 2": rotation by a unit quaternion, times the voxel edges, the third with the sign of `pixdim[0]`.
 fn quaternion_rows(raw: &NiftiHeader) -> [[f64; 4]; 3] {
     let [b, c, d] = [raw.quatern_b, raw.quatern_c, raw.quatern_d].map(f64::from);
+    // Only b, c and d are stored; rounding may leave the sum of their squares above 1.
     let a = (1.0 - b * b - c * c - d * d).max(0.0).sqrt();
     let sign = if raw.pixdim[0] < 0.0 { -1.0 } else { 1.0 };
     let edges = [f64::from(raw.pixdim[1]), f64::from(raw.pixdim[2]), sign * f64::from(raw.pixdim[3])];

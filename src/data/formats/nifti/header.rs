@@ -155,6 +155,7 @@ fn dims(path: &Path, raw: &[u16; 8]) -> Result<Vec<usize>, DataError> {
         return Err(DataError::invalid(path, "dim", "[n, n sizes from 1 to 32767]", shown()));
     }
     let mut dims: Vec<usize> = raw[1..=num].iter().map(|dim| usize::from(*dim)).collect();
+    // Trailing axes of length 1 say nothing.
     while dims.len() > 4 && dims.last() == Some(&1) {
         dims.pop();
     }
@@ -198,6 +199,7 @@ pub(super) fn nsd_header_bytes(
     put(254, &1_i16.to_le_bytes());
     for (axis, row) in [280_usize, 296, 312].into_iter().enumerate() {
         put(row + 4 * axis, &float(voxel_size_mm));
+        // The origin of NSD's volumes is the middle of the grid (docs/spec/nsd-format.md §1.4).
         let centre = (dims[axis] as f64 - 1.0) / 2.0;
         put(row + 12, &float(-centre * voxel_size_mm));
     }

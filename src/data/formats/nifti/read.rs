@@ -142,6 +142,7 @@ fn early_end(path: &Path, part: &str, error: &std::io::Error) -> DataError {
 
 fn check_length(path: &Path, header: &Header, file_bytes: u64, is_gzip: bool) -> Result<(), DataError> {
     let needed = header.data_bytes().and_then(|bytes| bytes.checked_add(header.data_offset));
+    // gzip does not say how much it holds: the most that deflate can shrink is the bound.
     let available = if is_gzip { file_bytes.saturating_mul(MAX_DEFLATE_RATIO) } else { file_bytes };
     match needed {
         Some(needed) if needed <= available => Ok(()),
@@ -183,6 +184,7 @@ fn decode(bytes: &[u8], header: &Header, values: &mut Vec<f64>) {
     }
     if (header.slope, header.intercept) != (1.0, 0.0) {
         for value in values {
+            // In double precision: the product is not rounded before the sum.
             *value = *value * header.slope + header.intercept;
         }
     }

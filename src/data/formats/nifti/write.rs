@@ -102,6 +102,7 @@ impl NiftiWriter {
         } else {
             Sink::Plain(file)
         };
+        // In front of gzip too: the numbers come one by one.
         let mut out = BufWriter::with_capacity(1 << 16, sink);
         out.write_all(&nsd_header_bytes(dims, element, voxel_size_mm, repetition_time_secs))
             .map_err(|error| DataError::unwritable(path, error))?;

@@ -49,6 +49,7 @@ impl ZipArchive {
         let records = bytes_at(&mut file, end.offset, end.size).map_err(failed)?;
         let directory =
             ZipDirectory::parse(&records, &end).map_err(|fault| DataError::faulty(path, fault))?;
+        // An archive that claims to unpack into far more than it is gets refused before anything is unpacked.
         let most = length.saturating_mul(UNPACKED_PER_BYTE).saturating_add(FREE_BYTES);
         let unpacked = directory.unpacked_size();
         if unpacked > most {

@@ -54,6 +54,7 @@ impl ZipDirectory {
         if entries.len() as u64 != end.count {
             return Err(Fault::new("zip directory", format!("{} entries", end.count), entries.len()));
         }
+        // By position: entries that share bytes are neighbours.
         spans.sort_unstable();
         for pair in spans.windows(2) {
             if pair[0].1 > pair[1].0 {

@@ -31,6 +31,7 @@ impl End {
     /// it, or at least [`End::TAIL`].
     pub fn find(tail: &[u8], tail_at: u64) -> Result<Self, Fault> {
         let first = tail.len().saturating_sub(END_LEN + MAX_COMMENT);
+        // From the end: the record is the one whose comment reaches exactly to the end of the file.
         let at = (first..(tail.len() + 1).saturating_sub(END_LEN)).rev().find(|&at| {
             tail[at..].starts_with(END)
                 && u16_at(tail, at + 20).map(usize::from) == Some(tail.len() - at - END_LEN)
@@ -46,6 +47,7 @@ impl End {
             let wrong = || Fault::new("zip archive", "a 64-bit end record", "none where it should be");
             let locator = at.checked_sub(LOCATOR_LEN).filter(|&at| tail[at..].starts_with(END_64_LOCATOR));
             let at_64 = locator.and_then(|locator| u64_at(tail, locator + 8)).ok_or_else(wrong)?;
+            // An absolute position; only one within the bytes at hand counts.
             let in_tail = at_64
                 .checked_sub(tail_at)
                 .and_then(|at_64| usize::try_from(at_64).ok())

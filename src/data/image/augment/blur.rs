@@ -19,6 +19,7 @@ pub fn blur(planes: &mut Planes, sigma: f64) {
             *value = taps.iter().zip(&weights).map(|(value, weight)| value * weight).sum();
         }
     }
+    // Whole rows are added to each other: columns would be read across memory.
     for plane in planes.values.chunks_exact_mut((height * width).max(1)) {
         let source = plane.to_vec();
         plane.fill(0.0);

@@ -24,6 +24,7 @@ impl ColourStep {
         match self {
             Self::Brightness(factor) => planes.map_pixels(|pixel| pixel.map(|value| mix(value, 0.0, factor))),
             Self::Contrast(factor) => {
+                // Of the image as the steps before left it.
                 let mean = mean_grey(planes);
                 planes.map_pixels(|pixel| pixel.map(|value| mix(value, mean, factor)));
             }

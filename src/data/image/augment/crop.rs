@@ -26,6 +26,7 @@ impl CropWindow {
         for _ in 0..TRIES {
             let area = (side * side) as f64 * uniform(config.crop_area, rng);
             let aspect = uniform([least.ln(), largest.ln()], rng).exp();
+            // Halves go to the even number, as Python rounds.
             let width = (area * aspect).sqrt().round_ties_even() as usize;
             let height = (area / aspect).sqrt().round_ties_even() as usize;
             if (1..=side).contains(&width) && (1..=side).contains(&height) {
@@ -35,6 +36,7 @@ impl CropWindow {
             }
         }
         let length = |share: f64| ((side as f64 * share).round_ties_even() as usize).clamp(1, side);
+        // For a square image, the allowed aspect nearest to 1 gives the largest window.
         let aspect = 1.0_f64.clamp(least, largest);
         let (width, height) = (length(aspect.min(1.0)), length((1.0 / aspect).min(1.0)));
         Self { top: (side - height) / 2, left: (side - width) / 2, height, width }

@@ -78,6 +78,7 @@ fn resize_lines(lines: &[f32], from: usize, to: usize) -> Vec<f32> {
     let windows: Vec<(usize, Vec<f32>)> = (0..to)
         .map(|index| {
             let centre = (index as f64 + 0.5) * scale;
+            // The window of `interpolate` with `antialias`: pixels whose centres lie within the support.
             let first = (centre - support + 0.5).max(0.0) as usize;
             let end = ((centre + support + 0.5) as usize).min(from);
             let weights: Vec<f64> = (first..end)
