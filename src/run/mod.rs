@@ -9,6 +9,7 @@ pub mod event_log;
 pub mod existing_output;
 pub mod half_snapshot;
 pub mod interrupt;
+pub mod memory;
 pub mod precision;
 pub mod progress;
 pub mod run_dir;

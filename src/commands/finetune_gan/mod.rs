@@ -24,6 +24,7 @@ use crate::pipelines::gan::place::{GanDevices, open_run};
 use crate::pipelines::gan::snapshots::GanSnapshots;
 use crate::pipelines::workbench::Workbench;
 use crate::run::interrupt;
+use crate::run::memory::Need;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::training::gan::dataset::GanDataset;
@@ -46,6 +47,13 @@ pub fn run(
     config.validate()?;
     let devices = &GanDevices::open(settings.device, &config.train)?;
     let inputs = &Inputs::open(settings, &devices.first)?;
+    let generator = &inputs.gan.generator;
+    let need = Need {
+        parameters: generator.least_values() + inputs.gan.discriminator.least_values(),
+        activations: config.train.round_size() as u128 * generator.least_activations(),
+        images: 0,
+    };
+    need.check(["paths.pretrained_gan", "finetune_gan.train.batch_size"], settings.device)?;
     let mut bench = Workbench::new(&devices.first, &settings.cache, progress);
     let data = &FinetuningData::read(settings, inputs, &mut bench)?;
     let distance = sample_distance(settings, inputs, &mut bench)?;

@@ -27,6 +27,7 @@ use crate::pipelines::targets::captioned_stimuli::distinct_images;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
 use crate::run::interrupt;
+use crate::run::memory::Need;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::training::classifier::config::ClassifierTrainConfig;
@@ -59,6 +60,19 @@ impl Default for PretrainClassifierConfig {
             network: ClassifierSizes::default(),
             train: ClassifierTrainConfig::default(),
         }
+    }
+}
+
+/// Keys of sizes that decide the memory.
+const MEMORY_KEYS: [&str; 2] = ["pretrain_classifier.network", "pretrain_classifier.train.batch_size"];
+
+/// The least that the training holds.
+fn need(config: &PretrainClassifierConfig, num_images: usize) -> Need {
+    let PretrainClassifierConfig { network, train, .. } = config;
+    Need {
+        parameters: network.least_values(),
+        activations: network.least_activations() * num_images.min(train.batch_size) as u128,
+        images: num_images as u128 * 3 * (network.side as u128).pow(2),
     }
 }
 
@@ -161,6 +175,7 @@ pub fn run(
     let (device, _) = device::open(settings.device)?;
     let inputs = Inputs::open(settings)?;
     let shown = inputs.read_labels(progress)?;
+    need(config, shown.len()).check(MEMORY_KEYS, settings.device)?;
     let network = ClassifierConfig {
         sizes: config.network.clone(),
         min_share: config.min_share,

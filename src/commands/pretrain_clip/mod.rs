@@ -22,6 +22,7 @@ use crate::pipelines::targets::captioned_stimuli::{CaptionedStimuli, distinct_im
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
 use crate::run::interrupt;
+use crate::run::memory::Need;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::training::clip::captioned_images::CaptionedImages;
@@ -156,6 +157,8 @@ pub fn run(
     config.validate()?;
     let (device, _) = device::open(settings.device)?;
     let prepared = PreparedSubject::open(&settings.prepared)?;
+    need(config, distinct_images(prepared.trials().iter().copied()).len())
+        .check(MEMORY_KEYS, settings.device)?;
     let [train, held_out] = read_images(settings, &prepared, progress)?;
 
     let run = run_dir(settings, &prepared)?;
@@ -201,6 +204,20 @@ struct TrainedOn<'a> {
 }
 
 /// Captioned images to train on and those set aside.
+/// Keys of sizes that decide the memory.
+const MEMORY_KEYS: [&str; 2] = ["pretrain_clip.network", "pretrain_clip.train.batch_size"];
+
+/// The least that the training holds.
+fn need(config: &PretrainClipConfig, num_images: usize) -> Need {
+    let PretrainClipConfig { network, train, .. } = config;
+    let side = train.augment.working_side(network.image_size) as u128;
+    Need {
+        parameters: network.least_values(),
+        activations: train.batch_size.min(num_images) as u128 * network.least_activations(),
+        images: num_images as u128 * 3 * side * side,
+    }
+}
+
 fn read_images(
     settings: &PretrainClipSettings,
     prepared: &PreparedSubject,

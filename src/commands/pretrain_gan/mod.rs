@@ -24,6 +24,7 @@ use crate::pipelines::gan::starting_gan::same_sized_start;
 use crate::pipelines::pictures::picture::pictures;
 use crate::pipelines::workbench::Workbench;
 use crate::run::interrupt;
+use crate::run::memory::Need;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::tensor_ops::backend::Device;
@@ -102,6 +103,12 @@ impl Networks {
         for sizes in [generator.validate(), discriminator.validate()] {
             sizes.map_err(|error| error.within("pretrain_gan.network"))?;
         }
+        let need = Need {
+            parameters: generator.least_values() + discriminator.least_values(),
+            activations: config.train.round_size() as u128 * generator.least_activations(),
+            images: 0,
+        };
+        need.check(["pretrain_gan.network", "pretrain_gan.train.batch_size"], settings.device)?;
         let (start, start_sha256) = match &settings.init_from {
             None => (StartingPoint::Scratch, None),
             Some(folder) => {

@@ -48,6 +48,11 @@ impl GridLayout {
         }
     }
 
+    /// As many of the chosen trials as are shown at least.
+    pub(super) fn least_shown(self, num_chosen: usize) -> usize {
+        num_chosen.div_ceil(num_chosen.div_ceil(MOST_SHOWN).max(1))
+    }
+
     /// Rows of pictures, enlarged to `side` pixels (0: as they are).
     pub(super) fn rows(self, trials: &[ShownTrial], side: u32) -> Vec<Vec<RgbImage>> {
         let enlarged = |image: &RgbImage| enlarged(image, side);

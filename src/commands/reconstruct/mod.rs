@@ -22,6 +22,7 @@ use crate::pipelines::generator_use::refuse_or_warn;
 use crate::pipelines::trial_choice::{ChosenTrial, Repeats, TrialChoice, choose_trials};
 use crate::report::image_grid::contact_sheet;
 use crate::run::device;
+use crate::run::memory::Need;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 
@@ -64,6 +65,8 @@ pub fn run(settings: &ReconstructSettings, progress: &mut dyn Progress) -> Resul
     let settings = &ReconstructSettings { reconstruct, ..settings.clone() };
     let warnings = checked_networks(settings, &decoder, progress)?;
     let chosen = chosen_trials(settings, &prepared)?;
+    need(&settings.reconstruct, chosen.len(), decoder.resolution())
+        .check(["paths.generator", "reconstruct.samples"], settings.device)?;
 
     let run = RunDir::create(&settings.runs, &format!("reconstruct-{}", prepared.subject()))?;
     run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
@@ -94,6 +97,14 @@ pub fn run(settings: &ReconstructSettings, progress: &mut dyn Progress) -> Resul
 
 /// Refuses conditions that the networks do not serve; what else does not belong together is said, or refused as the settings
 /// want it.
+/// The least that is in memory at once: the pictures of a batch of trials, and those of the grid.
+fn need(config: &ReconstructConfig, num_chosen: usize, resolution: usize) -> Need {
+    let lines = (config.all_conditions().len() * config.samples) as u128;
+    let (batch, shown) = (config.batch.min(num_chosen) as u128, config.grid.least_shown(num_chosen) as u128);
+    let [drawn, enlarged] = [resolution as u128, u128::from(config.grid_side)].map(|side| 3 * side * side);
+    Need { images: lines * (batch * drawn + shown * (drawn + enlarged)), ..Need::default() }
+}
+
 fn checked_networks(
     settings: &ReconstructSettings,
     decoder: &BrainDecoder,

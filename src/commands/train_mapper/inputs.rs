@@ -15,9 +15,24 @@ use crate::pipelines::targets::fresh_targets::FreshTargets;
 use crate::pipelines::targets::rows::TargetNetwork;
 use crate::pipelines::workbench::Workbench;
 use crate::run::error::RunError;
+use crate::run::memory::Need;
 use crate::tensor_ops::backend::Device;
 use crate::training::mapper::targets::EmbeddingTargets;
 use crate::training::mapper::trials::MapperTrials;
+
+/// Keys of sizes that decide the memory.
+const MEMORY_KEYS: [&str; 2] = ["train_mapper.network", "train_mapper.train.phase2.batch"];
+
+/// The least that the training holds.
+fn need(config: &TrainMapperConfig, signal_len: usize) -> Need {
+    let MapperSizes { num_down, num_blocks, hidden, fc } = config.network;
+    // The width of the embedding is the target's, which is not read yet.
+    let network = MapperConfig { signal_len, num_down, num_blocks, hidden, fc, embed_dim: 1, sigmoid: false };
+    let phases = (0..2).map(|phase| config.train.phase(phase)).filter(|phase| phase.epochs > 0);
+    let batch = phases.map(|phase| phase.batch).max().unwrap_or(0);
+    let activations = batch as u128 * network.least_activations();
+    Need { parameters: network.least_values(), activations, images: 0 }
+}
 
 /// Everything that is read before the first network; whatever is wrong with it shows at once.
 pub(super) struct Inputs {
@@ -60,6 +75,7 @@ impl Inputs {
             return Err(RunError::missing(checkpoint, "`--resume`").into());
         }
         let signal_len = padded_len(subject.num_voxels(), subject.subject());
+        need(&config, signal_len).check(MEMORY_KEYS, settings.device)?;
         let padding_left = padding_left(subject.num_voxels(), signal_len);
         let order = settings.betas.order(subject.num_trials(), settings.mapper.train.seed);
         let betas = padded_betas(&subject, &order, signal_len, padding_left)?;

@@ -78,6 +78,17 @@ impl ClassifierSizes {
         Ok(())
     }
 
+    /// Values of the convolutions between resolutions: no network of these sizes has fewer.
+    pub fn least_values(&self) -> u128 {
+        self.widths.windows(2).map(|pair| 9 * pair[0] as u128 * pair[1] as u128).sum()
+    }
+
+    /// Values of one picture and its first features.
+    pub fn least_activations(&self) -> u128 {
+        let widest = self.widths.first().copied().unwrap_or(0) as u128;
+        (self.side as u128).pow(2) * (3 + widest)
+    }
+
     /// Values of a picture's feature vector.
     pub fn num_features(&self) -> usize {
         self.widths.last().copied().unwrap_or(0)

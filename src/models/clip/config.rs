@@ -102,6 +102,28 @@ impl ClipConfig {
     }
 }
 
+impl ClipConfig {
+    /// Values of both towers, without norms and biases: no network of these sizes has fewer.
+    pub fn least_values(&self) -> u128 {
+        let [image, patch] = [self.image_size, self.patch_size].map(|side| side as u128);
+        let [vision, text] = [self.vision_width, self.text_width].map(|width| width as u128);
+        let embed = self.embed_dim as u128;
+        // Four square matrices of attention, two of the perceptron that is four times as wide.
+        let blocks = |layers: usize, width: u128| 12 * layers as u128 * width * width;
+        let positions = (image / patch.max(1)).pow(2);
+        let of_vision = blocks(self.vision_layers, vision) + (3 * patch * patch + positions + embed) * vision;
+        let tokens = (self.vocab_size + self.context_length) as u128;
+        of_vision + blocks(self.text_layers, text) + (tokens + embed) * text
+    }
+
+    /// Values of one image and of what the blocks of the vision tower make of it.
+    pub fn least_activations(&self) -> u128 {
+        let [image, patch] = [self.image_size, self.patch_size].map(|side| side as u128);
+        let tokens = (image / patch.max(1)).pow(2);
+        3 * image * image + tokens * self.vision_width as u128 * self.vision_layers as u128
+    }
+}
+
 fn require_multiple(field: &str, value: usize, of: usize) -> Result<(), SettingError> {
     match value.is_multiple_of(of) {
         true => Ok(()),
@@ -112,6 +134,14 @@ fn require_multiple(field: &str, value: usize, of: usize) -> Result<(), SettingE
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_least_of_vit_b_32_is_a_little_below_what_it_has() {
+        // 151.3 million values (Radford et al. 2021): all but norms, biases and the class token.
+        let values = ClipConfig::vit_b_32().least_values();
+        assert!((150_500_000..151_277_313).contains(&values), "{values}");
+        assert_eq!(ClipConfig::vit_b_32().least_activations(), 3 * 224 * 224 + 49 * 768 * 12);
+    }
 
     #[test]
     fn sizes_that_do_not_fit_are_named() {

@@ -74,6 +74,19 @@ impl MapperConfig {
         Ok(self.signal_len / factor)
     }
 
+    /// Values of the convolutions and of the first matrix over positions: no network of these sizes has fewer.
+    pub fn least_values(&self) -> u128 {
+        let [hidden, blocks] = [self.hidden, self.num_blocks].map(|size| size as u128);
+        let positions = (self.signal_len >> self.num_down.min(MOST_HALVINGS)) as u128;
+        blocks * hidden * hidden + hidden * self.embed_dim as u128 + positions * self.fc as u128
+    }
+
+    /// Values of what the trunk makes of one trial.
+    pub fn least_activations(&self) -> u128 {
+        let positions = (self.signal_len >> self.num_down.min(MOST_HALVINGS)) as u128;
+        positions * self.hidden as u128 * (1 + self.num_blocks as u128)
+    }
+
     /// A network with PyTorch's default initialisation, drawn from `seed` alone.
     ///
     /// # Errors

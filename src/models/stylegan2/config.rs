@@ -123,6 +123,38 @@ impl GeneratorConfig {
     }
 }
 
+impl GeneratorConfig {
+    /// Values of the mapping network's matrices and of the 3 × 3 convolutions: no network of these sizes has fewer.
+    pub fn least_values(&self) -> u128 {
+        let [z, w, layers] = [self.z_dim, self.w_dim, self.mapping_layers].map(|size| size as u128);
+        let mapping = if layers == 0 { 0 } else { z * w + (layers - 1) * w * w };
+        mapping + least_convolution_values(self.resolution, |resolution| self.channels(resolution))
+    }
+
+    /// Values of one image and of the features at its resolution.
+    pub fn least_activations(&self) -> u128 {
+        let pixels = (self.resolution as u128).pow(2);
+        pixels * (self.image_channels as u128 + 2 * self.channels(self.resolution) as u128)
+    }
+}
+
+impl DiscriminatorConfig {
+    /// Values of the 3 × 3 convolutions: no network of these sizes has fewer.
+    pub fn least_values(&self) -> u128 {
+        least_convolution_values(self.resolution, |resolution| self.channels(resolution))
+    }
+}
+
+/// At every resolution above 4 one convolution from the channels below and one among its own.
+fn least_convolution_values(resolution: usize, channels: impl Fn(usize) -> usize) -> u128 {
+    let resolutions = (3..=resolution.max(8).ilog2()).map(|power| 1 << power);
+    let values = resolutions.map(|resolution: usize| {
+        let [below, own] = [channels(resolution / 2), channels(resolution)].map(|width| width as u128);
+        9 * own * (below + own)
+    });
+    values.sum()
+}
+
 /// How the alignment of semantic embeddings with the condition enters the score (docs/spec/discriminator.md §3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -287,6 +319,17 @@ mod tests {
         let config = DiscriminatorConfig::default();
         assert_eq!(config.validate_batch(6).unwrap_err().field, "batch_size");
         assert!(config.validate_batch(3).is_ok() && config.validate_batch(16).is_ok());
+    }
+
+    #[test]
+    fn the_least_of_the_papers_networks_is_below_what_they_have() {
+        // The mapping network, 8 · 512², and the convolutions from 8 to 256.
+        let channels = [512, 512, 512, 512, 256, 128_u128];
+        let below = [512, 512, 512, 512, 512, 256_u128];
+        let convolutions: u128 = channels.iter().zip(below).map(|(own, below)| 9 * own * (own + below)).sum();
+        assert_eq!(DiscriminatorConfig::default().least_values(), convolutions);
+        assert_eq!(GeneratorConfig::default().least_values(), 8 * 512 * 512 + convolutions);
+        assert_eq!(GeneratorConfig::default().least_activations(), 256 * 256 * (3 + 256));
     }
 
     #[test]

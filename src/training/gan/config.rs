@@ -164,28 +164,7 @@ impl GanTrainConfig {
 
     /// Checks every value that does not depend on networks or data.
     pub fn validate(&self) -> Result<(), SettingError> {
-        in_range("batch_size", self.batch_size, 1..=limits::BATCH)?;
-        for (field, value) in [
-            ("generator_interval", self.generator_interval),
-            ("discriminator_interval", self.discriminator_interval),
-            ("checkpoint_ticks", self.checkpoint_ticks),
-            ("max_non_finite_phases", self.max_non_finite_phases),
-        ] {
-            in_range(field, value, 1..=limits::INTERVAL)?;
-        }
-        in_range("path_length.batch_shrink", self.path_length.batch_shrink, 1..=limits::BATCH)?;
-        in_range("gpus", self.gpus, 1..=limits::GPUS)?;
-        in_range("half_resolutions", self.half_resolutions, 0..=MOST_RESOLUTIONS)?;
-        in_range("frozen_discriminator_layers", self.frozen_discriminator_layers, 0..=limits::LAYERS)?;
-        in_range("micro_batch_size", self.micro_batch_size, 0..=limits::BATCH)?;
-        if !self.batch_size.is_multiple_of(self.gpus) {
-            let expected = format!("a divisor of `batch_size` ({})", self.batch_size);
-            return Err(SettingError::new("gpus", expected, self.gpus));
-        }
-        if !(self.batch_size / self.gpus).is_multiple_of(self.round_size()) {
-            let expected = format!("0 or a divisor of the {} images of a GPU", self.batch_size / self.gpus);
-            return Err(SettingError::new("micro_batch_size", expected, self.micro_batch_size));
-        }
+        self.check_counts()?;
         self.loss_scale.validate().map_err(|error| error.within("loss_scale"))?;
         for (field, value, most) in [
             ("total_kimg", self.total_kimg, limits::KIMG),
@@ -230,6 +209,33 @@ impl GanTrainConfig {
             in_range(field, value, 0.0..=limits::WEIGHT)?;
         }
         self.augment.validate().map_err(|error| error.within("augment"))
+    }
+
+    /// Whole numbers, and those that must divide each other.
+    fn check_counts(&self) -> Result<(), SettingError> {
+        in_range("batch_size", self.batch_size, 1..=limits::BATCH)?;
+        for (field, value) in [
+            ("generator_interval", self.generator_interval),
+            ("discriminator_interval", self.discriminator_interval),
+            ("checkpoint_ticks", self.checkpoint_ticks),
+        ] {
+            in_range(field, value, 1..=limits::INTERVAL)?;
+        }
+        in_range("max_non_finite_phases", self.max_non_finite_phases, 0..=limits::INTERVAL)?;
+        in_range("path_length.batch_shrink", self.path_length.batch_shrink, 1..=limits::BATCH)?;
+        in_range("gpus", self.gpus, 1..=limits::GPUS)?;
+        in_range("half_resolutions", self.half_resolutions, 0..=MOST_RESOLUTIONS)?;
+        in_range("frozen_discriminator_layers", self.frozen_discriminator_layers, 0..=limits::LAYERS)?;
+        in_range("micro_batch_size", self.micro_batch_size, 0..=limits::BATCH)?;
+        if !self.batch_size.is_multiple_of(self.gpus) {
+            let expected = format!("a divisor of `batch_size` ({})", self.batch_size);
+            return Err(SettingError::new("gpus", expected, self.gpus));
+        }
+        if !(self.batch_size / self.gpus).is_multiple_of(self.round_size()) {
+            let expected = format!("0 or a divisor of the {} images of a GPU", self.batch_size / self.gpus);
+            return Err(SettingError::new("micro_batch_size", expected, self.micro_batch_size));
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,93 @@
+//! Whether what a run must hold fits into the machine, by arithmetic before anything is allocated: memory that is not there ends
+//! a program without a word.
+
+use sysinfo::{MemoryRefreshKind, RefreshKind, System};
+
+use super::device::{DeviceChoice, probe_gpus};
+use crate::error::SettingError;
+
+/// Bytes of a value of a network in training: itself, its gradient and two moments.
+const BYTES_IN_TRAINING: u128 = 16;
+/// Bytes of a value in single precision.
+const BYTES_OF_VALUE: u128 = 4;
+/// More than any GPU has, in bytes.
+const MOST_OF_A_GPU: u128 = 1 << 40;
+
+/// The least that a training holds, whatever the library adds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Need {
+    /// Values of the networks.
+    pub parameters: u128,
+    /// Values of the activations of one batch.
+    pub activations: u128,
+    /// Bytes of images that stay in memory.
+    pub images: u128,
+}
+
+impl Need {
+    /// Refuses sizes that cannot fit; `keys` are those of the networks and of the batch in the settings file.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the key, the least need and what is there.
+    pub fn check(&self, keys: [&str; 2], device: DeviceChoice) -> Result<(), SettingError> {
+        self.check_against(keys, available(device))
+    }
+
+    fn check_against(&self, [network, batch]: [&str; 2], available: u128) -> Result<(), SettingError> {
+        let weights = self.parameters.saturating_mul(BYTES_IN_TRAINING);
+        let rest = self.activations.saturating_mul(BYTES_OF_VALUE).saturating_add(self.images);
+        let whole = weights.saturating_add(rest);
+        if whole <= available {
+            return Ok(());
+        }
+        let key = if weights >= rest { network } else { batch };
+        let found = format!("sizes that need at least {} of memory", gigabytes(whole));
+        Err(SettingError::new(key, format!("at most the {} that are there", gigabytes(available)), found))
+    }
+}
+
+fn gigabytes(bytes: u128) -> String {
+    format!("{:.1} GB", bytes as f64 / 1e9)
+}
+
+/// Memory of the machine or of the container that the program runs in, in bytes; of a GPU only the most that any has.
+fn available(device: DeviceChoice) -> u128 {
+    let is_gpu = match device {
+        DeviceChoice::Cpu => false,
+        DeviceChoice::Cuda(_) => true,
+        DeviceChoice::Auto => probe_gpus().count > 0,
+    };
+    if is_gpu {
+        return MOST_OF_A_GPU;
+    }
+    let what = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+    let system = System::new_with_specifics(what);
+    let total = system.cgroup_limits().map_or(system.total_memory(), |limits| limits.total_memory);
+    // Where the system does not say: no limit but one.
+    if total == 0 { MOST_OF_A_GPU } else { total.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_fit_is_refused_by_the_larger_part() {
+        let keys = ["a.network", "a.batch_size"];
+        let need = Need { parameters: 1_000_000, activations: 1_000_000, images: 0 };
+        assert_eq!(need.check_against(keys, 20_000_000), Ok(()));
+        let error = need.check_against(keys, 19_999_999).unwrap_err().to_string();
+        let expected = "`a.network`: found sizes that need at least 0.0 GB of memory, expected at most the 0.0 GB that are there";
+        assert_eq!(error, expected);
+        let batch = Need { activations: 1 << 60, ..need };
+        assert_eq!(batch.check_against(keys, 1 << 40).unwrap_err().key(), "a.batch_size");
+        let absurd = Need { parameters: u128::MAX, activations: u128::MAX, images: u128::MAX };
+        assert_eq!(absurd.check(keys, DeviceChoice::Cpu).unwrap_err().key(), "a.network");
+    }
+
+    #[test]
+    fn this_machine_has_some_memory_and_not_everything() {
+        let found = available(DeviceChoice::Cpu);
+        assert!((1 << 28..1 << 44).contains(&found), "{found}");
+    }
+}
