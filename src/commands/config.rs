@@ -101,7 +101,7 @@ impl ProjectConfig {
             precision: self.precision,
             paths: self.paths.clone(),
             split: self.split.clone(),
-            selection: self.prepare.roi.clone(),
+            choice: self.prepare.choice(),
             stimulus_view: self.train_mapper.stimulus_view(),
         }
     }

@@ -18,7 +18,7 @@ use crate::data::nsd::space::VolumeSpace;
 use crate::data::nsd::stim_info::StimInfo;
 use crate::data::nsd::tree::{DEFAULT_BETAS_VERSION, NsdTree};
 use crate::data::nsd::voxel_selection::{VoxelSelection, select_voxels};
-use crate::data::prepared::{PreparedWriter, Provenance, SourceFile, TrialTable, VoxelTable};
+use crate::data::prepared::{PreparedChoice, PreparedWriter, Provenance, SourceFile, TrialTable, VoxelTable};
 use crate::data::standardize::{Standardization, zscore_in_place};
 use crate::data::subject::{Resolution, SubjectId};
 use crate::data::trial::TRIALS_PER_SESSION;
@@ -28,9 +28,6 @@ use crate::run::error::RunError;
 use crate::run::existing_output::ExistingOutput;
 use crate::run::interrupt;
 use crate::run::progress::Progress;
-
-/// Sessions of subject 1 that the paper used.
-const PAPER_SESSIONS_SUBJECT_1: u16 = 37;
 
 /// What varies between prepared files of one subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +74,16 @@ impl PrepareConfig {
     pub fn validate(&self) -> Result<(), SettingError> {
         let Some(sessions) = self.sessions else { return Ok(()) };
         in_range("sessions", sessions, 1..=MOST_SESSIONS).map_err(|error| error.within("prepare"))
+    }
+
+    /// What decides the content of the prepared file, and so its name.
+    pub fn choice(&self) -> PreparedChoice {
+        PreparedChoice {
+            roi: self.roi.clone(),
+            sessions: self.sessions,
+            betas_version: Some(self.betas_version.clone()),
+            standardization: self.standardization,
+        }
     }
 }
 
@@ -220,11 +227,7 @@ pub fn run(settings: &PrepareSettings, progress: &mut dyn Progress) -> crate::er
 
 fn sessions_to_use(tree: &NsdTree, settings: &PrepareSettings) -> Result<Vec<SessionFile>, DataError> {
     let PrepareSettings { subject, resolution, prepare, .. } = settings;
-    let last = match prepare.sessions {
-        Some(last) => last,
-        None if subject.number() == 1 => PAPER_SESSIONS_SUBJECT_1,
-        None => u16::MAX,
-    };
+    let last = prepare.sessions.or_else(|| subject.usual_sessions()).unwrap_or(u16::MAX);
     let mut sessions = find_sessions(tree, *subject, *resolution, &prepare.betas_version)?;
     let first = sessions.first().map_or(1, |session| session.session);
     sessions.retain(|session| session.session <= last);

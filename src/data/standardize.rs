@@ -17,6 +17,14 @@ pub enum Standardization {
 }
 
 impl Standardization {
+    /// The convention in a file's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ZscorePerSession => "zscored",
+            Self::None => "unscaled",
+        }
+    }
+
     /// The convention in words, as recorded in prepared files.
     pub fn description(self) -> &'static str {
         match self {

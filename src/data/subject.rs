@@ -14,6 +14,8 @@ use super::error::DataError;
 pub const NUM_SUBJECTS: usize = 8;
 
 const NUM_SESSIONS: [usize; NUM_SUBJECTS] = [40, 40, 32, 30, 40, 32, 40, 30];
+/// Sessions of subject 1 that the paper used.
+const PAPER_SESSIONS_SUBJECT_1: u16 = 37;
 const NSDGENERAL_1PT8MM: [usize; NUM_SUBJECTS] = [15724, 14278, 15226, 13153, 13039, 17907, 12682, 14386];
 const GRID_1PT8MM: [[usize; 3]; NUM_SUBJECTS] = [
     [81, 104, 83],
@@ -78,6 +80,11 @@ impl SubjectId {
     /// Sessions in the full release (since August 2023; before, three fewer).
     pub fn num_sessions(self) -> usize {
         NUM_SESSIONS[self.row()]
+    }
+
+    /// The last session that is used unless another is asked for: 37 of subject 1, as in the paper; else all that are there.
+    pub fn usual_sessions(self) -> Option<u16> {
+        (self.0 == 1).then_some(PAPER_SESSIONS_SUBJECT_1)
     }
 
     /// Voxels `[X, Y, Z]` of the functional volumes.

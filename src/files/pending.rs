@@ -1,17 +1,20 @@
 //! Files that a library opens by their path.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use tempfile::TempPath;
+use tempfile::NamedTempFile;
 
 use super::parent_folder::{create_parent, parent};
+use super::temporary;
 use crate::error::FileError;
+
+/// The variable that says whether HDF5 locks the files that it opens; src/main.rs sets it to `FALSE` where it is not set.
+const HDF5_LOCKING: &str = "HDF5_USE_FILE_LOCKING";
 
 /// A temporary file beside `target` for libraries that insist on opening a path themselves.
 #[derive(Debug)]
 pub struct PendingFile {
-    temporary: TempPath,
+    temporary: NamedTempFile,
     target: PathBuf,
 }
 
@@ -25,24 +28,18 @@ impl PendingFile {
         if target.is_dir() {
             return Err(FileError::unwritable(target, "it is a folder"));
         }
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".partial-");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // As an ordinary new file would get; the umask still applies.
-            builder.permissions(fs::Permissions::from_mode(0o666));
+        let unwritable = |error: std::io::Error| FileError::unwritable(target, error);
+        let temporary = temporary::file_in(parent(target)).map_err(unwritable)?;
+        if std::env::var_os(HDF5_LOCKING).is_none_or(|value| value != "FALSE" && value != "0") {
+            // The library will take the lock itself, and could not while it is held here.
+            temporary.as_file().unlock().map_err(unwritable)?;
         }
-        let temporary = builder
-            .tempfile_in(parent(target))
-            .map_err(|error| FileError::unwritable(target, error))?
-            .into_temp_path();
         Ok(Self { temporary, target: target.to_path_buf() })
     }
 
     /// Where to write.
     pub fn path(&self) -> &Path {
-        &self.temporary
+        self.temporary.path()
     }
 
     /// The name the file will have.
@@ -56,15 +53,18 @@ impl PendingFile {
     /// [`FileError::Unwritable`].
     pub fn commit(self) -> Result<(), FileError> {
         let Self { temporary, target } = self;
-        File::open(&temporary)
-            .and_then(|file| file.sync_all())
-            .map_err(|error| FileError::unwritable(&target, error))?;
-        temporary.persist(&target).map_err(|error| FileError::unwritable(&target, error.error))
+        temporary.as_file().sync_all().map_err(|error| FileError::unwritable(&target, error))?;
+        match temporary.persist(&target) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(FileError::unwritable(&target, error.error)),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -14,6 +14,7 @@ pub mod mapper_betas;
 pub mod mapper_provenance;
 pub mod pictures;
 pub mod project;
+pub(crate) mod run_folder;
 pub mod scene_labels;
 pub mod stimulation;
 pub mod targets;

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tracing::{Span, info_span};
 
+use super::clock::now_utc;
 use super::error::RunError;
 use super::event_log::EventLog;
-use crate::files::write_atomic;
+use crate::files::{FolderLock, is_temporary, write_atomic};
 
 /// Extensions of the files that runs write in one step.
 const RUN_FILES: [&str; 7] = ["mpk", "safetensors", "jsonl", "json", "toml", "svg", "png"];
@@ -15,11 +17,26 @@ const RUN_FILES: [&str; 7] = ["mpk", "safetensors", "jsonl", "json", "toml", "sv
 /// Target of the span that lives as long as a run is under way; its field `folder` says where the run writes.
 pub const RUN_TARGET: &str = "mindreader::run";
 
-/// A folder that belongs to one run. It is made when the run starts and never overwritten.
+/// What a run writes when everything else of it is there.
+pub const SUMMARY_FILE: &str = "summary.json";
+
+/// A folder that belongs to one run. It is made when the run starts and never overwritten; as long as the run is under way, no
+/// other process writes there.
 #[derive(Debug, Clone)]
 pub struct RunDir {
     path: PathBuf,
     span: Span,
+    /// Given back with the last copy; none where the file system has no locks.
+    _lock: Option<Arc<FolderLock>>,
+}
+
+/// The newest run of a kind, and what was passed over to find it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewestRun {
+    /// The file that was looked for, in the newest finished run.
+    pub file: Option<PathBuf>,
+    /// Folders of newer runs that are not finished, oldest first.
+    pub unfinished: Vec<PathBuf>,
 }
 
 impl RunDir {
@@ -33,7 +50,7 @@ impl RunDir {
         loop {
             let path = runs.join(format!("{number:05}-{description}"));
             match fs::create_dir(&path) {
-                Ok(()) => return Ok(Self::begin(path)),
+                Ok(()) => return Self::begin(path),
                 // Another run took the number between the look and the making.
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
                 Err(error) => return Err(RunError::unwritable(&path, error)),
@@ -44,30 +61,32 @@ impl RunDir {
     /// Opens the folder that holds `checkpoint`, to continue in it, and removes what a killed run had half written.
     ///
     /// # Errors
-    /// [`RunError::missing`] when the folder is not there; [`RunError::unwritable`].
+    /// [`RunError::missing`] when the folder is not there; [`RunError::unwritable`], also when another process runs in it.
     pub fn of_checkpoint(checkpoint: &Path) -> Result<Self, RunError> {
         let folder = match checkpoint.parent() {
             Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
             Some(folder) if folder.is_dir() => folder,
             _ => return Err(RunError::missing(checkpoint, "`--resume`")),
         };
+        if !checkpoint.is_file() {
+            // Some other folder may have been named by mistake: nothing begins there.
+            return Ok(Self { path: folder.to_path_buf(), span: Span::none(), _lock: None });
+        }
+        let run = Self::begin(folder.to_path_buf())?;
         remove_half_written(folder)?;
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 remove_half_written(&entry.path())?;
             }
         }
-        if !checkpoint.is_file() {
-            // Some other folder may have been named by mistake: nothing begins there.
-            return Ok(Self { path: folder.to_path_buf(), span: Span::none() });
-        }
-        Ok(Self::begin(folder.to_path_buf()))
+        Ok(run)
     }
 
     /// A run in the folder begins, or goes on.
-    fn begin(path: PathBuf) -> Self {
+    fn begin(path: PathBuf) -> Result<Self, RunError> {
+        let lock = FolderLock::take(&path, &this_process())?.map(Arc::new);
         let span = info_span!(target: RUN_TARGET, "run", folder = %path.display());
-        Self { path, span }
+        Ok(Self { path, span, _lock: lock })
     }
 
     /// The run as a span, open until the last copy of this is dropped: the parent of what happens in it.
@@ -75,14 +94,31 @@ impl RunDir {
         &self.span
     }
 
-    /// The newest finished run under `runs` whose name is `NNNNN-description` and that holds `file`.
-    pub fn newest(runs: &Path, description: &str, file: &str) -> Option<PathBuf> {
+    /// The newest run under `runs` whose name is `NNNNN-description`, that holds `file` and that is finished by
+    /// `is_finished`.
+    pub fn newest(
+        runs: &Path,
+        description: &str,
+        file: &str,
+        is_finished: impl Fn(&Path) -> bool,
+    ) -> NewestRun {
         let mut found = numbered(runs);
         found.retain(|(_, path)| {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            name.split_once('-').is_some_and(|(_, rest)| rest == description) && path.join(file).is_file()
+            name.split_once('-').is_some_and(|(_, rest)| rest == description)
         });
-        found.into_iter().max().map(|(_, path)| path.join(file))
+        found.sort();
+        let finished = found.iter().rposition(|(_, path)| path.join(file).is_file() && is_finished(path));
+        let newer = finished.map_or(0, |place| place + 1);
+        NewestRun {
+            file: finished.map(|place| found[place].1.join(file)),
+            unfinished: found.split_off(newer).into_iter().map(|(_, path)| path).collect(),
+        }
+    }
+
+    /// Whether a process is at work in the folder of a run.
+    pub fn is_under_way(folder: &Path) -> bool {
+        FolderLock::is_held(folder)
     }
 
     /// The folder that everything of the run is written into.
@@ -123,7 +159,15 @@ impl RunDir {
     }
 }
 
-/// Removes the temporary files of [`write_atomic`] that nobody will rename any more.
+/// Who holds a run's folder, for those who come later.
+fn this_process() -> String {
+    let host =
+        fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
+    let host = host.as_deref().map(str::trim).filter(|host| !host.is_empty()).unwrap_or("this machine");
+    format!("process {} on {host} since {}", std::process::id(), now_utc())
+}
+
+/// Removes temporary files that nobody will rename any more: whoever holds the run's folder is the only one who writes there.
 fn remove_half_written(folder: &Path) -> Result<(), RunError> {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
@@ -134,14 +178,17 @@ fn remove_half_written(folder: &Path) -> Result<(), RunError> {
     Ok(())
 }
 
-/// `.checkpoint.mpk.x7Kp2a` and the like: a dot, the name of a run's file, six letters or digits.
+/// A temporary file's name; `.checkpoint.mpk.x7Kp2a` and the like of older versions: a dot, the name of a run's file, six letters
+/// or digits.
 fn is_half_written(name: &str) -> bool {
-    name.strip_prefix('.').and_then(|name| name.rsplit_once('.')).is_some_and(|(target, suffix)| {
-        let extension = Path::new(target).extension().and_then(|extension| extension.to_str());
-        suffix.len() == 6
-            && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric())
-            && extension.is_some_and(|extension| RUN_FILES.contains(&extension))
-    })
+    let is_older =
+        name.strip_prefix('.').and_then(|name| name.rsplit_once('.')).is_some_and(|(target, suffix)| {
+            let extension = Path::new(target).extension().and_then(|extension| extension.to_str());
+            suffix.len() == 6
+                && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric())
+                && extension.is_some_and(|extension| RUN_FILES.contains(&extension))
+        });
+    is_older || is_temporary(name)
 }
 
 /// Folders named `NNNNN-…` with their numbers.
@@ -172,9 +219,38 @@ mod tests {
         first.write_atomic("best.safetensors", b"1").unwrap();
         second.write_atomic("best.safetensors", b"2").unwrap();
         assert!(unfinished.path().ends_with("00002-train-mapper-image-subj01"));
-        let newest = RunDir::newest(root.path(), "train-mapper-image-subj01", "best.safetensors");
-        assert_eq!(newest, Some(second.join("best.safetensors")));
-        assert_eq!(RunDir::newest(root.path(), "train-mapper", "best.safetensors"), None);
+        first.write_atomic(SUMMARY_FILE, b"{}").unwrap();
+        let newest = |description: &str| {
+            RunDir::newest(root.path(), description, "best.safetensors", |run| {
+                run.join(SUMMARY_FILE).is_file()
+            })
+        };
+        // Killed: its best weights so far are there, its summary is not.
+        let found = newest("train-mapper-image-subj01");
+        assert_eq!(found.file, Some(first.join("best.safetensors")));
+        assert_eq!(found.unfinished, [second.path(), unfinished.path()]);
+        second.write_atomic(SUMMARY_FILE, b"{}").unwrap();
+        let found = newest("train-mapper-image-subj01");
+        assert_eq!(found.file, Some(second.join("best.safetensors")));
+        assert_eq!(found.unfinished, [unfinished.path()]);
+        assert_eq!(newest("train-mapper"), NewestRun::default());
+    }
+
+    #[test]
+    fn a_run_under_way_is_not_continued_by_another_and_a_killed_one_is() {
+        let root = tempfile::tempdir().unwrap();
+        let run = RunDir::create(root.path(), "x").unwrap();
+        let checkpoint = run.write_atomic("checkpoint.mpk", b"whole").unwrap();
+        let copy = run.clone();
+        drop(run);
+        assert!(RunDir::is_under_way(copy.path()));
+        let error = RunDir::of_checkpoint(&checkpoint).unwrap_err().to_string();
+        let holder = format!("00000-x` cannot be written: process {} on ", std::process::id());
+        assert!(error.contains(&holder) && error.contains(" since 20"), "{error}");
+        let folder = copy.path().to_path_buf();
+        drop(copy);
+        assert!(!RunDir::is_under_way(&folder));
+        RunDir::of_checkpoint(&checkpoint).unwrap();
     }
 
     #[test]
@@ -184,12 +260,18 @@ mod tests {
         let checkpoint = dir.write_atomic("checkpoint.mpk", b"whole").unwrap();
         let kept =
             ["checkpoint.mpk", ".hidden", ".summary.json.swp", ".notes.backup", ".summary.json.a-b_cd"];
-        let gone = [".checkpoint.mpk.x7Kp2a", ".best.safetensors.000000", "plots/.losses.svg.ABCDEF"];
+        let gone = [
+            ".checkpoint.mpk.x7Kp2a",
+            ".best.safetensors.000000",
+            "plots/.losses.svg.ABCDEF",
+            "plots/.partial-mindreader-aB3dE6",
+        ];
         fs::create_dir(dir.join("plots")).unwrap();
         for name in kept.iter().chain(&gone) {
             fs::write(dir.join(name), b"half").unwrap();
         }
-        RunDir::of_checkpoint(&checkpoint).unwrap();
+        drop(dir);
+        let dir = RunDir::of_checkpoint(&checkpoint).unwrap();
         assert!(kept.iter().all(|name| dir.join(name).is_file()));
         assert!(gone.iter().all(|name| !dir.join(name).exists()));
         let error = RunDir::of_checkpoint(&root.path().join("none/checkpoint.mpk")).unwrap_err();

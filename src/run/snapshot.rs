@@ -18,7 +18,7 @@ use tracing::debug;
 use super::error::RunError;
 use super::half_snapshot::widened;
 use crate::error::{Fault, SettingError};
-use crate::files::write_atomic;
+use crate::files::{say_used, write_atomic};
 use crate::tensor_ops::stored::{StoredNetwork, StoredTensors};
 
 /// Kind of a CLIP's snapshot.
@@ -108,6 +108,7 @@ impl Snapshot {
             let found = format!("`{}`", snapshot.kind());
             return Err(RunError::invalid(path, "kind", format!("`{kind}`"), found));
         }
+        say_used(&format!("the {kind}"), path);
         Ok(snapshot)
     }
 

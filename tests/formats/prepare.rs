@@ -102,7 +102,7 @@ fn unions_limits_and_plain_percent_are_settings() {
             assert_eq!(betas[[row, column]], f32::from(stored(session, row % 750, *voxel)) / 300.0);
         }
     }
-    let name = prepared::file_name(subject.subject(), Resolution::Func1pt8mm, &settings.prepare.roi);
+    let name = prepared::file_name(subject.subject(), Resolution::Func1pt8mm, &settings.prepare.choice());
     assert_eq!(name, "subj03-lh.nsdgeneral+FFA-1-func1pt8mm.h5");
 }
 

@@ -11,9 +11,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::error::printable;
-
-/// Target of what is said to the user: shown as it is, without level and target.
-pub const SAID: &str = "mindreader::said";
+pub use crate::files::SAID;
 
 /// Whether lines begin with the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

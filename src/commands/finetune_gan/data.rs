@@ -6,8 +6,10 @@ use super::inputs::Inputs;
 use super::settings::FinetuneGanSettings;
 use crate::data::trial::NsdId;
 use crate::models::condition_source::ConditionSource;
+use crate::models::mapper::MapperTarget;
 use crate::pipelines::gan::data::image_set;
 use crate::pipelines::gan::mapper_targets::SecondTargets;
+use crate::pipelines::run_folder::{Content, betas_sha256, file_sha256, pictures_sha256};
 use crate::pipelines::targets::captioned_stimuli::distinct_images;
 use crate::pipelines::workbench::Workbench;
 use crate::training::gan::dataset::{GanDataset, SampleSet};
@@ -50,6 +52,30 @@ impl FinetuningData {
         };
         let samples = samples(settings, inputs, image_of_sample, bench)?;
         Ok(Self { dataset: GanDataset::new(image_set, samples)?, second_targets })
+    }
+
+    /// What the run is begun with, and must be continued with.
+    ///
+    /// # Errors
+    /// Betas or captions that cannot be read.
+    pub fn content(
+        &self,
+        settings: &FinetuneGanSettings,
+        inputs: &Inputs<'_>,
+    ) -> crate::error::Result<Content> {
+        let Inputs { prepared, mappers, clip, resnet, gan, .. } = inputs;
+        let reads_captions = self.second_targets.is_some()
+            && settings.finetune_gan.condition.second_target() == MapperTarget::Caption;
+        let captions = reads_captions.then(|| file_sha256(&settings.captions, "what the mapper aims at"));
+        Ok(Content::default()
+            .with("betas", betas_sha256(prepared)?)
+            .with("photographs", pictures_sha256(&self.dataset))
+            .with("image mapper", &mappers.image.sha256)
+            .with("second mapper", &mappers.second.sha256)
+            .with("CLIP", &clip.sha256)
+            .with("GAN that it starts from", &gan.sha256)
+            .with_some("ResNet", resnet.as_ref().map(|resnet| resnet.sha256.as_str()))
+            .with_some("captions", captions.transpose()?))
     }
 }
 

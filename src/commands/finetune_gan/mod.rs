@@ -20,13 +20,14 @@ use crate::data::error::DataError;
 use crate::pipelines::gan::mapper_targets::mapper_start;
 use crate::pipelines::gan::observers::{GanObservers, RedecodedTrials};
 use crate::pipelines::gan::origin::FinetuningOrigin;
-use crate::pipelines::gan::place::{GanDevices, open_run};
+use crate::pipelines::gan::place::GanDevices;
 use crate::pipelines::gan::snapshots::GanSnapshots;
+use crate::pipelines::run_folder::RunPlace;
 use crate::pipelines::workbench::Workbench;
 use crate::run::interrupt;
 use crate::run::memory::Need;
 use crate::run::progress::Progress;
-use crate::run::run_dir::RunDir;
+use crate::run::run_dir::{RunDir, SUMMARY_FILE};
 use crate::training::gan::dataset::GanDataset;
 use crate::training::gan::image_view::FrozenClip;
 use crate::training::gan::mappers::joint::JointMappers;
@@ -58,7 +59,9 @@ pub fn run(
     let data = &FinetuningData::read(settings, inputs, &mut bench)?;
     let distance = sample_distance(settings, inputs, &mut bench)?;
     let description = format!("finetune-gan-{}", inputs.prepared.subject());
-    let run = &open_run(settings.resume.as_deref(), &settings.runs, &description, settings)?;
+    let FinetuneGanSettings { resume, runs, .. } = settings;
+    let place = RunPlace { resume: resume.as_deref(), runs, description: &description };
+    let run = &place.open(settings, &data.content(settings, inputs)?)?;
     let shown = shown_trials(inputs);
     let sheet = sample_sheet(settings, inputs, &shown, &mut bench)?;
     let redecoded =
@@ -84,7 +87,7 @@ pub fn run(
         training,
         snapshots: observers.snapshots.summary()?,
     };
-    run.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
+    run.write_atomic(SUMMARY_FILE, &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
 }
 

@@ -22,6 +22,7 @@ use crate::error::{SettingError, between, in_range, limits};
 use crate::models::classifier::{ClassKind, ClassifierConfig, ClassifierSizes, SceneClass};
 use crate::pipelines::held_out_photographs::{HeldOut, check_held_out_fraction};
 use crate::pipelines::project::Project;
+use crate::pipelines::run_folder::{Content, ContentHash, RunPlace};
 use crate::pipelines::scene_labels::{frequent_classes, read_scene_labels, shown_classes};
 use crate::pipelines::targets::captioned_stimuli::distinct_images;
 use crate::run::device::{self, DeviceChoice};
@@ -29,7 +30,7 @@ use crate::run::error::RunError;
 use crate::run::interrupt;
 use crate::run::memory::Need;
 use crate::run::progress::Progress;
-use crate::run::run_dir::RunDir;
+use crate::run::run_dir::SUMMARY_FILE;
 use crate::training::classifier::config::ClassifierTrainConfig;
 use crate::training::classifier::evaluation::{ClassEvaluation, ClassifierEvaluation};
 use crate::training::classifier::labelled_images::LabelledImages;
@@ -185,7 +186,10 @@ pub fn run(
     network.validate()?;
     let [train, held_out] = inputs.read_images(&shown, &network, progress)?;
 
-    let run = run_dir(settings, &inputs.subject)?;
+    let description = format!("pretrain-classifier-{}", inputs.subject);
+    let PretrainClassifierSettings { resume, runs, .. } = settings;
+    let place = RunPlace { resume: resume.as_deref(), runs, description: &description };
+    let run = place.open(settings, &content([&train, &held_out]))?;
     let provenance = serde_json::to_value(TrainedOn {
         subject: &inputs.subject,
         split: &settings.split,
@@ -202,7 +206,7 @@ pub fn run(
         device: &device,
         interrupted: &interrupt::requested,
     };
-    let trained = training.run(settings.resume.as_deref(), progress)?;
+    let trained = training.run(resume.as_deref(), progress)?;
     let mut summary = PretrainClassifierSummary {
         run: run.path().to_path_buf(),
         snapshot: trained.snapshot,
@@ -216,7 +220,7 @@ pub fn run(
         held_out: trained.best,
         classes: trained.classes,
     };
-    run.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
+    run.write_atomic(SUMMARY_FILE, &serde_json::to_vec_pretty(&summary)?)?;
     summary.classes.clear();
     Ok(summary)
 }
@@ -308,12 +312,20 @@ impl Inputs {
     }
 }
 
-/// The run's folder: a new one with its resolved settings, or the checkpoint's.
-fn run_dir(settings: &PretrainClassifierSettings, subject: &str) -> crate::error::Result<RunDir> {
-    if let Some(checkpoint) = &settings.resume {
-        return Ok(RunDir::of_checkpoint(checkpoint)?);
+/// What the run is begun with, and must be continued with: images and their labels, trained on and set aside.
+fn content(sets: [&LabelledImages; 2]) -> Content {
+    let (mut photographs, mut labels) = (ContentHash::default(), ContentHash::default());
+    for images in sets {
+        photographs.bytes(images.pixels_u8_hwc());
+        let kinds = [ClassKind::Thing, ClassKind::Stuff];
+        for (image, kind) in (0..images.len()).flat_map(|image| kinds.map(|kind| (image, kind))) {
+            // An image that nobody annotated is not one that shows nothing.
+            let shown = images.shown(image, kind).map_or_else(
+                || vec![2],
+                |shown| shown.iter().map(|is_shown| usize::from(*is_shown)).collect(),
+            );
+            labels.places(shown);
+        }
     }
-    let run = RunDir::create(&settings.runs, &format!("pretrain-classifier-{subject}"))?;
-    run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
-    Ok(run)
+    Content::default().with("photographs", photographs.finish()).with("annotations", labels.finish())
 }

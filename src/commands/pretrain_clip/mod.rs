@@ -2,6 +2,7 @@
 //!
 //! By default only images of the subject's training part are used, so that the joint space never saw a held-out
 //! stimulus; of those, some photographs are set aside for evaluation and the choice of the snapshot.
+//! Writes `config.toml`, `metrics.jsonl`, `checkpoint.mpk`, `best.safetensors` and `summary.json`.
 
 #[cfg(test)]
 mod tests;
@@ -18,13 +19,14 @@ use crate::models::clip::ClipConfig;
 use crate::models::clip::tokenizer::Tokenizer;
 use crate::pipelines::held_out_photographs::{HeldOut, check_held_out_fraction};
 use crate::pipelines::project::Project;
+use crate::pipelines::run_folder::{Content, ContentHash, RunPlace};
 use crate::pipelines::targets::captioned_stimuli::{CaptionedStimuli, distinct_images};
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
 use crate::run::interrupt;
 use crate::run::memory::Need;
 use crate::run::progress::Progress;
-use crate::run::run_dir::RunDir;
+use crate::run::run_dir::SUMMARY_FILE;
 use crate::training::clip::captioned_images::CaptionedImages;
 use crate::training::clip::config::ClipTrainConfig;
 use crate::training::clip::evaluation::ClipEvaluation;
@@ -161,7 +163,10 @@ pub fn run(
         .check(MEMORY_KEYS, settings.device)?;
     let [train, held_out] = read_images(settings, &prepared, progress)?;
 
-    let run = run_dir(settings, &prepared)?;
+    let description = format!("pretrain-clip-{}", prepared.subject());
+    let PretrainClipSettings { resume, runs, .. } = settings;
+    let place = RunPlace { resume: resume.as_deref(), runs, description: &description };
+    let run = place.open(settings, &content([&train, &held_out]))?;
     let provenance = serde_json::to_value(TrainedOn {
         subject: prepared.subject().to_string(),
         images: config.images,
@@ -179,18 +184,20 @@ pub fn run(
         device: &device,
         interrupted: &interrupt::requested,
     };
-    let summary = training.run(settings.resume.as_deref(), progress)?;
-    Ok(PretrainClipSummary {
+    let trained = training.run(resume.as_deref(), progress)?;
+    let summary = PretrainClipSummary {
         run: run.path().to_path_buf(),
-        snapshot: summary.snapshot,
+        snapshot: trained.snapshot,
         train_images: train.len(),
         train_photographs: train.images_by_group().len(),
         held_out_images: held_out.len(),
-        steps: summary.steps,
-        train_loss: summary.train_loss,
-        best_epoch: summary.best_epoch,
-        held_out: summary.best,
-    })
+        steps: trained.steps,
+        train_loss: trained.train_loss,
+        best_epoch: trained.best_epoch,
+        held_out: trained.best,
+    };
+    run.write_atomic(SUMMARY_FILE, &serde_json::to_vec_pretty(&summary)?)?;
+    Ok(summary)
 }
 
 /// What a snapshot's provenance says of the images.
@@ -243,14 +250,20 @@ fn read_images(
     Ok(sets)
 }
 
-/// The run's folder: a new one with its resolved settings, or the checkpoint's.
-fn run_dir(settings: &PretrainClipSettings, prepared: &PreparedSubject) -> crate::error::Result<RunDir> {
-    if let Some(checkpoint) = &settings.resume {
-        return Ok(RunDir::of_checkpoint(checkpoint)?);
+/// What the run is begun with, and must be continued with: images and captions, trained on and set aside.
+fn content(sets: [&CaptionedImages; 2]) -> Content {
+    let (mut photographs, mut captions) = (ContentHash::default(), ContentHash::default());
+    for images in sets {
+        photographs.places([images.len(), images.side()]);
+        for image in 0..images.len() {
+            photographs.bytes(images.pixels_u8_hwc(image));
+            for tokens in images.captions(image) {
+                captions.places(tokens.iter().map(|token| *token as usize));
+            }
+        }
+        images.images_by_group().into_iter().for_each(|group| photographs.places(group));
     }
-    let run = RunDir::create(&settings.runs, &format!("pretrain-clip-{}", prepared.subject()))?;
-    run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
-    Ok(run)
+    Content::default().with("photographs", photographs.finish()).with("captions", captions.finish())
 }
 
 fn chosen_images(

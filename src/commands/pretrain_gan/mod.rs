@@ -15,18 +15,19 @@ use crate::pipelines::gan::data::{LowLevelResnet, low_level_resnet};
 use crate::pipelines::gan::distance::SampleDistance;
 use crate::pipelines::gan::observers::GanObservers;
 use crate::pipelines::gan::origin::PretrainingOrigin;
-use crate::pipelines::gan::place::{GanDevices, open_run};
-use crate::pipelines::gan::pretraining_data::pretraining_data;
+use crate::pipelines::gan::place::GanDevices;
 pub use crate::pipelines::gan::pretraining_data::{FirstCondition, PretrainImages, SecondCondition};
+use crate::pipelines::gan::pretraining_data::{PretrainingData, pretraining_data};
 use crate::pipelines::gan::sample_sheet::{NUM_SAMPLES, SampleSheet, evenly_spread};
 use crate::pipelines::gan::snapshots::GanSnapshots;
 use crate::pipelines::gan::starting_gan::same_sized_start;
 use crate::pipelines::pictures::picture::pictures;
+use crate::pipelines::run_folder::{Content, RunPlace};
 use crate::pipelines::workbench::Workbench;
 use crate::run::interrupt;
 use crate::run::memory::Need;
 use crate::run::progress::Progress;
-use crate::run::run_dir::RunDir;
+use crate::run::run_dir::{RunDir, SUMMARY_FILE};
 use crate::tensor_ops::backend::Device;
 use crate::training::gan::dataset::GanDataset;
 use crate::training::gan::image_view::FrozenClip;
@@ -49,7 +50,7 @@ pub fn run(
     let networks = &Networks::open(settings, &devices.first)?;
     let mut bench = Workbench::new(&devices.first, &settings.cache, progress);
     let choice = config.condition_choice(networks.generator.heads);
-    let (data, name) = &pretraining_data(
+    let PretrainingData { dataset: data, content, name } = &pretraining_data(
         &settings.images,
         &choice,
         networks.generator.resolution,
@@ -58,7 +59,9 @@ pub fn run(
     )?;
     let distance = sample_distance(settings, &networks.generator, data, &mut bench)?;
     let description = format!("pretrain-gan-{name}");
-    let run = &open_run(settings.resume.as_deref(), &settings.runs, &description, settings)?;
+    let PretrainGanSettings { resume, runs, .. } = settings;
+    let place = RunPlace { resume: resume.as_deref(), runs, description: &description };
+    let run = &place.open(settings, &networks.add_to(content.clone()))?;
     let origin = &serde_json::to_value(origin(settings, networks, data, name))?;
     let snapshots = GanSnapshots {
         config: &config.snapshots,
@@ -80,7 +83,7 @@ pub fn run(
         training,
         snapshots: observers.snapshots.summary()?,
     };
-    run.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
+    run.write_atomic(SUMMARY_FILE, &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
 }
 
@@ -118,6 +121,15 @@ impl Networks {
         };
         let resnet = low_level_resnet(settings.resnet.as_deref(), &config.train, device)?;
         Ok(Self { clip, generator, discriminator, start, start_sha256, resnet })
+    }
+}
+
+impl Networks {
+    /// The networks whose weights a resumed run must find again.
+    fn add_to(&self, content: Content) -> Content {
+        content
+            .with("CLIP", &self.clip.sha256)
+            .with_some("ResNet", self.resnet.as_ref().map(|resnet| resnet.sha256.as_str()))
     }
 }
 

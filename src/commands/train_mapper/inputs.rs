@@ -10,7 +10,9 @@ use crate::data::prepared::PreparedSubject;
 use crate::data::split::Split;
 use crate::models::mapper::{MapperConfig, MapperSnapshot, MapperTarget};
 use crate::pipelines::mapper_betas::padded_betas;
+use crate::pipelines::run_folder::{Content, ContentHash, file_sha256, photographs_sha256};
 use crate::pipelines::targets::augmented_stimuli::AugmentedStimuli;
+use crate::pipelines::targets::captioned_stimuli::distinct_images;
 use crate::pipelines::targets::fresh_targets::FreshTargets;
 use crate::pipelines::targets::rows::TargetNetwork;
 use crate::pipelines::workbench::Workbench;
@@ -148,6 +150,34 @@ impl Inputs {
             roi: self.subject.provenance().selection.join(" + "),
             target_network_sha256: targets.network_sha256.clone(),
         }
+    }
+
+    /// What the run is begun with, and must be continued with.
+    ///
+    /// # Errors
+    /// Captions or images that cannot be read.
+    pub fn content(
+        &self,
+        settings: &TrainMapperSettings,
+        targets: &MapperTargets,
+    ) -> crate::error::Result<Content> {
+        let mut split = ContentHash::default();
+        split.places(self.split.train.iter().copied());
+        split.places(self.split.validation.iter().copied());
+        split.places(self.image_ids.iter().map(|image| *image as usize));
+        let content = Content::default()
+            .with("betas", ContentHash::of_array(&self.betas))
+            .with("network of the targets", &targets.network_sha256)
+            .with("trials and images of the split", split.finish());
+        Ok(match settings.target {
+            MapperTarget::Caption => {
+                content.with("captions", file_sha256(&settings.captions, "the targets of a caption mapper")?)
+            }
+            MapperTarget::Image | MapperTarget::Resnet => {
+                let images = distinct_images(self.subject.trials().iter().copied());
+                content.with("photographs", photographs_sha256(&settings.stimuli, &images)?)
+            }
+        })
     }
 
     /// What the training reads: these betas and `targets`.

@@ -25,13 +25,14 @@ use crate::metrics::retrieval::RetrievalSummary;
 use crate::models::mapper::{Mapper, MapperConfig, MapperSnapshot, MapperTarget};
 pub use crate::pipelines::mapper_betas::BetasControl;
 use crate::pipelines::mapper_provenance::MapperProvenance;
+use crate::pipelines::run_folder::RunPlace;
 use crate::pipelines::targets::fresh_targets::FreshTargets;
 use crate::pipelines::workbench::Workbench;
 use crate::run::device::open;
 use crate::run::error::RunError;
 use crate::run::interrupt;
 use crate::run::progress::Progress;
-use crate::run::run_dir::RunDir;
+use crate::run::run_dir::{RunDir, SUMMARY_FILE};
 use crate::run::snapshot::{MAPPER_KIND, Snapshot};
 use crate::tensor_ops::backend::{Device, Diff};
 use crate::training::frame::epoch_loop::BEST_FILE;
@@ -79,7 +80,7 @@ pub fn run(
     let network = starting_network(settings, &snapshot.network, inputs.config.train.seed, &device)?;
     let num_parameters = network.num_params();
 
-    let dir = run_dir(settings, &snapshot.subject)?;
+    let dir = run_dir(settings, &inputs, &targets)?;
     let MapperTargets { finished, fresh, .. } = targets;
     let trials = inputs.trials(&finished, &device);
     let training = MapperTraining {
@@ -105,7 +106,7 @@ pub fn run(
         retrieval: trials.evaluate(&best)?,
         seconds: started.elapsed().as_secs_f64(),
     };
-    dir.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
+    dir.write_atomic(SUMMARY_FILE, &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
 }
 
@@ -166,16 +167,17 @@ fn fit(
 }
 
 /// The run's folder: a new one with its resolved settings, or the checkpoint's.
-fn run_dir(settings: &TrainMapperSettings, subject: &str) -> crate::error::Result<RunDir> {
-    if let Some(checkpoint) = &settings.resume {
-        return Ok(RunDir::of_checkpoint(checkpoint)?);
-    }
+fn run_dir(
+    settings: &TrainMapperSettings,
+    inputs: &Inputs,
+    targets: &MapperTargets,
+) -> crate::error::Result<RunDir> {
     let control = match settings.betas {
         BetasControl::Measured => "",
         BetasControl::Shuffled => "-shuffled",
     };
-    let name = format!("train-mapper-{}-{subject}{control}", settings.target);
-    let dir = RunDir::create(&settings.runs, &name)?;
-    dir.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
-    Ok(dir)
+    let description = format!("train-mapper-{}-{}{control}", settings.target, inputs.subject.subject());
+    let TrainMapperSettings { resume, runs, .. } = settings;
+    let place = RunPlace { resume: resume.as_deref(), runs, description: &description };
+    place.open(settings, &inputs.content(settings, targets)?)
 }

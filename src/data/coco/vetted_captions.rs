@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::data::error::DataError;
 use crate::data::trial::NsdId;
+use crate::files::say_used;
 
 /// Vetted captions by image.
 #[derive(Clone, Debug)]
@@ -32,6 +33,7 @@ impl VettedCaptions {
             let what = format!("the list of captions in `{}`", path.display());
             return Err(DataError::empty(what, "`mindreader screen-captions` writes it"));
         }
+        say_used("the captions", path);
         Ok(Self { by_image, path: path.to_path_buf() })
     }
 

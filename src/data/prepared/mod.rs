@@ -22,5 +22,5 @@ mod tests;
 mod write;
 
 pub use read::PreparedSubject;
-pub use tables::{Provenance, RoiLabels, SourceFile, TrialTable, VoxelTable, file_name};
+pub use tables::{PreparedChoice, Provenance, RoiLabels, SourceFile, TrialTable, VoxelTable, file_name};
 pub use write::PreparedWriter;

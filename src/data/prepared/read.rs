@@ -14,6 +14,7 @@ use crate::data::nsd::roi_pattern::{RoiSelection, RoiTables};
 use crate::data::nsd::tree::Hemisphere;
 use crate::data::subject::SubjectId;
 use crate::data::trial::{CocoId, NsdId, Trial};
+use crate::files::say_used;
 
 /// Most voxels of a volume that are taken for meant: 512 along each axis, where NSD's finest grid has 186 at most.
 const LARGEST_GRID: usize = 1 << 27;
@@ -34,7 +35,7 @@ impl PreparedSubject {
     /// # Errors
     /// [`DataError::missing`], [`DataError::unreadable`], or [`DataError::Invalid`] naming dataset or attribute.
     pub fn open(path: &Path) -> Result<Self, DataError> {
-        let file = H5File::open(path, "a prepared subject; `mindreader prepare` writes it")?;
+        let file = H5File::open(path, &needed_for(path))?;
         let format = file.text_attribute("format")?;
         if format != FORMAT {
             return Err(DataError::invalid(path, "attribute `format`", FORMAT, format!("`{format}`")));
@@ -52,6 +53,7 @@ impl PreparedSubject {
         let trials = trials(&file, shape[0])?;
         let voxels = voxels(&file, shape[1])?;
         check_positions(&file, &voxels.flat_index, provenance.grid)?;
+        say_used("the prepared subject", path);
         Ok(Self { path: path.to_path_buf(), provenance, trials, voxels, betas })
     }
 
@@ -212,6 +214,28 @@ impl PreparedSubject {
         }
         Ok(columns)
     }
+}
+
+/// What stands in the error where the file is not there: others may be, of other regions, sessions or scalings.
+fn needed_for(path: &Path) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let subject = name.split('-').next().unwrap_or_default();
+    let entries = std::fs::read_dir(path.parent().unwrap_or(Path::new(".")));
+    let mut others: Vec<String> = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|other| other.starts_with(&format!("{subject}-")) && other.ends_with(".h5"))
+        .collect();
+    others.sort();
+    if others.is_empty() {
+        return "a prepared subject; `mindreader prepare` writes it".into();
+    }
+    format!(
+        "the regions, sessions and betas of these settings (`prepare.*`); `mindreader prepare` writes it; there are {}",
+        others.iter().map(|other| format!("`{other}`")).collect::<Vec<_>>().join(", ")
+    )
 }
 
 fn parse_attribute<T: serde::de::DeserializeOwned>(file: &H5File, name: &str) -> Result<T, DataError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::nsd::tree::Hemisphere;
+use crate::data::nsd::tree::{DEFAULT_BETAS_VERSION, Hemisphere};
 use crate::data::standardize::Standardization;
 use crate::data::subject::{Resolution, SubjectId};
 use crate::data::trial::{CocoId, Trial};
@@ -12,11 +12,37 @@ use crate::data::trial::{CocoId, Trial};
 pub(super) const FORMAT: &str = "mindreader prepared subject 1";
 pub(super) const VOXEL_ORDER: &str = "x fastest, then y, then z";
 
-/// `subj01-nsdgeneral-func1pt8mm.h5`: the name under which commands look for the prepared regions `roi` of a subject.
-pub fn file_name(subject: SubjectId, resolution: Resolution, roi: &[String]) -> String {
-    let roi =
-        roi.join("+").replace(|letter: char| !letter.is_ascii_alphanumeric() && !"-+.".contains(letter), "_");
-    format!("{subject}-{roi}-{resolution}.h5")
+/// What decides a prepared file of a subject, and its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PreparedChoice {
+    /// Regions whose union is taken.
+    pub roi: Vec<String>,
+    /// Last session; the subject's own where none is set.
+    pub sessions: Option<u16>,
+    /// Folder of the betas; NSD's "b3" where none is set.
+    pub betas_version: Option<String>,
+    /// Scaling of the betas.
+    pub standardization: Standardization,
+}
+
+/// `subj01-nsdgeneral-func1pt8mm.h5`: the name under which commands look for what `choice` says of a subject. What is as
+/// usual is left out; else it follows, as in `subj01-V1-func1pt8mm-sessions02.h5`.
+pub fn file_name(subject: SubjectId, resolution: Resolution, choice: &PreparedChoice) -> String {
+    let plain = |text: &str| {
+        text.replace(|letter: char| !letter.is_ascii_alphanumeric() && !"-+.".contains(letter), "_")
+    };
+    let mut name = format!("{subject}-{}-{resolution}", plain(&choice.roi.join("+")));
+    if let Some(last) = choice.sessions.filter(|last| Some(*last) != subject.usual_sessions()) {
+        name.push_str(&format!("-sessions{last:02}"));
+    }
+    if let Some(version) = choice.betas_version.as_deref().filter(|version| *version != DEFAULT_BETAS_VERSION)
+    {
+        name.push_str(&format!("-{}", plain(version)));
+    }
+    if choice.standardization != Standardization::default() {
+        name.push_str(&format!("-{}", choice.standardization.name()));
+    }
+    name + ".h5"
 }
 
 /// Where the data came from and how they were treated.
@@ -80,4 +106,35 @@ pub struct RoiLabels {
     pub labels: Vec<i32>,
     /// Name of each positive label.
     pub names: BTreeMap<i32, String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_what_decides_the_content_and_leaves_out_what_is_usual() {
+        let usual = PreparedChoice { roi: vec!["nsdgeneral".into()], ..PreparedChoice::default() };
+        let of = |number: u32, choice: &PreparedChoice| {
+            file_name(SubjectId::new(number).unwrap(), Resolution::Func1pt8mm, choice)
+        };
+        assert_eq!(of(1, &usual), "subj01-nsdgeneral-func1pt8mm.h5");
+        let spelt_out = PreparedChoice {
+            sessions: Some(37),
+            betas_version: Some("betas_fithrf_GLMdenoise_RR".into()),
+            ..usual.clone()
+        };
+        assert_eq!(of(1, &spelt_out), of(1, &usual));
+        assert_eq!(of(2, &spelt_out), "subj02-nsdgeneral-func1pt8mm-sessions37.h5");
+        let other = PreparedChoice {
+            roi: vec!["V1".into(), "lh.floc-faces".into()],
+            sessions: Some(2),
+            betas_version: Some("betas_assumehrf".into()),
+            standardization: Standardization::None,
+        };
+        assert_eq!(
+            of(1, &other),
+            "subj01-V1+lh.floc-faces-func1pt8mm-sessions02-betas_assumehrf-unscaled.h5"
+        );
+    }
 }

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::super::config::PhantomConfig;
 use crate::data::error::DataError;
-use crate::files::write_through;
+use crate::files::{temporary_folder_in, write_through};
 
 /// Name of the marker in the root of a phantom.
 pub const MARKER: &str = "phantom.json";
@@ -87,6 +87,8 @@ pub enum Existing {
 /// A folder under a temporary name beside its target.
 pub struct PendingTree {
     temporary: TempDir,
+    /// Held until the folder has its name or is gone.
+    lock: Option<fs::File>,
     target: PathBuf,
 }
 
@@ -119,9 +121,8 @@ impl PendingTree {
             _ => Path::new("."),
         };
         fs::create_dir_all(parent).map_err(unwritable)?;
-        let temporary =
-            tempfile::Builder::new().prefix(".partial-").tempdir_in(parent).map_err(unwritable)?;
-        Ok(Self { temporary, target: target.to_path_buf() })
+        let (temporary, lock) = temporary_folder_in(parent).map_err(unwritable)?;
+        Ok(Self { temporary, lock, target: target.to_path_buf() })
     }
 
     /// Where to write.
@@ -135,7 +136,7 @@ impl PendingTree {
     /// # Errors
     /// [`DataError::unwritable`].
     pub fn commit(self, marker: &Marker) -> Result<(), DataError> {
-        let Self { temporary, target } = self;
+        let Self { temporary, lock: _lock, target } = self;
         // Listed before the marker is written, which is known by its name.
         let files = files_below(temporary.path())?;
         Marker { files, ..marker.clone() }.write(temporary.path())?;

@@ -1,13 +1,8 @@
-//! Where a GAN training runs: its devices and its folder.
-
-use std::path::Path;
-
-use serde::Serialize;
+//! Where a GAN training computes.
 
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
 use crate::run::precision::Precision;
-use crate::run::run_dir::RunDir;
 use crate::tensor_ops::backend::Device;
 use crate::training::gan::config::GanTrainConfig;
 
@@ -30,22 +25,4 @@ impl GanDevices {
         precision.check(&first, &name)?;
         Ok(Self { first, others })
     }
-}
-
-/// The folder of a run: that of the checkpoint `resume`, or a new one below `runs` with the settings in `config.toml`.
-///
-/// # Errors
-/// A folder that is not there or cannot be made.
-pub(crate) fn open_run(
-    resume: Option<&Path>,
-    runs: &Path,
-    description: &str,
-    settings: &impl Serialize,
-) -> crate::error::Result<RunDir> {
-    if let Some(checkpoint) = resume {
-        return Ok(RunDir::of_checkpoint(checkpoint)?);
-    }
-    let run = RunDir::create(runs, description)?;
-    run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
-    Ok(run)
 }

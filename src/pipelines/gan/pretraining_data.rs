@@ -22,6 +22,7 @@ use crate::models::condition_source::ConditionSource;
 use crate::models::stylegan2::ConditionHeads;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::feature_cache::file_identity;
+use crate::pipelines::run_folder::{Content, ContentHash, pictures_sha256};
 use crate::pipelines::targets::captioned_stimuli::distinct_images;
 use crate::pipelines::targets::sentences::SentencesByImage;
 use crate::pipelines::targets::stimulus_embeddings::embed_pictures;
@@ -130,14 +131,46 @@ enum Captions {
     Embedded(StoredTextFeatures),
 }
 
+impl Captions {
+    /// SHA-256 of what was read; nothing where no captions are.
+    fn sha256(&self) -> Option<String> {
+        let mut hash = ContentHash::default();
+        match self {
+            Self::None => return None,
+            Self::Sentences(of_images) => {
+                for sentences in of_images {
+                    hash.places([sentences.len()]);
+                    sentences.iter().for_each(|sentence| hash.bytes(sentence.as_bytes()));
+                }
+            }
+            Self::Embedded(StoredTextFeatures { rows, image_of_row }) => {
+                hash.places(image_of_row.iter().copied());
+                hash.numbers(rows.iter().copied());
+            }
+        }
+        Some(hash.finish())
+    }
+}
+
 /// Images with their captions, in one order.
 struct Captioned {
     images: ImageSet,
     captions: Captions,
+    /// SHA-256 of image features that were given and not computed.
+    features: Option<String>,
     name: String,
 }
 
-/// The training data and the name that a run on them has.
+/// What a GAN is pretrained on.
+pub(crate) struct PretrainingData {
+    pub dataset: GanDataset,
+    /// What of it lies in files.
+    pub content: Content,
+    /// That a run on them has.
+    pub name: String,
+}
+
+/// The training data.
 ///
 /// # Errors
 /// An image, caption or feature that cannot be read; more pixels than memory should hold; a cache that cannot be written.
@@ -147,8 +180,8 @@ pub(crate) fn pretraining_data(
     resolution: usize,
     clip: &ClipSnapshot,
     bench: &mut Workbench<'_>,
-) -> crate::error::Result<(GanDataset, String)> {
-    let Captioned { images, captions, name } = match source {
+) -> crate::error::Result<PretrainingData> {
+    let Captioned { images, captions, features, name } = match source {
         PretrainImages::Stimuli { nsd, prepared, captions, split, view } => {
             let source = StimulusSource { nsd, prepared, captions, split, view: *view };
             captioned_stimuli(&source, choice, resolution, clip, bench)?
@@ -161,9 +194,11 @@ pub(crate) fn pretraining_data(
             captioned_collection(&collection, choice, resolution, clip, bench)?
         }
     };
+    let content = Content::default().with_some("captions", captions.sha256()).with_some("features", features);
     let captions = embedded_captions(captions, choice.long_captions, clip, bench)?;
     let samples = samples(&images.embeddings, captions, choice);
-    Ok((GanDataset::new(images, samples)?, name))
+    let dataset = GanDataset::new(images, samples)?;
+    Ok(PretrainingData { content: content.with("photographs", pictures_sha256(&dataset)), dataset, name })
 }
 
 /// Where the subject's training stimuli and their captions are.
@@ -194,7 +229,7 @@ fn captioned_stimuli(
     } else {
         Captions::None
     };
-    Ok(Captioned { images, captions, name: prepared.subject().to_string() })
+    Ok(Captioned { images, captions, features: None, name: prepared.subject().to_string() })
 }
 
 /// The images of a collection.
@@ -220,8 +255,9 @@ fn captioned_collection(
             (0..collection.len()).map(|index| collection.captions(index)).collect::<Result<_, _>>()?,
         ),
     };
+    let features = image.as_ref().map(ContentHash::of_array);
     let images = collection_images(collection, image, resolution, clip, bench)?;
-    Ok(Captioned { images, captions, name: "images".into() })
+    Ok(Captioned { images, captions, features, name: "images".into() })
 }
 
 /// Embeddings of captions, unit vectors, with the image of each.

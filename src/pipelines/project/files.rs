@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::Project;
+use super::finished::listed;
 use crate::data::prepared;
 use crate::run::error::RunError;
-use crate::run::run_dir::RunDir;
+use crate::run::run_dir::NewestRun;
 
 impl Project {
     /// Root of the NSD tree.
@@ -31,8 +32,8 @@ impl Project {
 
     /// The prepared subject.
     pub fn prepared(&self) -> PathBuf {
-        let Self { subject, resolution, selection, .. } = self;
-        self.work().join("prepared").join(prepared::file_name(*subject, *resolution, selection))
+        let Self { subject, resolution, choice, .. } = self;
+        self.work().join("prepared").join(prepared::file_name(*subject, *resolution, choice))
     }
 
     /// The vetted captions.
@@ -70,9 +71,21 @@ impl Project {
             return Ok(path.clone());
         }
         let description = format!("{kind}-{}", self.subject);
-        RunDir::newest(&self.runs(), &description, file).ok_or_else(|| {
-            let path = self.runs().join(format!("*-{description}")).join(file);
-            RunError::missing(path, format!("this command; run `mindreader {command}` first"))
-        })
+        let newest = self.newest_finished(&description, file);
+        let path = self.runs().join(format!("*-{description}")).join(file);
+        match newest {
+            NewestRun { file: Some(file), .. } => Ok(file),
+            NewestRun { unfinished, .. } if unfinished.is_empty() => {
+                Err(RunError::missing(path, format!("this command; run `mindreader {command}` first")))
+            }
+            newest => Err(RunError::missing(
+                path,
+                format!(
+                    "this command; not finished yet: {}; continue with `--resume CHECKPOINT`, or run \
+                     `mindreader {command}`",
+                    listed(&newest)
+                ),
+            )),
+        }
     }
 }

@@ -4,11 +4,13 @@
 //! finished run of the subject, unless the configuration names a file.
 
 mod files;
+mod finished;
 mod networks;
 mod paths;
 
 pub use self::paths::ProjectPaths;
 use crate::data::image::stimulus_view::StimulusView;
+use crate::data::prepared::PreparedChoice;
 use crate::data::split::SplitConfig;
 use crate::data::subject::{Resolution, SubjectId};
 use crate::run::device::DeviceChoice;
@@ -32,8 +34,8 @@ pub struct Project {
     pub paths: ProjectPaths,
     /// Which trials train, which validate.
     pub split: SplitConfig,
-    /// Regions whose union is prepared; they name the prepared file.
-    pub selection: Vec<String>,
+    /// Regions, sessions and scaling of the prepared betas; they name the prepared file.
+    pub choice: PreparedChoice,
     /// What CLIP is given of a stimulus, whoever embeds it.
     pub stimulus_view: StimulusView,
 }

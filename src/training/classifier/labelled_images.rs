@@ -54,6 +54,11 @@ impl LabelledImages {
         self.labels.is_empty()
     }
 
+    /// RGB bytes of all images, `[image, row, column, channel]`.
+    pub fn pixels_u8_hwc(&self) -> &[u8] {
+        &self.pixels_u8_hwc
+    }
+
     /// What an image shows of a kind; none where nobody annotated that.
     pub fn shown(&self, image: usize, kind: ClassKind) -> Option<&[bool]> {
         self.labels[image].of(kind)

@@ -22,6 +22,7 @@ use crate::tensor_ops::backend::{Base, Device, Diff};
 use crate::tensor_ops::stored::StoredTensors;
 use crate::training::frame::finite_weights::all_finite;
 use crate::training::frame::gradient_norm::clip_global_norm;
+use crate::training::frame::identity::require_same_identity;
 
 /// Everything but weights and moments that a resumed run needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +36,14 @@ pub(crate) struct StoredState {
     pub epoch_losses: Vec<f32>,
     pub best_epoch: u64,
     pub best: Option<ClipEvaluation>,
+}
+
+/// Settings that a run keeps when it is continued.
+#[derive(Serialize)]
+struct Identity<'a> {
+    network: &'a ClipConfig,
+    training: &'a ClipTrainConfig,
+    images: usize,
 }
 
 type Adam = OptimizerAdaptor<AdamW, Clip<Diff>, Diff>;
@@ -153,17 +162,12 @@ impl Optimisation {
         fresh: &StoredState,
         tensors: &mut StoredTensors,
     ) -> Result<(), RunError> {
-        // Both went through JSON, so equal numbers are equal.
         let settings = |state: &StoredState| {
-            serde_json::to_string(&(&state.network, &state.config, state.num_images))
-                .and_then(|text| serde_json::from_str::<serde_json::Value>(&text))
+            let StoredState { network, config, num_images, .. } = state;
+            serde_json::to_string(&Identity { network, training: config, images: *num_images })
                 .map_err(|error| RunError::invalid(path, "settings", "settings", error))
         };
-        let (stored, asked) = (settings(state)?, settings(fresh)?);
-        if stored != asked {
-            let expected = format!("the settings of this command, {asked}");
-            return Err(RunError::invalid(path, "network, training, number of images", expected, stored));
-        }
+        require_same_identity(path, &settings(fresh)?, &settings(state)?)?;
         let rows = tensors.shape("0.text.token_embedding.weight").and_then(|shape| shape.first().copied());
         if let Some(rows) = rows.filter(|rows| *rows != self.tokens.len()) {
             let expected = format!("{} different tokens in the training captions", self.tokens.len());

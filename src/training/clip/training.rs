@@ -225,7 +225,7 @@ mod tests {
         let error = train(&config(3), &stopped, None, &interrupted).unwrap_err();
         let ClipTrainError::Frame(TrainError::Interrupted(stop)) = error else { panic!("{error}") };
         let other = train(&config(4), &stopped, Some(&stop.checkpoint), &|| false).unwrap_err();
-        assert!(other.to_string().contains("the settings of this command"), "{other}");
+        assert!(other.to_string().contains("settings.training.epochs: found 3, expected 4"), "{other}");
         let resumed = train(&config(3), &stopped, Some(&stop.checkpoint), &|| false).unwrap();
 
         assert_eq!(resumed.train_loss, expected.train_loss);

@@ -15,8 +15,8 @@ pub enum TrainError {
     Interrupted(#[from] Interrupted),
     /// The loss or a weight is no longer a number.
     #[error(
-        "{what} is not finite in phase {phase}, epoch {epoch}, step {step}; lower the learning rate and continue from \
-         the last good state `{}`",
+        "{what} is not finite in phase {phase}, epoch {epoch}, step {step}; lower the `learning_rate` and continue from the \
+         last good state, `--resume {}`",
         checkpoint.display()
     )]
     NotFinite {

@@ -1,10 +1,17 @@
 //! What a run is: its settings as JSON text, compared when a checkpoint is continued from.
+//!
+//! Learning rates may be other ones: a training that diverged is continued at a lower one.
 
 use std::path::Path;
 
 use serde_json::Value;
+use tracing::info;
 
+use crate::files::SAID;
 use crate::run::error::RunError;
+
+/// What a learning rate is called, in whatever section.
+const RATE: &str = "learning_rate";
 
 /// Refuses a checkpoint whose settings are not this run's, and names the first that differs. Both are text: a number that went
 /// through JSON may differ in its last bit from one that did not.
@@ -16,7 +23,7 @@ pub(crate) fn require_same_identity(path: &Path, now: &str, then: &str) -> Resul
     refuse_other_settings(path, "settings", &parsed(now)?, &parsed(then)?)
 }
 
-/// Names the first setting that differs between this run and the checkpoint's.
+/// Names the first setting that differs between this run and the checkpoint's, but for learning rates.
 pub(crate) fn refuse_other_settings(
     path: &Path,
     key: &str,
@@ -26,11 +33,21 @@ pub(crate) fn refuse_other_settings(
     match (now, then) {
         (Value::Object(now), Value::Object(then)) if now.keys().eq(then.keys()) => {
             now.iter().zip(then.values()).try_for_each(|((name, now), then)| {
+                if name == RATE && now.is_number() && then.is_number() {
+                    say_other_rate(&format!("{key}.{name}"), now, then);
+                    return Ok(());
+                }
                 refuse_other_settings(path, &format!("{key}.{name}"), now, then)
             })
         }
         _ if now == then => Ok(()),
         _ => Err(RunError::invalid(path, key, format!("{now} as in this run"), then)),
+    }
+}
+
+fn say_other_rate(key: &str, now: &Value, then: &Value) {
+    if now != then {
+        info!(target: SAID, "`{key}`: {now} from here on, in place of {then}");
     }
 }
 
@@ -47,5 +64,19 @@ mod tests {
         let error = require_same_identity(Path::new("c.mpk"), &now.to_string(), &then.to_string());
         let text = error.unwrap_err().to_string();
         assert_eq!(text, "`c.mpk`: settings.train.phase1.epochs: found 4, expected 3 as in this run");
+    }
+
+    #[test]
+    fn a_learning_rate_may_be_lowered_and_nothing_beside_it() {
+        let settings = |rate: Value, beta: f64| json!({"train": {"optimiser": {"learning_rate": rate, "beta_1": beta}, "learning_rate": rate}});
+        let compare = |now: Value, then: Value| {
+            require_same_identity(Path::new("c.mpk"), &now.to_string(), &then.to_string())
+        };
+        assert!(compare(settings(json!(1e-4), 0.9), settings(json!(1e-3), 0.9)).is_ok());
+        let error = compare(settings(json!(1e-4), 0.9), settings(json!(1e-3), 0.8)).unwrap_err().to_string();
+        assert!(error.contains("beta_1"), "{error}");
+        let error =
+            compare(settings(json!(1e-4), 0.9), settings(json!("none"), 0.9)).unwrap_err().to_string();
+        assert!(error.contains("learning_rate"), "{error}");
     }
 }

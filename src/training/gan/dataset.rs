@@ -171,6 +171,11 @@ impl GanDataset {
         &self.images.pixels_u8[image * size..(image + 1) * size]
     }
 
+    /// Image of every sample.
+    pub fn image_of_sample(&self) -> &[usize] {
+        &self.samples.image_of_sample
+    }
+
     /// Conditions of all samples, one matrix per head of a network with these heads.
     pub fn conditions(&self, heads: ConditionHeads) -> impl Iterator<Item = &Array2<f32>> {
         let count = match heads {

@@ -1,0 +1,124 @@
+//! Which runs are finished: what a killed training left is not taken for a result.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::Project;
+use crate::files::warn_once;
+use crate::pipelines::drawing_manifest::MANIFEST_FILE;
+use crate::run::error::RunError;
+use crate::run::event_log::{EventLog, Position};
+use crate::run::run_dir::{NewestRun, RunDir, SUMMARY_FILE};
+
+impl Project {
+    /// The newest finished run of a kind that holds `file`. Newer ones that are not finished are passed over, and said to be.
+    pub(super) fn newest_finished(&self, description: &str, file: &str) -> NewestRun {
+        let newest = RunDir::newest(&self.runs(), description, file, is_finished);
+        if let (Some(file), [.., _]) = (&newest.file, &newest.unfinished[..]) {
+            warn_once(&format!(
+                "passed over as not finished: {}; `{}` is taken (what is named is taken in any case)",
+                listed(&newest),
+                file.display()
+            ));
+        }
+        newest
+    }
+}
+
+/// The unfinished runs in words.
+pub(super) fn listed(newest: &NewestRun) -> String {
+    let of_run = |run: &std::path::PathBuf| {
+        let state = if RunDir::is_under_way(run) { " (under way)" } else { "" };
+        format!("`{}`{state}", run.display())
+    };
+    newest.unfinished.iter().map(of_run).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether the run in this folder came to its end: its summary, or the manifest of its pictures, is written last.
+fn is_finished(run: &Path) -> bool {
+    run.join(SUMMARY_FILE).is_file() || run.join(MANIFEST_FILE).is_file() || is_whole_clip(run)
+}
+
+/// The part of `config.toml` that says how long a CLIP is trained.
+#[derive(Deserialize)]
+struct ClipRun {
+    pretrain_clip: ClipSection,
+}
+
+#[derive(Deserialize)]
+struct ClipSection {
+    train: ClipTrain,
+}
+
+#[derive(Deserialize)]
+struct ClipTrain {
+    epochs: u64,
+}
+
+/// Older versions wrote no summary of a CLIP's training: then its last epoch must have been logged.
+fn is_whole_clip(run: &Path) -> bool {
+    let epochs = || {
+        let bytes = RunError::read(&run.join("config.toml"), "").ok()?;
+        let config: ClipRun = toml::from_slice(&bytes).ok()?;
+        let events: Vec<Position> = EventLog::new(run.join("metrics.jsonl")).read().ok()?;
+        Some((config.pretrain_clip.train.epochs, events.last()?.epoch?))
+    };
+    epochs().is_some_and(|(planned, done)| done >= planned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::mapper::MapperTarget;
+    use crate::pipelines::project::ProjectPaths;
+
+    fn project(work: &Path) -> Project {
+        let paths = ProjectPaths { work: Some(work.to_path_buf()), ..ProjectPaths::default() };
+        Project { paths, ..Project::default() }
+    }
+
+    fn write(run: &Path, file: &str, text: &str) {
+        std::fs::create_dir_all(run).unwrap();
+        std::fs::write(run.join(file), text).unwrap();
+    }
+
+    #[test]
+    fn a_killed_run_is_no_result_unless_it_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let mut project = project(root.path());
+        let run = |number: u32| root.path().join(format!("runs/{number:05}-train-mapper-image-subj01"));
+        let error = project.mapper(MapperTarget::Image).unwrap_err().to_string();
+        assert!(error.contains("train-mapper --target image` first") && !error.contains("finish"), "{error}");
+        write(&run(0), "best.safetensors", "half-trained");
+        let error = project.mapper(MapperTarget::Image).unwrap_err().to_string();
+        assert!(error.contains("not finished") && error.contains("00000-train-mapper-image"), "{error}");
+        write(&run(1), "best.safetensors", "trained");
+        write(&run(1), SUMMARY_FILE, "{}");
+        write(&run(2), "best.safetensors", "half-trained");
+        assert_eq!(project.mapper(MapperTarget::Image).unwrap(), run(1).join("best.safetensors"));
+        let newest = project.newest_finished("train-mapper-image-subj01", "best.safetensors");
+        assert_eq!(listed(&newest), format!("`{}`", run(2).display()));
+        project.paths.image_mapper = Some(run(2).join("best.safetensors"));
+        assert_eq!(project.mapper(MapperTarget::Image).unwrap(), run(2).join("best.safetensors"));
+    }
+
+    #[test]
+    fn a_clip_of_an_older_version_is_finished_with_its_last_epoch() {
+        let root = tempfile::tempdir().unwrap();
+        let run = root.path().join("runs/00000-pretrain-clip-subj01");
+        write(&run, "best.safetensors", "");
+        write(&run, "config.toml", "nsd = \"x\"\n[pretrain_clip.train]\nepochs = 3\nseed = 1\n");
+        for (rows, is_taken) in [
+            ("{\"step\":5,\"epoch\":1,\"train_loss\":0.5}\n", false),
+            ("{\"step\":5,\"epoch\":1}\n{\"step\":15,\"epoch\":3}\n", true),
+            ("{\"step\":5,\"epoch\":1}\n{\"step\":15,\"epoch\":3}", false),
+            ("", false),
+        ] {
+            write(&run, "metrics.jsonl", rows);
+            assert_eq!(project(root.path()).clip().is_ok(), is_taken, "{rows}");
+        }
+        write(&run, SUMMARY_FILE, "{}");
+        assert!(project(root.path()).clip().is_ok());
+    }
+}
