@@ -1,6 +1,5 @@
 //! From arguments to a command's summary.
 
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
@@ -15,12 +14,12 @@ use super::args::{
     PretrainGanArgs, ScoreArgs, Subjects, TrainMapperArgs, WeightsArgs,
 };
 use super::environment;
+use super::every_subject;
 use super::exit_code::ExitCode;
 use super::layers::Layers;
 use super::logging::{self, Display, LogFormat, SAID, Verbosity};
 use super::render;
 use super::terminal::Terminal;
-use super::usage_error::UsageError;
 use crate::commands::ablate::{self, AblateSettings, AblationTable};
 use crate::commands::config::{ProjectConfig, SEED_KEYS, SUBJECT_KEYS};
 use crate::commands::demo::{self, DemoSettings};
@@ -40,6 +39,7 @@ use crate::commands::score::{self, EffectTable, ScoreSettings};
 use crate::commands::screen_captions::{self, ScreenCaptionsSettings};
 use crate::commands::train_mapper::{self, BetasControl, TrainMapperSettings};
 use crate::commands::{compact_weights, import_weights, weights};
+use crate::data::subject::SubjectId;
 use crate::pipelines::project::Project;
 use crate::run::existing_output::ExistingOutput;
 use crate::run::interrupt;
@@ -60,7 +60,7 @@ pub fn main() -> std::process::ExitCode {
     let environment =
         environment::check(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
     let checked = requested.and(environment).map_err(Into::into);
-    let code = match checked.and_then(|()| run(cli, display)) {
+    let code = match checked.and_then(|()| run(&cli, display)) {
         Ok(summary) => {
             if !summary.is_null() {
                 render::summary(&summary, as_json);
@@ -93,11 +93,9 @@ fn listen(flags: &GlobalArgs, requested: Option<&str>) -> Display {
     logging::init(verbosity, flags.log_format, std::io::stderr().is_terminal(), requested)
 }
 
-/// The settings of the arguments: flags over `--set` over the file over defaults.
-fn configuration(cli: &Cli) -> crate::error::Result<ProjectConfig> {
-    if cli.global.subject == Some(Subjects::All) && !matches!(cli.command, Command::TrainMapper(_)) {
-        return Err(UsageError::new("`--subject all`: only `train-mapper` goes through all subjects").into());
-    }
+/// The settings of the arguments: flags over `--set` over the file over defaults; for one of several subjects, its number over
+/// them all.
+fn configuration(cli: &Cli, subject: Option<SubjectId>) -> crate::error::Result<ProjectConfig> {
     let mut layers = Layers::default();
     if let Command::Demo(_) = &cli.command {
         layers = layers.text::<ProjectConfig>("the demo's configuration", demo::CONFIGURATION)?;
@@ -105,53 +103,71 @@ fn configuration(cli: &Cli) -> crate::error::Result<ProjectConfig> {
     if let Some(path) = &cli.global.config {
         layers = layers.file::<ProjectConfig>(path)?;
     }
-    let layers = cli.command.layers(cli.global.layers(layers)?)?;
+    let mut layers = cli.command.layers(cli.global.layers(layers)?)?;
+    if let Some(subject) = subject {
+        layers = layers.value("subject", i64::from(subject.number()))?;
+    }
     let layers = layers.inherit("seed", SEED_KEYS)?.inherit("subject", SUBJECT_KEYS)?;
     Ok(layers.resolve(ProjectConfig::validate)?)
 }
 
-fn run(cli: Cli, display: Display) -> crate::error::Result<Value> {
-    let config = configuration(&cli)?;
+fn run(cli: &Cli, display: Display) -> crate::error::Result<Value> {
+    if cli.global.subject != Some(Subjects::All) {
+        return run_once(cli, None, display);
+    }
+    let subjects = every_subject::subjects(&cli.command, &configuration(cli, None)?.project())?;
+    every_subject::run(cli, &subjects, &mut |subject| run_once(cli, Some(subject), display))
+}
+
+/// The command for one subject, which is named where it is one of several.
+fn run_once(cli: &Cli, subject: Option<SubjectId>, display: Display) -> crate::error::Result<Value> {
+    let config = configuration(cli, subject)?;
     let mut terminal = Terminal::new(display);
-    let session = Session { project: config.project(), config, global: cli.global, progress: &mut terminal };
-    session.run(cli.command)
+    if let Some(subject) = subject {
+        terminal.note(&subject.to_string());
+    }
+    let project = config.project();
+    let session = Session { project, config, global: &cli.global, heading: subject, progress: &mut terminal };
+    session.run(&cli.command)
 }
 
 /// One call of the program: its settings, its flags, and where it says how far it is.
 struct Session<'a> {
     config: ProjectConfig,
     project: Project,
-    global: GlobalArgs,
+    global: &'a GlobalArgs,
+    /// Whose results these are, where they are one of several.
+    heading: Option<SubjectId>,
     progress: &'a mut dyn Progress,
 }
 
 impl Session<'_> {
     /// Runs a command; its summary, or null where that was printed in a form of its own.
-    fn run(self, command: Command) -> crate::error::Result<Value> {
+    fn run(self, command: &Command) -> crate::error::Result<Value> {
         match command {
             Command::Config => self.config(),
             Command::Demo(args) => self.demo(args),
             Command::Doctor => self.doctor(),
-            Command::Phantom(args) => self.phantom(&args),
-            Command::Prepare(args) => self.prepare(&args),
-            Command::ImportWeights(args) => self.import_weights(&args),
-            Command::Weights(args) => self.weights(&args),
+            Command::Phantom(args) => self.phantom(args),
+            Command::Prepare(args) => self.prepare(args),
+            Command::ImportWeights(args) => self.import_weights(args),
+            Command::Weights(args) => self.weights(args),
             Command::CompactWeights(args) => {
                 value(compact_weights::run(&args.settings()).map_err(Into::into))
             }
-            Command::PretrainClip(args) => self.pretrain_clip(args.resume),
-            Command::PretrainClassifier(args) => self.pretrain_classifier(args.resume),
+            Command::PretrainClip(args) => self.pretrain_clip(args.resume.clone()),
+            Command::PretrainClassifier(args) => self.pretrain_classifier(args.resume.clone()),
             Command::ScreenCaptions(_) => self.screen_captions(),
             Command::Encode(_) => self.encode(),
-            Command::Score(args) if !args.microstim.is_empty() => self.microstim_effects(&args),
-            Command::Score(args) => self.score(args.evaluation),
-            Command::TrainMapper(args) => self.train_mapper(&args),
-            Command::Evaluate(args) => self.evaluate(args.mappers),
+            Command::Score(args) if !args.microstim.is_empty() => self.microstim_effects(args),
+            Command::Score(args) => self.score(args.evaluation.clone()),
+            Command::TrainMapper(args) => self.train_mapper(args),
+            Command::Evaluate(args) => self.evaluate(args.mappers.clone()),
             Command::Ablate(args) => self.ablate(args),
             Command::PretrainGan(args) => self.pretrain_gan(args),
-            Command::FinetuneGan(args) => self.finetune_gan(args.resume),
+            Command::FinetuneGan(args) => self.finetune_gan(args.resume.clone()),
             Command::Reconstruct(_) => self.reconstruct(),
-            Command::EvaluateImages(args) => self.evaluate_images(args.run),
+            Command::EvaluateImages(args) => self.evaluate_images(args.run.clone()),
             Command::Microstim(_) => self.microstim(),
         }
     }
@@ -165,8 +181,16 @@ impl Session<'_> {
         if self.global.json {
             return value(Ok(summary));
         }
-        render::to_stdout(&text(&summary));
+        self.print(&text(&summary));
         Ok(Value::Null)
+    }
+
+    /// A result in a form of its own, under the name of the subject where there are several.
+    fn print(&self, text: &str) {
+        if let Some(subject) = self.heading {
+            render::to_stdout(&subject.to_string());
+        }
+        render::to_stdout(text);
     }
 
     fn config(self) -> crate::error::Result<Value> {
@@ -177,9 +201,12 @@ impl Session<'_> {
         Ok(Value::Null)
     }
 
-    fn demo(self, args: DemoArgs) -> crate::error::Result<Value> {
+    fn demo(self, args: &DemoArgs) -> crate::error::Result<Value> {
         let networks = args.networks();
-        value(demo::run(&DemoSettings { config: self.config, networks, out: args.out }, self.progress))
+        value(demo::run(
+            &DemoSettings { config: self.config, networks, out: args.out.clone() },
+            self.progress,
+        ))
     }
 
     /// The state of the NSD tree; as text it has a form of its own.
@@ -252,6 +279,9 @@ impl Session<'_> {
         let mut summary = score::run(&settings, self.progress)?;
         if let Some(table) = summary.decoding_table().filter(|_| !self.global.json) {
             summary.decoding.clear();
+            if let Some(subject) = self.heading {
+                render::to_stdout(&subject.to_string());
+            }
             render::summary(&serde_json::to_value(&summary)?, false);
             render::to_stdout(&table);
             return Ok(Value::Null);
@@ -259,28 +289,12 @@ impl Session<'_> {
         value(Ok(summary))
     }
 
-    /// The mapper of one subject, or those of every prepared one by subject.
     fn train_mapper(self, args: &TrainMapperArgs) -> crate::error::Result<Value> {
-        let Self { project, config, global, progress } = self;
         let betas = if args.shuffle_betas { BetasControl::Shuffled } else { BetasControl::Measured };
-        let mut fit = |project: &Project| {
-            let (target, resume) = (args.target.into(), args.resume.clone());
-            let mut settings =
-                TrainMapperSettings::resolve(project, &config.train_mapper, target, betas, resume)?;
-            settings.init_from.clone_from(&args.init_from);
-            train_mapper::run(&settings, &mut *progress)
-        };
-        if global.subject != Some(Subjects::All) {
-            return value(fit(&project));
-        }
-        if args.resume.is_some() {
-            return Err(UsageError::new("`--resume` continues the run of one subject, not of `all`").into());
-        }
-        let mut summaries = BTreeMap::new();
-        for project in project.of_prepared_subjects()? {
-            summaries.insert(project.subject.to_string(), fit(&project)?);
-        }
-        value(Ok(summaries))
+        let (target, resume, config) = (args.target.into(), args.resume.clone(), &self.config.train_mapper);
+        let mut settings = TrainMapperSettings::resolve(&self.project, config, target, betas, resume)?;
+        settings.init_from.clone_from(&args.init_from);
+        value(train_mapper::run(&settings, self.progress))
     }
 
     fn evaluate(self, mappers: Vec<PathBuf>) -> crate::error::Result<Value> {
@@ -290,10 +304,10 @@ impl Session<'_> {
         self.as_text(summary, EvaluateSummary::table)
     }
 
-    fn ablate(self, args: AblateArgs) -> crate::error::Result<Value> {
+    fn ablate(self, args: &AblateArgs) -> crate::error::Result<Value> {
         let (path, text) = args.rows()?;
         let gans = args.gans()?;
-        let settings = AblateSettings::resolve(&self.config, path, text, args.only, gans)?;
+        let settings = AblateSettings::resolve(&self.config, path, text, args.only.clone(), gans)?;
         if args.list {
             return value(ablate::list(&settings));
         }
@@ -301,10 +315,10 @@ impl Session<'_> {
         self.as_text(table, AblationTable::text)
     }
 
-    fn pretrain_gan(self, args: PretrainGanArgs) -> crate::error::Result<Value> {
+    fn pretrain_gan(self, args: &PretrainGanArgs) -> crate::error::Result<Value> {
         let mut settings =
-            PretrainGanSettings::resolve(&self.project, &self.config.pretrain_gan, args.resume)?;
-        settings.init_from = args.init_from;
+            PretrainGanSettings::resolve(&self.project, &self.config.pretrain_gan, args.resume.clone())?;
+        settings.init_from.clone_from(&args.init_from);
         value(pretrain_gan::run(&settings, self.progress))
     }
 

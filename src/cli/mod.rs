@@ -7,6 +7,7 @@ mod absurd_settings;
 pub mod args;
 pub mod dispatch;
 pub mod environment;
+mod every_subject;
 pub mod exit_code;
 mod flag_names;
 pub mod layers;

@@ -14,7 +14,7 @@ use crate::cli::usage_error::UsageError;
 pub enum Subjects {
     /// The number of one.
     One(i64),
-    /// Every prepared one.
+    /// Every one that is there or prepared.
     All,
 }
 
@@ -44,7 +44,7 @@ pub struct GlobalArgs {
     /// Folder for prepared subjects, runs and caches
     #[arg(long, global = true, value_name = "DIR")]
     pub work: Option<PathBuf>,
-    /// NSD subject, 1 to 8; for `train-mapper` also `all`: every prepared one, one after the other
+    /// NSD subject, 1 to 8, or `all`: every prepared one (for `prepare`: every one in the tree), one after the other
     #[arg(long, global = true, value_name = "N", allow_negative_numbers = true)]
     pub subject: Option<Subjects>,
     /// Where to compute: auto, cpu, cuda or cuda:N

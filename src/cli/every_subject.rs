@@ -1,0 +1,218 @@
+//! `--subject all`: the same command for one subject after the other.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::args::{Cli, Command};
+use super::render;
+use super::usage_error::UsageError;
+use crate::data::nsd::tree::{DEFAULT_BETAS_VERSION, NsdTree};
+use crate::data::subject::SubjectId;
+use crate::error::{Error, ErrorClass, Result};
+use crate::pipelines::project::Project;
+use crate::run::error::RunError;
+
+/// Which subjects `--subject all` means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subjects {
+    /// Those with betas in the NSD tree.
+    InTree,
+    /// Those that are prepared.
+    Prepared,
+}
+
+/// The subjects that the command is to be run for.
+///
+/// # Errors
+/// A command that is about no subject, or about files of a single one; no subject that it could be run for.
+pub fn subjects(command: &Command, project: &Project) -> Result<Vec<SubjectId>> {
+    if let Some(single) = of_one_subject(command) {
+        let message = format!("`--subject all`: {single} belongs to one subject; name it with `--subject N`");
+        return Err(UsageError::new(message).into());
+    }
+    match wanted(command) {
+        Some(Subjects::InTree) => in_tree(project),
+        Some(Subjects::Prepared) => {
+            Ok(project.of_prepared_subjects()?.into_iter().map(|project| project.subject).collect())
+        }
+        None => {
+            let message =
+                "`--subject all`: this command does not go through subjects; leave it out or name one";
+            Err(UsageError::new(message).into())
+        }
+    }
+}
+
+fn wanted(command: &Command) -> Option<Subjects> {
+    match command {
+        Command::Doctor | Command::Prepare(_) => Some(Subjects::InTree),
+        Command::PretrainClip(_)
+        | Command::PretrainClassifier(_)
+        | Command::ScreenCaptions(_)
+        | Command::TrainMapper(_)
+        | Command::Evaluate(_)
+        | Command::Encode(_)
+        | Command::PretrainGan(_)
+        | Command::FinetuneGan(_)
+        | Command::Reconstruct(_)
+        | Command::EvaluateImages(_)
+        | Command::Microstim(_)
+        | Command::Score(_) => Some(Subjects::Prepared),
+        Command::Demo(_)
+        | Command::Phantom(_)
+        | Command::ImportWeights(_)
+        | Command::Weights(_)
+        | Command::CompactWeights(_)
+        // One table, with one subject's numbers.
+        | Command::Ablate(_)
+        | Command::Config => None,
+    }
+}
+
+/// The argument that names files of a single subject, if there is one.
+fn of_one_subject(command: &Command) -> Option<&'static str> {
+    let flag = |is_given: bool, name| is_given.then_some(name);
+    let resume = |checkpoint: &Option<PathBuf>| flag(checkpoint.is_some(), "the run of `--resume`");
+    match command {
+        Command::PretrainClip(args) | Command::PretrainClassifier(args) => resume(&args.resume),
+        Command::TrainMapper(args) => resume(&args.resume),
+        Command::PretrainGan(args) => resume(&args.resume),
+        Command::FinetuneGan(args) => resume(&args.resume),
+        Command::Evaluate(args) => flag(!args.mappers.is_empty(), "a mapper"),
+        Command::EvaluateImages(args) => flag(args.run.is_some(), "a run of `reconstruct`"),
+        Command::Score(args) if args.evaluation.is_some() => Some("the run of `--evaluation`"),
+        Command::Score(args) => flag(!args.microstim.is_empty(), "a run of `--microstim`"),
+        _ => None,
+    }
+}
+
+fn in_tree(project: &Project) -> Result<Vec<SubjectId>> {
+    let tree = NsdTree::new(project.nsd()?);
+    let version = project.choice.betas_version.as_deref().unwrap_or(DEFAULT_BETAS_VERSION);
+    let betas = |subject: SubjectId| tree.betas_dir(subject, project.resolution, version);
+    let found: Vec<SubjectId> = SubjectId::all().filter(|subject| betas(*subject).is_dir()).collect();
+    if found.is_empty() {
+        return Err(RunError::missing(
+            betas(SubjectId::default()),
+            "`--subject all`, or that of another subject",
+        )
+        .into());
+    }
+    Ok(found)
+}
+
+/// Runs `one` for every subject. One that fails is said in a line of its own, and the others have their turn; what was interrupted ends
+/// the whole.
+///
+/// # Errors
+/// That some subjects failed: the user's fault if it is that of all of them.
+pub fn run(
+    cli: &Cli,
+    subjects: &[SubjectId],
+    one: &mut dyn FnMut(SubjectId) -> Result<Value>,
+) -> Result<Value> {
+    let as_json = cli.global.json;
+    let (mut summaries, mut failed) = (Map::new(), Vec::new());
+    for subject in subjects {
+        match one(*subject) {
+            Ok(summary) if as_json => drop(summaries.insert(subject.to_string(), summary)),
+            Ok(Value::Null) => {}
+            Ok(summary) => {
+                render::summary(&Value::Object(Map::from_iter([(subject.to_string(), summary)])), false)
+            }
+            Err(error) if error.class() == ErrorClass::Interrupted => {
+                return Err(error.context(subject.to_string()));
+            }
+            Err(error) => {
+                let class = error.class();
+                render::error(&error.context(subject.to_string()));
+                failed.push((subject, class));
+            }
+        }
+    }
+    if as_json {
+        render::summary(&Value::Object(summaries), true);
+    }
+    if failed.is_empty() {
+        return Ok(Value::Null);
+    }
+    let names: Vec<String> = failed.iter().map(|(subject, _)| subject.to_string()).collect();
+    let message = format!("{} of {} subjects failed: {}", failed.len(), subjects.len(), names.join(", "));
+    Err(match failed.iter().all(|(_, class)| *class == ErrorClass::BadInput) {
+        true => Error::bad_input(message),
+        false => Error::failure(message),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    fn cli(arguments: &str) -> Cli {
+        Cli::try_parse_from(std::iter::once("mindreader").chain(arguments.split_whitespace())).unwrap()
+    }
+
+    #[test]
+    fn a_subject_that_fails_does_not_stop_the_others() {
+        let cli = cli("encode --json --subject all");
+        let all: Vec<SubjectId> = SubjectId::all().take(3).collect();
+        let mut done = Vec::new();
+        let error = run(&cli, &all, &mut |subject| {
+            done.push(subject.number());
+            if subject.number() == 2 { Err(Error::bad_input("no betas")) } else { Ok(Value::from(1)) }
+        })
+        .unwrap_err();
+        assert_eq!(done, [1, 2, 3]);
+        assert_eq!(
+            (error.class(), error.to_string().as_str()),
+            (ErrorClass::BadInput, "1 of 3 subjects failed: subj02")
+        );
+        let failure = run(&cli, &all, &mut |_| Err(Error::failure("disk"))).unwrap_err();
+        assert_eq!(failure.class(), ErrorClass::Failure);
+        done.clear();
+        let stopped = run(&cli, &all, &mut |_| Err(Error::interrupted("stop"))).unwrap_err();
+        assert_eq!((stopped.class(), stopped.to_string().as_str()), (ErrorClass::Interrupted, "subj01"));
+        assert!(run(&cli, &all, &mut |_| Ok(Value::Null)).is_ok());
+    }
+
+    #[test]
+    fn what_belongs_to_one_subject_or_to_none_is_refused_in_words() {
+        let refused =
+            |arguments: &str| subjects(&cli(arguments).command, &Project::default()).unwrap_err().to_string();
+        for arguments in ["train-mapper --target image --resume c.mpk", "finetune-gan --resume c.mpk"] {
+            assert!(
+                refused(arguments).contains("the run of `--resume` belongs to one subject"),
+                "{arguments}"
+            );
+        }
+        assert!(refused("evaluate m.safetensors").contains("a mapper belongs to one subject"));
+        for arguments in ["config", "phantom", "demo", "ablate --table 3"] {
+            assert!(refused(arguments).contains("does not go through subjects"), "{arguments}");
+        }
+    }
+
+    #[test]
+    fn all_are_those_in_the_tree_or_those_prepared() {
+        let root = tempfile::tempdir().unwrap();
+        let mut project = Project::default();
+        project.paths.nsd = Some(root.path().to_path_buf());
+        project.paths.work = Some(root.path().join("work"));
+        let of = |arguments: &str, project: &Project| subjects(&cli(arguments).command, project);
+        let error = of("prepare", &project).unwrap_err().to_string();
+        assert!(error.contains("subj01/func1pt8mm/betas_fithrf_GLMdenoise_RR` is missing"), "{error}");
+        for subject in ["subj02", "subj07"] {
+            let betas = format!("nsddata_betas/ppdata/{subject}/func1pt8mm/betas_fithrf_GLMdenoise_RR");
+            std::fs::create_dir_all(root.path().join(betas)).unwrap();
+        }
+        let numbers =
+            |subjects: Vec<SubjectId>| subjects.iter().map(|subject| subject.number()).collect::<Vec<_>>();
+        assert_eq!(numbers(of("prepare", &project).unwrap()), [2, 7]);
+        assert!(of("encode", &project).unwrap_err().to_string().contains("mindreader prepare"));
+        project.subject = SubjectId::new(7).unwrap();
+        std::fs::create_dir_all(root.path().join("work/prepared")).unwrap();
+        std::fs::write(project.prepared(), "").unwrap();
+        assert_eq!(numbers(of("encode", &project).unwrap()), [7]);
+    }
+}
