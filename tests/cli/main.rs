@@ -10,4 +10,5 @@ mod kill;
 mod logs;
 mod mapper_input;
 mod phantom;
+mod runs;
 mod usage;

@@ -150,3 +150,43 @@ fn a_checkpoint_that_is_missing_cut_short_or_of_another_run() {
     assert!(weights(&run) == whole && !half_written.exists());
     assert_eq!(runs(&work, RUN), [run]);
 }
+
+#[test]
+fn a_run_is_continued_on_the_betas_and_captions_that_it_was_begun_with() {
+    let root = tempfile::tempdir().unwrap();
+    let work = mapper_work(root.path());
+    let train = |target: &str, more: &[&str]| {
+        command("train-mapper", &work).args(["--target", target]).args(more).output().unwrap()
+    };
+    let begun = |target: &str| {
+        let output = train(target, &[]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let run = runs(&work, &format!("train-mapper-{target}-subj01")).pop().unwrap();
+        run.join("checkpoint.mpk").display().to_string()
+    };
+    let (image, caption) = (begun("image"), begun("caption"));
+    let (betas, captions) = (prepared(&work), work.join("captions/subj01.json"));
+    let whole = fs::read(&betas).unwrap();
+    // As many trials, as many voxels, one other beta.
+    poison(&betas, 3, 5, 0.25);
+    assert_refused(
+        &train("image", &["--resume", &image]),
+        &["checkpoint.mpk`: betas: found SHA-256 ", "begun"],
+    );
+    replace(&betas, &whole);
+    let text = fs::read_to_string(&captions).unwrap();
+    replace(&captions, text.replacen(" a ", " the ", 1).as_bytes());
+    assert_refused(
+        &train("caption", &["--resume", &caption]),
+        &["checkpoint.mpk`: captions: found SHA-256 "],
+    );
+    replace(&captions, text.as_bytes());
+    for (target, checkpoint) in [("image", &image), ("caption", &caption)] {
+        let output = train(target, &["--resume", checkpoint]);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    // Of a version that did not say on what: it is taken at its word, with a warning.
+    fs::remove_file(Path::new(&image).with_file_name("inputs.json")).unwrap();
+    let output = train("image", &["--resume", &image]);
+    assert!(output.status.success() && stderr(&output).starts_with("warning: "), "{}", stderr(&output));
+}
