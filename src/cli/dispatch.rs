@@ -20,6 +20,7 @@ use super::layers::Layers;
 use super::logging::{self, Display, LogFormat, SAID, Verbosity};
 use super::render;
 use super::terminal::Terminal;
+use super::usage_error::UsageError;
 use crate::commands::ablate::{self, AblateSettings, AblationTable};
 use crate::commands::config::{ProjectConfig, SEED_KEYS, SUBJECT_KEYS};
 use crate::commands::demo::{self, DemoSettings};

@@ -187,7 +187,7 @@ mod tests {
                 "{arguments}"
             );
         }
-        assert!(refused("evaluate m.safetensors").contains("a mapper belongs to one subject"));
+        assert!(refused("evaluate --mappers m.safetensors").contains("a mapper belongs to one subject"));
         for arguments in ["config", "phantom", "demo", "ablate --table 3"] {
             assert!(refused(arguments).contains("does not go through subjects"), "{arguments}");
         }

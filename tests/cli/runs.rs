@@ -96,7 +96,7 @@ fn a_killed_run_is_passed_over_and_said_to_be_unless_it_is_named() {
     assert_eq!((line("using the prepared subject").len(), line("using the clip").len()), (1, 1), "{text}");
 
     let named = killed.join("best.safetensors");
-    let output = evaluate(&[named.to_str().unwrap()]);
+    let output = evaluate(&["--mappers", named.to_str().unwrap()]);
     succeed(&output);
     let text = stderr(&output);
     assert!(text.contains(&format!("using the mapper `{}`", named.display())), "{text}");
