@@ -17,7 +17,9 @@ pub const SIDE: usize = 4096;
 pub const ITEMS: usize = 1_000_000;
 /// Weight of a term of a loss.
 pub const WEIGHT: f64 = 1e6;
-/// Learning rate.
+/// Learning rate: far beyond where every training diverges, which is said then, with the checkpoint to go on from.
+pub const LEARNING_RATE: f64 = 1e30;
+/// Decay of weights, and factors on a learning rate.
 pub const RATE: f64 = 1000.0;
 /// Thousands of images.
 pub const KIMG: f64 = 1e9;

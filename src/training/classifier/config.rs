@@ -12,7 +12,7 @@ pub struct ClassifierTrainConfig {
     pub epochs: usize,
     /// Images in a batch, at most; 1 to 1e6.
     pub batch_size: usize,
-    /// Highest learning rate, above 0 and at most 1000.
+    /// Highest learning rate, above 0 and at most 1e30.
     pub learning_rate: f64,
     /// Steps of linear warm-up, before a cosine to zero; 0 to 1e6.
     pub warmup_steps: usize,
@@ -43,7 +43,7 @@ impl ClassifierTrainConfig {
     pub fn validate(&self) -> Result<(), SettingError> {
         in_range("epochs", self.epochs, 1..=limits::EPOCHS)?;
         in_range("batch_size", self.batch_size, 1..=limits::BATCH)?;
-        in_range("learning_rate", self.learning_rate, above_to(0.0, limits::RATE))?;
+        in_range("learning_rate", self.learning_rate, above_to(0.0, limits::LEARNING_RATE))?;
         in_range("warmup_steps", self.warmup_steps, 0..=limits::ITEMS)?;
         in_range("flip_probability", self.flip_probability, 0.0..=1.0)
     }

@@ -7,7 +7,7 @@ use crate::error::{SettingError, above_to, in_range, limits};
 use crate::models::clip::tokenizer::LongText;
 
 /// How a CLIP is trained from nothing. Epochs are 1 to 1e6, batches 2 to 1e6, warm-up 0 to 1e6 steps, the rate above 0 and at most
-/// 1000, decay 0 to 1000, β at least 0 and below 1, ε above 0 and at most 1, the bound on the norm above 0 and at most 1e6.
+/// 1e30, decay 0 to 1000, β at least 0 and below 1, ε above 0 and at most 1, the bound on the norm above 0 and at most 1e6.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClipTrainConfig {
@@ -72,7 +72,7 @@ impl ClipTrainConfig {
         // Contrast needs another pair.
         in_range("batch_size", self.batch_size, 2..=limits::BATCH)?;
         in_range("evaluate_every_epochs", self.evaluate_every_epochs, 1..=limits::EPOCHS)?;
-        in_range("learning_rate", self.learning_rate, above_to(0.0, limits::RATE))?;
+        in_range("learning_rate", self.learning_rate, above_to(0.0, limits::LEARNING_RATE))?;
         in_range("warmup_steps", self.warmup_steps, 0..=limits::ITEMS)?;
         in_range("weight_decay", self.weight_decay, 0.0..=limits::RATE)?;
         in_range("beta_1", self.beta_1, 0.0..1.0)?;

@@ -28,7 +28,7 @@ const MOST_RESOLUTIONS: usize = 11;
 
 /// Settings of the training of generator and discriminator.
 ///
-/// Weights, half-lives and the temperature are 0 to 1e6, shares and probabilities 0 to 1, rates above 0 and at most 1000, β at
+/// Weights, half-lives and the temperature are 0 to 1e6, shares and probabilities 0 to 1, rates above 0 and at most 1e30, β at
 /// least 0 and below 1, ε above 0 and at most 1, batches 1 to 1e6, intervals 1 to 1e9, thousands of images above 0 and at most 1e9,
 /// GPUs 1 to 64.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -168,7 +168,7 @@ impl GanTrainConfig {
         self.loss_scale.validate().map_err(|error| error.within("loss_scale"))?;
         for (field, value, most) in [
             ("total_kimg", self.total_kimg, limits::KIMG),
-            ("learning_rate", self.learning_rate, limits::RATE),
+            ("learning_rate", self.learning_rate, limits::LEARNING_RATE),
             ("learning_rate_decay.factor", self.learning_rate_decay.factor, limits::RATE),
             ("epsilon", self.epsilon, 1.0),
             ("tick_kimg", self.tick_kimg, limits::KIMG),

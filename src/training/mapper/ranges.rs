@@ -50,7 +50,7 @@ impl MapperTrainConfig {
 
 fn check_optimiser(optimiser: &OptimiserConfig) -> Result<(), SettingError> {
     let OptimiserConfig { lars, decay, .. } = optimiser;
-    in_range("learning_rate", optimiser.learning_rate, 0.0..=limits::RATE)?;
+    in_range("learning_rate", optimiser.learning_rate, 0.0..=limits::LEARNING_RATE)?;
     in_range("beta_1", optimiser.beta_1, 0.0..1.0)?;
     in_range("beta_2", optimiser.beta_2, 0.0..1.0)?;
     in_range("epsilon", optimiser.epsilon, above_to(0.0, 1.0))?;

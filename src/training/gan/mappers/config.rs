@@ -101,7 +101,7 @@ impl GanMapperConfig {
         in_range("interval", self.interval, 1..=limits::INTERVAL)?;
         in_range("regularisation_interval", self.regularisation_interval, 1..=limits::INTERVAL)?;
         if let Some(rate) = self.learning_rate {
-            in_range("learning_rate", rate, above_to(0.0, limits::RATE))?;
+            in_range("learning_rate", rate, above_to(0.0, limits::LEARNING_RATE))?;
         }
         for (field, value) in [
             ("gan_weight", self.gan_weight),
