@@ -70,6 +70,8 @@ pub fn load_checkpoint<B: Backend, R: Record<B>, S: DeserializeOwned>(
     let (digest, body) = rest
         .split_at_checked(DIGEST_BYTES)
         .ok_or_else(|| invalid("length", "a whole checkpoint", "a truncated one"))?;
+    // Before anything is parsed: a file that was cut short or altered is told by its digest, not by what parsers make
+    // of it.
     if Sha256::digest(body)[..] != *digest {
         return Err(invalid("digest", "the digest of the content", "another (truncated or altered file)"));
     }

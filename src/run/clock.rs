@@ -31,8 +31,11 @@ fn civil(days: u64) -> (u64, u64, u64) {
     // Years start in March here, so that the leap day is the last of a year.
     let days = days + 719_468;
     let (era, day) = (days / DAYS_OF_400_YEARS, days % DAYS_OF_400_YEARS);
+    // Leap days are taken off before dividing: one in every 4 years (1460 days), none in every 100th, one again in
+    // every 400th.
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
+    // From March on the lengths repeat: 31, 30, 31, 30, 31 days, 153 in five months.
     let month = (5 * day + 2) / 153;
     let day = day - (153 * month + 2) / 5 + 1;
     let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };

@@ -103,6 +103,7 @@ impl EventLog {
     /// # Errors
     /// As [`EventLog::read`], and [`RunError::unwritable`].
     pub fn retain(&self, keep: impl Fn(Position) -> bool) -> Result<(), RunError> {
+        // A run that was stopped before its first event has no file yet.
         if !self.path.is_file() {
             return Ok(());
         }

@@ -31,6 +31,7 @@ pub fn narrowed(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, RunError> {
         let mut narrow = Vec::with_capacity(view.data().len() / 2);
         for value in view.data().chunks_exact(4) {
             let value = f32::from_le_bytes([value[0], value[1], value[2], value[3]]);
+            // To the nearest, ties to even; what is too large becomes infinite.
             let rounded = f16::from_f32(value);
             if !rounded.is_finite() {
                 let field = format!("tensor `{name}`");
@@ -68,6 +69,7 @@ fn rewritten(
     change: impl Fn(&str, &TensorView<'_>) -> Result<Option<(Dtype, Vec<u8>)>, RunError>,
 ) -> Result<Vec<u8>, RunError> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| invalid(path, &error))?;
+    // The header stays as it is: kind, configuration and provenance are those of the same network.
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| invalid(path, &error))?;
     let entries: Option<HashMap<String, String>> = metadata.metadata().clone();
     let mut stored = Vec::new();

@@ -29,6 +29,7 @@ impl Classified for Interrupted {
 
 /// Has the user asked to stop?
 pub fn requested() -> bool {
+    // Nothing is handed over together with the flag, so no order has to be kept.
     REQUESTED.load(Ordering::Relaxed)
 }
 
@@ -38,6 +39,7 @@ pub fn requested() -> bool {
 /// When the operating system refuses the handler.
 pub fn install() -> Result<(), ctrlc::Error> {
     ctrlc::set_handler(|| {
+        // The first signal only raises the flag; the second finds it raised.
         if REQUESTED.swap(true, Ordering::Relaxed) {
             std::process::exit(SIGINT_EXIT);
         }

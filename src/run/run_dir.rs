@@ -46,6 +46,7 @@ impl RunDir {
     /// [`RunError::unwritable`] when the folder cannot be made.
     pub fn create(runs: &Path, description: &str) -> Result<Self, RunError> {
         fs::create_dir_all(runs).map_err(|error| RunError::unwritable(runs, error))?;
+        // Behind the highest number, never in a gap: numbers tell the order of runs.
         let mut number = numbered(runs).into_iter().map(|(number, _)| number + 1).max().unwrap_or(0);
         loop {
             let path = runs.join(format!("{number:05}-{description}"));
@@ -74,6 +75,7 @@ impl RunDir {
         }
         let run = Self::begin(folder.to_path_buf())?;
         remove_half_written(folder)?;
+        // Snapshots and sample sheets lie one folder below.
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 remove_half_written(&entry.path())?;

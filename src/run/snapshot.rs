@@ -126,6 +126,7 @@ impl Snapshot {
             let mut file = File::open(path).ok().filter(|file| file.metadata().is_ok_and(|m| m.is_file()))?;
             let mut length = [0; 8];
             file.read_exact(&mut length).ok()?;
+            // The first bytes of a foreign file may claim any length.
             let length = u64::from_le_bytes(length).min(LONGEST_HEADER);
             let mut header = Vec::new();
             file.take(length).read_to_end(&mut header).ok()?;
@@ -169,10 +170,12 @@ impl Snapshot {
         let file = safetensors::SafeTensors::deserialize(&bytes)
             .map_err(|error| RunError::invalid(&self.path, "tensors", "a safetensors file", error))?;
         let mut tensors = file.tensors();
+        // By name: the order in the file says nothing of the network.
         tensors.sort_by(|(one, _), (other, _)| one.cmp(other));
         let mut digest = Sha256::new();
         digest.update(format!("{}\n{}\n", self.header.kind, self.header.config));
         for (name, view) in tensors {
+            // Type and shape belong to the digest: the same bytes in another shape are another network.
             digest.update(format!("{name} {:?} {:?}\n", view.dtype(), view.shape()));
             digest.update(view.data());
         }

@@ -61,6 +61,7 @@ impl EventFile {
                 Err(error) => return Err(RunError::unwritable(&path, error)),
             }
         };
+        // A reader knows such a file by this first record.
         let version = Message::default().bytes(field::FILE_VERSION, b"brain.Event:2");
         let session = Message::default().integer(field::STATUS, START);
         let session = event(first_step).bytes(field::SESSION_LOG, &session.0);
@@ -81,6 +82,7 @@ impl EventFile {
         let summary = values.iter().fold(Message::default(), |summary, (tag, value)| {
             let value = Message::default()
                 .bytes(field::TAG, tag.as_bytes())
+                // The format knows single precision only; `metrics.jsonl` has every digit.
                 .float(field::SIMPLE_VALUE, *value as f32);
             summary.bytes(field::VALUE, &value.0)
         });
@@ -141,6 +143,8 @@ impl Message {
     }
 
     fn integer(self, field: u64, value: u64) -> Self {
+        // A key is the field's number and, in the lowest three bits, how its value is written: 0 for a number of
+        // varying length, 1 for eight bytes, 2 for a length and bytes, 5 for four bytes.
         self.varint(field << 3).varint(value)
     }
 
