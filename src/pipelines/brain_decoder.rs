@@ -164,6 +164,7 @@ impl LoadedMapper {
     /// # Shapes
     /// - as [`LoadedMapper::embed`]
     pub fn predict(&self, betas: &Array2<f32>, device: &Device) -> Tensor<Base, 2> {
+        // Betas follow the precision of the weights: only a mapper in half precision gets half-precision input.
         let betas = half_like(self.snapshot.signal(betas, device), &self.mapper.lift.weight.val());
         single(self.mapper.forward(betas))
     }
@@ -354,6 +355,7 @@ impl BrainDecoder {
         let DecodedEmbeddings { image, second } = embeddings.clone();
         let count = self.generator_config.condition_dims().len();
         let heads = options.source.heads(image, second, options.seed, positions);
+        // A generator with one head takes the first of the two.
         let condition = Condition { heads: heads.into_iter().take(count).collect() };
         let z = positions
             .iter()

@@ -83,6 +83,7 @@ pub fn screen_captions(
     config: &ScreenConfig,
 ) -> Result<ScreenedCaptions, ScreenError> {
     config.validate()?;
+    // In double precision: whether a caption stays must not hang on rounding.
     let norm = |row: ArrayView1<f32>| row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
     let mut logits = Vec::with_capacity(captions.nrows());
     for (caption, row) in captions.rows().into_iter().enumerate() {
@@ -94,6 +95,7 @@ pub fn screen_captions(
         logits.push(logit_scale * cosine);
     }
     let best = logits.iter().copied().reduce(f64::max).ok_or(ScreenError::NoCaption)?;
+    // The largest is taken off first: no exponential overflows, and the sum is at least 1, whatever the scale.
     let weights: Vec<f64> = logits.iter().map(|logit| (logit - best).exp()).collect();
     let sum: f64 = weights.iter().sum();
     // The best weight is 1, so p > share · max p is weight > share.

@@ -166,6 +166,7 @@ impl<B: Backend> ClipEncoder<'_, B> {
         captions: &[&str],
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Array2<f32>, FeatureError<std::convert::Infallible>> {
+        // It shows the length of the context and what becomes of long texts: both decide the tokens.
         let tokenizer = format!("{:?}", self.tokenizer);
         let mut key = CacheKey::new(TEXT_PREPROCESSING, &[self.snapshot_sha256, &tokenizer]);
         for caption in captions {

@@ -30,6 +30,8 @@ impl HeldOut {
     /// [`DataError::Setting`] for a share out of range; [`DataError::Empty`] for fewer than four photographs.
     pub fn of(self, photographs: &[CocoId]) -> Result<Vec<CocoId>, DataError> {
         let mut distinct = photographs.to_vec();
+        // Sorted before it is shuffled: the choice hangs on the set and the seed, not on the order in which trials
+        // come.
         distinct.sort_unstable();
         distinct.dedup();
         check_held_out_fraction(self.fraction)?;

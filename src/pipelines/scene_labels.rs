@@ -54,6 +54,7 @@ pub fn shown_classes(shown: &ShownCategories, config: &ClassifierConfig) -> Show
     let of = |kind| {
         let classes = &config.classes[config.range(kind)];
         let values = classes.iter().map(|class| shown.shows(class.id, config.min_share));
+        // None where no file knows the photograph: unknown is not absent.
         (!classes.is_empty()).then(|| values.collect::<Option<Vec<bool>>>()).flatten()
     };
     ShownClasses { things: of(ClassKind::Thing), stuff: of(ClassKind::Stuff) }

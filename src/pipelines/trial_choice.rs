@@ -95,12 +95,14 @@ pub fn choose_trials(
             .into_iter()
             .map(|(nsd_id, mut trials)| {
                 if repeats == Repeats::First {
+                    // Trials ascend: this is the first presentation.
                     trials.truncate(1);
                 }
                 ChosenTrial { trials, nsd_id: NsdId(nsd_id) }
             })
             .collect(),
     };
+    // Back into the order of presentation: images came by their numbers.
     chosen.sort_by_key(|chosen| chosen.trials.first().copied());
     if chosen.is_empty() {
         return Err(DataError::empty("trials to decode", "the split leaves none; prepare more sessions"));

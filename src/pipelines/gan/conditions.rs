@@ -95,6 +95,7 @@ impl<'a> DecodingMappers<'a> {
             let betas = prepared.betas_of(rows)?;
             let of_image = self.image.condition(&betas, self.device);
             let of_second = self.second.condition(&betas, self.device);
+            // A trial's place in the experiment: its mix does not depend on what else is decoded.
             let positions: Vec<u64> = rows.iter().map(|trial| *trial as u64).collect();
             let [a, b] = choice.heads(of_image, of_second, seed, &positions);
             first.push(host(a)?);

@@ -44,6 +44,7 @@ pub(crate) fn image_set(
     let mut pixels_u8 = Vec::with_capacity(images.len() * 3 * resolution * resolution);
     for (done, image) in images.iter().enumerate() {
         let picture = gan_picture(&stimuli.image(*image)?, resolution);
+        // Channel after channel, as the networks take them.
         for channel in 0..3 {
             pixels_u8.extend(picture.pixels().map(|pixel| pixel.0[channel]));
         }

@@ -101,6 +101,7 @@ impl SampleDistance {
         bench: &mut Workbench<'_>,
     ) -> crate::error::Result<RealSet> {
         let side = data.resolution() as u32;
+        // By content: equal pictures are found in the cache, wherever they were read from.
         let identities: Vec<String> = (0..data.num_images())
             .map(|image| format!("{} {side}", hex(&Sha256::digest(data.pixels_u8(image)))))
             .collect();
@@ -133,6 +134,7 @@ impl SampleDistance {
         images.dedup();
         let set = StimulusSet { images: &images, ..trials };
         let features = stimulus_features(&self.network, set, bench)?;
+        // Features were computed once per image; here every trial has its row again.
         let rows = trials.images.iter().filter_map(|image| images.binary_search(image).ok());
         Ok(RealSet {
             name: trials.name,
@@ -161,6 +163,7 @@ impl SampleDistance {
     ) -> crate::error::Result<Vec<SetDistance>> {
         let count = self.num_samples(config);
         let mut stats: Option<FeatureStats> = None;
+        // Streams are keyed by the first sample of the batch: every report draws the same latents and noise.
         for first in (0..count).step_by(BATCH) {
             let samples = first..count.min(first + BATCH);
             let size = samples.len();
@@ -192,6 +195,7 @@ impl SampleDistance {
             counts,
             self.seed
         ]);
+        // 64 bits are enough to tell the few protocols of a run apart.
         hex(&Sha256::digest(text.to_string().as_bytes())[..8])
     }
 

@@ -332,6 +332,7 @@ fn collection_images(
     let mut pixels_u8 = Vec::with_capacity(bytes as usize);
     for index in 0..count {
         let picture = resize_and_center_crop(&collection.image(index)?, resolution as u32, Filter::Bicubic);
+        // Channel after channel, as the networks take them.
         for channel in 0..3 {
             pixels_u8.extend(picture.pixels().map(|pixel| pixel.0[channel]));
         }

@@ -59,6 +59,7 @@ impl SampleSheet {
     fn draw(&self, generator: &Generator<Base>, device: &Device) -> Vec<RgbImage> {
         let count = self.ground_truth.len();
         let z = normal([count, self.z_dim], &mut keyed_rng(self.seed, "gan.sheet", 0), device);
+        // Constant noise and no truncation: what differs between two sheets is the training's doing.
         pictures(generator.forward(z, &self.condition, &Noise::Constant, Truncation::NONE))
     }
 }

@@ -125,6 +125,7 @@ impl GanSnapshots<'_> {
             None => BTreeMap::new(),
         };
         let origin = SnapshotOrigin { trained_mappers_sha256, ..origin };
+        // Written before it is measured: a distance in the metrics always had its snapshot.
         save_snapshot(&path, GENERATOR_KIND, self.generator, &origin, tick.generator_ema)?;
         if let Some(distance) = measured {
             let distances = distance
@@ -182,6 +183,7 @@ impl GanSnapshots<'_> {
             let Some(value) = frechet.to(headline) else { continue };
             let generator = self.run.join(&file_name(images_seen));
             let is_better = best.as_ref().is_none_or(|best| value < best.value);
+            // A snapshot that was removed can no longer be the best.
             if frechet.protocol == protocol && is_better && generator.is_file() {
                 let (mappers, note) = (companions(&generator), meaning(headline));
                 best =

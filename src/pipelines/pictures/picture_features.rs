@@ -179,6 +179,8 @@ impl FeatureNetwork {
                     .flat_map(|picture| picture.as_raw())
                     .map(|level| f32::from(*level))
                     .collect();
+                // Pictures have their channels last, the network has them first; levels stay 0..255, which is what it
+                // takes.
                 let shape = [pictures.len(), height, width, 3];
                 let pixels = Tensor::<Base, 4>::from_data(TensorData::new(levels, shape), device);
                 let features = network.features(pixels.permute([0, 3, 1, 2]), *preprocessing);

@@ -63,6 +63,7 @@ impl AugmentedStimuli {
                 .map(|(image, position)| Ok((self.stimuli.image(*image)?, *position)))
                 .collect::<Result<_, DataError>>()?;
             let pixels: Vec<f32> = images
+                // Every view draws from its own stream, so the number of threads decides nothing.
                 .par_iter()
                 .flat_map_iter(|(image, position)| {
                     let view = augment(image, &self.config, &mut keyed_rng(self.seed, purpose, *position));

@@ -58,9 +58,11 @@ pub(crate) fn by_ridge(
 ) -> crate::error::Result<Decoded> {
     progress.start(&format!("ridge regression to {} targets", targets.form().target), 0);
     let betas = subject.betas_of(&split.train)?;
+    // Fitted once to all trials: no caption is drawn, their mean is aimed at.
     let aims = targets.single(&split.train);
     let tuning = tuning_split(subject, &split.train, config);
     let ridge = fit_tuned_ridge(betas.view(), aims.view(), &tuning.train, &tuning.validation, config)?;
+    // Betas of training and validation are never in memory together.
     drop(betas);
     let predicted = ridge.predict(subject.betas_of(&split.validation)?.view());
     progress.finish(&format!("penalty {}", ridge.penalty));

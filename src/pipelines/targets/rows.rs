@@ -127,6 +127,7 @@ impl TargetRows {
     /// Rows of another width.
     pub fn replace(&mut self, trials: &[usize], rows: &Array2<f32>) -> crate::error::Result<()> {
         for (row, trial) in trials.iter().enumerate() {
+            // Behind the others, which stay: trials of training may aim at them.
             let position = self.embeddings.nrows() + row;
             self.image_of_trial[*trial] = self.rows_of_image.len();
             self.rows_of_image.push(position..position + 1);
@@ -144,6 +145,7 @@ impl TargetRows {
 /// The distinct images of a subject, ascending, and which of them each trial showed.
 fn images(subject: &PreparedSubject) -> (Vec<NsdId>, Vec<usize>) {
     let mut index: BTreeMap<NsdId, usize> = subject.trials().iter().map(|trial| (trial.nsd_id, 0)).collect();
+    // Positions ascend with the images: the map walks its keys in order.
     for (position, value) in index.values_mut().enumerate() {
         *value = position;
     }

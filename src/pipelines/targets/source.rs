@@ -51,6 +51,7 @@ impl TargetForm {
     pub fn is_same(&self, other: &Self) -> bool {
         let decisive = |form: &Self| {
             let TargetForm { target, vector, view, scale, seed, .. } = *form;
+            // What does not matter to a target must not tell two of them apart.
             let view = (target == MapperTarget::Image).then_some(view);
             (target, vector, view, form.choice(), scale.clamp.to_bits(), scale.scaling, seed)
         };

@@ -27,6 +27,7 @@ pub fn embed_stimuli(
 ) -> crate::error::Result<Array2<f32>> {
     let stimuli = Stimuli::open(stimuli_path)?;
     let mut source = file_identity(stimuli_path)?;
+    // The plain view adds nothing, so that its key is that of the stimuli alone.
     if let Some(name) = view.name() {
         source = format!("{source}, {name}");
     }

@@ -66,6 +66,7 @@ impl TrialTargets {
 
     /// One embedding per trial that does not depend on a draw: `[trials, embed_dim]`.
     pub fn single(&self, trials: &[usize]) -> Array2<f32> {
+        // One row per image leaves nothing to draw: any seed would do.
         validation_rows(&self.single, trials, 0)
     }
 
