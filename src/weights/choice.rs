@@ -50,6 +50,7 @@ impl Choice {
             None => PREFERENCE
                 .iter()
                 .filter_map(|name| kinds.get_key_value(name))
+                // The others by name: the choice does not hang on the order of the file.
                 .chain(kinds.iter())
                 .find(|(_, kind)| wanted(**kind)),
         };

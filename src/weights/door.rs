@@ -76,12 +76,14 @@ impl Filler<'_> {
                 None => self.report.problems.push(missing(name.clone())),
             }
         }
+        // Used even where it does not fit: it is reported once, not as left over as well.
         self.used
             .extend(foreign.names.iter().filter(|name| self.network.tensors.contains_key(*name)).cloned());
         if parts.len() != foreign.names.len() {
             return None;
         }
         let found = joined_shape(&parts).map(|shape| oriented(shape, foreign.orientation));
+        // A scalar, such as CLIP's logit scale, is a vector of one here.
         let fits =
             found.as_ref().is_some_and(|found| found == expected || (found.is_empty() && expected == [1]));
         if !fits {
@@ -107,6 +109,7 @@ impl Filler<'_> {
         let mut joined = Vec::with_capacity(expected.iter().product());
         let mut is_finite = true;
         for (name, part) in foreign.names.iter().zip(parts) {
+            // Counted after rounding: a double beyond single precision is infinite now.
             let values = part.to_f32();
             let count = values.iter().filter(|value| !value.is_finite()).count();
             if count > 0 {
@@ -162,6 +165,7 @@ impl<B: Backend> ModuleMapper<B> for Filler<'_> {
         let Some(values) = self.values(&path, &shape) else { return param };
         self.report.parameters += 1;
         self.report.values += values.len();
+        // The id of the parameter stays; whether it has a gradient is taken over by hand.
         param.map(|built| {
             Tensor::from_data(TensorData::new(values, shape), &built.device())
                 .set_require_grad(built.is_require_grad())

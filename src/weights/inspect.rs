@@ -75,6 +75,7 @@ pub fn inspect(path: &Path) -> Result<WeightsDescription, ImportError> {
 
 fn inspect_snapshot(path: &Path) -> Result<WeightsDescription, ImportError> {
     let snapshot = Snapshot::open_any(path)?;
+    // A snapshot is a safetensors file like any other: the foreign reader lists its tensors.
     let (_, networks) = parse_foreign(snapshot.bytes()).map_err(|fault| fault.at(path))?;
     let networks = networks.values().map(|network| NetworkDescription {
         kind: Some(snapshot.kind().into()),

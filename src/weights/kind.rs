@@ -90,6 +90,7 @@ fn recognised(network: &ForeignNetwork) -> Option<(NetworkKind, &str)> {
             (prefix.is_empty() || prefix.ends_with('.'))
                 && network.tensors.keys().all(|name| name.starts_with(prefix))
         };
+        // The shortest: the name may come again deeper inside the network.
         prefixes.filter(is_common).min_by_key(|prefix| prefix.len()).map(|prefix| (kind, prefix))
     })
 }

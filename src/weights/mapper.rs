@@ -114,6 +114,7 @@ fn mapper_config(hints: MapperHints, sizes: &mut SizeReader<'_>) -> Result<Mappe
     let fc = sizes.read("fc", &[("fc.1.weight", 3, 0), ("fc.3.weight", 3, 1)])?;
     let signal_len = u32::try_from(num_down)
         .ok()
+        // Every layer halves the length; their number is what the file claims, so that nothing may overflow.
         .and_then(|halvings| 2_usize.checked_pow(halvings)?.checked_mul(positions))
         .ok_or_else(|| SizesError::Config(format!("{num_down} halvings of the signal are too many")))?;
     sizes.note("signal_len", signal_len, "fc.1.weight");

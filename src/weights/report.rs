@@ -176,6 +176,7 @@ fn nearest_name<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Op
 fn edit_distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, left) in a.bytes().enumerate() {
+        // One row of the table is enough: `diagonal` is the upper left neighbour before it is overwritten.
         let mut diagonal = row[0];
         row[0] = i + 1;
         for (j, right) in b.bytes().enumerate() {

@@ -46,6 +46,7 @@ pub fn config_beside(weights: &Path) -> Result<Option<ClipHints>, FileError> {
         }
         activation = Some(found);
         let epsilon = of_tower(tower, "layer_norm_eps").and_then(Value::as_f64).unwrap_or(LAYER_NORM_EPSILON);
+        // Exactly: both are the nearest double to one decimal number.
         if epsilon != LAYER_NORM_EPSILON {
             let field = format!("`{tower}.layer_norm_eps`");
             return Err(invalid(Fault::new(field, LAYER_NORM_EPSILON, epsilon)));

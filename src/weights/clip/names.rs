@@ -100,6 +100,7 @@ pub fn foreign_tensors(naming: ClipNaming, path: &str) -> Option<ForeignTensors>
             (false, true) => format!("vision_model.encoder.layers.{block}"),
             (false, false) => format!("text_model.encoder.layers.{block}"),
         };
+        // Biases have one axis: nothing to turn.
         let orientation = if field == "weight" { Transposed } else { AsStored };
         return match layer {
             "attention_norm" => {
@@ -110,6 +111,7 @@ pub fn foreign_tensors(naming: ClipNaming, path: &str) -> Option<ForeignTensors>
             }
             "query_key_value" if openai => one(&format!("{prefix}.attn.in_proj_{field}"), orientation),
             "query_key_value" => {
+                // Joined along their rows in the order of OpenAI's one matrix.
                 let names = ["q", "k", "v"].map(|part| format!("{prefix}.self_attn.{part}_proj.{field}"));
                 entry(names.to_vec(), orientation)
             }

@@ -35,6 +35,7 @@ pub fn open_clip_config_beside(weights: &Path) -> Result<Option<ClipHints>, File
     }
     let quick = model.get("quick_gelu").and_then(Value::as_bool).unwrap_or(false);
     let vision = &model["vision_cfg"];
+    // The file tells the number of heads of the text tower, but the width of a head of the vision tower.
     let head_width = vision.get("head_width").and_then(as_count).unwrap_or(HEAD_WIDTH);
     let vision_heads = vision.get("width").and_then(as_count).and_then(|width| width.checked_div(head_width));
     Ok(Some(ClipHints {
@@ -46,6 +47,7 @@ pub fn open_clip_config_beside(weights: &Path) -> Result<Option<ClipHints>, File
 
 /// Refuses a mean or deviation of the three colours that is not the one that pixels are normalised with here.
 pub(super) fn require_normalisation(stored: &Value, field: &str, ours: [f64; 3]) -> Result<(), Fault> {
+    // A key that is not there reads as null.
     if stored.is_null() {
         return Ok(());
     }

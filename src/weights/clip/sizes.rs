@@ -80,6 +80,7 @@ pub(super) fn clip_config(
     )?;
     let patch_size = sizes.read("patch_size", &[(names.patches, 4, 2), (names.patches, 4, 3)])?;
     sizes.expect("colours", names.class, names.patches, &[vision_width, 3, patch_size, patch_size])?;
+    // The side of the images shows only in the number of positions.
     let image_size = patch_size * patches_per_side(names.image_positions, sizes)?;
     sizes.note("image_size", image_size, names.image_positions);
     let text_width = sizes.read(

@@ -54,6 +54,8 @@ pub(super) fn detect(bytes: &[u8]) -> Result<Container, Fault> {
     if bytes.starts_with(LEGACY_MAGIC) {
         return Ok(Container::TorchLegacy);
     }
+    // A safetensors file begins with the length of its header, which may look like a pickle's first bytes: `{` in the
+    // ninth byte tells it.
     if let [0x80, protocol, ..] = bytes
         && *protocol < 0x20
         && bytes.get(8) != Some(&b'{')

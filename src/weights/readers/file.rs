@@ -47,6 +47,7 @@ fn read_shards(index: &Path) -> Result<ForeignFile, FileError> {
     let (shards, listed) = shards_of(index, &bytes).map_err(|fault| fault.at(index))?;
     let mut network = ForeignNetwork::default();
     for shard in shards {
+        // The bytes of a shard are gone before the next is read; its tensors stay.
         let bytes = read_bytes(&shard)?;
         digest.update(&bytes);
         size_bytes += bytes.len() as u64;
@@ -114,6 +115,7 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, FileError> {
     let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
     bytes.try_reserve_exact(size).map_err(|_| unreadable(format!("{size} bytes do not fit into memory")))?;
     std::fs::File::open(path)
+        // A file that grows meanwhile is read no further.
         .and_then(|file| file.take(metadata.len()).read_to_end(&mut bytes))
         .map_err(failed)?;
     Ok(bytes)

@@ -88,6 +88,7 @@ impl<'a> Storages<'a> for PickledStorages<'a> {
         }
         let (dtype, bytes) = match self.found.get(&id) {
             Some((dtype, payload, range)) => (*dtype, &payload[range.clone()]),
+            // Never seen: it was put in just now.
             None => (Dtype::U8, &self.source[..0]),
         };
         Ok(Storage { dtype, bytes })
@@ -115,6 +116,7 @@ impl<'a> PickledStorages<'a> {
             .filter(|_| stream.storages.len() == 1)
             .cloned()
             .ok_or_else(|| Fault::new(&what, "exactly one", stream.storages.len()))?;
+        // It borrows the payload.
         drop(stream);
         Ok((dtype, payload, range))
     }

@@ -76,6 +76,7 @@ fn refuse_repeated_names(bytes: &[u8]) -> Result<(), Fault> {
             Ok(repeated)
         }
     }
+    // The crate has checked the length of the header; its text is only walked through again.
     let header = bytes.first_chunk::<8>().map(|length| u64::from_le_bytes(*length) as usize);
     let header = header.and_then(|length| bytes.get(8..length.checked_add(8)?)).unwrap_or_default();
     let mut json = serde_json::Deserializer::from_slice(header);

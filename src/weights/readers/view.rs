@@ -22,6 +22,7 @@ impl View<'_> {
         if self.shape.contains(&0) {
             return Some(0);
         }
+        // No stride is negative, so the last element on every axis is the farthest.
         let mut last = self.offset;
         for (&length, &stride) in self.shape.iter().zip(self.strides) {
             last = last.checked_add((length - 1).checked_mul(stride)?)?;
@@ -32,6 +33,7 @@ impl View<'_> {
     fn is_contiguous(&self) -> bool {
         let mut expected = 1;
         self.shape.iter().zip(self.strides).rev().all(|(&length, &stride)| {
+            // Along an axis of length 1 nobody steps: its stride says nothing.
             let fits = length == 1 || stride == expected;
             expected *= length;
             fits
@@ -59,6 +61,7 @@ impl View<'_> {
                     break;
                 }
                 index[axis] = 0;
+                // Back to the first element of this axis, and on to the next axis on the left.
                 at -= (self.shape[axis] - 1) * self.strides[axis];
             }
         }

@@ -48,6 +48,7 @@ impl<'a> ZipBytes<'a> {
         let mut reader = entry.reader(name, packed)?;
         let failed = |error| fault_of_io(&field, error);
         if entry.is_stored() {
+            // Read through for the checksum only: the bytes stay where they are.
             io::copy(&mut reader, &mut io::sink()).map_err(failed)?;
             return Ok(Cow::Borrowed(packed));
         }

@@ -26,6 +26,7 @@ pub(super) fn discriminator_config(
     let [channel_base, channel_max] = channel_rule(&channels, stored, sizes)?;
     let width = channels.first().map_or(0, |(_, width, _)| *width);
     let with_deviation = sizes.read("mbstd_channels", &[("b4.conv.weight", 4, 1)])?;
+    // The channels of the minibatch deviation lie behind the others.
     let Some(mbstd_channels) = with_deviation.checked_sub(width) else {
         agree("channels at 4 × 4", ("b4.fc.weight", width), ("b4.conv.weight", with_deviation))?;
         return Err(SizesError::Config("`b4.conv.weight` has too few channels".into()));
@@ -118,6 +119,7 @@ fn check_layers(config: &DiscriminatorConfig, sizes: &SizeReader<'_>) -> Result<
         sizes.expect("channels", &told_by, &skip, &[outputs, inputs, 1, 1])?;
     }
     let width = config.channels(4);
+    // The last features are flattened: every channel has 4 × 4 positions.
     sizes.expect("channels at 4 × 4", "b4.fc.weight", "b4.fc.weight", &[width, 16 * width])?;
     sizes.expect(
         "channels at 4 × 4",

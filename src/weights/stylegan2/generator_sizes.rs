@@ -127,6 +127,7 @@ fn check_layers(config: &GeneratorConfig, sizes: &SizeReader<'_>) -> Result<(), 
         let layers =
             [("conv0", inputs, [channels, inputs, 3, 3]), ("conv1", channels, [channels, channels, 3, 3])];
         let rgb = ("torgb", channels, [config.image_channels, channels, 1, 1]);
+        // The block of 4 × 4 begins with the constant and has no first convolution.
         for (layer, inputs, shape) in layers.into_iter().skip(usize::from(log == 2)).chain([rgb]) {
             let name = |part: &str| format!("synthesis.b{resolution}.{layer}.{part}weight");
             sizes.expect("channels", CONSTANT, &name(""), &shape)?;
@@ -139,6 +140,7 @@ fn check_layers(config: &GeneratorConfig, sizes: &SizeReader<'_>) -> Result<(), 
             )?;
             let parts = [("pre_0.", "pre_1."), ("pre_01.", "pre_11.")];
             for (dim, (hidden, code)) in config.condition_dims().into_iter().zip(parts) {
+                // The hidden layer of a head is as wide as the mean of what it takes and gives.
                 let width = (dim + config.code_dim) / 2;
                 let told_by = format!("synthesis.b4.conv1.{hidden}weight");
                 sizes.expect("condition_dim", &told_by, &name(hidden), &[width, dim])?;

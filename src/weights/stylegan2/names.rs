@@ -40,6 +40,7 @@ impl KeyTable for GeneratorNames {
             _ => {}
         }
         let (block, rest) = path.strip_prefix("synthesis.blocks.")?.split_once('.')?;
+        // A generator's blocks count upwards from 4 × 4.
         let resolution = 4_usize.checked_shl(block.parse().ok()?)?;
         let (layer, rest) = rest.split_once('.')?;
         let rest = match rest.strip_prefix("style.") {
@@ -92,6 +93,7 @@ impl KeyTable for DiscriminatorNames {
             return Some(ForeignTensors::as_stored(format!("b4.{rest}")));
         }
         let (block, rest) = path.strip_prefix("blocks.")?.split_once('.')?;
+        // A discriminator's blocks count downwards from the image.
         let resolution = resolution.checked_shr(block.parse().ok()?)?;
         Some(ForeignTensors::as_stored(format!("b{resolution}.{rest}")))
     }

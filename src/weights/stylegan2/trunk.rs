@@ -70,6 +70,7 @@ pub(super) fn channel_rule(
 
 /// The bound on activations: of the file, else of the caller, else the published networks'.
 pub(super) fn conv_clamp(hints: &GanHints, keys: &[&str], sizes: &mut SizeReader<'_>) -> f64 {
+    // None of Python is no bound.
     let as_bound = |value: &Value| if value.is_null() { Some(0.0) } else { value.as_f64() };
     if let Some(bound) = sizes.setting("conv_clamp", keys, as_bound) {
         return bound;

@@ -127,6 +127,7 @@ fn walk<'a, S: Storages<'a>>(
                 let name =
                     tree.text(name).ok_or_else(|| tree.fault(format!("name in {field}"), "a text", name))?;
                 let is_unsaved = key == "_buffers" && unsaved.contains(name);
+                // None stands for a parameter that the module does not have, such as a bias that was switched off.
                 if is_unsaved || matches!(tree.value(value), Value::None) {
                     continue;
                 }

@@ -120,6 +120,7 @@ fn numpy_scalar(tree: &Tree<'_>, dtype: Id, bytes: Id) -> Option<Json> {
         _ => match tree.call(bytes) {
             Some(("_codecs", "encode", &[text, _])) => {
                 owned =
+                    // One more than the longest number has bytes: a longer text is refused by its length.
                     tree.text(text)?.chars().take(9).map(u8::try_from).collect::<Result<Vec<_>, _>>().ok()?;
                 &owned
             }

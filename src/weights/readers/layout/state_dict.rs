@@ -76,6 +76,7 @@ fn find(
     if is_state_dict {
         candidates.push(Candidate { path: path.into(), id });
     }
+    // The search goes on below what was found: with a second state dict in it the choice would be a guess.
     if depth == MAX_DEPTH {
         return Ok(());
     }

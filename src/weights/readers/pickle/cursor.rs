@@ -73,6 +73,7 @@ impl<'a> Cursor<'a, '_> {
                     return Ok(Value::BigInt(bytes));
                 }
                 let is_negative = bytes.last().is_some_and(|last| last & 0x80 != 0);
+                // Two's complement in fewer than eight bytes: the sign fills those that are missing.
                 let mut padded = [if is_negative { 0xff } else { 0 }; 8];
                 padded[..bytes.len()].copy_from_slice(bytes);
                 i64::from_le_bytes(padded)

@@ -62,6 +62,7 @@ struct Machine<'a, 'w> {
 impl<'a> Machine<'a, '_> {
     fn step(&mut self, opcode: u8) -> Result<(), Fault> {
         match opcode {
+            // Frames say how much Python may read ahead: that they fit is all that matters here.
             op::FRAME => {
                 let length = u64::from_le_bytes(self.cursor.array()?);
                 if length > self.cursor.left() as u64 {
@@ -69,6 +70,7 @@ impl<'a> Machine<'a, '_> {
                 }
             }
             op::MARK => self.marks.push(self.stack.len()),
+            // Python keeps marks on the stack itself: a POP right behind a MARK takes the MARK.
             op::POP if self.marks.last() == Some(&self.stack.len()) => {
                 self.marks.pop();
             }
@@ -90,6 +92,7 @@ impl<'a> Machine<'a, '_> {
                 self.push(value);
             }
             op::BINFLOAT => {
+                // The only number of a pickle with its high byte first.
                 let value = f64::from_be_bytes(self.cursor.array()?);
                 self.push(Value::Float(value));
             }
@@ -155,6 +158,7 @@ impl<'a> Machine<'a, '_> {
                 let index = u32::from_le_bytes(self.cursor.array()?);
                 self.remember(index)?;
             }
+            // The next free number, which is how many there are.
             op::MEMOIZE => self.remember(self.memo.len() as u32)?,
             op::BINGET => {
                 let [index] = self.cursor.array()?;
@@ -219,6 +223,7 @@ impl<'a> Machine<'a, '_> {
 
     fn pop_array<const N: usize>(&mut self) -> Result<[Id; N], Fault> {
         let mut taken = [Id(0); N];
+        // The last of them lies on top.
         for slot in taken.iter_mut().rev() {
             *slot = self.pop()?;
         }
