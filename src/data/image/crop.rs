@@ -70,6 +70,7 @@ impl CropBox {
         let top = (self.top * h).round() as u32;
         let kept_width = (w * (1.0 - self.left - self.right)).round() as u32;
         let kept_height = (h * (1.0 - self.top - self.bottom)).round() as u32;
+        // Both sides are rounded from fractions: the smaller one counts, and the square ends within the photograph.
         let side = kept_width
             .min(kept_height)
             .min(width.saturating_sub(left))
@@ -86,6 +87,7 @@ impl CropBox {
             return None;
         }
         let scale = SHOWN_SIDE / side;
+        // Clipped to what was kept: the rest of the rectangle was not shown.
         let map_x = |x: f64| ((x - self.left * w) * scale).clamp(0.0, SHOWN_SIDE);
         let map_y = |y: f64| ((y - self.top * h) * scale).clamp(0.0, SHOWN_SIDE);
         let (x, y) = (map_x(rectangle.x), map_y(rectangle.y));

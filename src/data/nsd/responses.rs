@@ -64,6 +64,7 @@ pub fn read(path: &Path) -> Result<Vec<Response>, DataError> {
         let number = table.count(row, column)?;
         u8::try_from(number).map_err(|_| table.wrong(row, column, "at most 255", &number.to_string()))
     };
+    // NaN stands where nothing was pressed.
     let optional = |row, column| {
         let number = table.number(row, column)?;
         Ok::<_, DataError>((!number.is_nan()).then_some(number))

@@ -99,6 +99,7 @@ fn matching(names: &BTreeMap<i32, String>, region: &str) -> Vec<i32> {
     if region.is_empty() {
         return Vec::new();
     }
+    // A number is a label, never the beginning of a name.
     if let Ok(number) = region.parse::<i32>() {
         return names.keys().copied().filter(|label| *label == number).collect();
     }

@@ -67,6 +67,7 @@ impl VolumeSpace {
         if let (Some(wanted), Some(stored)) = (&self.affine, &volume.affine) {
             let grid = volume.grid();
             let turn = stored.turn_to(grid, wanted, self.grid);
+            // Without the order of the betas there is no saying which of two volumes to turn.
             let Some(turn) = turn.filter(|turn| self.is_of_betas || turn.is_none_needed()) else {
                 self.require_grid(path, grid)?;
                 let expected = if self.is_of_betas {
@@ -80,6 +81,7 @@ impl VolumeSpace {
                 return Err(DataError::invalid(path, "affine", expected, stored));
             };
             if !turn.is_none_needed() {
+                // Frame by frame: only the axes of space are turned.
                 let frames = volume.data.chunks_exact(grid.iter().product::<usize>().max(1));
                 volume.data = frames.flat_map(|frame| turn.apply(frame)).collect();
                 volume.dims[..3].copy_from_slice(&self.grid);

@@ -49,6 +49,7 @@ impl PreparedSubject {
         if shape.contains(&0) {
             return Err(betas.invalid("shape", "at least one trial and one voxel", format!("{shape:?}")));
         }
+        // Before anything of that size is made: a header may claim any.
         betas.require_plausible_size::<f32>()?;
         let trials = trials(&file, shape[0])?;
         let voxels = voxels(&file, shape[1])?;
@@ -164,6 +165,7 @@ impl PreparedSubject {
         betas: Array2<f32>,
         trial_of: impl Fn(usize) -> usize,
     ) -> Result<Array2<f32>, DataError> {
+        // Checked at every reading: one NaN would spread through a whole batch.
         match betas.indexed_iter().find(|(_, value)| !value.is_finite()) {
             None => Ok(betas),
             Some(((row, voxel), value)) => {
@@ -313,6 +315,7 @@ fn voxels(file: &H5File, len: usize) -> Result<VoxelTable, DataError> {
         column::<u64>(file, "flat_index", len)?.into_iter().map(|index| index as usize).collect();
     let hemisphere = column::<u8>(file, "hemisphere", len)?
         .into_iter()
+        // 0 is neither: no file tells the half of the brain.
         .map(|side| match side {
             1 => Some(Hemisphere::Left),
             2 => Some(Hemisphere::Right),

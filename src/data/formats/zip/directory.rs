@@ -123,6 +123,7 @@ impl ZipEntry {
         if u16_at(local, 6).is_some_and(|flags| flags & ENCRYPTED != 0) {
             return Err(Fault::new(format!("zip entry `{name}`"), "an open entry", "encrypted"));
         }
+        // The extra field here may have another length than the one in the directory.
         let extra = u16_at(local, 28).map_or(0, u64::from);
         let start = self.local_header().end + extra;
         let end = start.saturating_add(self.packed_len);
@@ -170,6 +171,7 @@ fn entry(rest: &[u8], directory_at: u64) -> Result<(&str, ZipEntry, usize), Faul
     if name.starts_with('/') || name.contains(['\\', '\0']) || name.split('/').any(|part| part == "..") {
         return Err(Fault::new("zip entry", "a path inside the archive", format!("`{name}`")));
     }
+    // In the order in which the 64-bit extra field lists those that do not fit: unpacked, packed, position.
     let mut sizes = [long(24)?, long(20)?, long(42)?];
     widen(&mut sizes, &rest[CENTRAL_LEN + name_len..][..extra_len]).ok_or_else(cut)?;
     let [size, packed_len, header_at] = sizes;

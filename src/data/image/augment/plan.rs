@@ -84,6 +84,7 @@ fn happens(probability: f64, rng: &mut impl Rng) -> bool {
 /// The four steps in random order; a range of 0 leaves its step out.
 fn jitter(config: &AugmentConfig, rng: &mut impl Rng) -> Vec<ColourStep> {
     let mut around = |centre: f64, range: f64| uniform([centre - range, centre + range], rng) as f32;
+    // Drawn whether the step is used or not: a range of 0 shifts no other draw.
     let drawn = [
         (config.brightness, ColourStep::Brightness(around(1.0, config.brightness))),
         (config.contrast, ColourStep::Contrast(around(1.0, config.contrast))),

@@ -83,6 +83,7 @@ impl CurrentMappers<'_> {
         };
         let (first, second) = match self.joint.source.uses() {
             [true, true] => (decode(0), decode(1)),
+            // The one that is used stands for both: the source takes what it needs, and no mapper runs for nothing.
             [true, false] => (decode(0), decode(0)),
             _ => (decode(1), decode(1)),
         };
