@@ -150,12 +150,22 @@ fn finetuned_on_captions(
 }
 
 #[test]
-fn pictures_are_drawn_from_the_condition_that_the_generator_was_finetuned_on() {
+fn a_generator_finetuned_on_captions_is_used_as_its_snapshot_says() {
     let folder = tempfile::tempdir().unwrap();
     let (mapper, mut settings) = scene(folder.path());
     let (_, networks) = finetuned_on_captions(&mut settings, &mapper);
+    pictures_are_drawn_from_the_condition_that_the_generator_was_finetuned_on(&settings, &networks);
+    another_mapper_than_the_generators_own_is_named_and_refused_when_strict(&settings, &networks, &mapper);
+    sentences_of_another_clip_are_refused_or_named(&settings, &networks, folder.path());
+    embeddings_are_written_before_and_after_normalised_and_as_they_are(&settings, &networks);
+}
+
+fn pictures_are_drawn_from_the_condition_that_the_generator_was_finetuned_on(
+    settings: &FinetuneGanSettings,
+    networks: &DecoderPaths,
+) {
     let grid = |condition: Option<ConditionSource>| {
-        let drawn = draw(&settings, &networks, |drawn| drawn.reconstruct.condition = condition).unwrap();
+        let drawn = draw(settings, networks, |drawn| drawn.reconstruct.condition = condition).unwrap();
         assert!(drawn.warnings.is_empty(), "{:?}", drawn.warnings);
         (drawn.conditions, std::fs::read(drawn.grid).unwrap())
     };
@@ -165,7 +175,7 @@ fn pictures_are_drawn_from_the_condition_that_the_generator_was_finetuned_on() {
     assert_eq!(own.0, [caption]);
     assert_ne!(own.1, grid(Some(image)).1);
     let stimulated = |condition: Option<ConditionSource>| {
-        let run = stimulate(&settings, networks.clone(), |changed| changed.microstim.condition = condition);
+        let run = stimulate(settings, networks.clone(), |changed| changed.microstim.condition = condition);
         run.map(|summary| (summary.condition, std::fs::read(summary.grid).unwrap()))
     };
     let own = stimulated(None).unwrap();
@@ -173,29 +183,29 @@ fn pictures_are_drawn_from_the_condition_that_the_generator_was_finetuned_on() {
     assert_eq!(own.0, Some(caption));
     assert_ne!(own.1, stimulated(Some(image)).unwrap().1);
     // Two vectors for one head: one would be dropped.
-    let before = num_runs(&settings);
+    let before = num_runs(settings);
     for both in [ConditionSource::Both, ConditionSource::ImageResnet] {
-        let drawn = draw(&settings, &networks, |drawn| drawn.reconstruct.conditions = vec![caption, both]);
+        let drawn = draw(settings, networks, |drawn| drawn.reconstruct.conditions = vec![caption, both]);
         for error in [drawn.unwrap_err().to_string(), stimulated(Some(both)).unwrap_err().to_string()] {
             assert!(error.contains("generator.safetensors`: number of condition heads: found 1"), "{error}");
             assert!(error.contains(&format!("`{both}`")) && error.contains("`caption`"), "{error}");
         }
     }
-    assert_eq!(num_runs(&settings), before);
+    assert_eq!(num_runs(settings), before);
 }
 
-#[test]
-fn another_mapper_than_the_generators_own_is_named_and_refused_when_strict() {
-    let folder = tempfile::tempdir().unwrap();
-    let (mapper, mut settings) = scene(folder.path());
-    let (_, networks) = finetuned_on_captions(&mut settings, &mapper);
-    let other = DecoderPaths { second_mapper: caption_mapper(&mapper, 2), ..networks.clone() };
+fn another_mapper_than_the_generators_own_is_named_and_refused_when_strict(
+    settings: &FinetuneGanSettings,
+    networks: &DecoderPaths,
+    mapper: &TrainMapperSettings,
+) {
+    let other = DecoderPaths { second_mapper: caption_mapper(mapper, 2), ..networks.clone() };
     let hash = |path: &Path| Snapshot::open_any(path).unwrap().sha256()[..12].to_string();
-    let drawn = draw(&settings, &other, |_| ()).unwrap();
+    let drawn = draw(settings, &other, |_| ()).unwrap();
     let manifest: serde_json::Value =
         serde_json::from_slice(&std::fs::read(drawn.manifest).unwrap()).unwrap();
     assert_eq!(manifest["warnings"], json!(drawn.warnings));
-    let stimulated = stimulate(&settings, other.clone(), |_| ()).unwrap();
+    let stimulated = stimulate(settings, other.clone(), |_| ()).unwrap();
     for warnings in [drawn.warnings, stimulated.warnings] {
         let [warning] = &warnings[..] else { panic!("{warnings:?}") };
         for part in [
@@ -207,61 +217,59 @@ fn another_mapper_than_the_generators_own_is_named_and_refused_when_strict() {
             assert!(warning.contains(&part), "{warning}");
         }
     }
-    let before = num_runs(&settings);
-    let error = draw(&settings, &other, |drawn| drawn.reconstruct.strict = true).unwrap_err();
+    let before = num_runs(settings);
+    let error = draw(settings, &other, |drawn| drawn.reconstruct.strict = true).unwrap_err();
     assert!(error.to_string().contains("is not the second mapper"), "{error}");
-    let error = stimulate(&settings, other.clone(), |changed| changed.microstim.strict = true).unwrap_err();
+    let error = stimulate(settings, other.clone(), |changed| changed.microstim.strict = true).unwrap_err();
     assert!(error.to_string().contains("is not the second mapper"), "{error}");
-    assert_eq!(num_runs(&settings), before, "nothing is written");
-    assert!(draw(&settings, &other, |drawn| drawn.is_control = true).unwrap().warnings.is_empty());
+    assert_eq!(num_runs(settings), before, "nothing is written");
+    assert!(draw(settings, &other, |drawn| drawn.is_control = true).unwrap().warnings.is_empty());
     // A mapper without a part in the condition may be any; the generator's own pass when strict.
     let image = Some(ConditionSource::Image);
-    let drawn = draw(&settings, &other, |drawn| drawn.reconstruct.condition = image).unwrap();
+    let drawn = draw(settings, &other, |drawn| drawn.reconstruct.condition = image).unwrap();
     assert!(drawn.warnings.is_empty());
-    draw(&settings, &networks, |drawn| drawn.reconstruct.strict = true).unwrap();
+    draw(settings, networks, |drawn| drawn.reconstruct.strict = true).unwrap();
     // Images called held out must have been held out.
-    let drawn = draw(&settings, &networks, |drawn| drawn.split.train_fraction = 0.5).unwrap();
+    let drawn = draw(settings, networks, |drawn| drawn.split.train_fraction = 0.5).unwrap();
     assert_eq!(drawn.warnings.len(), 2, "generator and mapper: {:?}", drawn.warnings);
     assert!(drawn.warnings.iter().all(|warning| warning.contains("another split")));
 }
 
-#[test]
-fn sentences_of_another_clip_are_refused_or_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let (mapper, mut settings) = scene(folder.path());
-    let (_, networks) = finetuned_on_captions(&mut settings, &mapper);
+fn sentences_of_another_clip_are_refused_or_named(
+    settings: &FinetuneGanSettings,
+    networks: &DecoderPaths,
+    folder: &Path,
+) {
     let own: ClipConfig = Snapshot::open(&settings.clip, "clip").unwrap().config().unwrap();
     let clip = |name: &str, embed_dim: usize| {
         let config = ClipConfig { embed_dim, ..own.clone() };
         let clip: Clip<Base> = config.init(9, &cpu()).unwrap();
-        let path = folder.path().join(name);
+        let path = folder.join(name);
         save_snapshot(&path, "clip", &config, &json!({}), &clip).unwrap();
         path
     };
     let wide = clip("wide.safetensors", own.embed_dim + 4);
-    let error =
-        stimulate(&settings, networks.clone(), |changed| changed.clip = wide).unwrap_err().to_string();
+    let error = stimulate(settings, networks.clone(), |changed| changed.clip = wide).unwrap_err().to_string();
     assert!(error.contains("wide.safetensors`: width of the embedding: found 12, expected 8"), "{error}");
     let other = clip("other.safetensors", own.embed_dim);
-    let summary = stimulate(&settings, networks.clone(), |changed| changed.clip = other.clone()).unwrap();
+    let summary = stimulate(settings, networks.clone(), |changed| changed.clip = other.clone()).unwrap();
     let [warning] = &summary.warnings[..] else { panic!("{:?}", summary.warnings) };
     assert!(
         warning.contains("other.safetensors") && warning.contains("is not the CLIP whose space"),
         "{warning}"
     );
-    let strict = stimulate(&settings, networks, |changed| {
+    let strict = stimulate(settings, networks.clone(), |changed| {
         changed.clip = other;
         changed.microstim.strict = true;
     });
     assert_eq!(strict.unwrap_err().to_string(), *warning);
 }
 
-#[test]
-fn embeddings_are_written_before_and_after_normalised_and_as_they_are() {
-    let folder = tempfile::tempdir().unwrap();
-    let (mapper, mut settings) = scene(folder.path());
-    let (_, networks) = finetuned_on_captions(&mut settings, &mapper);
-    let summary = stimulate(&settings, networks.clone(), |_| ()).unwrap();
+fn embeddings_are_written_before_and_after_normalised_and_as_they_are(
+    settings: &FinetuneGanSettings,
+    networks: &DecoderPaths,
+) {
+    let summary = stimulate(settings, networks.clone(), |_| ()).unwrap();
     let file = H5File::open(&summary.embeddings.unwrap(), "a test").unwrap();
     let rows = |name: &str| -> Vec<Vec<f32>> {
         let values: Vec<f32> = file.dataset(name).unwrap().read_all().unwrap();
