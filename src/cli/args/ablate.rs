@@ -45,13 +45,13 @@ pub struct AblateArgs {
     /// ResNet-50 snapshot, for the rows of ResNet mappers and of the low-level term
     #[arg(long, value_name = "FILE")]
     pub resnet: Option<PathBuf>,
-    /// Folder of a GAN that rows start from by its name; may be given several times
+    /// Folder of a GAN that rows start from by its name; may be given several times. `language-free` draws for table 3
     #[arg(long, value_name = "NAME=DIR")]
     pub gan: Vec<String>,
-    /// Inception snapshot: with it the distances of table 1 are FIDs
+    /// Inception snapshot: with it the distances of tables 1 and 3 are FIDs
     #[arg(long, value_name = "FILE")]
     pub inception: Option<PathBuf>,
-    /// Snapshot of `pretrain-classifier`, whose features measure table 1 without an Inception
+    /// Snapshot of `pretrain-classifier`, whose features measure pictures without an Inception
     #[arg(long, value_name = "FILE")]
     pub classifier: Option<PathBuf>,
 }

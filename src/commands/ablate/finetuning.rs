@@ -1,11 +1,10 @@
 //! One finetuned GAN of an ablation: finetuned once, its pictures of the validation trials drawn and judged once.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::folder::{WorkFolder, WorkState, hex};
+use super::folder::{NetworkHashes, WorkFolder, WorkState, hex};
 use super::judging::Judging;
 use super::pictures::PictureNumbers;
 use super::rows::{AblationRows, FinetuningSpec};
@@ -19,7 +18,6 @@ use crate::models::mapper::MapperTarget;
 use crate::pipelines::feature_cache::file_identity;
 use crate::run::error::RunError;
 use crate::run::progress::Progress;
-use crate::run::snapshot::Snapshot;
 use crate::training::gan::mappers::config::MapperMode;
 use crate::training::gan::run_files::{CHECKPOINT_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE};
 
@@ -60,21 +58,6 @@ struct FinetuningIdentity<'a> {
     gan: [String; 2],
     /// SHA-256 of the file, where the finetuning reads it.
     captions: Option<String>,
-}
-
-/// Hashes of networks, each file read once.
-#[derive(Default)]
-pub(super) struct NetworkHashes(BTreeMap<PathBuf, String>);
-
-impl NetworkHashes {
-    fn of(&mut self, path: &Path) -> Result<String, RunError> {
-        if let Some(hash) = self.0.get(path) {
-            return Ok(hash.clone());
-        }
-        let hash = Snapshot::open_any(path)?.network_sha256()?;
-        self.0.insert(path.to_path_buf(), hash.clone());
-        Ok(hash)
-    }
 }
 
 impl MapperSource {
@@ -184,7 +167,7 @@ impl Finetuning {
                 finetune_gan::run(&own, progress)?
             }
         };
-        Judging { settings, finetuned: &own, summary: &summary, key: &self.folder.key }.numbers(progress)
+        Judging::of_finetuning(settings, &own, &summary, &self.folder.key).numbers(progress)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Folders of an ablation: each is named by a hash of everything that decides its numbers, so a finished run in it is the result.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -9,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::files::write_atomic;
 use crate::run::error::RunError;
+use crate::run::snapshot::Snapshot;
 
 /// How far the work in a folder is.
 #[derive(Clone, Debug)]
@@ -105,6 +107,21 @@ fn newest_run(runs: &Path) -> Option<PathBuf> {
 /// SHA-256, in hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Hashes of networks, each file read once.
+#[derive(Default)]
+pub(super) struct NetworkHashes(BTreeMap<PathBuf, String>);
+
+impl NetworkHashes {
+    pub(super) fn of(&mut self, path: &Path) -> Result<String, RunError> {
+        if let Some(hash) = self.0.get(path) {
+            return Ok(hash.clone());
+        }
+        let hash = Snapshot::open_any(path)?.network_sha256()?;
+        self.0.insert(path.to_path_buf(), hash.clone());
+        Ok(hash)
+    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::finetuning::{Finetuning, NetworkHashes};
-use super::folder::{hex, read_json};
+use super::finetuning::Finetuning;
+use super::folder::{NetworkHashes, hex, read_json};
+use super::judging::Judging;
 use super::rows::{AblationRows, FinetuningSpec, RowContent, RowSpec, TrainingSpec};
 use super::settings::AblateSettings;
 use super::table::TableRow;
@@ -82,10 +83,7 @@ impl<'a> Lines<'a> {
         progress: &mut dyn Progress,
     ) -> crate::error::Result<TableRow> {
         match *content {
-            RowContent::Training(spec) => Ok(match &self.outcomes[spec.name.as_str()] {
-                Outcome::Done(summary) => TableRow::done(row, &summary.retrieval),
-                Outcome::LeftOut(reason) => TableRow::left_out(row, reason),
-            }),
+            RowContent::Training(spec) => self.trained_row(row, spec, progress),
             RowContent::Ridge(spec) => match &self.outcomes[spec.name.as_str()] {
                 Outcome::Done(summary) => {
                     let baseline = self.ridge(&summary.snapshot, summary.target, progress)?;
@@ -96,6 +94,28 @@ impl<'a> Lines<'a> {
             RowContent::Finetuning(spec) => self.finetuned(row, spec, progress),
             RowContent::Combination(names) => self.combined(row, names, progress),
         }
+    }
+
+    /// The counts of a mapper; in a table that has the paper's distances, also what a pretrained generator draws from it.
+    fn trained_row(
+        &mut self,
+        row: &RowSpec,
+        spec: &TrainingSpec,
+        progress: &mut dyn Progress,
+    ) -> crate::error::Result<TableRow> {
+        let Self { settings, rows, trainings, hashes, outcomes } = self;
+        let summary = match &outcomes[spec.name.as_str()] {
+            Outcome::Done(summary) => summary,
+            Outcome::LeftOut(reason) => return Ok(TableRow::left_out(row, reason)),
+        };
+        let done = TableRow::done(row, &summary.retrieval);
+        let gan = rows.has_distances().then(|| settings.finetuning.untouched_gan(rows)).flatten();
+        let (Some(gan), Ok(training)) = (gan, &trainings[&spec.name]) else { return Ok(done) };
+        let Some(judging) = Judging::of_mapper(settings, summary, gan, &training.folder.key, hashes)? else {
+            return Ok(done);
+        };
+        progress.note(&format!("Pictures of `{}` by the generator in {}", spec.name, gan.display()));
+        Ok(TableRow { pictures: Some(judging.numbers(progress)?), ..done })
     }
 
     fn finetuned(

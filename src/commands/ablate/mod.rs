@@ -21,8 +21,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use self::finetuning::{Finetuning, NetworkHashes};
-use self::folder::{WorkFolder, WorkState};
+use self::finetuning::Finetuning;
+use self::folder::{NetworkHashes, WorkFolder, WorkState};
 use self::lines::Lines;
 pub use self::pictures::{PictureNumbers, WayAccuracy};
 pub use self::rows::{AblationRows, PaperNumbers};

@@ -21,7 +21,8 @@ pub struct PaperNumbers {
     pub forward: Option<f64>,
     /// Images whose prediction was found, of 300.
     pub backward: Option<f64>,
-    /// Fréchet distance of the generator that was finetuned on this mapper.
+    /// Fréchet distance of pictures: of a finetuning's, or of a mapper's that a pretrained generator draws without finetuning
+    /// (the paper's §3.2).
     pub fid: Option<f64>,
 }
 
@@ -199,6 +200,11 @@ impl AblationRows {
                 Err(wrong(expected, "another choice"))
             }
         }
+    }
+
+    /// Whether the paper's distances stand beside any row.
+    pub fn has_distances(&self) -> bool {
+        self.rows.iter().any(|row| row.paper.fid.is_some())
     }
 
     /// The training of a name.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::rows::AblationRows;
 use crate::commands::config::ProjectConfig;
 use crate::commands::evaluate::EvaluateConfig;
 use crate::commands::evaluate_images::EvaluateImagesConfig;
@@ -14,6 +15,9 @@ use crate::pipelines::pictures::picture_features::FeatureSource;
 use crate::pipelines::project::Project;
 use crate::run::error::RunError;
 use crate::run::precision::Precision;
+
+/// Name of the GAN that learned without captions, as in the rows of table 1.
+const LANGUAGE_FREE: &str = "language-free";
 
 /// Everything that a run needs.
 #[derive(Clone, Debug)]
@@ -96,6 +100,12 @@ pub struct FinetuningSources {
 }
 
 impl FinetuningSources {
+    /// The GAN whose generator, as it is, judges mappers: the language-free one that was named, else the pretrained one.
+    pub(super) fn untouched_gan<'a>(&'a self, rows: &'a AblationRows) -> Option<&'a PathBuf> {
+        let named = self.gans.get(LANGUAGE_FREE).or_else(|| rows.gans.get(LANGUAGE_FREE));
+        named.or(self.gan.as_ref())
+    }
+
     /// What a project has of them.
     ///
     /// # Errors

@@ -100,6 +100,12 @@ impl TableRow {
         vec![self.label(), forward, paper(self.paper.forward), backward, paper(self.paper.backward), chance]
     }
 
+    /// Distance of what a pretrained generator draws, and the paper's.
+    fn distance_cells(&self) -> [String; 2] {
+        let number = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.2}"));
+        [number(self.pictures.as_ref().map(|found| found.test)), number(self.paper.fid)]
+    }
+
     /// As [`PICTURES`], then one cell per number of ways.
     fn picture_cells(&self) -> Vec<String> {
         let number = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.2}"));
@@ -110,7 +116,7 @@ impl TableRow {
             return cells;
         };
         let mut cells = vec![self.label(), number(Some(found.test)), paper, number(found.train)];
-        cells.extend(WAYS.map(|ways| number(found.percent(ways))));
+        cells.extend(WAYS.map(|ways| found.percent(ways).unwrap_or_default()));
         cells
     }
 }
@@ -121,6 +127,7 @@ fn count(count: &RetrievalCount) -> String {
 }
 
 const COUNTS: [&str; 6] = ["", "forward", "paper", "backward", "paper", "chance"];
+const DISTANCES: [&str; 2] = ["distance", "paper's FID"];
 const PICTURES: [&str; 4] = ["", "distance", "paper's FID", "to training set"];
 
 impl AblationTable {
@@ -160,16 +167,28 @@ impl AblationTable {
         text + "\n" + &self.legend() + "\n"
     }
 
+    /// Whether a table of counts has distances beside them.
+    fn has_distances(&self) -> bool {
+        self.rows.iter().any(|row| row.paper.fid.is_some() || row.pictures.is_some())
+    }
+
     fn lines(&self) -> Vec<Vec<String>> {
         let head = match self.content {
-            TableContent::Counts => COUNTS.map(String::from).to_vec(),
+            TableContent::Counts => {
+                let distances = if self.has_distances() { &DISTANCES[..] } else { &[] };
+                COUNTS.iter().chain(distances).map(ToString::to_string).collect()
+            }
             TableContent::Pictures => {
                 let ways = WAYS.map(|ways| format!("{ways}-way %"));
                 PICTURES.map(String::from).into_iter().chain(ways).collect()
             }
         };
         let cells = |row: &TableRow| match self.content {
-            TableContent::Counts => row.count_cells(),
+            TableContent::Counts => {
+                let mut cells = row.count_cells();
+                cells.extend(self.has_distances().then(|| row.distance_cells()).into_iter().flatten());
+                cells
+            }
             TableContent::Pictures => row.picture_cells(),
         };
         std::iter::once(head).chain(self.rows.iter().map(cells)).collect()
@@ -198,7 +217,7 @@ impl AblationTable {
             found.ways.iter().map(|way| format!("{:.0} %", 100.0 * way.chance)).collect();
         format!(
             "Distance: {}, {} pictures of {} validation images to their ground truth.{floor}{bias} Identification: the first \
-             picture of each image; chance {}. {paper}",
+             picture of each image [95 % over resampled images]; chance {}. {paper}",
             found.distance,
             found.num_pictures,
             found.num_images,
@@ -206,12 +225,35 @@ impl AblationTable {
         )
     }
 
+    /// What the distances beside counts are, or what is needed for them.
+    fn legend_of_distances(&self) -> String {
+        if !self.has_distances() {
+            return String::new();
+        }
+        let what = "Distance: of what a pretrained generator draws from each mapper's embeddings of the validation trials, not \
+                    finetuned, to the ground truth";
+        let paper = "The paper's: FID with a language-free Lafite of COCO.";
+        let Some(found) = self.rows.iter().find_map(|row| row.pictures.as_ref()) else {
+            return format!(
+                " {what}; it needs a generator: `--gan language-free=DIR`, `paths.pretrained_gan` or a run of `pretrain-gan`. {paper}"
+            );
+        };
+        let bias = if found.is_rank_deficient {
+            " Fewer pictures than features: distances are too large."
+        } else {
+            ""
+        };
+        let PictureNumbers { distance, num_pictures, num_images, .. } = found;
+        format!(" {what}; {distance}, {num_pictures} pictures of {num_images} images.{bias} {paper}")
+    }
+
     fn legend_of_counts(&self) -> String {
         let batches = self.rows.iter().find_map(|row| row.retrieval.map(|r| (r.num_batches, r.batch_size)));
         let (num, size) = batches.unwrap_or((0, 0));
         format!(
             "Counts: first batch / mean over batches [95 % interval], by image; {num} batches of {size} validation trials. \
-             Combinations: on the half of the images that did not choose the weights. Paper: NSD subject 1, of 300."
+             Combinations: on the half of the images that did not choose the weights. Paper: NSD subject 1, of 300.{}",
+            self.legend_of_distances()
         )
     }
 }

@@ -3,7 +3,7 @@ use std::path::Path;
 use super::*;
 use crate::commands::evaluate::EvaluateConfig;
 use crate::commands::fixtures::linear_brain::{settings as data, write_all};
-use crate::commands::fixtures::small_gan::{write_gan, write_tree};
+use crate::commands::fixtures::small_gan::{write_gan, write_gan_of_seed, write_tree};
 use crate::data::nsd::tree::NsdTree;
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
@@ -192,7 +192,7 @@ fn gan_settings(root: &Path) -> AblateSettings {
     settings.finetuning.reconstruct.limit = 6;
     let train = &mut settings.finetuning.finetune_gan.train;
     train.total_kimg = 0.008;
-    train.batch_size = 4;
+    train.batch_size = Some(4);
     train.tick_kimg = 0.004;
     train.crop.small_images = SmallImages::Enlarge;
     settings
@@ -261,6 +261,50 @@ fn rows_of_generators_are_finetuned_drawn_and_judged_once() {
     other.finetuning.gans.insert("supervised".into(), root.join("gan"));
     let states = states(&other);
     assert_eq!(states[4], "left out: run `mindreader train-mapper --target image` first");
+}
+
+#[test]
+fn mappers_are_judged_by_what_a_generator_draws_that_was_not_finetuned() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write_all(root);
+    write_gan(&root.join("gan"));
+    write_tree(root);
+    let mut all = gan_settings(root);
+    all.rows_path = "rows/mappers.toml".into();
+    all.rows_text = ROWS.replace("backward = 49", "backward = 49, fid = 73.46");
+    all.only = ["MSE + cos", "linear", "image + caption"].map(String::from).to_vec();
+    let gan = all.finetuning.gan.take();
+    let without = run(&all, &mut Silent).unwrap();
+    assert!(without.rows.iter().all(|row| row.pictures.is_none()));
+    assert!(without.text().contains("73.46") && without.text().contains("`--gan language-free=DIR`"));
+
+    all.finetuning.gan = gan;
+    let table = run(&all, &mut Silent).unwrap();
+    let numbers = table.rows[0].pictures.as_ref().unwrap();
+    assert!(numbers.num_pictures == 6 && numbers.test > 0.0, "{numbers:?}");
+    assert!(table.rows[1..].iter().all(|row| row.pictures.is_none()), "mappers only");
+    let line = table.text().lines().find(|line| line.starts_with("MSE + cos")).unwrap().to_string();
+    assert!(line.contains(&format!("{:.2}", numbers.test)) && line.ends_with("73.46"), "{line}");
+    assert!(table.text().contains("not finetuned, to the ground truth"), "{}", table.text());
+    // Drawn from the mapper's embedding alone, by the pretrained generator.
+    let training = &list(&all).unwrap()[0];
+    let key = training.folder.as_ref().unwrap().file_name().unwrap();
+    let drawn = root.join("ablations/pictures").join(key).join("00000-reconstruct-subj02/config.toml");
+    let drawn: toml::Table = toml::from_str(&std::fs::read_to_string(drawn).unwrap()).unwrap();
+    assert_eq!(drawn["reconstruct"]["condition"].as_str(), Some("image"));
+    let generator = root.join("gan").join(crate::training::gan::run_files::GENERATOR_FILE);
+    assert_eq!(drawn["networks"]["generator"].as_str(), generator.to_str());
+
+    // Judged once; another generator is another distance.
+    assert_eq!(run(&all, &mut Silent).unwrap().text(), table.text());
+    let runs = || std::fs::read_dir(root.join("ablations/pictures").join(key)).unwrap().count();
+    assert_eq!(runs(), 1);
+    write_gan_of_seed(&root.join("other"), 2);
+    all.finetuning.gans.insert("language-free".into(), root.join("other"));
+    let other = run(&all, &mut Silent).unwrap();
+    assert_ne!(other.rows[0].pictures.as_ref().unwrap().test, numbers.test);
+    assert_eq!(runs(), 2);
 }
 
 #[test]
