@@ -47,7 +47,7 @@ fn main() {
     let generator: Generator<Diff> = generator_config.init(1, &device).unwrap();
     let discriminator: Discriminator<Diff> = discriminator_config.init(2, &device).unwrap();
     let loss = GanLossConfig { clip_condition_weight: 0.0, ..GanLossConfig::default() };
-    let config = GanTrainConfig { batch_size, loss, ..GanTrainConfig::default() };
+    let config = GanTrainConfig { batch_size: Some(batch_size), loss, ..GanTrainConfig::default() };
     let draw = |name: &str| -> Tensor<Base, 2> {
         unit_norm(normal([batch_size, EMBED_DIM], &mut keyed_rng(3, name, 0), &device))
     };

@@ -174,7 +174,7 @@ impl Setup {
         let mut config = GanTrainConfig {
             seed: 3,
             total_kimg: 0.024,
-            batch_size: 4,
+            batch_size: Some(4),
             tick_kimg: 0.008,
             discriminator_interval: 2,
             generator_interval: 2,
@@ -642,7 +642,7 @@ fn finetuning_starts_from_a_one_head_snapshot() {
 #[test]
 fn what_does_not_fit_is_refused_by_name() {
     let mut setup = Setup::new(ConditionHeads::One);
-    setup.config.batch_size = 6;
+    setup.config.batch_size = Some(6);
     assert!(setup.error().contains("`train.batch_size`"));
 
     let mut setup = Setup::new(ConditionHeads::One);

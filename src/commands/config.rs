@@ -122,6 +122,9 @@ pub const SEED_KEYS: &[&str] = &[
 pub const SUBJECT_KEYS: &[&str] = &["phantom.subject"];
 
 #[cfg(test)]
+mod paper_settings;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::{Classified, ErrorClass, SettingError};

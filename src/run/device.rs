@@ -144,6 +144,22 @@ pub fn open_following(first: &Device, count: usize) -> Result<Vec<Device>, RunEr
     (number + 1..=number + count).map(|number| Ok(open(DeviceChoice::Cuda(number))?.0)).collect()
 }
 
+/// Bytes of memory of a GPU, whoever uses them; nothing for the CPU, whose memory is not the program's to plan with.
+#[cfg(feature = "cuda")]
+pub fn gpu_memory(device: &Device) -> Option<u64> {
+    let number = i32::try_from(cuda_number(device)?).ok()?;
+    let handle = cudarc::driver::result::device::get(number).ok()?;
+    // SAFETY: the handle comes from the driver, by the line above.
+    let bytes = unsafe { cudarc::driver::result::device::total_mem(handle) }.ok()?;
+    u64::try_from(bytes).ok()
+}
+
+/// Bytes of memory of a GPU; there is none without the feature `cuda`.
+#[cfg(not(feature = "cuda"))]
+pub fn gpu_memory(_device: &Device) -> Option<u64> {
+    None
+}
+
 #[cfg(feature = "cuda")]
 fn cuda_number(device: &Device) -> Option<usize> {
     match device {
@@ -206,6 +222,7 @@ mod tests {
         let error = open(DeviceChoice::Cuda(99)).unwrap_err();
         assert!(error.to_string().starts_with("device `cuda:99` is not available"), "{error}");
         assert!(open(DeviceChoice::Auto).is_ok());
+        assert_eq!(gpu_memory(&cpu()), None);
         assert!(open_following(&cpu(), 0).unwrap().is_empty());
         let error = open_following(&cpu(), 1).unwrap_err().to_string();
         assert!(error.contains("2 GPUs") && error.contains("gpus = 1"), "{error}");

@@ -20,7 +20,7 @@ use crate::data::error::DataError;
 use crate::pipelines::gan::mapper_targets::mapper_start;
 use crate::pipelines::gan::observers::{GanObservers, RedecodedTrials};
 use crate::pipelines::gan::origin::FinetuningOrigin;
-use crate::pipelines::gan::place::GanDevices;
+use crate::pipelines::gan::place::{GanDevices, stored_round_size};
 use crate::pipelines::gan::snapshots::GanSnapshots;
 use crate::pipelines::run_folder::RunPlace;
 use crate::pipelines::workbench::Workbench;
@@ -48,6 +48,8 @@ pub fn run(
     config.validate()?;
     let devices = &GanDevices::open(settings.device, &config.train)?;
     let inputs = &Inputs::open(settings, &devices.first)?;
+    let settings = &in_rounds(settings, devices, inputs, progress);
+    let config = &settings.finetune_gan;
     let generator = &inputs.gan.generator;
     let need = Need {
         parameters: generator.least_values() + inputs.gan.discriminator.least_values(),
@@ -110,6 +112,22 @@ fn origin<'a>(
         clip_sha256: &inputs.clip.sha256,
         resnet_sha256: inputs.resnet.as_ref().map(|resnet| resnet.sha256.as_str()),
     }
+}
+
+/// The settings with rounds that the devices should hold.
+fn in_rounds(
+    settings: &FinetuneGanSettings,
+    devices: &GanDevices,
+    inputs: &Inputs<'_>,
+    progress: &mut dyn Progress,
+) -> FinetuneGanSettings {
+    let mut settings = settings.clone();
+    let resumed = settings.resume.as_deref().and_then(|path| stored_round_size(path, "finetune_gan"));
+    let networks = (&inputs.gan.generator, &inputs.gan.discriminator);
+    let (train, line) = devices.in_rounds(&settings.finetune_gan.train, networks, resumed);
+    line.iter().for_each(|line| progress.note(line));
+    settings.finetune_gan.train = train;
+    settings
 }
 
 /// A finetuning with everything that it needs.

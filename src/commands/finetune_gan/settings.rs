@@ -57,9 +57,9 @@ impl FinetuneGanConfig {
         check().map_err(|error| error.within("finetune_gan"))
     }
 
-    /// The same with the loss that belongs to the condition.
+    /// The same with the loss that belongs to the condition, and the batch that belongs to the GPUs.
     pub fn resolved(&self) -> Self {
-        let mut config = self.clone();
+        let mut config = Self { train: self.train.resolved(), ..self.clone() };
         config.train.loss.second_vector = match self.condition.second_target() {
             MapperTarget::Resnet => SecondVector::Resnet,
             MapperTarget::Image | MapperTarget::Caption => SecondVector::Clip,

@@ -47,7 +47,7 @@ fn scene(root: &Path) -> (TrainMapperSettings, FinetuneGanSettings) {
     let mut finetune_gan = FinetuneGanConfig::default();
     let train = &mut finetune_gan.train;
     train.total_kimg = 0.008;
-    train.batch_size = 4;
+    train.batch_size = Some(4);
     train.tick_kimg = 0.004;
     train.crop.small_images = SmallImages::Enlarge;
     let settings = FinetuneGanSettings {

@@ -15,7 +15,7 @@ use crate::pipelines::gan::data::{LowLevelResnet, low_level_resnet};
 use crate::pipelines::gan::distance::SampleDistance;
 use crate::pipelines::gan::observers::GanObservers;
 use crate::pipelines::gan::origin::PretrainingOrigin;
-use crate::pipelines::gan::place::GanDevices;
+use crate::pipelines::gan::place::{GanDevices, stored_round_size};
 pub use crate::pipelines::gan::pretraining_data::{FirstCondition, PretrainImages, SecondCondition};
 use crate::pipelines::gan::pretraining_data::{PretrainingData, pretraining_data};
 use crate::pipelines::gan::sample_sheet::{NUM_SAMPLES, SampleSheet, evenly_spread};
@@ -48,6 +48,8 @@ pub fn run(
     config.validate()?;
     let devices = &GanDevices::open(settings.device, &config.train)?;
     let networks = &Networks::open(settings, &devices.first)?;
+    let settings = &in_rounds(settings, devices, networks, progress);
+    let config = &settings.pretrain_gan;
     let mut bench = Workbench::new(&devices.first, &settings.cache, progress);
     let choice = config.condition_choice(networks.generator.heads);
     let PretrainingData { dataset: data, content, name } = &pretraining_data(
@@ -85,6 +87,22 @@ pub fn run(
     };
     run.write_atomic(SUMMARY_FILE, &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
+}
+
+/// The settings with rounds that the devices should hold.
+fn in_rounds(
+    settings: &PretrainGanSettings,
+    devices: &GanDevices,
+    networks: &Networks,
+    progress: &mut dyn Progress,
+) -> PretrainGanSettings {
+    let mut settings = settings.clone();
+    let resumed = settings.resume.as_deref().and_then(|path| stored_round_size(path, "pretrain_gan"));
+    let sizes = (&networks.generator, &networks.discriminator);
+    let (train, line) = devices.in_rounds(&settings.pretrain_gan.train, sizes, resumed);
+    line.iter().for_each(|line| progress.note(line));
+    settings.pretrain_gan.train = train;
+    settings
 }
 
 /// Networks that the training reads or starts from.

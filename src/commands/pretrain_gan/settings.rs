@@ -137,6 +137,7 @@ impl PretrainGanSettings {
     pub(super) fn completed(&self) -> Result<Self, RunError> {
         let mut settings = self.clone();
         let config = &mut settings.pretrain_gan;
+        config.train = config.train.resolved();
         let noise = &mut config.train.condition_noise;
         let is_supervised = config.first_condition == FirstCondition::Captions;
         noise.mixing_probability.get_or_insert(if is_supervised { 0.0 } else { 1.0 });

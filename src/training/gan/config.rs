@@ -12,6 +12,9 @@ use super::regularizers::path_length::PathLengthConfig;
 use crate::error::{SettingError, above_to, in_range, limits};
 use crate::training::frame::schedule::FinalDecay;
 
+/// Images of a step on one GPU, as published.
+const IMAGES_PER_GPU: usize = 16;
+
 /// What is fed to the mapping network in training (docs/spec/open-questions.md OQ-18).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -38,12 +41,12 @@ pub struct GanTrainConfig {
     pub seed: u64,
     /// Length of the training in thousands of real images shown (25000).
     pub total_kimg: f64,
-    /// Images per step (16 per GPU).
-    pub batch_size: usize,
-    /// Images per forward and backward pass, 0 for all that a GPU gets; a phase adds up the gradients of its rounds.
+    /// Images per step, those of all GPUs; 16 per GPU when absent, as published.
+    pub batch_size: Option<usize>,
+    /// Images per forward and backward pass; a phase adds up the gradients of its rounds. 0: as many as the GPU's memory should
+    /// hold, and all that a GPU gets where they fit or the memory is unknown.
     pub micro_batch_size: usize,
-    /// GPUs that share every batch (1): the first is the run's device, the others follow it by number. `batch_size` counts the
-    /// images of all.
+    /// GPUs that share every batch (1; the paper 2): the first is the run's device, the others follow it by number.
     pub gpus: usize,
     /// Highest resolutions of both networks whose features are in half precision in the main phases (0; published 4). GPUs only.
     pub half_resolutions: usize,
@@ -102,7 +105,7 @@ impl Default for GanTrainConfig {
         Self {
             seed: 0,
             total_kimg: 25_000.0,
-            batch_size: 16,
+            batch_size: None,
             micro_batch_size: 0,
             gpus: 1,
             half_resolutions: 0,
@@ -134,22 +137,37 @@ impl Default for GanTrainConfig {
 }
 
 impl GanTrainConfig {
+    /// Images per step, those of all GPUs.
+    pub fn images_per_step(&self) -> usize {
+        self.batch_size.unwrap_or(IMAGES_PER_GPU.saturating_mul(self.gpus.max(1)))
+    }
+
+    /// The same with the batch that follows from the GPUs written down.
+    pub fn resolved(&self) -> Self {
+        Self { batch_size: Some(self.images_per_step()), ..self.clone() }
+    }
+
     /// γ of R1: as set, or by the published heuristic (docs/spec/gan-training.md §7).
     pub fn r1_gamma_for(&self, resolution: usize) -> f64 {
         let pixels = (resolution * resolution) as f64;
-        self.r1_gamma.unwrap_or(0.0002 * pixels / self.batch_size as f64)
+        self.r1_gamma.unwrap_or(0.0002 * pixels / self.images_per_step() as f64)
     }
 
     /// Half-life of the averaged generator in thousands of images.
     pub fn ema_half_life(&self) -> f64 {
-        self.ema_half_life_kimg.unwrap_or(self.batch_size as f64 * 10.0 / 32.0)
+        self.ema_half_life_kimg.unwrap_or(self.images_per_step() as f64 * 10.0 / 32.0)
     }
 
     /// Images per pass.
     pub fn round_size(&self) -> usize {
         // The projection term sums over a round, and the minibatch deviation groups within one: the size of a round
         // is part of what is learnt, not only of the memory that is needed.
-        if self.micro_batch_size == 0 { self.batch_size / self.gpus.max(1) } else { self.micro_batch_size }
+        if self.micro_batch_size == 0 { self.images_per_gpu() } else { self.micro_batch_size }
+    }
+
+    /// Images of a step that one GPU gets.
+    pub fn images_per_gpu(&self) -> usize {
+        self.images_per_step() / self.gpus.max(1)
     }
 
     /// Images to be shown in total.
@@ -213,7 +231,9 @@ impl GanTrainConfig {
 
     /// Whole numbers, and those that must divide each other.
     fn check_counts(&self) -> Result<(), SettingError> {
-        in_range("batch_size", self.batch_size, 1..=limits::BATCH)?;
+        // First: the batch follows from it where it is not set.
+        in_range("gpus", self.gpus, 1..=limits::GPUS)?;
+        in_range("batch_size", self.images_per_step(), 1..=limits::BATCH)?;
         for (field, value) in [
             ("generator_interval", self.generator_interval),
             ("discriminator_interval", self.discriminator_interval),
@@ -223,16 +243,15 @@ impl GanTrainConfig {
         }
         in_range("max_non_finite_phases", self.max_non_finite_phases, 0..=limits::INTERVAL)?;
         in_range("path_length.batch_shrink", self.path_length.batch_shrink, 1..=limits::BATCH)?;
-        in_range("gpus", self.gpus, 1..=limits::GPUS)?;
         in_range("half_resolutions", self.half_resolutions, 0..=MOST_RESOLUTIONS)?;
         in_range("frozen_discriminator_layers", self.frozen_discriminator_layers, 0..=limits::LAYERS)?;
         in_range("micro_batch_size", self.micro_batch_size, 0..=limits::BATCH)?;
-        if !self.batch_size.is_multiple_of(self.gpus) {
-            let expected = format!("a divisor of `batch_size` ({})", self.batch_size);
+        if !self.images_per_step().is_multiple_of(self.gpus) {
+            let expected = format!("a divisor of `batch_size` ({})", self.images_per_step());
             return Err(SettingError::new("gpus", expected, self.gpus));
         }
-        if !(self.batch_size / self.gpus).is_multiple_of(self.round_size()) {
-            let expected = format!("0 or a divisor of the {} images of a GPU", self.batch_size / self.gpus);
+        if !self.images_per_gpu().is_multiple_of(self.round_size()) {
+            let expected = format!("0 or a divisor of the {} images of a GPU", self.images_per_gpu());
             return Err(SettingError::new("micro_batch_size", expected, self.micro_batch_size));
         }
         Ok(())
@@ -249,20 +268,27 @@ mod tests {
         assert!((config.r1_gamma_for(256) - 0.8192).abs() < 1e-9);
         assert_eq!(config.ema_half_life(), 5.0);
         assert!(config.validate().is_ok());
+        assert_eq!((config.images_per_step(), config.resolved().batch_size), (16, Some(16)));
+        // The paper's two GPUs have 16 images each; γ and the half-life follow the batch of both.
+        let two = GanTrainConfig { gpus: 2, ..Default::default() };
+        assert_eq!((two.images_per_step(), two.images_per_gpu(), two.round_size()), (32, 16, 16));
+        assert!((two.r1_gamma_for(256) - 0.4096).abs() < 1e-9);
+        assert_eq!(two.ema_half_life(), 10.0);
+        let shared = GanTrainConfig { batch_size: Some(16), ..two };
+        assert_eq!((shared.images_per_gpu(), shared.ema_half_life()), (8, 5.0));
     }
 
     #[test]
     fn values_out_of_range_are_named() {
         let field = |config: GanTrainConfig| config.validate().unwrap_err().field;
-        assert_eq!(field(GanTrainConfig { batch_size: 0, ..Default::default() }), "batch_size");
+        assert_eq!(field(GanTrainConfig { batch_size: Some(0), ..Default::default() }), "batch_size");
         assert_eq!(field(GanTrainConfig { micro_batch_size: 5, ..Default::default() }), "micro_batch_size");
         assert_eq!(field(GanTrainConfig { gpus: 0, ..Default::default() }), "gpus");
-        assert_eq!(field(GanTrainConfig { gpus: 3, ..Default::default() }), "gpus");
+        assert_eq!(field(GanTrainConfig { gpus: 3, batch_size: Some(16), ..Default::default() }), "gpus");
         assert_eq!(
-            field(GanTrainConfig { gpus: 2, micro_batch_size: 16, ..Default::default() }),
+            field(GanTrainConfig { gpus: 2, micro_batch_size: 32, ..Default::default() }),
             "micro_batch_size"
         );
-        assert_eq!(GanTrainConfig { gpus: 2, ..Default::default() }.round_size(), 8);
         assert_eq!(field(GanTrainConfig { learning_rate: f64::NAN, ..Default::default() }), "learning_rate");
         let decay = |share, factor| GanTrainConfig {
             learning_rate_decay: FinalDecay { share, factor },

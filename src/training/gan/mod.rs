@@ -13,6 +13,7 @@ pub mod loss_scale;
 pub mod low_level;
 pub mod mappers;
 pub mod regularizers;
+pub(crate) mod round_memory;
 pub mod run_files;
 pub mod snapshot_origin;
 pub mod starting_point;

@@ -74,7 +74,7 @@ pub(crate) struct NonFiniteStreak {
 impl Counters {
     /// Refuses counts that no run of these settings can have come to.
     fn check(&self) -> Result<(), Fault> {
-        let batch = self.config.batch_size as u64;
+        let batch = self.config.images_per_step() as u64;
         let possible = [
             ("images_seen", Some(self.images_seen) == self.step.checked_mul(batch), self.images_seen),
             ("step", self.step <= MOST_STEPS, self.step),
@@ -196,7 +196,7 @@ impl GanState {
     /// Moves the averaged generator; `images_seen` excludes the step that was just made.
     pub fn average(&mut self, config: &GanTrainConfig, images_seen: u64, rampup: f64) {
         let rampup = (rampup > 0.0).then_some(rampup);
-        let beta = ema_beta(config.batch_size, config.ema_half_life(), images_seen, rampup);
+        let beta = ema_beta(config.images_per_step(), config.ema_half_life(), images_seen, rampup);
         let current = self.generator.network.valid();
         self.generator_ema = ema_update(self.generator_ema.clone(), &current, beta, &BUFFERS);
     }

@@ -58,7 +58,7 @@ impl TickSchedule {
         Self {
             total: config.total_images(),
             between_ticks: (config.tick_kimg * 1000.0).max(1.0),
-            batch_size: config.batch_size as u64,
+            batch_size: config.images_per_step() as u64,
             checkpoint_ticks: config.checkpoint_ticks,
         }
     }

@@ -29,7 +29,7 @@ impl<'a> Batches<'a> {
         step: u64,
         mappers: Option<&MapperPair>,
     ) -> Result<(GanBatch, Option<DecodedBatch>), DataError> {
-        let samples = self.order.next(images_seen, self.task.config.batch_size);
+        let samples = self.order.next(images_seen, self.task.config.images_per_step());
         let Some((joint, pair)) = self.task.mappers.zip(mappers) else {
             return Ok((self.stored(&samples, step), None));
         };

@@ -95,8 +95,8 @@ impl<'a> StepRunner<'a> {
         // With the images seen before this step: at the first the average is the network itself.
         self.average(state, counters);
         counters.step += 1;
-        counters.images_seen += config.batch_size as u64;
-        self.clock.count_images(config.batch_size as u64);
+        counters.images_seen += config.images_per_step() as u64;
+        self.clock.count_images(config.images_per_step() as u64);
         Ok(())
     }
 
@@ -107,7 +107,9 @@ impl<'a> StepRunner<'a> {
         let rampup = config.ema_rampup.unwrap_or(if is_pretrained { 0.0 } else { EMA_RAMPUP });
         state.average(config, counters.images_seen, rampup);
         let Counters { augment, step, running, .. } = counters;
-        if let Some(mean_sign) = augment.adjust(&config.augment, *step, config.batch_size, is_pretrained) {
+        if let Some(mean_sign) =
+            augment.adjust(&config.augment, *step, config.images_per_step(), is_pretrained)
+        {
             running.record("augment_mean_sign", mean_sign);
             running.record("augment_probability", f64::from(augment.probability));
         }

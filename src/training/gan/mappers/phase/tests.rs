@@ -91,7 +91,7 @@ fn scene(heads: ConditionHeads) -> Scene {
         generator: generator_config.init(3, &device).unwrap(),
         discriminator: discriminator.init(3, &device).unwrap(),
         generator_config,
-        train: GanTrainConfig { seed: 5, batch_size: BATCH, ..Default::default() },
+        train: GanTrainConfig { seed: 5, batch_size: Some(BATCH), ..Default::default() },
         config: GanMapperConfig::default(),
         mappers: [mapper(1), mapper(2)],
         snapshot,
