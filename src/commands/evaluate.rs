@@ -12,12 +12,13 @@ use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::Split;
 use crate::error::SettingError;
-use crate::metrics::bootstrap::{Interval, mean_interval};
+use crate::metrics::bootstrap::Interval;
 use crate::metrics::combined_retrieval::{CombinedRetrieval, DecodedPair, combine, halves_by_image};
 use crate::metrics::retrieval::{
     Matching, RetrievalConfig, RetrievalCount, RetrievalHits, RetrievalSummary, compute_retrieval,
     compute_retrieval_with_hits,
 };
+use crate::metrics::share::bounded_mean_interval;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::LoadedMapper;
 use crate::pipelines::mapper_provenance::MapperProvenance;
@@ -333,7 +334,7 @@ impl<'a> Counts<'a> {
     ) -> crate::error::Result<DecoderRow> {
         let (predicted, truth) = (decoded.pair.predicted.view(), decoded.pair.target.view());
         let cosines = decoded.pair.cosines();
-        let cosine = mean_interval(&cosines, self.ids, &self.by_image.bootstrap);
+        let cosine = bounded_mean_interval(&cosines, self.ids, &self.by_image.bootstrap, [-1.0, 1.0]);
         let (by_image, hits) = compute_retrieval_with_hits(predicted, truth, self.ids, &self.by_image)?;
         Ok(DecoderRow {
             name,

@@ -12,6 +12,8 @@ use crate::data::image::stimulus_view::StimulusView;
 use crate::data::prepared::PreparedSubject;
 use crate::error::{Context, SettingError};
 use crate::files::write_atomic;
+use crate::metrics::bootstrap::{BootstrapConfig, Interval};
+use crate::metrics::share::share_interval;
 use crate::models::clip::tokenizer::LongText;
 use crate::pipelines::caption_screen::{ScreenConfig, ScreenedCaptions, screen_captions};
 use crate::pipelines::clip_snapshot::ClipSnapshot;
@@ -129,6 +131,9 @@ pub struct ScreenCaptionsSummary {
     pub images_by_kept: BTreeMap<usize, usize>,
     /// Share of the images that kept one to three captions, as the paper reports of most.
     pub share_of_one_to_three: f64,
+    /// The same share with its 95 % interval over resampled images.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub interval_of_one_to_three: Option<Interval>,
     /// Images that lost captions, evenly spread.
     pub examples: Vec<ScreenedExample>,
     /// exp(logit scale) of the network.
@@ -216,6 +221,11 @@ fn summarise(
         mean_kept: num_kept as f64 / judged.len().max(1) as f64,
         images_by_kept,
         share_of_one_to_three: one_to_three as f64 / judged.len().max(1) as f64,
+        interval_of_one_to_three: share_interval(
+            &(0..judged.len()).map(|image| image < one_to_three).collect::<Vec<_>>(),
+            &(0..judged.len() as u64).collect::<Vec<_>>(),
+            &BootstrapConfig::default(),
+        ),
         examples: examples(judged),
         logit_scale,
         output: settings.output.clone(),

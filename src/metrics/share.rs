@@ -46,6 +46,20 @@ pub fn count_interval(
     Some(Interval { mean, low, high })
 }
 
+/// Mean of values that lie within `bounds`, with its interval over resampled groups. One group says nothing of others: the interval is
+/// then all that is possible.
+pub fn bounded_mean_interval(
+    values: &[f64],
+    groups: &[u64],
+    config: &BootstrapConfig,
+    bounds: [f64; 2],
+) -> Option<Interval> {
+    let interval = mean_interval(values, groups, config)?;
+    let distinct: BTreeSet<&u64> = groups.iter().take(values.len()).collect();
+    let [low, high] = if distinct.len() > 1 { [interval.low, interval.high] } else { bounds };
+    Some(Interval { low, high, ..interval })
+}
+
 fn wilson(share: f64, count: f64) -> Interval {
     let square = Z_95 * Z_95 / count;
     let centre = (share + square / 2.0) / (1.0 + square);
@@ -92,6 +106,11 @@ mod tests {
             assert!(interval.low < 0.3 && interval.high > 0.7, "{interval:?}");
         }
         assert_eq!(share_interval(&[], &[], &config), None);
+        // The change of one trial, and of two.
+        let one = bounded_mean_interval(&[0.5, 0.7], &[3, 3], &config, [-2.0, 2.0]).unwrap();
+        assert_eq!((one.mean, one.low, one.high), (0.6, -2.0, 2.0));
+        let two = bounded_mean_interval(&[0.5, 0.7], &[3, 4], &config, [-2.0, 2.0]).unwrap();
+        assert_eq!((two.low, two.high), (0.5, 0.7));
         // Four images, all found: 4 of 4, and not with certainty.
         let count = count_interval(&[true; 4], 4, &[1, 2, 3, 4], &config).unwrap();
         assert!(count.mean == 4.0 && (count.low - 4.0 * 0.5101).abs() < 1e-3, "{count:?}");

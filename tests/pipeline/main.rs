@@ -271,6 +271,8 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
         mapper_runs: vec![("image".into(), image.run_dir), ("caption".into(), caption.run_dir)],
         gan_runs: vec![("pretraining".into(), pretrained.run), ("finetuning".into(), finetuned.run)],
         naming: vec![("decoded".into(), naming)],
+        caveat_of_counts: Some("Counts flatter.".into()),
+        caveat_of_pictures: Some("Pictures flatter.".into()),
         reconstruct_run: Some(reconstructed.run),
         ranking_run: Some(judged.run),
         microstim_runs: vec![stimulated.run],
@@ -290,6 +292,8 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     ] {
         assert!(html.contains(needle), "{needle}");
     }
+    // Beside the pictures and what is named in them; identification is not in this report.
+    assert_eq!((html.matches("Counts flatter.").count(), html.matches("Pictures flatter.").count()), (1, 2));
     let own = judged.pictures[0].own;
     assert!(html.contains(&format!("{:.2}, rank {} of {of}", own.similarity, own.rank)));
 }

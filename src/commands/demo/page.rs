@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::chain::{Chain, Found};
 use super::report::ReportSettings;
 use super::shipped_networks::DemoNetworks;
+use crate::commands::config::ProjectConfig;
 use crate::error::Result;
+use crate::pipelines::trial_choice::Repeats;
 use crate::report::number_format::{duration, number};
 
 /// Name of what was drawn from exchanged betas.
@@ -33,6 +35,8 @@ pub(super) fn report_settings(
             .into(),
         introduction: introduction(networks),
         facts: facts(chain, found, device, elapsed),
+        caveat_of_counts: caveat(&counts_flattered_by(&chain.config)),
+        caveat_of_pictures: caveat(&pictures_flattered_by(&chain.config)),
         clip_run: found.clip_run.clone(),
         captions: Some(chain.project.caption_probabilities()),
         mapper_runs: vec![
@@ -77,6 +81,29 @@ fn facts(chain: &Chain<'_>, found: &Found, device: &str, elapsed: Duration) -> V
     ]
 }
 
+/// What makes the counts of mappers better than they would be on NSD.
+fn counts_flattered_by(config: &ProjectConfig) -> Vec<String> {
+    let signal = config.phantom.signal;
+    let strength = (signal > 1.0).then(|| format!("the phantom's signal is {} times NSD's", number(signal)));
+    let epoch = "the epoch of each mapper was chosen on the held-out trials that are then counted, as in the paper's code";
+    strength.into_iter().chain([epoch.to_string()]).collect()
+}
+
+/// The same of decoded pictures.
+fn pictures_flattered_by(config: &ProjectConfig) -> Vec<String> {
+    let averaged = (config.reconstruct.repeats == Repeats::Average).then(|| {
+        "the presentations of a held-out image are averaged before it is decoded, where the paper decodes single trials".into()
+    });
+    let settings = "length, weights and decay of the finetuning in the demo's configuration were tried out on held-out images of \
+                    such a phantom";
+    counts_flattered_by(config).into_iter().chain(averaged).chain([settings.to_string()]).collect()
+}
+
+/// One sentence of all reasons.
+fn caveat(reasons: &[String]) -> Option<String> {
+    (!reasons.is_empty()).then(|| format!("These figures flatter: {}.", reasons.join("; ")))
+}
+
 fn command(networks: DemoNetworks, out: &Path) -> String {
     let flag = if networks == DemoNetworks::Trained { " --train-all" } else { "" };
     format!("mindreader demo --out {}{flag}", out.display())
@@ -102,4 +129,29 @@ fn introduction(networks: DemoNetworks) -> Vec<String> {
              the control before you trust a picture."
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::demo::CONFIGURATION;
+
+    #[test]
+    fn what_flatters_the_demo_stands_beside_its_figures() {
+        let demo: ProjectConfig = toml::from_str(CONFIGURATION).unwrap();
+        let pictures = caveat(&pictures_flattered_by(&demo)).unwrap();
+        for reason in
+            ["signal is 3 times NSD's", "averaged", "tried out on held-out images", "epoch of each mapper"]
+        {
+            assert!(pictures.contains(reason), "{reason}: {pictures}");
+        }
+        let counts = caveat(&counts_flattered_by(&demo)).unwrap();
+        assert!(counts.contains("3 times") && !counts.contains("averaged"), "{counts}");
+        let mut weak = demo;
+        weak.phantom.signal = 1.0;
+        weak.reconstruct.repeats = Repeats::Single;
+        let pictures = caveat(&pictures_flattered_by(&weak)).unwrap();
+        assert!(!pictures.contains("signal") && !pictures.contains("averaged"), "{pictures}");
+        assert_eq!(caveat(&[]), None);
+    }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::data::nsd::tree::NsdTree;
 use crate::data::trial::NsdId;
-use crate::metrics::bootstrap::BootstrapConfig;
+use crate::metrics::bootstrap::{BootstrapConfig, Interval};
 use crate::metrics::naming::{NamingRate, compute_naming, names};
 use crate::models::classifier::{ClassKind, ClassifierConfig, ShownClasses};
 use crate::pipelines::scene_labels::{read_scene_labels, shown_classes};
@@ -60,14 +60,15 @@ impl NamingSummary {
         )];
         for (name, NamedKind { num_classes, generated, truth }) in self.kinds() {
             let percent = |share: f64| format!("{:.1}%", 100.0 * share);
-            let chance = generated.others.map_or("none".into(), |others| percent(others.mean));
+            let within = |Interval { mean, low, high }: Interval| {
+                format!("{} ({} to {})", percent(mean), percent(low), percent(high))
+            };
+            let chance = generated.others.map_or("none".into(), within);
             lines.push(format!(
-                "  {:<34} {:>9} ({} to {})  chance {chance}  ground truth {}  {} different names",
+                "  {:<34} {:>26}  chance {chance}  ground truth {}  {} different names",
                 format!("{name}, one of {num_classes}"),
-                percent(generated.own.mean),
-                percent(generated.own.low),
-                percent(generated.own.high),
-                percent(truth.own.mean),
+                within(generated.own),
+                within(truth.own),
                 generated.num_names,
             ));
         }
@@ -176,5 +177,6 @@ mod tests {
         {
             assert!(text.contains(needle), "{needle} in {text}");
         }
+        assert_eq!(text.matches(" to ").count(), 3, "every share has its interval: {text}");
     }
 }

@@ -3,9 +3,13 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::bootstrap::{BootstrapConfig, Interval, mean_interval};
+use crate::metrics::bootstrap::{BootstrapConfig, Interval};
+use crate::metrics::share::bounded_mean_interval;
 use crate::pipelines::caption_probe::CaptionProbe;
 use crate::tensor_ops::backend::Base;
+
+/// Bounds of the change of a cosine.
+const LARGEST_CHANGE: [f64; 2] = [-2.0, 2.0];
 
 /// Similarity of the decoded image embedding to a sentence, over trials.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,7 +23,7 @@ pub struct ProbeChange {
     /// Standard deviation of the cosine over trials before (N − 1); unknown in runs of older versions.
     #[serde(default)]
     pub spread: Option<f64>,
-    /// Mean change with its 95 % interval over trials.
+    /// Mean change with its 95 % interval over trials; of one trial that is −2 to 2.
     pub change: Interval,
 }
 
@@ -40,7 +44,8 @@ pub(super) fn probe_changes(
             let (before, after) = (column(&before), column(&after));
             let change: Vec<f64> = after.iter().zip(&before).map(|(after, before)| after - before).collect();
             let trials: Vec<u64> = (0..change.len() as u64).collect();
-            let change = mean_interval(&change, &trials, &BootstrapConfig::default())?;
+            let change =
+                bounded_mean_interval(&change, &trials, &BootstrapConfig::default(), LARGEST_CHANGE)?;
             let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
             Some(ProbeChange {
                 sentence: text.clone(),

@@ -6,7 +6,7 @@
 mod decoding;
 mod microstim_effects;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,9 @@ use crate::data::nsd::stim_info::StimInfo;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::trial::NsdId;
+use crate::metrics::bootstrap::{BootstrapConfig, Interval};
 use crate::metrics::correlation::pearson;
+use crate::metrics::share::share_interval;
 use crate::phantom::Marker;
 use crate::phantom::files::truth_reader::PhantomTruth;
 use crate::phantom::scenes::captions::CaptionQuality;
@@ -92,6 +94,12 @@ pub struct GradeScore {
     pub recall: f64,
     /// Precision: kept captions of the grade over all kept captions.
     pub precision: f64,
+    /// Recall with its 95 % interval over resampled images.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub recall_interval: Option<Interval>,
+    /// Precision likewise.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub precision_interval: Option<Interval>,
 }
 
 /// Estimates from a phantom's files beside what its author knows.
@@ -109,6 +117,9 @@ pub struct ScoreSummary {
     /// Prepared images whose best caption, by the screening, is a specific one, as a share.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub best_caption_is_specific: Option<f64>,
+    /// The same share with its 95 % interval over resampled images.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub best_caption_is_specific_interval: Option<Interval>,
     /// Decoders on images of seen and novel categories and on near-duplicates, when there was an evaluation.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub decoding: Vec<DecoderScore>,
@@ -152,7 +163,8 @@ pub fn run(settings: &ScoreSettings, progress: &mut dyn Progress) -> crate::erro
             .map(|(kind, pairs)| ((*kind).to_string(), score_ceilings(pairs)))
             .collect(),
         captions,
-        best_caption_is_specific: best,
+        best_caption_is_specific: best.map(|share| share.mean),
+        best_caption_is_specific_interval: best,
         decoding,
     })
 }
@@ -237,35 +249,49 @@ fn grades_of(
 fn score_captions(
     judged: &Judged,
     grades: &BTreeMap<u32, Vec<CaptionQuality>>,
-) -> (BTreeMap<String, GradeScore>, Option<f64>) {
-    let mut counts: BTreeMap<CaptionQuality, (usize, usize)> = BTreeMap::new();
-    let mut best_is_specific = 0;
+) -> (BTreeMap<String, GradeScore>, Option<Interval>) {
+    let (mut captions, mut best_is_specific) = (Vec::new(), Vec::new());
     for (image, grades) in grades {
-        let captions = judged.get(image).map_or(&[][..], Vec::as_slice);
-        for (caption, grade) in captions.iter().zip(grades) {
-            let (all, kept) = counts.entry(*grade).or_default();
-            *all += 1;
-            *kept += usize::from(caption.kept);
-        }
-        let best =
-            captions.iter().zip(grades).max_by(|(a, _), (b, _)| a.probability.total_cmp(&b.probability));
-        best_is_specific += usize::from(best.is_some_and(|(_, grade)| *grade == CaptionQuality::Specific));
+        let judged = judged.get(image).map_or(&[][..], Vec::as_slice);
+        let graded = judged.iter().zip(grades);
+        captions.extend(graded.clone().map(|(caption, grade)| (u64::from(*image), *grade, caption.kept)));
+        let best = graded.max_by(|(a, _), (b, _)| a.probability.total_cmp(&b.probability));
+        best_is_specific.push(best.is_some_and(|(_, grade)| *grade == CaptionQuality::Specific));
     }
-    let kept: usize = counts.values().map(|(_, kept)| kept).sum();
-    let share = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
-    let scores = counts
-        .into_iter()
-        .map(|(grade, (num_captions, num_kept))| {
-            let score = GradeScore {
-                num_captions,
-                num_kept,
-                recall: share(num_kept, num_captions),
-                precision: share(num_kept, kept),
-            };
-            (grade.name().to_string(), score)
-        })
+    let distinct: BTreeSet<CaptionQuality> = captions.iter().map(|(_, grade, _)| *grade).collect();
+    let scores = distinct.into_iter().map(|grade| (grade.name().to_string(), score_grade(grade, &captions)));
+    let images: Vec<u64> = grades.keys().map(|image| u64::from(*image)).collect();
+    let best = share_interval(&best_is_specific, &images, &BootstrapConfig::default());
+    (scores.collect(), best)
+}
+
+/// Recall and precision of a grade; of every caption its image, its grade and whether it was kept.
+fn score_grade(grade: CaptionQuality, captions: &[(u64, CaptionQuality, bool)]) -> GradeScore {
+    let share = |chosen: Vec<(u64, bool)>| {
+        let (images, hits): (Vec<u64>, Vec<bool>) = chosen.into_iter().unzip();
+        share_interval(&hits, &images, &BootstrapConfig::default())
+    };
+    let of_grade: Vec<(u64, bool)> = captions
+        .iter()
+        .filter(|(_, other, _)| *other == grade)
+        .map(|(image, _, kept)| (*image, *kept))
         .collect();
-    (scores, (!grades.is_empty()).then(|| share(best_is_specific, grades.len())))
+    let kept: Vec<(u64, bool)> = captions
+        .iter()
+        .filter(|(.., kept)| *kept)
+        .map(|(image, other, _)| (*image, *other == grade))
+        .collect();
+    let (num_captions, num_kept) = (of_grade.len(), of_grade.iter().filter(|(_, kept)| *kept).count());
+    let (recall, precision) = (share(of_grade), share(kept));
+    let mean = |interval: Option<Interval>| interval.map_or(0.0, |interval| interval.mean);
+    GradeScore {
+        num_captions,
+        num_kept,
+        recall: mean(recall),
+        precision: mean(precision),
+        recall_interval: recall,
+        precision_interval: precision,
+    }
 }
 
 #[cfg(test)]
@@ -294,9 +320,16 @@ mod tests {
         .into();
         let grades = [(4, vec![Specific, Wrong]), (7, vec![Specific, Wrong])].into();
         let (scores, best) = score_captions(&judged, &grades);
-        let of = |recall, precision, num_kept| GradeScore { num_captions: 2, num_kept, recall, precision };
-        assert_eq!(scores["specific"], of(1.0, 2.0 / 3.0, 2));
-        assert_eq!(scores["wrong"], of(0.5, 1.0 / 3.0, 1));
-        assert_eq!(best, Some(0.5));
+        let found = |grade: &str| {
+            let GradeScore { num_captions, num_kept, recall, precision, .. } = scores[grade];
+            (num_captions, num_kept, recall, precision)
+        };
+        assert_eq!(found("specific"), (2, 2, 1.0, 2.0 / 3.0));
+        assert_eq!(found("wrong"), (2, 1, 0.5, 1.0 / 3.0));
+        // All of two images' specific captions were kept: Wilson's interval, not a point.
+        let recall = scores["specific"].recall_interval.unwrap();
+        assert!((recall.low - 0.3424).abs() < 1e-3 && recall.high == 1.0, "{recall:?}");
+        let best = best.unwrap();
+        assert!(best.mean == 0.5 && best.low < 0.5 && best.high > 0.5, "{best:?}");
     }
 }

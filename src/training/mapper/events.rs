@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::metrics::bootstrap::Interval;
 use crate::metrics::retrieval::RetrievalSummary;
 use crate::training::frame::state::PhaseResult;
 
@@ -88,16 +89,17 @@ impl MapperEvent {
     pub(crate) fn line(&self) -> String {
         let RetrievalSummary { batch_size, forward, backward, chance_over_batches, .. } =
             &self.validation.retrieval;
+        let within = |Interval { mean, low, high }: Interval| format!("{mean:.1} [{low:.1}, {high:.1}]");
         format!(
-            "phase {} epoch {}: training loss {:.5}, validation loss {:.5}{}, retrieval {:.1} and {:.1} of {batch_size} \
+            "phase {} epoch {}: training loss {:.5}, validation loss {:.5}{}, retrieval {} and {} of {batch_size} \
              (chance {chance_over_batches:.1}), {:.1} s",
             self.phase,
             self.epoch,
             self.train_loss,
             self.validation_loss,
             if self.is_best { " (best)" } else { "" },
-            forward.over_batches.mean,
-            backward.over_batches.mean,
+            within(forward.over_batches),
+            within(backward.over_batches),
             self.seconds,
         )
     }
@@ -115,7 +117,6 @@ pub struct MapperProvenance<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::bootstrap::Interval;
     use crate::metrics::retrieval::RetrievalCount;
     use serde_json::json;
 
@@ -169,7 +170,7 @@ mod tests {
     fn a_row_in_words() {
         assert_eq!(
             event(None).line(),
-            "phase 2 epoch 0: training loss 0.10000, validation loss 0.25000 (best), retrieval 6.5 and 4.0 of 300 \
+            "phase 2 epoch 0: training loss 0.10000, validation loss 0.25000 (best), retrieval 6.5 [5.5, 7.5] and 4.0 [3.0, 5.0] of 300 \
              (chance 1.0), 1.5 s"
         );
     }

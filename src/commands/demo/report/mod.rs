@@ -42,16 +42,19 @@ pub fn run(settings: &ReportSettings, progress: &mut dyn Progress) -> crate::err
     }
     sections.push(opening.with(Block::Table(numbers::facts(&settings.facts))));
     if let Some(run) = &settings.reconstruct_run {
-        sections.push(pictures::reconstructions(run, settings.ranking_run.as_deref())?);
+        let section = pictures::reconstructions(run, settings.ranking_run.as_deref())?;
+        sections.push(with_caveat(section, settings.caveat_of_pictures.as_ref()));
     }
     if !settings.mapper_runs.is_empty() {
-        sections.push(numbers::retrieval(&settings.mapper_runs)?);
+        let section = numbers::retrieval(&settings.mapper_runs)?;
+        sections.push(with_caveat(section, settings.caveat_of_counts.as_ref()));
     }
     if !settings.identification.is_empty() {
-        sections.push(numbers::identification(&settings.identification, settings.identified_by));
+        let section = numbers::identification(&settings.identification, settings.identified_by);
+        sections.push(with_caveat(section, settings.caveat_of_pictures.as_ref()));
     }
     if !settings.naming.is_empty() {
-        sections.push(numbers::naming(&settings.naming));
+        sections.push(with_caveat(numbers::naming(&settings.naming), settings.caveat_of_pictures.as_ref()));
     }
     if !settings.microstim_runs.is_empty() {
         sections.push(microstimulation::section(&settings.microstim_runs)?);
@@ -80,4 +83,12 @@ pub fn run(settings: &ReportSettings, progress: &mut dyn Progress) -> crate::err
     write_atomic(&settings.out, html.as_bytes())?;
     progress.finish(&settings.out.display().to_string());
     Ok(ReportSummary { report: settings.out.clone(), bytes: html.len() })
+}
+
+/// The section with the sentence below its numbers.
+fn with_caveat(section: Section, caveat: Option<&String>) -> Section {
+    match caveat {
+        Some(caveat) => section.text(caveat.clone()),
+        None => section,
+    }
 }

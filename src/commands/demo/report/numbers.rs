@@ -8,8 +8,9 @@ use crate::commands::evaluate_images::NamingSummary;
 use crate::commands::screen_captions::JudgedCaption;
 use crate::commands::train_mapper::TrainMapperSummary;
 use crate::error::Result;
-use crate::metrics::bootstrap::Interval;
+use crate::metrics::bootstrap::{BootstrapConfig, Interval};
 use crate::metrics::identification::IdentificationAccuracy;
+use crate::metrics::share::share_interval;
 use crate::pipelines::brain_decoder::DecoderHashes;
 use crate::pipelines::drawing_manifest::Manifest;
 use crate::pipelines::pictures::picture_features::FeatureKind;
@@ -109,8 +110,8 @@ pub(crate) fn naming(named: &[(String, NamingSummary)]) -> Section {
                 format!("{kind}, one of {}", share.num_classes),
                 percent(own.mean),
                 format!("{} to {}", percent(own.low), percent(own.high)),
-                share.generated.others.map_or("none".into(), |others| percent(others.mean)),
-                percent(share.truth.own.mean),
+                share.generated.others.map_or("none".into(), percent_within),
+                percent_within(share.truth.own),
             ]);
         }
     }
@@ -129,6 +130,11 @@ pub(crate) fn naming(named: &[(String, NamingSummary)]) -> Section {
         }))
 }
 
+/// A share with its interval.
+fn percent_within(Interval { mean, low, high }: Interval) -> String {
+    format!("{} ({} to {})", percent(mean), percent(low), percent(high))
+}
+
 /// How many captions survived the screening, with examples.
 pub(crate) fn captions(path: &Path) -> Result<Section> {
     let images: BTreeMap<String, Vec<JudgedCaption>> = json_file(path, "captions with probabilities")?;
@@ -136,7 +142,12 @@ pub(crate) fn captions(path: &Path) -> Result<Section> {
     for captions in images.values() {
         *histogram.entry(captions.iter().filter(|caption| caption.kept).count()).or_insert(0_usize) += 1;
     }
-    let share = |count: usize| percent(count as f64 / images.len().max(1) as f64);
+    let ids: Vec<u64> = (0..images.len() as u64).collect();
+    let share = |count: usize| {
+        let hits: Vec<bool> = (0..images.len()).map(|image| image < count).collect();
+        let share = share_interval(&hits, &ids, &BootstrapConfig::default());
+        share.map_or("none".into(), percent_within)
+    };
     let examples = images.iter().take(EXAMPLES).map(|(image, captions)| {
         let list = |kept: bool| {
             let chosen = captions.iter().filter(|caption| caption.kept == kept);
@@ -150,7 +161,7 @@ pub(crate) fn captions(path: &Path) -> Result<Section> {
     Ok(Section::new("Caption screening")
         .text("A caption is kept when its probability under CLIP is more than half that of the image's best one.")
         .with(Block::Table(Table {
-            head: ["captions kept", "images", "share"].map(String::from).to_vec(),
+            head: ["captions kept", "images", "share (95 %)"].map(String::from).to_vec(),
             rows: histogram
                 .into_iter()
                 .map(|(kept, count)| vec![kept.to_string(), count.to_string(), share(count)])

@@ -20,6 +20,10 @@ pub struct ReportSettings {
     pub introduction: Vec<String>,
     /// Facts: name and value.
     pub facts: Vec<(String, String)>,
+    /// What flatters the counts of mappers; stands beside them.
+    pub caveat_of_counts: Option<String>,
+    /// What flatters the figures of decoded pictures; stands beside them.
+    pub caveat_of_pictures: Option<String>,
     /// Run of `pretrain-clip`.
     pub clip_run: Option<PathBuf>,
     /// Vetted captions.

@@ -1,6 +1,7 @@
 //! Estimates from the files of a phantom beside what its author knows.
 
 use crate::commands::score::{CeilingScore, ScoreSummary};
+use crate::metrics::bootstrap::Interval;
 use crate::report::number_format::{number, percent};
 use crate::report::{Block, Section, Table};
 
@@ -24,22 +25,36 @@ pub(crate) fn section(score: &ScoreSummary) -> Section {
         return section;
     }
     let rows = score.captions.iter().map(|(grade, found)| {
-        vec![grade.clone(), found.num_captions.to_string(), percent(found.recall), percent(found.precision)]
+        let share = |share: f64, interval: Option<Interval>| percent_within(interval, percent(share));
+        vec![
+            grade.clone(),
+            found.num_captions.to_string(),
+            share(found.recall, found.recall_interval),
+            share(found.precision, found.precision_interval),
+        ]
     });
     let best = score.best_caption_is_specific.map_or(String::new(), |share| {
         format!(
             " The caption that CLIP found most probable is a specific one for {} of the images.",
-            percent(share)
+            percent_within(score.best_caption_is_specific_interval, percent(share))
         )
     });
     section.with(Block::Table(Table {
-        head: ["caption", "number", "kept (recall)", "share of the kept (precision)"].map(String::from).to_vec(),
+        head: ["caption", "number", "kept (recall, 95 %)", "share of the kept (precision, 95 %)"].map(String::from).to_vec(),
         rows: rows.collect(),
         caption: format!(
             "Specific: things, colours, relation and place. Partial: one or two things. Generic: inside or outside. Wrong: \
              about another scene.{best}"
         ),
     }))
+}
+
+/// A share with its interval, where there is one.
+fn percent_within(interval: Option<Interval>, share: String) -> String {
+    match interval {
+        Some(Interval { low, high, .. }) => format!("{share} ({} to {})", percent(low), percent(high)),
+        None => share,
+    }
 }
 
 fn ceiling_row(name: &str, score: &CeilingScore) -> Vec<String> {
