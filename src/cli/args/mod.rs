@@ -163,6 +163,14 @@ mod tests {
         assert_eq!(reconstruct.conditions, [ConditionSource::Image, ConditionSource::Both]);
         assert_eq!((reconstruct.repeats, reconstruct.grid), (Repeats::Single, GridLayout::Repeats));
         assert_eq!(reconstruct.truncation_psi, 0.5);
+        // Without a word of the user's it is the generator's snapshot that decides.
+        assert_eq!((reconstruct.condition, reconstruct.strict), (None, false));
+        let reconstruct = resolved("reconstruct --condition caption --strict").reconstruct;
+        assert_eq!((reconstruct.condition, reconstruct.strict), (Some(ConditionSource::Caption), true));
+        let microstim = resolved("microstim").microstim;
+        assert_eq!((microstim.condition, microstim.strict), (None, false));
+        let microstim = resolved("microstim --condition image-resnet --strict").microstim;
+        assert_eq!((microstim.condition, microstim.strict), (Some(ConditionSource::ImageResnet), true));
         let config = resolved("pretrain-gan --images a.zip --annotations b.json --clip-features");
         assert_eq!(config.paths.images, Some("a.zip".into()));
         assert_eq!(config.paths.annotations, Some("b.json".into()));
