@@ -146,7 +146,14 @@ impl Layers {
     /// As [`Layers::value`].
     pub fn optional_path(self, key: &str, path: Option<&PathBuf>) -> Result<Self, UsageError> {
         match path {
-            Some(path) => self.value(key, path.to_string_lossy().into_owned()),
+            Some(path) => match path.to_str() {
+                Some(text) => self.value(key, text),
+                // A settings file holds text: written down another way it would be another path.
+                None => Err(UsageError::new(format!(
+                    "`{key}`: found `{}`, expected a path of UTF-8 text; a link of such a name may lead to it",
+                    one_line(path.display().to_string())
+                ))),
+            },
             None => Ok(self),
         }
     }
@@ -326,6 +333,24 @@ mod tests {
         assert_eq!(inherited.get("inner.rate"), Some(&Value::Integer(4)));
         let own = layers.value("inner.rate", 0.5).unwrap().inherit("seed", &["inner.rate"]).unwrap();
         assert_eq!(own.get("inner.rate"), Some(&Value::Float(0.5)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_that_is_no_text_is_refused_and_not_changed() {
+        use std::os::unix::ffi::OsStringExt;
+        let path = PathBuf::from(std::ffi::OsString::from_vec(b"wo\xffrk".to_vec()));
+        let error = Layers::default().optional_path("paths.work", Some(&path)).unwrap_err().to_string();
+        assert!(
+            error.starts_with("`paths.work`: found `wo") && error.contains("expected a path of UTF-8"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_byte_order_mark_in_front_of_the_settings_is_no_setting() {
+        let layers = with_file("\u{feff}seed = 4\n").unwrap();
+        assert_eq!(layers.resolve::<Outer>().unwrap().seed, 4);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::Split;
 use crate::error::SettingError;
+use crate::files::file_is_there;
 use crate::metrics::correlation::{ceiling_correlation, voxel_correlation};
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::project::Project;
@@ -159,7 +160,7 @@ pub fn run(settings: &EncodeSettings, progress: &mut dyn Progress) -> crate::err
 fn ceilings(tree: &NsdTree, subject: &PreparedSubject) -> Result<Option<Vec<f64>>, DataError> {
     let provenance = subject.provenance();
     let path = tree.ncsnr(provenance.subject, provenance.resolution, &provenance.betas_version);
-    if !path.is_file() {
+    if !file_is_there(&path)? {
         return Ok(None);
     }
     let ratios = read_ncsnr(&path, provenance.grid, subject.flat_index())?;

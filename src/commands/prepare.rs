@@ -23,6 +23,7 @@ use crate::data::standardize::{Standardization, zscore_in_place};
 use crate::data::subject::{Resolution, SubjectId};
 use crate::data::trial::TRIALS_PER_SESSION;
 use crate::error::{Error, SettingError, in_range};
+use crate::files::file_is_there;
 use crate::pipelines::project::Project;
 use crate::run::error::RunError;
 use crate::run::existing_output::ExistingOutput;
@@ -147,6 +148,9 @@ pub struct PrepareSummary {
     pub resolution: Resolution,
     /// Numbers of the sessions used, from 1.
     pub sessions: Vec<u16>,
+    /// Numbers of the sessions that were wanted, or lie between those used, and that are not there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_sessions: Vec<u16>,
     /// Trials: rows of the betas.
     pub num_trials: usize,
     /// Distinct images among the trials.
@@ -170,7 +174,7 @@ pub struct PrepareSummary {
 pub fn run(settings: &PrepareSettings, progress: &mut dyn Progress) -> crate::error::Result<PrepareSummary> {
     let PrepareSettings { subject, resolution, prepare, out, .. } = settings;
     if settings.existing.refuses(out) {
-        return Err(DataError::unwritable(out, "it is there already; allow it to be replaced").into());
+        return Err(DataError::unwritable(out, "it is there already; allow it with `--overwrite`").into());
     }
     let tree = NsdTree::new(&settings.nsd_root);
     let sessions = sessions_to_use(&tree, settings)?;
@@ -215,6 +219,7 @@ pub fn run(settings: &PrepareSettings, progress: &mut dyn Progress) -> crate::er
         subject: *subject,
         resolution: *resolution,
         sessions: sessions.iter().map(|session| session.session).collect(),
+        missing_sessions: missing_sessions(&sessions, wanted_sessions(settings)),
         num_trials: trials.trials.len(),
         num_images: images.len(),
         num_voxels: is_constant.len(),
@@ -227,7 +232,7 @@ pub fn run(settings: &PrepareSettings, progress: &mut dyn Progress) -> crate::er
 
 fn sessions_to_use(tree: &NsdTree, settings: &PrepareSettings) -> Result<Vec<SessionFile>, DataError> {
     let PrepareSettings { subject, resolution, prepare, .. } = settings;
-    let last = prepare.sessions.or_else(|| subject.usual_sessions()).unwrap_or(u16::MAX);
+    let last = wanted_sessions(settings).unwrap_or(u16::MAX);
     let mut sessions = find_sessions(tree, *subject, *resolution, &prepare.betas_version)?;
     let first = sessions.first().map_or(1, |session| session.session);
     sessions.retain(|session| session.session <= last);
@@ -236,6 +241,18 @@ fn sessions_to_use(tree: &NsdTree, settings: &PrepareSettings) -> Result<Vec<Ses
         return Err(DataError::empty(what, format!("the first that is there is {first}")));
     }
     Ok(sessions)
+}
+
+/// The number of the last session that is wanted; none for all that are there.
+fn wanted_sessions(settings: &PrepareSettings) -> Option<u16> {
+    settings.prepare.sessions.or_else(|| settings.subject.usual_sessions())
+}
+
+/// Numbers up to the last session wanted, or the last one found, that no file has.
+fn missing_sessions(found: &[SessionFile], wanted: Option<u16>) -> Vec<u16> {
+    let last = found.last().map_or(0, |session| session.session);
+    let is_there = |number: &u16| found.iter().any(|session| session.session == *number);
+    (1..=wanted.unwrap_or(last)).filter(|number| !is_there(number)).collect()
 }
 
 /// Images, repetitions and photographs of the trials, checked against the behavioural record where there is one.
@@ -248,13 +265,13 @@ fn trial_table(
     let numbers: Vec<u16> = sessions.iter().map(|session| session.session).collect();
     let trials = design.trials_of(subject, &numbers)?;
     let responses = tree.responses(subject);
-    if responses.is_file() {
+    if file_is_there(&responses)? {
         check_against_responses(&responses, &numbers, &trials)?;
     }
     let shared: BTreeSet<u32> = design.shared_images.iter().map(|id| id - 1).collect();
     let is_shared = trials.iter().map(|trial| shared.contains(&trial.nsd_id.0)).collect();
     let stim_info = tree.stim_info();
-    let coco_ids = if stim_info.is_file() {
+    let coco_ids = if file_is_there(&stim_info)? {
         let info = StimInfo::read(&stim_info)?;
         let ids = trials.iter().map(|trial| info.row(trial.nsd_id).map(|row| row.coco_id));
         Some(ids.collect::<Result<_, _>>()?)

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::scenes::things::Thing;
 use crate::data::subject::{Resolution, SubjectId};
 use crate::error::{SettingError, in_range};
+use crate::files::path_from_home;
 
 /// Grid, sessions and images of a phantom, together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +60,7 @@ pub struct PhantomConfig {
     /// Drawn scenes, or photographs with COCO annotations.
     pub source: StimulusSource,
     /// Folder with `train2017/*.jpg` and `annotations/{captions,instances}_train2017.json` (also `val2017`).
+    #[serde(deserialize_with = "path_from_home")]
     pub photographs: Option<PathBuf>,
     /// Share of photographs among the images when the source is `both`, 0..1.
     pub photograph_fraction: f64,

@@ -14,6 +14,7 @@ use super::scenes::annotation::CropShares;
 use crate::data::coco::clipping::visible_area;
 use crate::data::error::DataError;
 use crate::data::image::decode::decode_picture;
+use crate::files::{file_is_there, folder_is_there, without_mark};
 use crate::tensor_ops::random::keyed_rng;
 
 /// A square part of a photograph, in its pixels.
@@ -75,7 +76,7 @@ const LETTER_SHARES: [(u32, f32); 11] = [
 pub fn read_album(folder: &Path) -> Result<Vec<Photograph>, DataError> {
     let mut album = Vec::new();
     for split in ["train2017", "val2017"] {
-        if folder.join(split).is_dir() {
+        if folder_is_there(&folder.join(split))? {
             read_split(folder, split, &mut album)?;
         }
     }
@@ -95,7 +96,7 @@ fn read_split(folder: &Path, split: &str, album: &mut Vec<Photograph>) -> Result
     let mut captions = Annotations::read(&json("captions"), "the captions of the photographs")?;
     let mut instances = Annotations::read(&json("instances"), "the objects in the photographs")?;
     let mut stuff = match json("stuff") {
-        path if path.is_file() => Some(Annotations::read(&path, "the stuff in the photographs")?),
+        path if file_is_there(&path)? => Some(Annotations::read(&path, "the stuff in the photographs")?),
         _ => None,
     };
     for (name, path) in pictures {
@@ -139,9 +140,9 @@ fn pictures(folder: &Path) -> Result<BTreeMap<String, PathBuf>, DataError> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "jpg")
-            && let Some(name) = path.file_name().and_then(|name| name.to_str())
-        {
+        if path.extension().is_some_and(|extension| extension == "jpg") {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let name = name.ok_or_else(|| DataError::invalid(&path, "name", "UTF-8", "other bytes"))?;
             found.insert(name.to_string(), path.clone());
         }
     }
@@ -158,8 +159,8 @@ struct Annotations {
 impl Annotations {
     fn read(path: &Path, needed_for: &str) -> Result<Self, DataError> {
         let bytes = fs::read(path).map_err(|error| DataError::from_io(path, needed_for, &error))?;
-        let mut root: Value =
-            serde_json::from_slice(&bytes).map_err(|error| DataError::unreadable(path, error))?;
+        let mut root: Value = serde_json::from_slice(without_mark(&bytes))
+            .map_err(|error| DataError::unreadable(path, error))?;
         let mut list = |name: &str| match root.get_mut(name).map(Value::take) {
             Some(Value::Array(members)) => Ok(members),
             _ => Err(DataError::invalid(path, name, "a list", "none")),

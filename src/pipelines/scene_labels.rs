@@ -9,10 +9,12 @@ use crate::data::trial::NsdId;
 use crate::models::classifier::{ClassKind, ClassifierConfig, SceneClass, ShownClasses};
 
 /// Whether the tree has annotations of things or stuff.
-pub fn has_scene_annotations(tree: &NsdTree) -> bool {
-    [AnnotationKind::Instances, AnnotationKind::Stuff]
-        .into_iter()
-        .any(|kind| !tree.annotations_present(kind).is_empty())
+///
+/// # Errors
+/// [`DataError::unreadable`] for a file that is there and cannot be looked at.
+pub fn has_scene_annotations(tree: &NsdTree) -> Result<bool, DataError> {
+    let has = |kind| tree.annotations_present(kind).map(|files| !files.is_empty());
+    Ok(has(AnnotationKind::Instances)? || has(AnnotationKind::Stuff)?)
 }
 
 /// What each image shows, in the order of `images`.
@@ -20,7 +22,7 @@ pub fn has_scene_annotations(tree: &NsdTree) -> bool {
 /// # Errors
 /// [`DataError::missing`] without instances and stuff files; [`DataError`] for a file or table that cannot be read.
 pub fn read_scene_labels(tree: &NsdTree, images: &[NsdId]) -> Result<Vec<ShownCategories>, DataError> {
-    if !has_scene_annotations(tree) {
+    if !has_scene_annotations(tree)? {
         let first = tree.annotations(AnnotationKind::Instances, "train2017");
         return Err(DataError::missing(first, "the categories that the images show"));
     }
@@ -30,7 +32,7 @@ pub fn read_scene_labels(tree: &NsdTree, images: &[NsdId]) -> Result<Vec<ShownCa
         .map(|image| info.row(*image).map(|row| (row.coco_id, row.crop)))
         .collect::<Result<Vec<_>, _>>()?;
     let files = |kind| tree.annotations_present(kind);
-    read_crop_shares(&files(AnnotationKind::Instances), &files(AnnotationKind::Stuff), &crops)
+    read_crop_shares(&files(AnnotationKind::Instances)?, &files(AnnotationKind::Stuff)?, &crops)
 }
 
 /// The categories that at least `min_images` of the images show, things first, each kind by ascending id.

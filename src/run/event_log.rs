@@ -104,7 +104,7 @@ impl EventLog {
     /// As [`EventLog::read`], and [`RunError::unwritable`].
     pub fn retain(&self, keep: impl Fn(Position) -> bool) -> Result<(), RunError> {
         // A run that was stopped before its first event has no file yet.
-        if !self.path.is_file() {
+        if !crate::files::file_is_there(&self.path)? {
             return Ok(());
         }
         let kept = self.lines()?.into_iter().filter(|(_, position)| keep(*position));

@@ -23,7 +23,8 @@ impl ExistingOutput {
 
     /// Whether `output` may not be written, because it is there.
     pub fn refuses(self, output: &Path) -> bool {
-        self == Self::Refuse && output.exists()
+        // A link that leads nowhere is there, too: renaming over it would remove it.
+        self == Self::Refuse && output.symlink_metadata().is_ok()
     }
 }
 

@@ -13,6 +13,7 @@ use super::door::Filled;
 use super::feature_networks::{read_inception, read_resnet};
 use super::foreign::ForeignFile;
 use super::import_error::ImportError;
+use super::json_beside::require_imagenet_colours;
 use super::kind::NetworkKind;
 use super::mapper::{MapperHints, read_mapper};
 use super::report::{ImportReport, Strictness};
@@ -107,6 +108,7 @@ pub fn import(file: &ForeignFile, request: &ImportRequest, device: &Device) -> R
             (ImportedNetwork::Mapper(config, Box::new(mapper)), report)
         }
         NetworkKind::Resnet => {
+            require_imagenet_colours(&file.path)?;
             let (config, resnet, report) = door.open(read_resnet(&network, device))?;
             (ImportedNetwork::Resnet(config, Box::new(resnet)), report)
         }
@@ -123,7 +125,7 @@ pub fn import(file: &ForeignFile, request: &ImportRequest, device: &Device) -> R
 /// shows nowhere.
 fn clip_hints(file: &ForeignFile, request: &ImportRequest) -> Result<ClipHints, ImportError> {
     let beside = config_beside(&file.path)?.unwrap_or_default();
-    let ClipHints { vision_heads, text_heads, activation } = request.clip.clone();
+    let ClipHints { vision_heads, text_heads, activation, image_size } = request.clip.clone();
     let activation = activation.or(beside.activation);
     let is_open_clips =
         file.path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("open_clip"));
@@ -139,6 +141,7 @@ fn clip_hints(file: &ForeignFile, request: &ImportRequest) -> Result<ClipHints, 
         vision_heads: vision_heads.or(beside.vision_heads),
         text_heads: text_heads.or(beside.text_heads),
         activation,
+        image_size: image_size.or(beside.image_size),
     })
 }
 

@@ -32,6 +32,7 @@ pub mod import;
 pub mod import_error;
 pub mod inception;
 pub mod inspect;
+mod json_beside;
 pub mod key_map;
 pub mod kind;
 pub mod mapper;

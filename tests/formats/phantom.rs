@@ -102,7 +102,7 @@ fn own_readers_read_what_was_meant() {
     let design = ExperimentDesign::read(&tree.experiment_design()).unwrap();
     assert_eq!(design.trials(config.subject, 1).unwrap(), plan.trials(config.subject, 1));
     let table = StimInfo::read(&tree.stim_info()).unwrap();
-    let captions = CaptionTable::read(&tree.annotations_present(AnnotationKind::Captions)).unwrap();
+    let captions = CaptionTable::read(&tree.annotations_present(AnnotationKind::Captions).unwrap()).unwrap();
     for trial in plan.trials(config.subject, 1) {
         let row = table.row(trial.nsd_id).unwrap();
         assert_eq!(captions.captions(row.coco_id).len(), 5);
@@ -232,7 +232,7 @@ fn photographs_keep_their_coco_ids_and_captions() {
     assert_eq!((summary.images, summary.photographs), (250, 25));
     let tree = NsdTree::new(&out);
     let table = StimInfo::read(&tree.stim_info()).unwrap();
-    let captions = CaptionTable::read(&tree.annotations_present(AnnotationKind::Captions)).unwrap();
+    let captions = CaptionTable::read(&tree.annotations_present(AnnotationKind::Captions).unwrap()).unwrap();
     let mut crops = std::collections::BTreeMap::<CocoId, Vec<[u64; 4]>>::new();
     for trial in ExperimentPlan::draw(&config).trials(config.subject, 1) {
         if trial.repetition > 0 {

@@ -176,6 +176,7 @@ impl ImportWeightsArgs {
                 vision_heads: clip_hints.vision_heads,
                 text_heads: clip_hints.text_heads,
                 activation,
+                image_size: None,
             },
             gan: GanHints {
                 conv_clamp: gan_hints.conv_clamp,

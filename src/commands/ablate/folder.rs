@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::files::write_atomic;
+use crate::files::{file_is_there, write_atomic};
 use crate::run::error::RunError;
 use crate::run::snapshot::Snapshot;
 
@@ -56,12 +56,12 @@ impl WorkFolder {
     ) -> Result<WorkState<Summary>, RunError> {
         let Some(newest) = newest_run(&self.runs) else { return Ok(WorkState::ToDo) };
         let path = newest.join("summary.json");
-        if path.is_file() {
+        if file_is_there(&path)? {
             let expected = format!("a summary of {command}");
             return Ok(WorkState::Done(Box::new(read_json(&path, "a finished row", &expected)?)));
         }
         let checkpoint = newest.join(checkpoint);
-        Ok(if checkpoint.is_file() { WorkState::Interrupted(checkpoint) } else { WorkState::ToDo })
+        Ok(if file_is_there(&checkpoint)? { WorkState::Interrupted(checkpoint) } else { WorkState::ToDo })
     }
 
     /// Writes the identity beside the runs, for readers.

@@ -11,7 +11,7 @@ use crate::commands::evaluate_images::{self, EvaluateImagesConfig, EvaluateImage
 use crate::commands::finetune_gan::{FinetuneGanSettings, FinetuneGanSummary};
 use crate::commands::reconstruct::{self, ReconstructConfig, ReconstructSettings};
 use crate::commands::train_mapper::TrainMapperSummary;
-use crate::files::write_atomic;
+use crate::files::{file_is_there, write_atomic};
 use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::{DecoderPaths, PixelNoise};
@@ -126,7 +126,7 @@ impl<'a> Judging<'a> {
             features: Snapshot::open_any(features.path())?.network_sha256()?,
             generator: self.generator.as_deref(),
         })?;
-        if path.is_file() {
+        if file_is_there(&path)? {
             return Ok(read_json(&path, "judged pictures", "numbers of pictures")?);
         }
         let run = self.draw(reconstruct, progress)?;

@@ -12,7 +12,7 @@ use super::table::TableRow;
 use super::training::Trainings;
 use crate::commands::evaluate::{self, DecoderRow, EvaluateConfig, EvaluateSettings, EvaluateSummary};
 use crate::commands::train_mapper::TrainMapperSummary;
-use crate::files::write_atomic;
+use crate::files::{file_is_there, write_atomic};
 use crate::models::mapper::MapperTarget;
 use crate::run::progress::Progress;
 
@@ -179,7 +179,7 @@ impl<'a> Lines<'a> {
         let config = &self.settings.evaluate;
         let key = hex(&serde_json::to_vec(&config.ridge_fit)?);
         let path = snapshot.with_file_name(format!("ridge-{}.json", &key[..8]));
-        if path.is_file() {
+        if file_is_there(&path)? {
             return Ok(read_json(&path, "a finished baseline", "a row of evaluate")?);
         }
         let config = EvaluateConfig { ridge: true, ..config.clone() };

@@ -135,7 +135,11 @@ impl Evaluation<'_> {
         progress: &mut dyn Progress,
     ) -> crate::error::Result<Option<NamingSummary>> {
         let run = self.reconstructed;
-        let Some(tree) = NsdTree::of_stimuli(&run.settings.stimuli).filter(has_scene_annotations) else {
+        let tree = match NsdTree::of_stimuli(&run.settings.stimuli) {
+            Some(tree) if has_scene_annotations(&tree)? => Some(tree),
+            _ => None,
+        };
+        let Some(tree) = tree else {
             progress.note("Nothing is named: the NSD tree has no COCO annotations of things or stuff.");
             return Ok(None);
         };

@@ -20,6 +20,7 @@ use crate::data::nsd::stim_info::StimInfo;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::trial::NsdId;
+use crate::files::file_is_there;
 use crate::metrics::bootstrap::{BootstrapConfig, Interval};
 use crate::metrics::correlation::pearson;
 use crate::metrics::share::share_interval;
@@ -145,7 +146,7 @@ pub fn run(settings: &ScoreSettings, progress: &mut dyn Progress) -> crate::erro
     let by_kind = ceilings(&tree, &prepared, &truth)?;
     let all: Vec<(f64, f64)> = by_kind.values().flatten().copied().collect();
     let (mut captions, mut best) = (BTreeMap::new(), None);
-    if settings.probabilities.is_file() {
+    if file_is_there(&settings.probabilities)? {
         let judged = read_judged(&settings.probabilities)?;
         let grades = grades_of(&tree, &settings.probabilities, &judged, &truth)?;
         (captions, best) = score_captions(&judged, &grades);

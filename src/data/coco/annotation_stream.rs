@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::Value;
 
 use crate::data::error::DataError;
+use crate::files::skip_mark;
 
 /// What is done with an annotation; a text says what is wrong with it.
 pub(super) type Take<'a> = &'a mut dyn FnMut(&Value) -> Result<(), String>;
@@ -19,7 +20,8 @@ pub(super) type Take<'a> = &'a mut dyn FnMut(&Value) -> Result<(), String>;
 /// [`DataError::missing`]; [`DataError::unreadable`] with line and column, also for what `take` refuses.
 pub(super) fn for_each_annotation(path: &Path, needed_for: &str, take: Take<'_>) -> Result<(), DataError> {
     let file = File::open(path).map_err(|error| DataError::from_io(path, needed_for, &error))?;
-    let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 20, file));
+    let text = skip_mark(file).map_err(|error| DataError::unreadable(path, error))?;
+    let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 20, text));
     Document(take)
         .deserialize(&mut json)
         .and_then(|()| json.end())
@@ -105,6 +107,7 @@ mod tests {
     #[test]
     fn members_come_in_order_wherever_the_list_stands() {
         assert_eq!(ids(r#"{"images":[{"id":9}],"annotations":[{"id":2},{"id":1}]}"#), Ok(vec![2, 1]));
+        assert_eq!(ids("\u{feff}{\"annotations\":[{\"id\":4}]}"), Ok(vec![4]));
         assert_eq!(ids(r#"{"annotations":[{"id":3}],"info":{"a":[1]}}"#), Ok(vec![3]));
     }
 

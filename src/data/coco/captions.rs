@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::data::error::DataError;
 use crate::data::trial::CocoId;
+use crate::files::skip_mark;
 
 #[derive(Deserialize)]
 struct CaptionFile {
@@ -66,7 +67,8 @@ impl CaptionTable {
 /// Parses a JSON file piece by piece; members that `T` does not name are skipped without being kept.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path, needed_for: &str) -> Result<T, DataError> {
     let file = File::open(path).map_err(|error| DataError::from_io(path, needed_for, &error))?;
-    serde_json::from_reader(BufReader::with_capacity(1 << 20, file))
+    let text = skip_mark(file).map_err(|error| DataError::unreadable(path, error))?;
+    serde_json::from_reader(BufReader::with_capacity(1 << 20, text))
         .map_err(|error| DataError::unreadable(path, format!("as COCO JSON: {error}")))
 }
 
@@ -80,6 +82,12 @@ mod tests {
         let path = folder.path().join("captions_val2017.json");
         std::fs::write(&path, text).unwrap();
         CaptionTable::read(&[path])
+    }
+
+    #[test]
+    fn a_byte_order_mark_does_not_matter() {
+        let table = read("\u{feff}{\"annotations\":[{\"image_id\":9,\"caption\":\"A dog.\"}]}").unwrap();
+        assert_eq!(table.captions(CocoId(9)), ["A dog."]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::data::error::DataError;
 use crate::data::trial::NsdId;
-use crate::files::say_used;
+use crate::files::{say_used, skip_mark};
 
 /// Vetted captions by image.
 #[derive(Clone, Debug)]
@@ -27,7 +27,9 @@ impl VettedCaptions {
             std::io::ErrorKind::NotFound => DataError::missing(path, needed),
             _ => DataError::unreadable(path, error),
         })?;
-        let by_image: BTreeMap<NsdId, Vec<String>> = serde_json::from_reader(BufReader::new(file))
+        let by_image: BTreeMap<NsdId, Vec<String>> = skip_mark(file)
+            .map_err(serde_json::Error::io)
+            .and_then(|text| serde_json::from_reader(BufReader::new(text)))
             .map_err(|error| DataError::unreadable(path, format!("as captions by image number: {error}")))?;
         if by_image.is_empty() {
             let what = format!("the list of captions in `{}`", path.display());

@@ -13,6 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use crate::data::error::DataError;
 use crate::error::one_line;
+use crate::files::skip_mark;
 
 /// Name of the file that stores features.
 pub(super) const DATASET_FILE: &str = "dataset.json";
@@ -54,6 +55,7 @@ pub(super) fn read(
         let reason = one_line(format!("as {}: {error}", DATASET_FILE));
         DataError::unreadable(path, reason)
     };
+    let reader = skip_mark(reader).map_err(|error| DataError::unreadable(path, error))?;
     let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 20, reader));
     let lists = Dataset { index: &index, width }.deserialize(&mut json).map_err(unreadable)?;
     json.end().map_err(unreadable)?;

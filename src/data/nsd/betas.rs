@@ -19,6 +19,7 @@ use crate::data::formats::hdf5::{H5Dataset, H5File, H5Writer};
 use crate::data::formats::nifti::{ElementType, NiftiReader};
 use crate::data::subject::{Resolution, SubjectId};
 use crate::data::trial::TRIALS_PER_SESSION;
+use crate::files::file_is_there;
 
 /// Stored number per percent signal change, in files of whole numbers.
 pub const BETAS_SCALE: f32 = 300.0;
@@ -49,30 +50,42 @@ pub struct SessionFile {
 /// The sessions that are there, in order; HDF5 is preferred where both formats are.
 ///
 /// # Errors
-/// [`DataError::missing`] when the folder or every session is missing.
+/// [`DataError::missing`] when the folder or every session is missing; [`DataError::unreadable`] for a session that is there and
+/// cannot be looked at, such as a link that leads nowhere.
 pub fn find_sessions(
     tree: &NsdTree,
     subject: SubjectId,
     resolution: Resolution,
     version: &str,
 ) -> Result<Vec<SessionFile>, DataError> {
-    let files: Vec<SessionFile> = (1..=subject.num_sessions() as u16)
-        .filter_map(|session| {
-            let hdf5 = tree.betas_hdf5(subject, resolution, version, session);
-            let nifti = tree.betas_nifti(subject, resolution, version, session);
-            if hdf5.is_file() {
-                Some(SessionFile { session, path: hdf5, format: BetasFormat::Hdf5 })
-            } else if nifti.is_file() {
-                Some(SessionFile { session, path: nifti, format: BetasFormat::Nifti })
-            } else {
-                None
-            }
-        })
-        .collect();
+    let mut files = Vec::new();
+    for session in 1..=subject.num_sessions() as u16 {
+        files.extend(find_session(tree, subject, resolution, version, session)?);
+    }
     if files.is_empty() {
         return Err(DataError::missing(tree.betas_hdf5(subject, resolution, version, 1), NEEDED_FOR));
     }
     Ok(files)
+}
+
+/// The file of one session, if there is one.
+///
+/// # Errors
+/// [`DataError::unreadable`] for one that is there and cannot be looked at.
+pub fn find_session(
+    tree: &NsdTree,
+    subject: SubjectId,
+    resolution: Resolution,
+    version: &str,
+    session: u16,
+) -> Result<Option<SessionFile>, DataError> {
+    let hdf5 = tree.betas_hdf5(subject, resolution, version, session);
+    if file_is_there(&hdf5)? {
+        return Ok(Some(SessionFile { session, path: hdf5, format: BetasFormat::Hdf5 }));
+    }
+    let nifti = tree.betas_nifti(subject, resolution, version, session);
+    let is_there = file_is_there(&nifti)?;
+    Ok(is_there.then_some(SessionFile { session, path: nifti, format: BetasFormat::Nifti }))
 }
 
 /// Checks a session file's shape and type without reading a value.
@@ -121,11 +134,19 @@ pub fn read_session(
         if betas.iter().all(|beta| beta.is_nan()) {
             betas.fill(0.0);
         } else if let Some((trial, value)) = betas.iter().enumerate().find(|(_, beta)| !beta.is_finite()) {
-            let field = format!("beta of trial {trial}, voxel {}", voxels[column]);
+            let voxel = voxels[column];
+            let [x, y, z] = position(voxel, grid);
+            let field = format!("beta of trial {trial}, voxel {voxel} (x {x}, y {y}, z {z} from 0)");
             return Err(DataError::invalid(&file.path, field, "a finite number", value));
         }
     }
     Ok(betas)
+}
+
+/// Place of a voxel in the volume, `[x, y, z]` from 0.
+pub fn position(flat_index: usize, grid: [usize; 3]) -> [usize; 3] {
+    let [x_len, y_len, _] = grid.map(|len| len.max(1));
+    [flat_index % x_len, flat_index / x_len % y_len, flat_index / x_len / y_len]
 }
 
 enum Layout {

@@ -10,6 +10,7 @@ use super::region_atlas::REGION_ATLASES;
 use super::tree::NsdTree;
 use crate::data::error::DataError;
 use crate::data::subject::SubjectId;
+use crate::files::file_is_there;
 
 /// Label names of one ROI; 0 ("Unknown") is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,10 +25,12 @@ impl LabelTable {
     /// # Errors
     /// [`DataError::Invalid`] when a table is there but broken.
     pub fn find(tree: &NsdTree, subject: SubjectId, roi: &str) -> Result<Self, DataError> {
-        match tree.label_tables(subject, roi).iter().find(|path| path.is_file()) {
-            Some(path) => Self::read(path),
-            None => Ok(Self::built_in(roi).unwrap_or_default()),
+        for path in tree.label_tables(subject, roi) {
+            if file_is_there(&path)? {
+                return Self::read(&path);
+            }
         }
+        Ok(Self::built_in(roi).unwrap_or_default())
     }
 
     /// Reads one file.
@@ -46,6 +49,7 @@ impl LabelTable {
     /// [`DataError::Invalid`] naming the line.
     pub fn parse(path: &Path, text: &str) -> Result<Self, DataError> {
         let mut names = BTreeMap::new();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (number, line) in text.lines().enumerate() {
             let mut fields = line.split_whitespace();
             let Some(label) = fields.next() else { continue };

@@ -12,6 +12,8 @@ use super::tree::{Hemisphere, NsdTree};
 use crate::data::error::DataError;
 use crate::data::formats::nifti;
 use crate::data::subject::{Resolution, SubjectId};
+use crate::error::FileError;
+use crate::files::file_is_there;
 
 /// Labels of one file.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +74,8 @@ impl RoiVolume {
         let combined = tree.roi(subject, resolution, name, None);
         let sides =
             [Hemisphere::Left, Hemisphere::Right].map(|side| tree.roi(subject, resolution, name, Some(side)));
-        if combined.is_file() || !sides.iter().all(|path| path.is_file()) {
+        let both_sides = || Ok::<_, FileError>(file_is_there(&sides[0])? && file_is_there(&sides[1])?);
+        if file_is_there(&combined)? || !both_sides()? {
             return Self::read(&combined, space);
         }
         let mut left = Self::read(&sides[0], space)?;
@@ -100,7 +103,8 @@ impl RoiVolume {
 /// Names of the ROIs in a subject's folder, without hemisphere prefix and ending, sorted.
 ///
 /// # Errors
-/// [`DataError::missing`] when there is no such folder, [`DataError::Empty`] when it holds no volume.
+/// [`DataError::missing`] when there is no such folder, [`DataError::unreadable`] when it cannot be listed, [`DataError::Empty`] when it
+/// holds no volume.
 pub fn roi_names(
     tree: &NsdTree,
     subject: SubjectId,
@@ -109,8 +113,11 @@ pub fn roi_names(
     let folder = tree.roi_dir(subject, resolution);
     let entries = std::fs::read_dir(&folder)
         .map_err(|error| DataError::from_io(&folder, "the choice of voxels", &error))?;
+    let entries: Vec<_> =
+        entries.collect::<Result<_, _>>().map_err(|error| DataError::unreadable(&folder, error))?;
     let names: BTreeSet<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .iter()
+        .filter_map(|entry| entry.file_name().into_string().ok())
         .filter_map(|file| {
             let name = file.strip_suffix(".nii.gz")?;
             let name = name.strip_prefix("lh.").or_else(|| name.strip_prefix("rh.")).unwrap_or(name);
@@ -139,7 +146,7 @@ pub fn hemispheres(
     let mut sides: Option<Vec<Option<Hemisphere>>> = None;
     for side in [Hemisphere::Left, Hemisphere::Right] {
         let path = tree.roi(subject, resolution, name, Some(side));
-        if !path.is_file() {
+        if !file_is_there(&path)? {
             return Ok(None);
         }
         let volume = RoiVolume::read(&path, Some(space))?;

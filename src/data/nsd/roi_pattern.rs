@@ -2,7 +2,8 @@
 //!
 //! `[lh.|rh.]FILE`, `[lh.|rh.]FILE:REGION` or `[lh.|rh.]REGION`. A region that is spelt as in the label table means
 //! itself; otherwise every region that begins with the text (`V1` is `V1v` and `V1d`). A region without file is looked
-//! for in the functionally defined files first, so that `V1` is the subject's own map and not an atlas.
+//! for in the functionally defined files first, so that `V1` is the subject's own map and not an atlas. Wherever regions
+//! are named, several may be joined by `+` ([`parts_of`]).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,6 +11,19 @@ use std::fmt;
 use super::region_atlas::REGION_ATLASES;
 use super::tree::Hemisphere;
 use crate::data::error::DataError;
+
+/// The regions of a union such as `V1+floc-bodies:EBA`. A `+` with nothing behind it belongs to the name (`ecc4+`).
+pub fn parts_of(expression: &str) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    for part in expression.split('+').map(str::trim) {
+        match parts.last_mut() {
+            Some(last) if part.is_empty() && !last.ends_with('+') => last.push('+'),
+            Some(_) if part.is_empty() => {}
+            _ => parts.push(part.to_string()),
+        }
+    }
+    parts
+}
 
 /// Label names of every ROI file at hand.
 pub type RoiTables = BTreeMap<String, BTreeMap<i32, String>>;
@@ -153,6 +167,17 @@ mod tests {
         assert_eq!(labels("IPS"), ("Kastner2015".into(), vec![18, 19, 20, 21, 22, 23]));
         // Spelt exactly: not `ecc4+` too.
         assert_eq!(labels("ecc4"), ("prf-eccrois".into(), vec![4]));
+    }
+
+    #[test]
+    fn a_union_is_taken_apart_at_plus_signs_that_end_no_name() {
+        assert_eq!(parts_of("V1"), ["V1"]);
+        assert_eq!(parts_of("V1+floc-bodies:EBA"), ["V1", "floc-bodies:EBA"]);
+        assert_eq!(parts_of(" streams:early + lh.V2 "), ["streams:early", "lh.V2"]);
+        assert_eq!(parts_of("ecc4+"), ["ecc4+"]);
+        assert_eq!(parts_of("ecc4+ + V1"), ["ecc4+", "V1"]);
+        assert_eq!(parts_of("prf-eccrois:ecc4++V1+ecc4"), ["prf-eccrois:ecc4+", "V1", "ecc4"]);
+        assert_eq!(parts_of(""), [""]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::tree::NsdTree;
 use crate::data::error::DataError;
 use crate::data::formats::nifti::{Affine, NiftiReader, Volume};
 use crate::data::subject::{Resolution, SubjectId};
+use crate::files::file_is_there;
 
 /// The order of voxels that other volumes are brought into.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +49,7 @@ impl VolumeSpace {
         }
         let ncsnr = tree.ncsnr(subject, resolution, version);
         match known {
-            None if ncsnr.is_file() => Self::of_file(&ncsnr, "the position of the voxels").map(Some),
+            None if file_is_there(&ncsnr)? => Self::of_file(&ncsnr, "the position of the voxels").map(Some),
             known => Ok(known),
         }
     }

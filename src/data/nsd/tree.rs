@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::data::subject::{Resolution, SubjectId};
+use crate::error::FileError;
+use crate::files::file_is_there;
 
 /// The beta version that decoding papers use: HRF fitted per voxel, GLMdenoise, ridge regression ("b3").
 pub const DEFAULT_BETAS_VERSION: &str = "betas_fithrf_GLMdenoise_RR";
@@ -106,8 +108,17 @@ impl NsdTree {
     }
 
     /// The annotation files of both splits that exist.
-    pub fn annotations_present(&self, kind: AnnotationKind) -> Vec<PathBuf> {
-        COCO_SPLITS.iter().map(|split| self.annotations(kind, split)).filter(|path| path.is_file()).collect()
+    ///
+    /// # Errors
+    /// [`FileError::Unreadable`] for one that is there and cannot be looked at.
+    pub fn annotations_present(&self, kind: AnnotationKind) -> Result<Vec<PathBuf>, FileError> {
+        let mut present = Vec::new();
+        for path in COCO_SPLITS.iter().map(|split| self.annotations(kind, split)) {
+            if file_is_there(&path)? {
+                present.push(path);
+            }
+        }
+        Ok(present)
     }
 
     /// Button presses, one row per trial.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::ctab::LabelTable;
 use super::roi::{RoiVolume, hemispheres, roi_names};
-use super::roi_pattern::{RoiSelection, RoiTables};
+use super::roi_pattern::{RoiSelection, RoiTables, parts_of};
 use super::space::VolumeSpace;
 use super::tree::{Hemisphere, NsdTree};
 use crate::data::error::DataError;
@@ -23,7 +23,7 @@ pub struct VoxelSelection {
     pub files: Vec<PathBuf>,
 }
 
-/// Selects the union of some regions (see [`RoiSelection`] for how they are named). Volumes are brought into the order of
+/// Selects the union of some regions, each of which may be a union itself (see [`RoiSelection`] for how they are named). Volumes are brought into the order of
 /// `space`, where the betas' is known.
 ///
 /// # Errors
@@ -43,7 +43,8 @@ pub fn select_voxels(
     }
     let selections = patterns
         .iter()
-        .map(|pattern| RoiSelection::resolve(pattern, &tables))
+        .flat_map(|pattern| parts_of(pattern))
+        .map(|pattern| RoiSelection::resolve(&pattern, &tables))
         .collect::<Result<Vec<_>, _>>()?;
 
     let mut volumes: BTreeMap<String, RoiVolume> = BTreeMap::new();
@@ -171,6 +172,7 @@ mod tests {
         assert_eq!(faces.table.rois["own"].names[&4], "label-4");
         assert_eq!(faces.table.rois["floc-faces"].names[&2], "FFA-1");
         assert_eq!(select(&tree, &["lh.nsdgeneral", "FFA-1"]).unwrap().table.flat_index, [0, 1, 2, 3]);
+        assert_eq!(select(&tree, &["lh.nsdgeneral + FFA-1"]).unwrap().table.flat_index, [0, 1, 2, 3]);
         assert_eq!(select(&tree, &["own"]).unwrap().table.flat_index, [3]);
 
         let error = select(&tree, &["V1"]).unwrap_err().to_string();

@@ -10,7 +10,7 @@ use ndarray::Array2;
 use super::tables::{FORMAT, Provenance, RoiLabels, TrialTable, VoxelTable};
 use crate::data::error::DataError;
 use crate::data::formats::hdf5::{H5Dataset, H5File};
-use crate::data::nsd::roi_pattern::{RoiSelection, RoiTables};
+use crate::data::nsd::roi_pattern::{RoiSelection, RoiTables, parts_of};
 use crate::data::nsd::tree::Hemisphere;
 use crate::data::subject::SubjectId;
 use crate::data::trial::{CocoId, NsdId, Trial};
@@ -192,8 +192,8 @@ impl PreparedSubject {
     /// [`DataError::Unknown`] listing the known names; [`DataError::Empty`] when this subject has no such voxel.
     pub fn select(&self, pattern: &str) -> Result<Vec<usize>, DataError> {
         let mut columns = BTreeSet::new();
-        for part in pattern.split('+') {
-            columns.extend(self.select_one(part.trim())?);
+        for part in parts_of(pattern) {
+            columns.extend(self.select_one(&part)?);
         }
         Ok(columns.into_iter().collect())
     }

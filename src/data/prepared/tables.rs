@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::data::nsd::tree::{DEFAULT_BETAS_VERSION, Hemisphere};
 use crate::data::standardize::Standardization;
@@ -10,6 +11,8 @@ use crate::data::subject::{Resolution, SubjectId};
 use crate::data::trial::{CocoId, Trial};
 
 pub(super) const FORMAT: &str = "mindreader prepared subject 1";
+/// Letters of the regions, and of the betas' folder, in a file's name; more are cut.
+const LONGEST_SELECTION: usize = 90;
 pub(super) const VOXEL_ORDER: &str = "x fastest, then y, then z";
 
 /// What decides a prepared file of a subject, and its name.
@@ -31,18 +34,28 @@ pub fn file_name(subject: SubjectId, resolution: Resolution, choice: &PreparedCh
     let plain = |text: &str| {
         text.replace(|letter: char| !letter.is_ascii_alphanumeric() && !"-+.".contains(letter), "_")
     };
-    let mut name = format!("{subject}-{}-{resolution}", plain(&choice.roi.join("+")));
+    let mut name = format!("{subject}-{}-{resolution}", shortened(&plain(&choice.roi.join("+"))));
     if let Some(last) = choice.sessions.filter(|last| Some(*last) != subject.usual_sessions()) {
         name.push_str(&format!("-sessions{last:02}"));
     }
     if let Some(version) = choice.betas_version.as_deref().filter(|version| *version != DEFAULT_BETAS_VERSION)
     {
-        name.push_str(&format!("-{}", plain(version)));
+        name.push_str(&format!("-{}", shortened(&plain(version))));
     }
     if choice.standardization != Standardization::default() {
         name.push_str(&format!("-{}", choice.standardization.name()));
     }
     name + ".h5"
+}
+
+/// A name that leaves file systems (255 bytes) room for what is written around it; what is cut off lives on in a hash.
+fn shortened(name: &str) -> String {
+    if name.len() <= LONGEST_SELECTION {
+        return name.to_string();
+    }
+    let digest: String = Sha256::digest(name).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    // Letters of the name are ASCII by now.
+    format!("{}-{digest}", &name[..LONGEST_SELECTION - digest.len() - 1])
 }
 
 /// Where the data came from and how they were treated.

@@ -174,3 +174,18 @@ fn positions_outside_of_the_volume_and_falling_ones_are_refused() {
         assert!(error.contains("attribute `grid`"), "{error}");
     }
 }
+
+#[test]
+fn a_name_of_many_regions_is_cut_and_still_tells_them_apart() {
+    let name = |regions: usize| {
+        let roi = (0..regions).map(|region| format!("floc-places:region-{region}")).collect();
+        let choice =
+            PreparedChoice { roi, betas_version: Some("b".repeat(300)), ..PreparedChoice::default() };
+        file_name(SubjectId::new(1).unwrap(), Resolution::Func1pt8mm, &choice)
+    };
+    assert!(name(1).starts_with("subj01-floc-places_region-0-func1pt8mm-bbb"), "{}", name(1));
+    assert!(name(23).starts_with("subj01-floc-places_region-0+floc-places_region-1+"), "{}", name(23));
+    assert!(name(23).len() < 230 && name(23).is_ascii(), "{}", name(23));
+    assert_ne!(name(23), name(24));
+    assert_eq!(name(23), name(23));
+}

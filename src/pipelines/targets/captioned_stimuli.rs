@@ -28,7 +28,7 @@ impl CaptionedStimuli {
     /// [`DataError`] for whatever is missing or cannot be read.
     pub fn open(nsd_root: &Path) -> Result<Self, DataError> {
         let tree = NsdTree::new(nsd_root);
-        let files = tree.annotations_present(AnnotationKind::Captions);
+        let files = tree.annotations_present(AnnotationKind::Captions)?;
         if files.is_empty() {
             let first = tree.annotations(AnnotationKind::Captions, "train2017");
             return Err(DataError::missing(first, "the captions of the images"));

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::sizes::ClipHints;
 use crate::error::{Fault, FileError};
 use crate::models::clip::ClipActivation;
+use crate::weights::json_beside::json_beside;
 use crate::weights::sizes::as_count;
 
 const FILE: &str = "config.json";
@@ -20,10 +21,8 @@ const LAYER_NORM_EPSILON: f64 = 1e-5;
 /// [`FileError`] for a CLIP that our network does not compute: another activation, another ε.
 pub fn config_beside(weights: &Path) -> Result<Option<ClipHints>, FileError> {
     let path = weights.with_file_name(FILE);
-    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
+    let Some(config) = json_beside(&path)? else { return Ok(None) };
     let invalid = |fault: Fault| fault.at(&path);
-    let config: Value =
-        serde_json::from_str(&text).map_err(|error| invalid(Fault::new("file", "JSON", error)))?;
     if config.get("model_type").and_then(Value::as_str) != Some("clip") {
         return Ok(None);
     }
@@ -53,7 +52,12 @@ pub fn config_beside(weights: &Path) -> Result<Option<ClipHints>, FileError> {
         }
     }
     let heads = |tower: &str| of_tower(tower, "num_attention_heads").and_then(as_count);
-    Ok(Some(ClipHints { vision_heads: heads("vision_config"), text_heads: heads("text_config"), activation }))
+    Ok(Some(ClipHints {
+        vision_heads: heads("vision_config"),
+        text_heads: heads("text_config"),
+        activation,
+        image_size: of_tower("vision_config", "image_size").and_then(as_count),
+    }))
 }
 
 #[cfg(test)]
@@ -71,8 +75,12 @@ mod tests {
         let vision = r#""vision_config": {"num_attention_heads": 2, "hidden_act": "gelu"}"#;
         let text = r#""text_config": {"num_attention_heads": 4, "hidden_act": "gelu"}"#;
         let found = hints(&format!(r#"{{"model_type": "clip", {vision}, {text}}}"#)).unwrap().unwrap();
-        let expected =
-            ClipHints { vision_heads: Some(2), text_heads: Some(4), activation: Some(ClipActivation::Gelu) };
+        let expected = ClipHints {
+            vision_heads: Some(2),
+            text_heads: Some(4),
+            activation: Some(ClipActivation::Gelu),
+            image_size: None,
+        };
         assert_eq!(found, expected);
         assert_eq!(hints(r#"{"model_type": "bert"}"#).unwrap(), None);
         let error = hints(&format!(r#"{{"model_type": "clip", {vision}}}"#)).unwrap_err().to_string();

@@ -3,6 +3,7 @@
 mod hugging_face_config;
 mod names;
 mod open_clip_config;
+mod preprocessor_config;
 mod sizes;
 
 use std::path::Path;
@@ -18,12 +19,22 @@ use super::sizes::{SizeReader, SizesError};
 use crate::error::{Fault, FileError};
 use crate::models::clip::{Clip, ClipConfig};
 
-/// Hints from what stands beside the weights: Hugging Face's `config.json`, OpenCLIP's `open_clip_config.json`. OpenCLIP's own files
+/// Hints from what stands beside the weights: Hugging Face's `config.json` and `preprocessor_config.json`, OpenCLIP's
+/// `open_clip_config.json`. OpenCLIP's own files
 /// have its name, and its configuration comes first for them where a folder has both.
 ///
 /// # Errors
 /// [`FileError`] for a CLIP that our network does not compute, and for two files that contradict each other.
 pub fn config_beside(weights: &Path) -> Result<Option<ClipHints>, FileError> {
+    let image_size = preprocessor_config::image_size_beside(weights)?;
+    match network_beside(weights)? {
+        None => Ok(image_size.map(|_| ClipHints { image_size, ..ClipHints::default() })),
+        Some(hints) => Ok(Some(ClipHints { image_size: image_size.or(hints.image_size), ..hints })),
+    }
+}
+
+/// What the configuration of the network itself says.
+fn network_beside(weights: &Path) -> Result<Option<ClipHints>, FileError> {
     let of_hugging_face = hugging_face_config::config_beside(weights)?;
     let of_open_clip = open_clip_config::open_clip_config_beside(weights)?;
     let (Some(hugging_face), Some(open_clip)) = (&of_hugging_face, &of_open_clip) else {

@@ -16,6 +16,8 @@ pub struct ClipHints {
     pub text_heads: Option<usize>,
     /// Activation of the perceptrons.
     pub activation: Option<ClipActivation>,
+    /// Side of the images in pixels, as a file beside the weights says it: held against the shapes.
+    pub image_size: Option<usize>,
 }
 
 /// Names that differ between the two conventions.
@@ -82,6 +84,10 @@ pub(super) fn clip_config(
     sizes.expect("colours", names.class, names.patches, &[vision_width, 3, patch_size, patch_size])?;
     // The side of the images shows only in the number of positions.
     let image_size = patch_size * patches_per_side(names.image_positions, sizes)?;
+    if let Some(stated) = hints.image_size {
+        let beside = ("the configuration beside the weights", stated);
+        agree("image_size", (names.image_positions, image_size), beside)?;
+    }
     sizes.note("image_size", image_size, names.image_positions);
     let text_width = sizes.read(
         "text_width",

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::{Fault, FileError};
+use crate::files::without_mark;
 
 /// How the name of an index ends.
 const INDEX_ENDING: &str = ".safetensors.index.json";
@@ -28,10 +29,10 @@ pub(super) fn index_of(path: &Path) -> Result<Option<PathBuf>, FileError> {
         return Ok(is_index(path).then(|| path.to_path_buf()));
     }
     let entries = std::fs::read_dir(path).map_err(|error| FileError::unreadable(path, error))?;
-    let mut found: Vec<PathBuf> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| is_index(path))
-        .collect();
+    let entries: Vec<_> =
+        entries.collect::<Result<_, _>>().map_err(|error| FileError::unreadable(path, error))?;
+    let mut found: Vec<PathBuf> =
+        entries.iter().map(std::fs::DirEntry::path).filter(|path| is_index(path)).collect();
     match (found.pop(), found.is_empty()) {
         (Some(index), true) => Ok(Some(index)),
         (last, _) => {
@@ -71,7 +72,7 @@ pub(super) fn shards_of(
     index: &Path,
     bytes: &[u8],
 ) -> Result<(Vec<PathBuf>, BTreeMap<String, String>), Fault> {
-    let Index { weight_map } = serde_json::from_slice(bytes)
+    let Index { weight_map } = serde_json::from_slice(without_mark(bytes))
         .map_err(|error| Fault::new("index", "an object with `weight_map`", error))?;
     let names: BTreeSet<&String> = weight_map.values().collect();
     let mut shards = Vec::new();
