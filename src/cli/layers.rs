@@ -350,7 +350,8 @@ mod tests {
     #[test]
     fn a_byte_order_mark_in_front_of_the_settings_is_no_setting() {
         let layers = with_file("\u{feff}seed = 4\n").unwrap();
-        assert_eq!(layers.resolve::<Outer>().unwrap().seed, 4);
+        let outer: Outer = layers.resolve(in_range).unwrap();
+        assert_eq!(outer.seed, 4);
     }
 
     #[test]
