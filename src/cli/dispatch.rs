@@ -212,12 +212,13 @@ impl Session<'_> {
 
     /// The state of the NSD tree; as text it has a form of its own.
     fn doctor(self) -> crate::error::Result<Value> {
-        let report = doctor::run(&DoctorSettings::resolve(&self.project)?);
+        let report = doctor::run(&DoctorSettings::resolve(&self.project, &self.config.prepare)?)?;
         if self.global.json {
-            return value(Ok(report));
+            render::summary(&serde_json::to_value(&report)?, true);
+        } else {
+            render::doctor(&report);
         }
-        render::doctor(&report);
-        Ok(Value::Null)
+        report.verdict().map(|()| Value::Null)
     }
 
     fn phantom(self, args: &PhantomArgs) -> crate::error::Result<Value> {

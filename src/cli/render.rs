@@ -61,6 +61,10 @@ fn doctor_lines(report: &DoctorReport) -> Vec<String> {
     let DoctorReport { nsd_root, subject, resolution, sessions, num_sessions_released, .. } = report;
     let mut lines = vec![format!("{subject}, {resolution}, in `{}`", nsd_root.display())];
     for finding in &report.findings {
+        if let Some(problem) = &finding.problem {
+            lines.push(format!("   BROKEN  {problem}  ({})", finding.needed_for));
+            continue;
+        }
         let state = match (finding.bytes, finding.need) {
             (Some(bytes), _) => format!("{:>9}", indicatif::HumanBytes(bytes).to_string()),
             (None, Need::Required) => "  MISSING".into(),
@@ -71,9 +75,9 @@ fn doctor_lines(report: &DoctorReport) -> Vec<String> {
     lines.push(format!("sessions with betas: {} of {num_sessions_released}", sessions.len()));
     lines.push(format!("ROI files: {}", report.rois.join(", ")));
     for capability in &report.capabilities {
-        lines.push(match capability.missing.as_slice() {
-            [] => format!("can run: {}", capability.task),
-            missing => format!("cannot run: {}; missing {}", capability.task, missing.join(", ")),
+        lines.push(match capability.can_run() {
+            true => format!("can run: {}", capability.task),
+            false => format!("cannot run: {}; {}", capability.task, capability.obstacles()),
         });
     }
     lines
@@ -172,13 +176,20 @@ mod tests {
             "findings": [
                 {"path": "a", "bytes": 2048, "needed_for": "x", "need": "required"},
                 {"path": "b", "bytes": null, "needed_for": "y", "need": "required"},
+                {"path": "c", "bytes": 9, "needed_for": "z", "need": "optional", "problem": "`c` is cut off"},
             ],
             "sessions": [1], "num_sessions_released": 40, "rois": ["nsdgeneral"],
             "capabilities": [{"task": "prepare", "missing": ["b"]}],
         }))
         .unwrap();
         let lines = doctor_lines(&report).join("\n");
-        for needle in ["2.00 KiB  a  (x)", "MISSING  b  (y)", "1 of 40", "cannot run: prepare; missing b"] {
+        for needle in [
+            "2.00 KiB  a  (x)",
+            "MISSING  b  (y)",
+            "1 of 40",
+            "BROKEN  `c` is cut off  (z)",
+            "cannot run: prepare; missing b",
+        ] {
             assert!(lines.contains(needle), "{needle} in {lines}");
         }
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::train_mapper::{BetasControl, TrainMapperConfig, TrainMapperSettings};
 use crate::data::error::DataError;
-use crate::data::formats::nifti::{Frame, write_volume};
+use crate::data::formats::nifti::{Frame, write_volume_at};
 use crate::data::nsd::noise_ceiling::{noise_ceiling_percent, read_ncsnr};
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
@@ -163,7 +163,7 @@ fn ceilings(tree: &NsdTree, subject: &PreparedSubject) -> Result<Option<Vec<f64>
     if !file_is_there(&path)? {
         return Ok(None);
     }
-    let ratios = read_ncsnr(&path, provenance.grid, subject.flat_index())?;
+    let ratios = read_ncsnr(&path, &subject.space(), subject.flat_index())?;
     let largest = |ratio: f32| ceiling_correlation(noise_ceiling_percent(f64::from(ratio), 1));
     Ok(Some(ratios.into_iter().map(largest).collect()))
 }
@@ -246,7 +246,9 @@ impl Maps<'_> {
             }
             let path = dir.join(name);
             let size = provenance.resolution.voxel_size_mm();
-            write_volume(&path, &provenance.grid, Frame::F32(&volume), size, REPETITION_TIME).map(|()| path)
+            let affine = provenance.position.as_ref().map(|position| &position.affine);
+            let values = Frame::F32(&volume);
+            write_volume_at(&path, &provenance.grid, values, affine, size, REPETITION_TIME).map(|()| path)
         };
         if let Some(ceiling) = self.ceiling {
             write("noise_ceiling.nii.gz", ceiling)?;

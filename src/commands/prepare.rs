@@ -18,7 +18,9 @@ use crate::data::nsd::space::VolumeSpace;
 use crate::data::nsd::stim_info::StimInfo;
 use crate::data::nsd::tree::{DEFAULT_BETAS_VERSION, NsdTree};
 use crate::data::nsd::voxel_selection::{VoxelSelection, select_voxels};
-use crate::data::prepared::{PreparedChoice, PreparedWriter, Provenance, SourceFile, TrialTable, VoxelTable};
+use crate::data::prepared::{
+    PreparedChoice, PreparedWriter, Provenance, SourceFile, TrialTable, VoxelPosition, VoxelTable,
+};
 use crate::data::standardize::{Standardization, zscore_in_place};
 use crate::data::subject::{Resolution, SubjectId};
 use crate::data::trial::TRIALS_PER_SESSION;
@@ -167,6 +169,29 @@ pub struct PrepareSummary {
     pub rois: BTreeMap<String, RoiCount>,
 }
 
+/// What a run would read, each file opened and held against the others.
+pub(super) struct Plan {
+    sessions: Vec<SessionFile>,
+    voxels: VoxelSelection,
+    trials: TrialTable,
+}
+
+/// Everything that can be found out before the first beta is read.
+///
+/// # Errors
+/// What [`run`] would refuse.
+pub(super) fn plan(tree: &NsdTree, settings: &PrepareSettings) -> Result<Plan, DataError> {
+    let PrepareSettings { subject, resolution, prepare, .. } = settings;
+    let sessions = sessions_to_use(tree, settings)?;
+    let space = VolumeSpace::of_betas(tree, *subject, *resolution, &prepare.betas_version, &sessions)?;
+    let voxels = select_voxels(tree, *subject, *resolution, &prepare.roi, space)?;
+    for session in &sessions {
+        check_session(session, voxels.space.grid, voxels.table.flat_index.len())?;
+    }
+    let trials = trial_table(tree, *subject, &sessions)?;
+    Ok(Plan { sessions, voxels, trials })
+}
+
 /// Writes the prepared file of a subject, whole or not at all.
 ///
 /// # Errors
@@ -177,15 +202,8 @@ pub fn run(settings: &PrepareSettings, progress: &mut dyn Progress) -> crate::er
         return Err(DataError::unwritable(out, "it is there already; allow it with `--overwrite`").into());
     }
     let tree = NsdTree::new(&settings.nsd_root);
-    let sessions = sessions_to_use(&tree, settings)?;
-    let space = VolumeSpace::of_betas(&tree, *subject, *resolution, &prepare.betas_version, &sessions)?;
-    let voxels = select_voxels(&tree, *subject, *resolution, &prepare.roi, space)?;
+    let Plan { sessions, voxels, trials } = plan(&tree, settings)?;
     let grid = voxels.space.grid;
-    for session in &sessions {
-        check_session(session, grid, voxels.table.flat_index.len())?;
-    }
-    let trials = trial_table(&tree, *subject, &sessions)?;
-
     let provenance = provenance(&tree, settings, &sessions, &voxels, &trials)?;
     let mut writer = PreparedWriter::create(out, &provenance, &trials, &voxels.table)?;
     let mut is_constant = vec![false; voxels.table.flat_index.len()];
@@ -219,7 +237,7 @@ pub fn run(settings: &PrepareSettings, progress: &mut dyn Progress) -> crate::er
         subject: *subject,
         resolution: *resolution,
         sessions: sessions.iter().map(|session| session.session).collect(),
-        missing_sessions: missing_sessions(&sessions, wanted_sessions(settings)),
+        missing_sessions: missing_sessions(&sessions, last_session(*subject, prepare)),
         num_trials: trials.trials.len(),
         num_images: images.len(),
         num_voxels: is_constant.len(),
@@ -232,7 +250,7 @@ pub fn run(settings: &PrepareSettings, progress: &mut dyn Progress) -> crate::er
 
 fn sessions_to_use(tree: &NsdTree, settings: &PrepareSettings) -> Result<Vec<SessionFile>, DataError> {
     let PrepareSettings { subject, resolution, prepare, .. } = settings;
-    let last = wanted_sessions(settings).unwrap_or(u16::MAX);
+    let last = last_session(*subject, prepare).unwrap_or(u16::MAX);
     let mut sessions = find_sessions(tree, *subject, *resolution, &prepare.betas_version)?;
     let first = sessions.first().map_or(1, |session| session.session);
     sessions.retain(|session| session.session <= last);
@@ -244,8 +262,8 @@ fn sessions_to_use(tree: &NsdTree, settings: &PrepareSettings) -> Result<Vec<Ses
 }
 
 /// The number of the last session that is wanted; none for all that are there.
-fn wanted_sessions(settings: &PrepareSettings) -> Option<u16> {
-    settings.prepare.sessions.or_else(|| settings.subject.usual_sessions())
+pub(super) fn last_session(subject: SubjectId, prepare: &PrepareConfig) -> Option<u16> {
+    prepare.sessions.or_else(|| subject.usual_sessions())
 }
 
 /// Numbers up to the last session wanted, or the last one found, that no file has.
@@ -333,6 +351,11 @@ fn provenance(
         selection: settings.prepare.roi.clone(),
         standardization: settings.prepare.standardization,
         grid: voxels.space.grid,
+        position: voxels.space.affine.map(|affine| VoxelPosition {
+            affine,
+            source: tree.relative(&voxels.space.path),
+            is_of_betas: voxels.space.is_of_betas,
+        }),
         sources,
         program_version: env!("CARGO_PKG_VERSION").to_string(),
     })

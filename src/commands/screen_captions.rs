@@ -20,7 +20,7 @@ use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::gan::sample_sheet::evenly_spread;
 use crate::pipelines::project::Project;
 use crate::pipelines::targets::captioned_stimuli::{CaptionedStimuli, distinct_images};
-use crate::pipelines::targets::sentences::SentencesByImage;
+use crate::pipelines::targets::sentences::{CaptionSource, SentencesByImage};
 use crate::pipelines::targets::stimulus_embeddings::embed_stimuli;
 use crate::pipelines::workbench::Workbench;
 use crate::run::device::{self, DeviceChoice};
@@ -167,7 +167,10 @@ pub fn run(
 
     let sentences: SentencesByImage = captions.iter().copied().collect();
     let mut bench = Workbench::new(&device, &settings.cache, progress);
-    let of_texts = sentences.embed(&clip, config.long_captions, &mut bench)?;
+    let cure = "`--set screen_captions.long_captions=truncate` cuts such captions";
+    let source =
+        CaptionSource { file: stimuli.annotations(), image: &|image| images[image].to_string(), cure };
+    let of_texts = sentences.embed(&clip, config.long_captions, &source, &mut bench)?;
     let of_images =
         embed_stimuli(&clip, stimuli.stimuli_path(), &images, settings.stimulus_view, &mut bench)?;
 

@@ -81,7 +81,9 @@ fn factor(covariance: &Mat<f64>, set: &'static str) -> Result<Mat<f64>, FrechetE
     if !covariance.is_all_finite() {
         return Err(failed("a value is not finite".into()));
     }
-    let eigen = covariance.self_adjoint_eigen(Side::Lower).map_err(|error| failed(format!("{error:?}")))?;
+    let eigen = covariance
+        .self_adjoint_eigen(Side::Lower)
+        .map_err(|_| failed("its values do not converge; features are too large".into()))?;
     let (vectors, values) = (eigen.U(), eigen.S());
     let largest = values.column_vector().iter().fold(0.0_f64, |largest, value| largest.max(*value));
     // A singular covariance has eigenvalues of this size with either sign; the root of one that is only rounding is
@@ -97,8 +99,10 @@ fn sum_of_singular_values(product: &Mat<f64>) -> Result<f64, FrechetError> {
     if product.nrows() == 0 || product.ncols() == 0 {
         return Ok(0.0);
     }
-    let failed = |reason| FrechetError::Decomposition { set: "joint", reason };
-    let values = product.singular_values().map_err(|error| failed(format!("{error:?}")))?;
+    let failed = |reason: String| FrechetError::Decomposition { set: "joint", reason };
+    let values = product
+        .singular_values()
+        .map_err(|_| failed("its values do not converge; features are too large".into()))?;
     Ok(values.iter().sum())
 }
 

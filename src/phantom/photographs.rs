@@ -115,10 +115,21 @@ fn read_split(folder: &Path, split: &str, album: &mut Vec<Photograph>) -> Result
         let image = captions.images.remove(&id).unwrap_or(Value::Null);
         let size = image::image_dimensions(&path).map_err(|error| DataError::unreadable(&path, error))?;
         // Polygons are in the pixels of the picture that was annotated: a resized copy would shift them all.
+        let (width, height) = (u64::from(size.0), u64::from(size.1));
         let stated = (field_u64(&image, "width"), field_u64(&image, "height"));
-        if stated != (Some(u64::from(size.0)), Some(u64::from(size.1))) {
-            let expected = format!("{stated:?} as the captions file says");
-            return Err(DataError::invalid(&path, "width and height", expected, format!("{size:?}")));
+        if stated != (Some(width), Some(height)) {
+            let stated = match stated {
+                (Some(width), Some(height)) => format!("{width} × {height}"),
+                _ => "numbers in pixels".into(),
+            };
+            let file = json("captions");
+            let expected = format!("{stated}, which `{}` says", file.display());
+            return Err(DataError::invalid(
+                &path,
+                "width and height",
+                expected,
+                format!("{width} × {height}"),
+            ));
         }
         album.push(Photograph {
             coco_id: id,

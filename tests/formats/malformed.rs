@@ -104,7 +104,9 @@ fn betas_that_are_not_finite() {
     });
     assert_says(
         &text,
-        &["betas_session01.hdf5`: beta of trial 10, voxel 2 is NaN, expected a finite number"],
+        &[
+            "betas_session01.hdf5`: beta of trial 10, voxel 2 of the volume (x 2, y 0, z 0 from 0) is NaN, expected a finite number",
+        ],
     );
 }
 
@@ -139,7 +141,7 @@ fn unknown_and_empty_rois() {
 #[test]
 fn labels_that_are_no_numbers_and_broken_label_tables() {
     let text = message(|small, _| small.write_volume("floc-faces", None, &[f64::NAN; NUM_GRID_VOXELS]));
-    assert_says(&text, &["floc-faces.nii.gz`: label of voxel 0 is NaN"]);
+    assert_says(&text, &["floc-faces.nii.gz`: label of voxel 0 of the volume (x 0, y 0, z 0 from 0) is NaN"]);
     let text = message(|small, _| {
         fs::write(&small.tree.label_tables(small.subject, "floc-faces")[0], "one OFA\n").unwrap();
     });

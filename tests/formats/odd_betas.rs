@@ -122,7 +122,7 @@ fn links_and_virtual_datasets_give_the_betas_or_an_error_and_never_other_bytes()
         ("cut.hdf5", "cut.hdf5` cannot be read: it is truncated: "),
         ("page.hdf5", "page.hdf5` cannot be read: it is no HDF5 file"),
         ("dangling.hdf5", "leads nowhere"),
-        ("nan-beta.hdf5", "beta of trial 3, voxel 50 is NaN"),
+        ("nan-beta.hdf5", "beta of trial 3, voxel 50 of the volume (x 2, y 3, z 1 from 0) is NaN"),
         ("nan-inter.nii.gz", "scl_inter is NaN"),
     ] {
         let error = read(name).unwrap_err();

@@ -1,6 +1,8 @@
 //! `prepare` against a few lines of numpy that read the same tree.
 
-use mindreader::commands::prepare;
+use mindreader::commands::doctor::{self, DoctorSettings};
+use mindreader::commands::prepare::{self, PrepareSettings};
+use mindreader::data::nsd::tree::Hemisphere;
 use mindreader::data::prepared::{self, PreparedSubject};
 use mindreader::data::standardize::Standardization;
 use mindreader::data::subject::Resolution;
@@ -69,7 +71,13 @@ fn a_prepared_subject_equals_numpys() {
 fn the_summary_counts_what_was_prepared() {
     let small = SmallTree::write();
     let summary = prepare::run(&small.settings(), &mut Silent).unwrap();
-    assert_eq!(summary.sessions, SESSIONS);
+    assert_eq!((&summary.sessions[..], &summary.missing_sessions[..]), (&SESSIONS[..], &[3][..]));
+    // Session 2 is a NIfTI, which says where the voxels lie.
+    let position = PreparedSubject::open(&summary.out).unwrap().provenance().position.clone().unwrap();
+    assert!(position.is_of_betas && position.source.ends_with("betas_session02.nii.gz"), "{position:?}");
+    assert!(
+        (position.affine.rows[0][0] - 1.8).abs() < 1e-6 && (position.affine.rows[2][3] + 2.7).abs() < 1e-6
+    );
     assert_eq!((summary.num_trials, summary.num_voxels, summary.num_images), (2250, 20, 1200));
     // Voxel 8 is 0 throughout session 2. The grid is not subject 3's, so no published count applies.
     assert_eq!((summary.num_constant_voxels, summary.expected_voxels), (1, None));
@@ -106,13 +114,96 @@ fn unions_limits_and_plain_percent_are_settings() {
     assert_eq!(name, "subj03-lh.nsdgeneral+FFA-1-func1pt8mm.h5");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_session_behind_a_link_that_leads_nowhere_is_not_left_out() {
+    let small = SmallTree::write();
+    let path = small.betas_path(4);
+    let aside = path.with_extension("aside");
+    std::fs::rename(&path, &aside).unwrap();
+    std::os::unix::fs::symlink("gone.hdf5", &path).unwrap();
+    let error = prepare::run(&small.settings(), &mut Silent).unwrap_err().to_string();
+    assert!(error.contains("session04.hdf5` cannot be read: it is a link to `gone.hdf5`"), "{error}");
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink(&aside, &path).unwrap();
+    assert_eq!(prepare::run(&small.settings(), &mut Silent).unwrap().sessions, SESSIONS);
+}
+
+#[test]
+fn doctor_judges_what_prepare_would_read() {
+    let small = SmallTree::write();
+    let judge = |change: &dyn Fn(&mut prepare::PrepareConfig)| {
+        let mut settings = small.settings();
+        change(&mut settings.prepare);
+        let PrepareSettings { nsd_root, subject, resolution, prepare: config, .. } = settings.clone();
+        let report = doctor::run(&DoctorSettings { nsd_root, subject, resolution, prepare: config }).unwrap();
+        settings.existing = ExistingOutput::Replace;
+        let runs = prepare::run(&settings, &mut Silent).is_ok();
+        assert_eq!(report.can_prepare(), runs, "{:?}", report.capabilities[0]);
+        let obstacles = report.verdict().map_err(|error| error.to_string());
+        (report, obstacles)
+    };
+    let (report, obstacles) = judge(&|_| ());
+    assert_eq!((&report.sessions[..], obstacles), (&SESSIONS[..], Ok(())));
+    let (report, obstacles) = judge(&|prepare| prepare.betas_version = "betas_assumehrf".to_string());
+    assert!(report.sessions.is_empty());
+    let text = obstacles.unwrap_err();
+    assert!(text.contains("missing nsddata_betas/") && text.contains("betas_assumehrf"), "{text}");
+    let (_, obstacles) = judge(&|prepare| prepare.roi = vec!["V9".to_string()]);
+    assert!(obstacles.unwrap_err().contains("unknown ROI `V9`"));
+    std::fs::remove_file(small.roi_path("floc-faces")).unwrap();
+    assert_eq!(judge(&|prepare| prepare.sessions = Some(1)).0.sessions, [1]);
+
+    // A session that was cut off is found before it is read, unless nobody asks for it.
+    let path = small.betas_path(2);
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - bytes.len() / 4]).unwrap();
+    let (report, obstacles) = judge(&|_| ());
+    assert_eq!(report.sessions, [1, 4]);
+    assert!(
+        obstacles
+            .unwrap_err()
+            .contains("betas_session02.nii.gz` cannot be read: the file ends inside the values")
+    );
+    assert_eq!(judge(&|prepare| prepare.sessions = Some(1)).1, Ok(()));
+    // Only the other regions are needed where they are asked for.
+    std::fs::remove_file(small.roi_path("nsdgeneral")).unwrap();
+    for side in [Hemisphere::Left, Hemisphere::Right] {
+        let path = small.tree.roi(small.subject, Resolution::Func1pt8mm, "nsdgeneral", Some(side));
+        std::fs::remove_file(path).unwrap();
+    }
+    let faces = |prepare: &mut prepare::PrepareConfig| {
+        prepare.sessions = Some(1);
+        prepare.roi = vec!["floc-faces".to_string()];
+    };
+    assert_eq!(judge(&faces).1, Ok(()));
+    let text = judge(&|prepare| prepare.sessions = Some(1)).1.unwrap_err();
+    assert!(text.contains("missing nsddata/ppdata/subj03/func1pt8mm/roi/nsdgeneral.nii.gz"), "{text}");
+}
+
+#[test]
+fn a_union_in_one_expression_is_that_of_several() {
+    let small = SmallTree::write();
+    let mut settings = small.settings();
+    settings.existing = ExistingOutput::Replace;
+    settings.prepare.sessions = Some(1);
+    let mut voxels = |roi: &[&str]| {
+        settings.prepare.roi = roi.iter().map(ToString::to_string).collect();
+        prepare::run(&settings, &mut Silent).unwrap();
+        PreparedSubject::open(&settings.out).unwrap().flat_index().to_vec()
+    };
+    let union = voxels(&["lh.nsdgeneral+floc-faces:FFA-1"]);
+    assert_eq!(union, voxels(&["lh.nsdgeneral", "floc-faces:FFA-1"]));
+    assert!(union.len() > voxels(&["lh.nsdgeneral"]).len());
+}
+
 #[test]
 fn an_existing_file_is_replaced_only_on_request() {
     let small = SmallTree::write();
     let mut settings = small.settings();
     std::fs::write(&settings.out, b"precious").unwrap();
     let error = prepare::run(&settings, &mut Silent).unwrap_err().to_string();
-    assert!(error.contains("it is there already"), "{error}");
+    assert!(error.contains("it is there already; allow it with `--overwrite`"), "{error}");
     assert_eq!(std::fs::read(&settings.out).unwrap(), b"precious");
     settings.existing = ExistingOutput::Replace;
     prepare::run(&settings, &mut Silent).unwrap();

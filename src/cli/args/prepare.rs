@@ -15,7 +15,7 @@ pub struct PrepareArgs {
     /// Use at most so many sessions
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub sessions: Option<i64>,
-    /// Only say what is there and what is missing, as `doctor` does
+    /// Only say whether this would run, what is there and what is missing, as `doctor` does
     #[arg(long)]
     pub check: bool,
     /// Replace a prepared file that is already there

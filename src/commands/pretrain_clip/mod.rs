@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod tests;
+use crate::error::Context;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -243,7 +244,9 @@ fn read_images(
     for (done, (image, photograph)) in images.iter().zip(&photographs).enumerate() {
         let set = usize::from(held_out.binary_search(photograph).is_ok());
         let (pixels, captions) = (stimuli.image(*image)?, stimuli.captions(*image)?);
-        sets[set].push(&image.to_string(), &pixels, captions, photograph.0, &tokenizer)?;
+        sets[set]
+            .push(&image.to_string(), &pixels, captions, photograph.0, &tokenizer)
+            .context(format!("captions in `{}`", stimuli.annotations().display()))?;
         progress.advance(done as u64 + 1, "");
     }
     progress.finish("");

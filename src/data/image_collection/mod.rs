@@ -94,6 +94,11 @@ impl ImageCollection {
         self.store.root()
     }
 
+    /// What holds the captions: the annotation file, or the folder or archive with the texts beside the images.
+    pub fn captions_file(&self) -> &Path {
+        self.listed.as_ref().map_or_else(|| self.root(), |(annotations, _)| annotations)
+    }
+
     /// Number of images.
     pub fn len(&self) -> usize {
         self.images.len()

@@ -16,7 +16,7 @@ use super::tree::NsdTree;
 use super::{betas_chunks, betas_hyperslabs};
 use crate::data::error::DataError;
 use crate::data::formats::hdf5::{H5Dataset, H5File, H5Writer};
-use crate::data::formats::nifti::{ElementType, NiftiReader};
+use crate::data::formats::nifti::{self, ElementType, NiftiReader};
 use crate::data::subject::{Resolution, SubjectId};
 use crate::data::trial::TRIALS_PER_SESSION;
 use crate::files::file_is_there;
@@ -88,6 +88,27 @@ pub fn find_session(
     Ok(is_there.then_some(SessionFile { session, path: nifti, format: BetasFormat::Nifti }))
 }
 
+/// Checks that a session file is whole, whatever its grid: its header goes with its size, and its last value can be read.
+///
+/// # Errors
+/// Those of [`read_session`], but for the shape.
+pub fn check_whole(file: &SessionFile) -> Result<(), DataError> {
+    match file.format {
+        BetasFormat::Nifti => nifti::check_whole(&file.path, NEEDED_FOR),
+        BetasFormat::Hdf5 => {
+            // A file that was cut off is refused here already: it knows its own length.
+            let source = H5File::open(&file.path, NEEDED_FOR)?;
+            let dataset = source.dataset(DATASET)?;
+            let shape = dataset.shape()?;
+            if shape.is_empty() || shape.contains(&0) {
+                return Err(dataset.invalid("shape", "trials of voxels", format!("{shape:?}")));
+            }
+            let last: Vec<Range<usize>> = shape.iter().map(|size| size - 1..*size).collect();
+            dataset.read_block::<f32>(&last).map(|_| ())
+        }
+    }
+}
+
 /// Checks a session file's shape and type without reading a value.
 ///
 /// # Errors
@@ -134,19 +155,18 @@ pub fn read_session(
         if betas.iter().all(|beta| beta.is_nan()) {
             betas.fill(0.0);
         } else if let Some((trial, value)) = betas.iter().enumerate().find(|(_, beta)| !beta.is_finite()) {
-            let voxel = voxels[column];
-            let [x, y, z] = position(voxel, grid);
-            let field = format!("beta of trial {trial}, voxel {voxel} (x {x}, y {y}, z {z} from 0)");
+            let field = format!("beta of trial {trial}, {}", named_voxel(voxels[column], grid));
             return Err(DataError::invalid(&file.path, field, "a finite number", value));
         }
     }
     Ok(betas)
 }
 
-/// Place of a voxel in the volume, `[x, y, z]` from 0.
-pub fn position(flat_index: usize, grid: [usize; 3]) -> [usize; 3] {
+/// A voxel as messages name it: by its index in the volume and its place there, which other programs show.
+pub fn named_voxel(flat_index: usize, grid: [usize; 3]) -> String {
     let [x_len, y_len, _] = grid.map(|len| len.max(1));
-    [flat_index % x_len, flat_index / x_len % y_len, flat_index / x_len / y_len]
+    let [x, y, z] = [flat_index % x_len, flat_index / x_len % y_len, flat_index / x_len / y_len];
+    format!("voxel {flat_index} of the volume (x {x}, y {y}, z {z} from 0)")
 }
 
 enum Layout {

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use ndarray::ArrayView2;
 
+use super::space::VolumeSpace;
 use crate::data::error::DataError;
 use crate::data::formats::nifti;
 use crate::data::trial::NsdId;
@@ -66,15 +67,17 @@ pub fn compute_ncsnr(betas_z: ArrayView2<'_, f32>, images: &[NsdId]) -> Vec<f32>
         .collect()
 }
 
-/// Reads `ncsnr.nii.gz` at the given voxels (flat indices); NaN where a voxel was never valid.
+/// Reads `ncsnr.nii.gz` at the given voxels (flat indices into `space`); NaN where a voxel was never valid. A volume stored from
+/// another side is turned.
 ///
 /// # Errors
-/// [`DataError::missing`], [`DataError::unreadable`], or [`DataError::Invalid`] for a volume of another size.
-pub fn read_ncsnr(path: &Path, grid: [usize; 3], voxels: &[usize]) -> Result<Vec<f32>, DataError> {
-    let volume = nifti::read_volume(path, "the noise ceiling")?;
-    if volume.dims != grid {
-        let expected = format!("{grid:?} as the ROI volumes");
-        return Err(DataError::invalid(path, "size of the volume", expected, format!("{:?}", volume.dims)));
+/// [`DataError::missing`], [`DataError::unreadable`], or [`DataError::Invalid`] for a volume that does not lie as `space` (see
+/// [`VolumeSpace::align`]).
+pub fn read_ncsnr(path: &Path, space: &VolumeSpace, voxels: &[usize]) -> Result<Vec<f32>, DataError> {
+    let volume = space.align(path, nifti::read_volume(path, "the noise ceiling")?)?;
+    if volume.dims.len() != 3 {
+        let found = format!("{:?}", volume.dims);
+        return Err(DataError::invalid(path, "size of the volume", "three axes", found));
     }
     Ok(voxels.iter().map(|voxel| volume.data[*voxel] as f32).collect())
 }
@@ -93,6 +96,38 @@ mod tests {
         // Two images with three, one with one trial: noise share (2/3 + 1)/3 = 5/9.
         assert!((mixed_noise_ceiling_percent(1.0, 1, 0, 2) - 100.0 / (1.0 + 5.0 / 9.0)).abs() < 1e-12);
         assert_eq!(mixed_noise_ceiling_percent(0.7, 0, 0, 5), noise_ceiling_percent(0.7, 3));
+    }
+
+    #[test]
+    fn a_volume_stored_from_the_other_side_gives_every_voxel_its_own_ratio() {
+        use crate::data::formats::nifti::{Affine, Frame, write_volume_at};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ncsnr.nii.gz");
+        let plain = Affine { rows: [[2.0, 0.0, 0.0, -2.0], [0.0, 2.0, 0.0, 0.0], [0.0, 0.0, 2.0, 0.0]] };
+        let mut flipped = plain;
+        flipped.rows[0] = [-2.0, 0.0, 0.0, 2.0];
+        let mut shifted = plain;
+        shifted.rows[1][3] = 2.0;
+        let write = |affine: &Affine| {
+            write_volume_at(&path, &[3, 1, 1], Frame::F32(&[0.5, 0.25, f32::NAN]), Some(affine), 2.0, 1.0)
+                .unwrap();
+        };
+        let space = |affine, is_of_betas| {
+            let path = "prepared.h5".into();
+            VolumeSpace { path, grid: [3, 1, 1], affine, is_of_betas }
+        };
+        write(&plain);
+        assert_eq!(read_ncsnr(&path, &space(Some(plain), true), &[0, 1]).unwrap(), [0.5, 0.25]);
+        write(&flipped);
+        let turned = read_ncsnr(&path, &space(Some(plain), true), &[1, 2]).unwrap();
+        assert_eq!(turned, [0.25, 0.5]);
+        // A prepared file of an earlier version does not know: as it lies.
+        assert_eq!(read_ncsnr(&path, &space(None, false), &[0, 1]).unwrap(), [0.5, 0.25]);
+        let error = read_ncsnr(&path, &space(Some(plain), false), &[0]).unwrap_err().to_string();
+        assert!(error.contains("ncsnr.nii.gz`: affine is") && error.contains("prepared.h5"), "{error}");
+        write(&shifted);
+        let error = read_ncsnr(&path, &space(Some(plain), true), &[0]).unwrap_err().to_string();
+        assert!(error.contains("up to flipped or permuted axes"), "{error}");
     }
 
     #[test]

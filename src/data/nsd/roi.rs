@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::betas::named_voxel;
 use super::space::VolumeSpace;
 use super::tree::{Hemisphere, NsdTree};
 use crate::data::error::DataError;
@@ -42,12 +43,18 @@ impl RoiVolume {
             Some(space) => space.align(path, volume)?,
             None => volume,
         };
+        let grid = volume.grid();
         let label = |(voxel, value): (usize, &f64)| {
             let rounded = value.round();
             if rounded.abs() <= f64::from(i32::MAX) {
                 Ok(rounded as i32)
             } else {
-                Err(DataError::invalid(path, format!("label of voxel {voxel}"), "a whole number", value))
+                Err(DataError::invalid(
+                    path,
+                    format!("label of {}", named_voxel(voxel, grid)),
+                    "a whole number",
+                    value,
+                ))
             }
         };
         let labels = volume.data.iter().enumerate().map(label).collect::<Result<_, _>>()?;
@@ -195,7 +202,12 @@ mod tests {
         let path = folder.path().join("bad.nii");
         write_volume(&path, &[2, 1, 1], Frame::F32(&[1.0, f32::NAN]), 1.8, 1.0).unwrap();
         let error = RoiVolume::read(&path, None).unwrap_err().to_string();
-        assert!(error.contains("label of voxel 1 is NaN, expected a whole number"), "{error}");
+        assert!(
+            error.contains(
+                "label of voxel 1 of the volume (x 1, y 0, z 0 from 0) is NaN, expected a whole number"
+            ),
+            "{error}"
+        );
         write_volume(&path, &[1, 1, 1, 2], Frame::F32(&[1.0, 1.0]), 1.8, 1.0).unwrap();
         let error = RoiVolume::read(&path, None).unwrap_err().to_string();
         assert!(error.contains("dim is [1, 1, 1, 2], expected three axes"), "{error}");

@@ -13,7 +13,8 @@
 //! | `rois/<name>` | i32 `[voxels]` | label in that ROI file; attribute `names` is JSON, label to name |
 //!
 //! Attributes of the file are text: `format`, `program_version`, `subject`, `resolution`, `betas_version`, `selection`,
-//! `standardization`, `voxel_order`, `grid`, and `sources` (JSON: path below the NSD root, bytes, time of change).
+//! `standardization`, `voxel_order`, `grid`, `affine` (JSON: millimetres of a voxel, rows x, y, z), `affine_source`, `affine_is_of_betas`, and
+//! `sources` (JSON: path below the NSD root, bytes, time of change).
 
 mod read;
 mod tables;
@@ -22,5 +23,7 @@ mod tests;
 mod write;
 
 pub use read::PreparedSubject;
-pub use tables::{PreparedChoice, Provenance, RoiLabels, SourceFile, TrialTable, VoxelTable, file_name};
+pub use tables::{
+    PreparedChoice, Provenance, RoiLabels, SourceFile, TrialTable, VoxelPosition, VoxelTable, file_name,
+};
 pub use write::PreparedWriter;

@@ -7,10 +7,12 @@ use hdf5_metno::H5Type;
 use hdf5_metno::types::{FloatSize, TypeDescriptor};
 use ndarray::Array2;
 
-use super::tables::{FORMAT, Provenance, RoiLabels, TrialTable, VoxelTable};
+use super::tables::{FORMAT, Provenance, RoiLabels, TrialTable, VoxelPosition, VoxelTable};
 use crate::data::error::DataError;
 use crate::data::formats::hdf5::{H5Dataset, H5File};
+use crate::data::nsd::betas::named_voxel;
 use crate::data::nsd::roi_pattern::{RoiSelection, RoiTables, parts_of};
+use crate::data::nsd::space::VolumeSpace;
 use crate::data::nsd::tree::Hemisphere;
 use crate::data::subject::SubjectId;
 use crate::data::trial::{CocoId, NsdId, Trial};
@@ -112,6 +114,17 @@ impl PreparedSubject {
         &self.voxels.flat_index
     }
 
+    /// The order of voxels that other volumes of the subject are brought into.
+    pub fn space(&self) -> VolumeSpace {
+        let Provenance { grid, position, .. } = &self.provenance;
+        VolumeSpace {
+            path: self.path.clone(),
+            grid: *grid,
+            affine: position.as_ref().map(|position| position.affine),
+            is_of_betas: position.as_ref().is_some_and(|position| position.is_of_betas),
+        }
+    }
+
     /// Half of the brain of every column, where a file says so.
     pub fn hemispheres(&self) -> &[Option<Hemisphere>] {
         &self.voxels.hemisphere
@@ -169,7 +182,8 @@ impl PreparedSubject {
         match betas.indexed_iter().find(|(_, value)| !value.is_finite()) {
             None => Ok(betas),
             Some(((row, voxel), value)) => {
-                let field = format!("betas of trial {}, voxel {voxel}", trial_of(row));
+                let voxel = named_voxel(self.voxels.flat_index[voxel], self.provenance.grid);
+                let field = format!("betas of trial {}, {voxel}", trial_of(row));
                 Err(DataError::invalid(&self.path, field, "a finite number", value))
             }
         }
@@ -261,9 +275,22 @@ fn provenance(file: &H5File) -> Result<Provenance, DataError> {
         standardization: serde_json::from_value(serde_json::Value::String(standardization))
             .map_err(|error| invalid("standardization", &error))?,
         grid: parse_attribute(file, "grid")?,
+        position: position(file)?,
         sources: parse_attribute(file, "sources")?,
         program_version: text("program_version")?,
     })
+}
+
+/// Where the voxels lie; nothing in files of earlier versions, and where no file told it.
+fn position(file: &H5File) -> Result<Option<VoxelPosition>, DataError> {
+    if !file.has_attribute("affine") {
+        return Ok(None);
+    }
+    Ok(Some(VoxelPosition {
+        affine: parse_attribute(file, "affine")?,
+        source: file.text_attribute("affine_source")?,
+        is_of_betas: parse_attribute(file, "affine_is_of_betas")?,
+    }))
 }
 
 /// A one-dimensional dataset with one value per row or column of the betas.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::data::formats::nifti::Affine;
 use crate::data::nsd::tree::{DEFAULT_BETAS_VERSION, Hemisphere};
 use crate::data::standardize::Standardization;
 use crate::data::subject::{Resolution, SubjectId};
@@ -59,7 +60,7 @@ fn shortened(name: &str) -> String {
 }
 
 /// Where the data came from and how they were treated.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
     /// Whose brain.
     pub subject: SubjectId,
@@ -73,10 +74,25 @@ pub struct Provenance {
     pub standardization: Standardization,
     /// `[X, Y, Z]` of the volumes.
     pub grid: [usize; 3],
+    /// Where the voxels lie in space; nothing where no file told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<VoxelPosition>,
     /// Files that were read.
     pub sources: Vec<SourceFile>,
     /// Version of this program.
     pub program_version: String,
+}
+
+/// Where the voxels of the volumes lie in space.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VoxelPosition {
+    /// Millimetres of every voxel.
+    pub affine: Affine,
+    /// The file that says so, relative to the NSD root.
+    pub source: String,
+    /// Whether that file lies as the betas do; the region volumes, which tell the position where nothing else does, are only taken
+    /// to.
+    pub is_of_betas: bool,
 }
 
 /// A file that was read, to recognise it again.

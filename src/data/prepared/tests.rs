@@ -7,6 +7,7 @@ use ndarray::{Array2, s};
 use super::*;
 use crate::data::error::DataError;
 use crate::data::formats::hdf5::H5Writer;
+use crate::data::formats::nifti::Affine;
 use crate::data::nsd::tree::Hemisphere;
 use crate::data::standardize::Standardization;
 use crate::data::subject::{Resolution, SubjectId};
@@ -20,6 +21,11 @@ fn provenance() -> Provenance {
         selection: vec!["nsdgeneral".to_string()],
         standardization: Standardization::ZscorePerSession,
         grid: [4, 3, 2],
+        position: Some(VoxelPosition {
+            affine: Affine { rows: [[-1.8, 0.0, 0.0, 70.3], [0.0, 1.8, 0.0, -0.1], [0.0, 0.0, 1.8, 0.25]] },
+            source: "a/ncsnr.nii.gz".to_string(),
+            is_of_betas: true,
+        }),
         sources: vec![SourceFile { path: "a/b".to_string(), bytes: 7, modified_unix_secs: 1 }],
         program_version: "0.1.0".to_string(),
     }
@@ -65,6 +71,11 @@ fn everything_written_is_read_back() {
     let subject = PreparedSubject::open(&path).unwrap();
     let (trials, voxels) = tables();
     assert_eq!(subject.provenance(), &provenance());
+    let space = subject.space();
+    assert_eq!(
+        (space.grid, space.affine),
+        ([4, 3, 2], provenance().position.map(|position| position.affine))
+    );
     assert_eq!(subject.trials(), trials.trials);
     assert_eq!(subject.is_shared(), trials.is_shared);
     assert_eq!(subject.coco_ids(), trials.coco_ids.as_deref());
@@ -78,6 +89,20 @@ fn everything_written_is_read_back() {
         assert_eq!(some.row(row), betas().row(trial));
     }
     assert!(subject.betas_of(&[3]).is_err());
+}
+
+#[test]
+fn a_file_that_does_not_say_where_its_voxels_lie_is_one_of_earlier_versions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("subj03.h5");
+    let (trials, voxels) = tables();
+    let unplaced = Provenance { position: None, ..provenance() };
+    let mut writer = PreparedWriter::create(&path, &unplaced, &trials, &voxels).unwrap();
+    writer.append(&betas()).unwrap();
+    writer.finish().unwrap();
+    let subject = PreparedSubject::open(&path).unwrap();
+    assert_eq!(subject.provenance(), &unplaced);
+    assert_eq!((subject.space().affine, subject.space().is_of_betas), (None, false));
 }
 
 #[test]
@@ -145,7 +170,7 @@ fn a_beta_that_is_no_number_is_named_by_trial_and_voxel() {
     assert!(subject.betas_of(&[0, 1]).is_ok());
     for error in [subject.betas_of(&[0, 2]).unwrap_err(), subject.betas().unwrap_err()] {
         let text = error.to_string();
-        assert!(text.contains("betas of trial 2, voxel 1 is NaN, expected a finite number"), "{text}");
+        assert!(text.contains("betas of trial 2, voxel 3 of the volume (x 3, y 0, z 0 from 0) is NaN, expected a finite number"), "{text}");
     }
 }
 

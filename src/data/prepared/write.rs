@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 
-use super::tables::{FORMAT, Provenance, TrialTable, VOXEL_ORDER, VoxelTable};
+use super::tables::{FORMAT, Provenance, TrialTable, VOXEL_ORDER, VoxelPosition, VoxelTable};
 use crate::data::error::DataError;
 use crate::data::formats::hdf5::{H5Output, H5Writer};
 use crate::data::nsd::tree::Hemisphere;
@@ -105,6 +105,11 @@ fn write_attributes(writer: &H5Writer, path: &Path, provenance: &Provenance) -> 
         ("sources", &json(path, &provenance.sources)?),
     ] {
         writer.text_attribute(name, text)?;
+    }
+    if let Some(VoxelPosition { affine, source, is_of_betas }) = &provenance.position {
+        writer.text_attribute("affine", &json(path, affine)?)?;
+        writer.text_attribute("affine_source", source)?;
+        writer.text_attribute("affine_is_of_betas", &json(path, is_of_betas)?)?;
     }
     Ok(())
 }

@@ -112,7 +112,7 @@ impl PendingTree {
             if existing == Existing::Keep {
                 return Err(DataError::unwritable(
                     target,
-                    "there is a phantom already; `overwrite` replaces it",
+                    "there is a phantom already; allow it to be replaced with `--overwrite`",
                 ));
             }
         }

@@ -15,7 +15,7 @@ use crate::pipelines::brain_decoder::LoadedMapper;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::mapper_provenance::MapperProvenance;
 use crate::pipelines::targets::resnet_vectors::{ResnetSnapshot, ResnetVector, stimulus_vectors};
-use crate::pipelines::targets::sentences::SentencesByImage;
+use crate::pipelines::targets::sentences::{CaptionSource, SHORTEN, SentencesByImage};
 use crate::pipelines::workbench::Workbench;
 use crate::run::error::RunError;
 use crate::training::gan::mappers::joint::MapperStart;
@@ -114,7 +114,9 @@ impl SecondTargets<'_> {
         let vetted = VettedCaptions::read(self.captions)?;
         let sentences =
             images.iter().map(|image| vetted.of(*image)).collect::<Result<SentencesByImage, _>>()?;
-        let raw = sentences.embed(clip, LongText::Error, bench)?;
+        let image = |image: usize| images[image].to_string();
+        let source = CaptionSource { file: self.captions, image: &image, cure: SHORTEN };
+        let raw = sentences.embed(clip, LongText::Error, &source, bench)?;
         let scale = TargetScale { clamp: DEFAULT_THRESHOLD, scaling: TargetScaling::UnitNorm };
         Ok(EmbeddingTargets::new(
             &raw,

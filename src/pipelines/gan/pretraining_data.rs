@@ -24,7 +24,7 @@ use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::feature_cache::file_identity;
 use crate::pipelines::run_folder::{Content, ContentHash, pictures_sha256};
 use crate::pipelines::targets::captioned_stimuli::distinct_images;
-use crate::pipelines::targets::sentences::SentencesByImage;
+use crate::pipelines::targets::sentences::{CaptionSource, SentencesByImage};
 use crate::pipelines::targets::stimulus_embeddings::embed_pictures;
 use crate::pipelines::workbench::Workbench;
 use crate::training::gan::dataset::{GanDataset, ImageSet, SampleSet};
@@ -125,8 +125,12 @@ impl ConditionChoice {
 /// What the captions of the images are.
 enum Captions {
     None,
-    /// Sentences of every image.
-    Sentences(Vec<Vec<String>>),
+    /// Sentences of every image, the file or folder that holds them, and the names of the images there.
+    Sentences {
+        of_images: Vec<Vec<String>>,
+        file: PathBuf,
+        names: Vec<String>,
+    },
     /// Unit embeddings, with the image of each.
     Embedded(StoredTextFeatures),
 }
@@ -137,7 +141,7 @@ impl Captions {
         let mut hash = ContentHash::default();
         match self {
             Self::None => return None,
-            Self::Sentences(of_images) => {
+            Self::Sentences { of_images, .. } => {
                 for sentences in of_images {
                     hash.places([sentences.len()]);
                     sentences.iter().for_each(|sentence| hash.bytes(sentence.as_bytes()));
@@ -225,7 +229,11 @@ fn captioned_stimuli(
     let captions = if choice.needs_captions() {
         let vetted = VettedCaptions::read(source.captions)?;
         let of_images = ids.iter().map(|image| Ok(vetted.of(*image)?.to_vec()));
-        Captions::Sentences(of_images.collect::<Result<_, DataError>>()?)
+        Captions::Sentences {
+            of_images: of_images.collect::<Result<_, DataError>>()?,
+            file: source.captions.to_path_buf(),
+            names: ids.iter().map(ToString::to_string).collect(),
+        }
     } else {
         Captions::None
     };
@@ -251,9 +259,13 @@ fn captioned_collection(
         Some(StoredTextFeatures { rows, image_of_row }) => {
             Captions::Embedded(StoredTextFeatures { rows: units(rows), image_of_row })
         }
-        None => Captions::Sentences(
-            (0..collection.len()).map(|index| collection.captions(index)).collect::<Result<_, _>>()?,
-        ),
+        None => Captions::Sentences {
+            of_images: (0..collection.len())
+                .map(|index| collection.captions(index))
+                .collect::<Result<_, _>>()?,
+            file: collection.captions_file().to_path_buf(),
+            names: collection.names().to_vec(),
+        },
     };
     let features = image.as_ref().map(ContentHash::of_array);
     let images = collection_images(collection, image, resolution, clip, bench)?;
@@ -270,9 +282,11 @@ fn embedded_captions(
     match captions {
         Captions::None => Ok(None),
         Captions::Embedded(captions) => Ok(Some(captions)),
-        Captions::Sentences(sentences) => {
-            let sentences: SentencesByImage = sentences.iter().map(Vec::as_slice).collect();
-            let rows = sentences.embed(clip, long_captions, bench)?;
+        Captions::Sentences { of_images, file, names } => {
+            let sentences: SentencesByImage = of_images.iter().map(Vec::as_slice).collect();
+            let cure = "`--set pretrain_gan.long_captions=truncate` cuts such captions";
+            let source = CaptionSource { file: &file, image: &|image| format!("`{}`", names[image]), cure };
+            let rows = sentences.embed(clip, long_captions, &source, bench)?;
             Ok(Some(StoredTextFeatures { rows: clamped_units(rows), image_of_row: sentences.image_of_row() }))
         }
     }

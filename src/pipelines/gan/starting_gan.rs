@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+use serde_json::Value;
+
 use crate::models::condition_source::ConditionSource;
 use crate::models::stylegan2::{
     ConditionHeads, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig,
@@ -97,14 +100,47 @@ pub(crate) fn same_sized_start(
     Ok((pretrained(network, judge), sha256))
 }
 
-fn same_sizes<C: PartialEq + std::fmt::Debug>(path: &Path, found: &C, expected: &C) -> Result<(), RunError> {
+fn same_sizes<C: PartialEq + Serialize>(path: &Path, found: &C, expected: &C) -> crate::error::Result<()> {
     if found == expected {
         return Ok(());
     }
-    let expected = format!("that of `[pretrain_gan.network]` and the CLIP: {expected:?}");
-    Err(RunError::invalid(path, "config", expected, format!("{found:?}")))
+    let (found, expected) = (serde_json::to_value(found)?, serde_json::to_value(expected)?);
+    let (key, found, expected) = first_difference(&found, &expected);
+    let expected = format!("{expected} as `pretrain_gan.network` and the CLIP ask for");
+    Err(RunError::invalid(path, format!("config, `{key}`"), expected, found).into())
+}
+
+/// The first key of two configurations whose values differ, with both values.
+fn first_difference(found: &Value, expected: &Value) -> (String, Value, Value) {
+    let keys = found.as_object().into_iter().chain(expected.as_object()).flat_map(|keys| keys.keys());
+    for key in keys {
+        let (found, expected) = (&found[key.as_str()], &expected[key.as_str()]);
+        if found != expected {
+            return (key.clone(), found.clone(), expected.clone());
+        }
+    }
+    (String::new(), found.clone(), expected.clone())
 }
 
 fn pretrained(generator: Generator<Base>, discriminator: Discriminator<Base>) -> StartingPoint {
     StartingPoint::Pretrained { generator: Box::new(generator), discriminator: Box::new(discriminator) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_gan_of_other_sizes_is_refused_by_the_first_key_that_differs() {
+        let (found, expected) =
+            (json!({"z_dim": 64, "resolution": 32}), json!({"z_dim": 64, "resolution": 16}));
+        let error =
+            same_sizes(Path::new("generator.safetensors"), &found, &expected).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "`generator.safetensors`: config, `resolution`: found 32, expected 16 as `pretrain_gan.network` and the CLIP ask for"
+        );
+        assert!(same_sizes(Path::new("x"), &found, &found).is_ok());
+    }
 }

@@ -238,10 +238,10 @@ pub fn picture_features(
         for (place, picture) in pictures.iter().enumerate() {
             let expected = *size.get_or_insert(picture.dimensions());
             if picture.dimensions() != expected {
-                let found = picture.dimensions();
+                let ((width, height), (first_width, first_height)) = (picture.dimensions(), expected);
                 let index = first + place;
                 return Err(Error::bad_input(format!(
-                    "{}: picture {index} is {found:?} pixels, the first {expected:?}",
+                    "{}: picture {index} is {width} × {height} pixels, the first {first_width} × {first_height}",
                     set.name
                 )));
             }

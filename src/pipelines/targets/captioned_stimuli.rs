@@ -42,6 +42,11 @@ impl CaptionedStimuli {
         })
     }
 
+    /// The folder of the captions.
+    pub fn annotations(&self) -> &Path {
+        &self.annotations
+    }
+
     /// The image file.
     pub fn stimuli_path(&self) -> &Path {
         &self.stimuli_path

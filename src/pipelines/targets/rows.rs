@@ -12,7 +12,7 @@ use crate::models::clip::tokenizer::LongText;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::targets::resnet_vectors::{ResnetSnapshot, stimulus_vectors};
-use crate::pipelines::targets::sentences::SentencesByImage;
+use crate::pipelines::targets::sentences::{CaptionSource, SHORTEN, SentencesByImage};
 use crate::pipelines::targets::source::TargetSource;
 use crate::pipelines::targets::stimulus_embeddings::embed_stimuli;
 use crate::pipelines::workbench::Workbench;
@@ -85,7 +85,9 @@ impl TargetSource {
         let sentences =
             images.iter().map(|image| vetted.of(*image)).collect::<Result<SentencesByImage, _>>()?;
         let clip = ClipSnapshot::open(&self.network, bench.device)?;
-        let embeddings = sentences.embed(&clip, LongText::Error, bench)?;
+        let image = |image: usize| images[image].to_string();
+        let source = CaptionSource { file: &self.captions, image: &image, cure: SHORTEN };
+        let embeddings = sentences.embed(&clip, LongText::Error, &source, bench)?;
         let rows_of_image = sentences.rows_of_image().to_vec();
         let rows = TargetRows { embeddings, rows_of_image, image_of_trial };
         Ok(RawTargets { rows, network: TargetNetwork::Clip(Box::new(clip)) })

@@ -28,7 +28,7 @@ pub enum CaptionedImageError {
         image: String,
     },
     /// A caption does not fit the context.
-    #[error("{image}: {source}")]
+    #[error("image {image}: {source}; `--set pretrain_clip.train.long_captions=truncate` cuts such captions")]
     TooLong {
         /// As the caller names it.
         image: String,

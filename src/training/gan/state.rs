@@ -86,10 +86,10 @@ impl Counters {
         }
         if !self.augment.is_possible(self.images_seen) {
             let expected = "a probability from 0 to 1 and no more signs than images";
-            return Err(Fault::new("state, augment", expected, format!("{:?}", self.augment)));
+            return Err(Fault::new("state, augment", expected, "other numbers"));
         }
         if !(self.path_length_mean.is_finite() && self.loss_scale.is_possible()) {
-            let found = format!("{} and {:?}", self.path_length_mean, self.loss_scale);
+            let found = format!("{} and a scale that is none", self.path_length_mean);
             return Err(Fault::new("state, path_length_mean and loss_scale", "finite numbers", found));
         }
         Ok(())

@@ -48,7 +48,11 @@ impl RidgeConfig {
         let in_range_all = |penalty: &f64| *penalty > 0.0 && *penalty <= MOST_PENALTY;
         if !(1..=MOST_PENALTIES).contains(&self.penalties.len()) || !self.penalties.iter().all(in_range_all) {
             let expected = format!("1 to {MOST_PENALTIES} numbers, all above 0 and at most {MOST_PENALTY}");
-            return Err(SettingError::new("penalties", expected, format!("{:?}", self.penalties)));
+            return Err(SettingError::new(
+                "penalties",
+                expected,
+                self.penalties.iter().map(f64::to_string).collect::<Vec<_>>().join(", "),
+            ));
         }
         in_range("tuning_fraction", self.tuning_fraction, between(0.0, 1.0))
     }
@@ -71,12 +75,13 @@ pub enum RidgeError {
         expected: String,
     },
     /// Values that are not finite, or a penalty of 0 with dependent columns.
-    #[error("ridge regression with penalty {penalty}: the normal equations have no solution: {reason}")]
+    #[error(
+        "ridge regression: the penalty {penalty} of `ridge_fit.penalties` is too small for these predictors, which depend on each \
+         other or are not all finite numbers; leave it out, or raise it"
+    )]
     Singular {
         /// Relative penalty.
         penalty: String,
-        /// The solver's words.
-        reason: String,
     },
 }
 
@@ -213,10 +218,8 @@ impl<'a> NormalEquations<'a> {
             self.gram[(index, index)] = value + penalty * unit;
         }
         // Cholesky reads the lower triangle alone, which is why `row_products` fills no other.
-        let factor = self.gram.llt(Side::Lower).map_err(|error| RidgeError::Singular {
-            penalty: penalty.to_string(),
-            reason: format!("{error:?}"),
-        })?;
+        let factor =
+            self.gram.llt(Side::Lower).map_err(|_| RidgeError::Singular { penalty: penalty.to_string() })?;
         let solution = factor.solve(&self.right);
         let weights = match self.is_dual {
             true => transposed_product(self.x, self.rows, &self.mean_x, &solution),

@@ -76,6 +76,11 @@ impl H5File {
         })
     }
 
+    /// Whether the file has an attribute of this name.
+    pub fn has_attribute(&self, name: &str) -> bool {
+        self.file.attr_names().is_ok_and(|names| names.iter().any(|known| known == name))
+    }
+
     /// A text attribute of the file.
     ///
     /// # Errors

@@ -4,12 +4,14 @@
 //! edges). `sform` wins where its code is positive, as in nibabel; a volume with neither says nothing of its position.
 
 use nifti::NiftiHeader;
+use serde::{Deserialize, Serialize};
 
 /// Largest distance, in voxels, by which two volumes that are "the same" may lie apart.
 const TOLERANCE_VOXELS: f64 = 0.1;
 
 /// Millimetres of a voxel's centre: `rows[axis] · [i, j, k, 1]`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Affine {
     /// Rows x, y, z; columns i, j, k, offset.
     pub rows: [[f64; 4]; 3],
@@ -62,6 +64,11 @@ impl Affine {
                 found.iter().zip(meant).all(|(found, meant)| (found - meant).abs() <= TOLERANCE_VOXELS)
             });
         lies_there.then_some(turn)
+    }
+
+    /// Edges of a voxel in millimetres: the lengths of the columns.
+    pub(super) fn voxel_edges(&self) -> [f64; 3] {
+        [0, 1, 2].map(|axis: usize| self.rows.iter().map(|row| row[axis] * row[axis]).sum::<f64>().sqrt())
     }
 
     fn apply(&self, at: [f64; 3]) -> [f64; 3] {

@@ -166,6 +166,19 @@ fn dims(path: &Path, raw: &[u16; 8]) -> Result<Vec<usize>, DataError> {
     Ok(dims)
 }
 
+/// Puts voxels where `affine` says, in a header of [`nsd_header_bytes`].
+pub(super) fn place(header: &mut [u8; DATA_OFFSET as usize], affine: &Affine) {
+    let mut put = |at: usize, value: f64| header[at..at + 4].copy_from_slice(&(value as f32).to_le_bytes());
+    for (row, values) in affine.rows.iter().enumerate() {
+        for (column, value) in values.iter().enumerate() {
+            put(280 + 16 * row + 4 * column, *value);
+        }
+    }
+    for (axis, edge) in affine.voxel_edges().into_iter().enumerate() {
+        put(80 + 4 * axis, edge);
+    }
+}
+
 /// The header and its four trailing bytes as NSD's export writes them.
 ///
 /// `dims` has three or four members; `voxel_size_mm` and `repetition_time_secs` go to `pixdim`.

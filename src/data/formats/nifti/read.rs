@@ -1,7 +1,7 @@
 //! Reading volumes, frame by frame.
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read};
+use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
@@ -52,6 +52,40 @@ pub fn read_volume(path: &Path, needed_for: &str) -> Result<Volume, DataError> {
         dims.pop();
     }
     Ok(Volume { dims, data, pixdim: header.pixdim, affine: header.affine })
+}
+
+/// Checks that a volume is whole: its header goes with the length of its values. A gzip file ends with that length (modulo 2^32);
+/// only where that does not fit are the values decompressed.
+///
+/// # Errors
+/// Those of [`NiftiReader::open`] and [`NiftiReader::read_frame`].
+pub fn check_whole(path: &Path, needed_for: &str) -> Result<(), DataError> {
+    // The length of a file that is not compressed is checked on opening.
+    let mut reader = NiftiReader::open(path, needed_for)?;
+    let header = reader.header();
+    let length = header.data_bytes().and_then(|bytes| bytes.checked_add(header.data_offset));
+    if !is_gzip(path, needed_for)? || length.map(|length| length as u32) == gzip_length(path) {
+        return Ok(());
+    }
+    let mut frame = Vec::new();
+    (0..reader.header().num_frames()).try_for_each(|_| reader.read_frame(&mut frame))
+}
+
+/// Decided by content: a gzip member begins with these two bytes, a NIfTI header never does.
+fn is_gzip(path: &Path, needed_for: &str) -> Result<bool, DataError> {
+    let io = |error: std::io::Error| DataError::from_io(path, needed_for, &error);
+    let mut start = Vec::new();
+    File::open(path).map_err(io)?.take(2).read_to_end(&mut start).map_err(io)?;
+    Ok(start == [0x1f, 0x8b])
+}
+
+/// The last four bytes of a gzip file.
+fn gzip_length(path: &Path) -> Option<u32> {
+    let mut file = File::open(path).ok()?;
+    file.seek(SeekFrom::End(-4)).ok()?;
+    let mut bytes = [0_u8; 4];
+    file.read_exact(&mut bytes).ok()?;
+    Some(u32::from_le_bytes(bytes))
 }
 
 /// An open volume; frames come one after the other.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::header::{ElementType, nsd_header_bytes};
+use super::affine::Affine;
+use super::header::{ElementType, nsd_header_bytes, place};
 use crate::data::error::DataError;
 use crate::files::AtomicFile;
 
@@ -89,6 +90,18 @@ impl NiftiWriter {
         voxel_size_mm: f64,
         repetition_time_secs: f64,
     ) -> Result<Self, DataError> {
+        Self::start(path, dims, element, None, voxel_size_mm, repetition_time_secs)
+    }
+
+    /// As [`NiftiWriter::create`]; voxels lie where `affine` says, or around the origin.
+    fn start(
+        path: &Path,
+        dims: &[usize],
+        element: ElementType,
+        affine: Option<&Affine>,
+        voxel_size_mm: f64,
+        repetition_time_secs: f64,
+    ) -> Result<Self, DataError> {
         let in_range = |dim: &usize| (1..=i16::MAX as usize).contains(dim);
         if !(3..=4).contains(&dims.len()) || !dims.iter().all(in_range) {
             return Err(DataError::unwritable(
@@ -104,8 +117,11 @@ impl NiftiWriter {
         };
         // In front of gzip too: the numbers come one by one.
         let mut out = BufWriter::with_capacity(1 << 16, sink);
-        out.write_all(&nsd_header_bytes(dims, element, voxel_size_mm, repetition_time_secs))
-            .map_err(|error| DataError::unwritable(path, error))?;
+        let mut header = nsd_header_bytes(dims, element, voxel_size_mm, repetition_time_secs);
+        if let Some(affine) = affine {
+            place(&mut header, affine);
+        }
+        out.write_all(&header).map_err(|error| DataError::unwritable(path, error))?;
         let frames_left = dims.get(3).copied().unwrap_or(1);
         let frame_len = dims[..3].iter().product();
         Ok(Self { path: path.to_path_buf(), out, element, frame_len, frames_left })
@@ -162,7 +178,23 @@ pub fn write_volume(
     voxel_size_mm: f64,
     repetition_time_secs: f64,
 ) -> Result<(), DataError> {
-    let mut writer = NiftiWriter::create(path, dims, values.element(), voxel_size_mm, repetition_time_secs)?;
+    write_volume_at(path, dims, values, None, voxel_size_mm, repetition_time_secs)
+}
+
+/// As [`write_volume`], with voxels where `affine` says; without one they lie around the origin.
+///
+/// # Errors
+/// [`DataError::unwritable`].
+pub fn write_volume_at(
+    path: &Path,
+    dims: &[usize],
+    values: Frame<'_>,
+    affine: Option<&Affine>,
+    voxel_size_mm: f64,
+    repetition_time_secs: f64,
+) -> Result<(), DataError> {
+    let element = values.element();
+    let mut writer = NiftiWriter::start(path, dims, element, affine, voxel_size_mm, repetition_time_secs)?;
     let len = writer.frame_len;
     if values.len() != len * writer.frames_left {
         return Err(DataError::unwritable(path, format!("{} values do not fill {dims:?}", values.len())));
@@ -176,4 +208,21 @@ pub fn write_volume(
         })?;
     }
     writer.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::formats::nifti::read_volume;
+
+    #[test]
+    fn a_volume_lies_where_it_was_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("placed.nii.gz");
+        let affine = Affine { rows: [[-1.5, 0.0, 0.0, 70.5], [0.0, 0.0, 2.5, -3.0], [0.0, 2.0, 0.0, 0.25]] };
+        write_volume_at(&path, &[2, 1, 1], Frame::F32(&[4.0, 5.0]), Some(&affine), 1.8, 1.0).unwrap();
+        let volume = read_volume(&path, "a test").unwrap();
+        assert_eq!((volume.affine, volume.data), (Some(affine), vec![4.0, 5.0]));
+        assert_eq!(volume.pixdim[1..=4], [1.5, 2.0, 2.5, 1.0]);
+    }
 }
