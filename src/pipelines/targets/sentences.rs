@@ -113,11 +113,11 @@ mod tests {
         let error = source.refuse(found);
         assert_eq!(
             error.to_string(),
-            "`captions/subj01.json`: caption `a dog and a cat and a bird…` of image nsd1: found 9 tokens, \
+            "`captions/subj01.json`: caption `a dog and a cat and a bird…` of image nsd1: found 10 tokens, \
              expected at most 6, CLIP's context"
         );
         assert_eq!(crate::error::Classified::hint(&error).as_deref(), Some("cut it"));
-        assert_eq!(sentences.first_too_long(Tokenizer::new(9, LongText::Error)), None);
+        assert_eq!(sentences.first_too_long(Tokenizer::new(10, LongText::Error)), None);
     }
 
     #[test]
