@@ -61,7 +61,7 @@ fn settings_that_do_not_go_with_the_data() {
     let output = train(&work, &["--set", "train_mapper.train.checkpoint_every_minutes=-1.0"]);
     assert_refused(
         &output,
-        &["`train_mapper.train.checkpoint_every_minutes`: found -1, expected at least 0"],
+        &["`train_mapper.train.checkpoint_every_minutes`: found -1, expected 0 to 1000000"],
     );
     assert_eq!(files(&work), before, "refused before anything is written");
 }
