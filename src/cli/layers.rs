@@ -63,7 +63,7 @@ impl Layers {
             let fault = TextFault::of(text, &error);
             let place = fault.line.map_or(name.to_string(), |line| format!("{name}, line {line}"));
             let what = match &fault.key {
-                Some(key) => format!("`{key}`: {}", in_words(&fault)),
+                Some(key) => format!("`{}`: {}", one_line(key), in_words(&fault)),
                 None => in_words(&fault),
             };
             UsageError::new(format!("{place}: {what}"))
@@ -261,6 +261,12 @@ fn in_words(fault: &TextFault) -> String {
     }
 }
 
+/// The range in the words of a type that checks its own.
+fn told_range(message: &str) -> Option<String> {
+    let (found, expected) = message.split_once(", expected ")?;
+    found.starts_with("found ").then(|| expected.to_string())
+}
+
 /// The range of the number at `key`, as its check tells it of a number that is too large for everything.
 fn range_of<C: Settings>(key: &str, check: &impl Fn(&C) -> Result<(), SettingError>) -> Option<String> {
     let too_large = [LARGEST, i64::from(u32::MAX), i64::from(u16::MAX)].map(Value::Integer);
@@ -268,7 +274,10 @@ fn range_of<C: Settings>(key: &str, check: &impl Fn(&C) -> Result<(), SettingErr
     too_large.into_iter().chain(lists).find_map(|value| {
         let layers = Layers { table: Table::try_from(C::default()).ok()?, origins: BTreeMap::new() };
         let layers = layers.set(key, value, Origin::Assignment(key.to_string())).ok()?;
-        let config: C = toml::from_str(&toml::to_string(&layers.table).ok()?).ok()?;
+        let config: C = match toml::from_str(&toml::to_string(&layers.table).ok()?) {
+            Ok(config) => config,
+            Err(error) => return told_range(error.message()),
+        };
         match check(&config) {
             Ok(()) => Some(format!("0 to {LARGEST}")),
             Err(error) if error.key() == key => Some(error.expected),

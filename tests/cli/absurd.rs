@@ -39,7 +39,7 @@ fn errors_of_flags_name_the_flag_and_the_range() {
         (&["reconstruct", "--limit", "1e3"], &["--limit", "1e3"]),
         (&["reconstruct", "--trial", "-1"], &["`--trial`: found -1, expected 0 to 1000000"]),
         (&["reconstruct", "--truncation", "nan"], &["`--truncation`: found NaN, expected 0 to 10"]),
-        (&["phantom", "--signal", "-inf"], &["--signal"]),
+        (&["phantom", "--signal=-inf"], &["--signal"]),
         (&["phantom", "--signal", "-1"], &["`--signal`: found -1, expected 0 to 1000"]),
         (&["phantom", "--sessions", "0"], &["`--sessions`: found 0, expected 1 to 40"]),
         (&["prepare", "--sessions", "65536"], &["`--sessions`: found 65536, expected 1 to 40"]),
