@@ -18,7 +18,8 @@
 //! | 2 | [`report`] | plain data to one HTML file |
 //! | 2 | [`run`] | run folders, snapshots, device, event log |
 //! | 1 | [`tensor_ops`] | functions on tensors; chooses the kernels |
-//! | 1 | [`files`] | files that appear whole or not at all |
+//! | 1 | [`files`] | inputs enter through one door, outputs appear whole or not at all |
+//! | 1 | [`interrupt`] | requests to stop: signals, and who heeds them |
 //! | 0 | [`error`] | whose an error is, the user's or the machine's; ranges of settings |
 //! | 0 | [`kernels`] | whole steps of a network on the CPU: slices in, slices out, no tensors |
 //!
@@ -32,6 +33,7 @@ pub mod commands;
 pub mod data;
 pub mod error;
 pub mod files;
+pub mod interrupt;
 pub mod kernels;
 pub mod losses;
 pub mod metrics;

@@ -7,7 +7,6 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use serde::Serialize;
 use serde_json::Value;
-use tracing::warn;
 
 use super::args::{
     AblateArgs, Cli, Command, DemoArgs, GlobalArgs, ImportWeightsArgs, PhantomArgs, PrepareArgs,
@@ -17,8 +16,9 @@ use super::environment;
 use super::every_subject;
 use super::exit_code::ExitCode;
 use super::layers::Layers;
-use super::logging::{self, Display, LogFormat, SAID, Verbosity};
-use super::render;
+use super::logging::{self, Display, LogFormat, Verbosity};
+use super::render::{self, OutputError};
+use super::stopping;
 use super::terminal::Terminal;
 use super::usage_error::UsageError;
 use crate::commands::ablate::{self, AblateSettings, AblationTable};
@@ -41,49 +41,69 @@ use crate::commands::screen_captions::{self, ScreenCaptionsSettings};
 use crate::commands::train_mapper::{self, BetasControl, TrainMapperSettings};
 use crate::commands::{compact_weights, import_weights, weights};
 use crate::data::subject::SubjectId;
+use crate::error::{ErrorClass, FileError};
+use crate::files::{InputKind, open_input};
+use crate::interrupt;
 use crate::pipelines::project::Project;
 use crate::run::existing_output::ExistingOutput;
-use crate::run::interrupt;
+use crate::run::interrupt::Interrupted;
 use crate::run::progress::Progress;
 
 /// Parses, runs, prints; the whole program.
 pub fn main() -> std::process::ExitCode {
+    // Before there is a second thread.
+    let signals = interrupt::Signals::hold();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refused_arguments(&error).into(),
     };
-    let as_json = cli.global.json;
     let requested = logging::requested();
     let display = listen(&cli.global, requested.as_ref().ok().and_then(Option::as_deref));
-    if interrupt::install().is_err() {
-        warn!(target: SAID, "warning: Ctrl-C will end the program without a checkpoint");
-    }
+    stopping::listen(signals, &cli.command);
+    let how_to_go_on = stopping::how_to_go_on(&cli.command);
     let environment =
         environment::check(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
     let checked = requested.and(environment).map_err(Into::into);
-    let code = match checked.and_then(|()| run(&cli, display)) {
-        Ok(summary) => {
-            if !summary.is_null() {
-                render::summary(&summary, as_json);
-            }
-            ExitCode::Success
+    let done = checked.and_then(|()| whole(&cli, display));
+    interrupt::wait_while_ending();
+    ended(done.map_err(|error| match error.class() {
+        ErrorClass::Interrupted if error.downcast_ref::<Interrupted>().is_none() => {
+            error.or_hint(how_to_go_on)
         }
+        _ => error,
+    }))
+    .into()
+}
+
+/// Runs the command and prints its summary; where a log lacks lines, that is an error at the end.
+fn whole(cli: &Cli, display: Display) -> crate::error::Result<()> {
+    let as_json = cli.global.json;
+    let summary = run(cli, display)?;
+    if !summary.is_null() {
+        render::summary(&summary, as_json)?;
+    }
+    Ok(logging::all_written()?)
+}
+
+/// Shows the error, if there is one.
+fn ended(done: crate::error::Result<()>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::Success,
         Err(error) => {
             render::error(&error);
             error.class().into()
         }
-    };
-    code.into()
+    }
 }
 
 /// Help on request as clap writes it; arguments that are wrong in one line, like every other error.
 fn refused_arguments(error: &clap::Error) -> ExitCode {
     let prints_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-    if !error.use_stderr() || prints_help {
-        drop(error.print());
-        return if prints_help { ExitCode::BadInput } else { ExitCode::Success };
-    }
     logging::init(Verbosity::Normal, LogFormat::Text, std::io::stderr().is_terminal(), None);
+    if !error.use_stderr() || prints_help {
+        let printed = ended(render::help(error).map_err(Into::into));
+        return if prints_help { ExitCode::BadInput } else { printed };
+    }
     render::error(&UsageError::of_arguments(&error.render().to_string()).into());
     ExitCode::BadInput
 }
@@ -123,6 +143,7 @@ fn run(cli: &Cli, display: Display) -> crate::error::Result<Value> {
 /// The command for one subject, which is named where it is one of several.
 fn run_once(cli: &Cli, subject: Option<SubjectId>, display: Display) -> crate::error::Result<Value> {
     let config = configuration(cli, subject)?;
+    check_resumed(&cli.command)?;
     let mut terminal = Terminal::new(display);
     if let Some(subject) = subject {
         terminal.note(&subject.to_string());
@@ -130,6 +151,14 @@ fn run_once(cli: &Cli, subject: Option<SubjectId>, display: Display) -> crate::e
     let project = config.project();
     let session = Session { project, config, global: &cli.global, heading: subject, progress: &mut terminal };
     session.run(&cli.command)
+}
+
+/// Refuses a checkpoint that is none before images are read for it.
+fn check_resumed(command: &Command) -> Result<(), FileError> {
+    let Some(checkpoint) = command.resumed() else { return Ok(()) };
+    open_input(checkpoint, InputKind::Weights)
+        .map(drop)
+        .map_err(|error| FileError::from_io(checkpoint, "`--resume`", &error))
 }
 
 /// One call of the program: its settings, its flags, and where it says how far it is.
@@ -182,23 +211,23 @@ impl Session<'_> {
         if self.global.json {
             return value(Ok(summary));
         }
-        self.print(&text(&summary));
+        self.print(&text(&summary))?;
         Ok(Value::Null)
     }
 
     /// A result in a form of its own, under the name of the subject where there are several.
-    fn print(&self, text: &str) {
+    fn print(&self, text: &str) -> Result<(), OutputError> {
         if let Some(subject) = self.heading {
-            render::to_stdout(&subject.to_string());
+            render::to_stdout(&subject.to_string())?;
         }
-        render::to_stdout(text);
+        render::to_stdout(text)
     }
 
     fn config(self) -> crate::error::Result<Value> {
         if self.global.json {
             return Ok(serde_json::to_value(&self.config)?);
         }
-        render::to_stdout(toml::to_string(&self.config)?.trim_end());
+        render::to_stdout(toml::to_string(&self.config)?.trim_end())?;
         Ok(Value::Null)
     }
 
@@ -214,9 +243,9 @@ impl Session<'_> {
     fn doctor(self) -> crate::error::Result<Value> {
         let report = doctor::run(&DoctorSettings::resolve(&self.project, &self.config.prepare)?)?;
         if self.global.json {
-            render::summary(&serde_json::to_value(&report)?, true);
+            render::summary(&serde_json::to_value(&report)?, true)?;
         } else {
-            render::doctor(&report);
+            render::doctor(&report)?;
         }
         report.verdict().map(|()| Value::Null)
     }
@@ -246,7 +275,7 @@ impl Session<'_> {
         if self.global.json {
             return value(Ok(files));
         }
-        render::weights(&files);
+        render::weights(&files)?;
         Ok(Value::Null)
     }
 
@@ -282,10 +311,10 @@ impl Session<'_> {
         if let Some(table) = summary.decoding_table().filter(|_| !self.global.json) {
             summary.decoding.clear();
             if let Some(subject) = self.heading {
-                render::to_stdout(&subject.to_string());
+                render::to_stdout(&subject.to_string())?;
             }
-            render::summary(&serde_json::to_value(&summary)?, false);
-            render::to_stdout(&table);
+            render::summary(&serde_json::to_value(&summary)?, false)?;
+            render::to_stdout(&table)?;
             return Ok(Value::Null);
         }
         value(Ok(summary))

@@ -119,7 +119,7 @@ pub fn run(
             Ok(summary) if as_json => drop(summaries.insert(subject.to_string(), summary)),
             Ok(Value::Null) => {}
             Ok(summary) => {
-                render::summary(&Value::Object(Map::from_iter([(subject.to_string(), summary)])), false)
+                render::summary(&Value::Object(Map::from_iter([(subject.to_string(), summary)])), false)?;
             }
             Err(error) if error.class() == ErrorClass::Interrupted => {
                 return Err(error.context(subject.to_string()));
@@ -132,7 +132,7 @@ pub fn run(
         }
     }
     if as_json {
-        render::summary(&Value::Object(summaries), true);
+        render::summary(&Value::Object(summaries), true)?;
     }
     if failed.is_empty() {
         return Ok(Value::Null);

@@ -1,18 +1,19 @@
 //! From the class of an error to the process's exit code.
 
 use crate::error::ErrorClass;
+use crate::interrupt;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitCode {
     /// The work is done.
-    Success = 0,
+    Success,
     /// Something failed while running.
-    Failure = 1,
+    Failure,
     /// Bad input or bad usage: the user can put it right.
-    BadInput = 2,
-    /// The user stopped the work; a checkpoint is there, if the work can be continued.
-    Interrupted = 130,
+    BadInput,
+    /// The user, or the queue, stopped the work: 128 and the number of the signal.
+    Interrupted(u8),
 }
 
 impl From<ErrorClass> for ExitCode {
@@ -20,14 +21,19 @@ impl From<ErrorClass> for ExitCode {
         match class {
             ErrorClass::Failure => Self::Failure,
             ErrorClass::BadInput => Self::BadInput,
-            ErrorClass::Interrupted => Self::Interrupted,
+            ErrorClass::Interrupted => Self::Interrupted(interrupt::exit_code()),
         }
     }
 }
 
 impl From<ExitCode> for std::process::ExitCode {
     fn from(code: ExitCode) -> Self {
-        Self::from(code as u8)
+        match code {
+            ExitCode::Success => Self::SUCCESS,
+            ExitCode::Failure => Self::from(1),
+            ExitCode::BadInput => Self::from(2),
+            ExitCode::Interrupted(code) => Self::from(code),
+        }
     }
 }
 
@@ -50,9 +56,9 @@ mod tests {
         let stop = || Interrupted { checkpoint: "c".into() };
         let screening = Err::<(), _>(DataError::empty("captions", "none")).context("screening");
         assert_eq!(code(screening.unwrap_err()), ExitCode::BadInput);
-        assert_eq!(code(stop().into()), ExitCode::Interrupted);
-        assert_eq!(code(ClipTrainError::from(TrainError::from(stop())).into()), ExitCode::Interrupted);
-        assert_eq!(code(GanTrainError::from(stop()).into()), ExitCode::Interrupted);
+        assert_eq!(code(stop().into()), ExitCode::Interrupted(130));
+        assert_eq!(code(ClipTrainError::from(TrainError::from(stop())).into()), ExitCode::Interrupted(130));
+        assert_eq!(code(GanTrainError::from(stop()).into()), ExitCode::Interrupted(130));
         assert_eq!(code(ClassifierTrainError::Empty { what: "images" }.into()), ExitCode::BadInput);
         assert_eq!(code(GanTrainError::from(RunError::missing("f", "training")).into()), ExitCode::BadInput);
         let diverged = GanTrainError::NotFinite { step: 3, checkpoint: "c".into() };

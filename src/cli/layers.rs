@@ -13,6 +13,7 @@ use super::flag_names::flag_name;
 use super::settings_text::{Mismatch, TextFault, lines_of_keys};
 use super::usage_error::UsageError;
 use crate::error::{SettingError, one_line};
+use crate::files::{InputKind, read_text};
 
 /// Deepest key; the deepest of our own has six parts. Tables are freed, written and read by recursion.
 const MOST_PARTS: usize = 16;
@@ -50,7 +51,7 @@ impl Layers {
     pub fn file<C: Settings>(self, path: &Path) -> Result<Self, UsageError> {
         let name = format!("configuration `{}`", path.display());
         let text =
-            std::fs::read_to_string(path).map_err(|error| UsageError::new(format!("{name}: {error}")))?;
+            read_text(path, InputKind::Text).map_err(|error| UsageError::new(format!("{name}: {error}")))?;
         self.text::<C>(&name, &text)
     }
 

@@ -14,5 +14,6 @@ pub mod layers;
 pub mod logging;
 pub mod render;
 mod settings_text;
+pub mod stopping;
 pub mod terminal;
 pub mod usage_error;

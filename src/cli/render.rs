@@ -1,21 +1,50 @@
 //! Results as text on stdout, the only place that prints them; errors and hints as what is said on stderr.
 
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 
 use super::logging::SAID;
 use crate::commands::doctor::{DoctorReport, Need};
-use crate::error::{one_cause, one_line, printable};
+use crate::error::{Classified, ErrorClass, one_cause, one_line, printable};
 use crate::weights::inspect::WeightsDescription;
 
-/// A result on stdout.
-pub fn to_stdout(text: &str) {
-    write_line(&mut std::io::stdout().lock(), &printable(text));
+/// The work is done, but its result could not be printed.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output cannot be written: {0}")]
+pub struct OutputError(io::Error);
+
+impl Classified for OutputError {
+    fn class(&self) -> ErrorClass {
+        ErrorClass::Failure
+    }
 }
 
-/// A closed pipe (`mindreader … | head`) is no reason to fail.
-fn write_line(stream: &mut impl Write, text: &str) {
-    if writeln!(stream, "{text}").is_err() {
-        // Nobody listens; the exit code still tells.
+/// A result on stdout. Only a closed pipe (`mindreader … | head`) is no reason to fail.
+///
+/// # Errors
+/// [`OutputError`] when not all of it could be written.
+pub fn to_stdout(text: &str) -> Result<(), OutputError> {
+    heard(write_line(&mut io::stdout().lock(), &printable(text)))
+}
+
+/// What clap prints for `--help` and `--version`, in colour where it has colours.
+///
+/// # Errors
+/// As [`to_stdout`].
+pub fn help(text: &clap::Error) -> Result<(), OutputError> {
+    heard(text.print().and_then(|()| io::stdout().lock().flush()))
+}
+
+/// The line and everything before it: what waits in a buffer has not been written yet.
+fn write_line(stream: &mut impl Write, text: &str) -> io::Result<()> {
+    writeln!(stream, "{text}")?;
+    stream.flush()
+}
+
+/// A closed pipe means that nobody listens; the exit code still tells.
+fn heard(written: io::Result<()>) -> Result<(), OutputError> {
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(OutputError(error)),
+        _ => Ok(()),
     }
 }
 
@@ -40,21 +69,22 @@ pub fn error(error: &crate::error::Error) {
 }
 
 /// A summary: JSON on request, else one `name: value` line per field.
-pub fn summary(value: &serde_json::Value, as_json: bool) {
-    if as_json {
-        to_stdout(&value.to_string());
-    } else {
-        for line in lines_of(value, "") {
-            to_stdout(&line);
-        }
+///
+/// # Errors
+/// As [`to_stdout`].
+pub fn summary(value: &serde_json::Value, as_json: bool) -> Result<(), OutputError> {
+    match as_json {
+        true => to_stdout(&value.to_string()),
+        false => to_stdout(&lines_of(value, "").join("\n")),
     }
 }
 
 /// What of NSD is there: a line per file, then what can be run.
-pub fn doctor(report: &DoctorReport) {
-    for line in doctor_lines(report) {
-        to_stdout(&line);
-    }
+///
+/// # Errors
+/// As [`to_stdout`].
+pub fn doctor(report: &DoctorReport) -> Result<(), OutputError> {
+    to_stdout(&doctor_lines(report).join("\n"))
 }
 
 fn doctor_lines(report: &DoctorReport) -> Vec<String> {
@@ -84,10 +114,11 @@ fn doctor_lines(report: &DoctorReport) -> Vec<String> {
 }
 
 /// What files of weights hold.
-pub fn weights(files: &[WeightsDescription]) {
-    for line in files.iter().flat_map(weights_lines) {
-        to_stdout(&line);
-    }
+///
+/// # Errors
+/// As [`to_stdout`].
+pub fn weights(files: &[WeightsDescription]) -> Result<(), OutputError> {
+    to_stdout(&files.iter().flat_map(weights_lines).collect::<Vec<_>>().join("\n"))
 }
 
 fn weights_lines(file: &WeightsDescription) -> Vec<String> {
@@ -192,6 +223,34 @@ mod tests {
         ] {
             assert!(lines.contains(needle), "{needle} in {lines}");
         }
+    }
+
+    /// Takes some bytes and then fails, at once or when it is flushed.
+    struct Full(usize, ErrorKind);
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let taken = bytes.len().min(self.0);
+            self.0 -= taken;
+            if taken > 0 { Ok(taken) } else { Err(self.1.into()) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn only_a_closed_pipe_is_no_reason_to_fail() {
+        let write = |room, kind, text| heard(write_line(&mut Full(room, kind), text));
+        assert!(write(3, ErrorKind::StorageFull, "ab").is_ok());
+        assert!(write(2, ErrorKind::BrokenPipe, "ab").is_ok());
+        let error = write(2, ErrorKind::StorageFull, "ab").unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Failure);
+        assert!(error.to_string().starts_with("standard output cannot be written: "), "{error}");
+        // A buffer fails when it is flushed.
+        let mut late = io::BufWriter::new(Full(0, ErrorKind::StorageFull));
+        assert!(heard(write_line(&mut late, "ab")).is_err());
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::data::prepared::PreparedSubject;
 use crate::data::split::Split;
 use crate::error::SettingError;
 use crate::files::file_is_there;
+use crate::interrupt;
 use crate::metrics::correlation::{ceiling_correlation, voxel_correlation};
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::project::Project;
@@ -195,6 +196,7 @@ fn accuracies(
         found.extend(
             r.ok_or_else(|| crate::error::Error::failure("predicted and measured betas differ in shape"))?,
         );
+        interrupt::check()?;
         progress.advance(found.len() as u64, "");
     }
     progress.finish("");

@@ -24,12 +24,12 @@ use crate::data::prepared::{
 use crate::data::standardize::{Standardization, zscore_in_place};
 use crate::data::subject::{Resolution, SubjectId};
 use crate::data::trial::TRIALS_PER_SESSION;
-use crate::error::{Error, SettingError, in_range};
+use crate::error::{SettingError, in_range};
 use crate::files::file_is_there;
+use crate::interrupt;
 use crate::pipelines::project::Project;
 use crate::run::error::RunError;
 use crate::run::existing_output::ExistingOutput;
-use crate::run::interrupt;
 use crate::run::progress::Progress;
 
 /// What varies between prepared files of one subject.
@@ -209,9 +209,7 @@ pub fn run(settings: &PrepareSettings, progress: &mut dyn Progress) -> crate::er
     let mut is_constant = vec![false; voxels.table.flat_index.len()];
     progress.start(&format!("preparing {subject}"), sessions.len() as u64);
     for (done, session) in (1..).zip(&sessions) {
-        if interrupt::requested() {
-            return Err(Error::interrupted("interrupted before the last session; nothing was written"));
-        }
+        interrupt::check()?;
         let mut betas = read_session(session, grid, &voxels.table.flat_index)?;
         let constant_here = constant_voxels(&betas);
         if !prepare.allow_constant {

@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Classified, ErrorClass, Fault, FileError, SettingError, one_line};
+use crate::interrupt::Stopped;
 
 /// Why data could not be read or written.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -42,6 +43,9 @@ pub enum DataError {
     /// A setting that decides what is written is out of range.
     #[error(transparent)]
     Setting(#[from] SettingError),
+    /// Somebody asked to stop while data were read or written.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 impl Classified for DataError {
@@ -50,6 +54,7 @@ impl Classified for DataError {
             Self::File(error) => error.class(),
             Self::Invalid { .. } | Self::Unknown { .. } | Self::Empty { .. } => ErrorClass::BadInput,
             Self::Setting(error) => error.class(),
+            Self::Stopped(error) => error.class(),
         }
     }
 }

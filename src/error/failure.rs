@@ -31,6 +31,11 @@ impl Error {
         Self { class: ErrorClass::Interrupted, hint: None, cause: message.into().into() }
     }
 
+    /// The error with a hint, unless it has one.
+    pub fn or_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: self.hint.or_else(|| Some(hint.into())), ..self }
+    }
+
     /// Whose the error is.
     pub fn class(&self) -> ErrorClass {
         self.class

@@ -8,6 +8,7 @@ use tempfile::NamedTempFile;
 
 use super::parent_folder::{create_parent, parent};
 use super::temporary;
+use super::unfinished::Unfinished;
 use crate::error::FileError;
 
 /// A file that takes its name on [`AtomicFile::commit`]; dropped before, it leaves what was there as it was.
@@ -15,6 +16,7 @@ use crate::error::FileError;
 pub struct AtomicFile {
     file: NamedTempFile,
     path: PathBuf,
+    unfinished: Unfinished,
 }
 
 impl AtomicFile {
@@ -30,7 +32,8 @@ impl AtomicFile {
         }
         let file = temporary::file_in(parent(path)).map_err(unwritable)?;
         keep_access(path, file.as_file()).map_err(unwritable)?;
-        Ok(Self { file, path: path.to_path_buf() })
+        let unfinished = Unfinished::note(file.path());
+        Ok(Self { file, path: path.to_path_buf(), unfinished })
     }
 
     /// Syncs the file and gives it its name.
@@ -38,7 +41,7 @@ impl AtomicFile {
     /// # Errors
     /// [`FileError::Unwritable`].
     pub fn commit(self) -> Result<(), FileError> {
-        let Self { file, path } = self;
+        let Self { file, path, unfinished: _unfinished } = self;
         file.as_file().sync_all().map_err(|error| FileError::unwritable(&path, error))?;
         match file.persist(&path) {
             Ok(_) => Ok(()),

@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use super::input::{InputKind, open_input};
 use super::said::warn_once;
 use crate::error::{FileError, one_line};
 
@@ -62,7 +63,7 @@ impl FolderLock {
 
     /// Whether a process that is alive holds the lock of `folder`.
     pub fn is_held(folder: &Path) -> bool {
-        File::open(folder.join(LOCK_FILE))
+        open_input(&folder.join(LOCK_FILE), InputKind::Text)
             .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 }

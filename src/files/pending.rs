@@ -6,6 +6,7 @@ use tempfile::NamedTempFile;
 
 use super::parent_folder::{create_parent, parent};
 use super::temporary;
+use super::unfinished::Unfinished;
 use crate::error::FileError;
 
 /// The variable that says whether HDF5 locks the files that it opens; src/main.rs sets it to `FALSE` where it is not set.
@@ -16,6 +17,7 @@ const HDF5_LOCKING: &str = "HDF5_USE_FILE_LOCKING";
 pub struct PendingFile {
     temporary: NamedTempFile,
     target: PathBuf,
+    unfinished: Unfinished,
 }
 
 impl PendingFile {
@@ -34,7 +36,8 @@ impl PendingFile {
             // The library will take the lock itself, and could not while it is held here.
             temporary.as_file().unlock().map_err(unwritable)?;
         }
-        Ok(Self { temporary, target: target.to_path_buf() })
+        let unfinished = Unfinished::note(temporary.path());
+        Ok(Self { temporary, target: target.to_path_buf(), unfinished })
     }
 
     /// Where to write.
@@ -52,7 +55,7 @@ impl PendingFile {
     /// # Errors
     /// [`FileError::Unwritable`].
     pub fn commit(self) -> Result<(), FileError> {
-        let Self { temporary, target } = self;
+        let Self { temporary, target, unfinished: _unfinished } = self;
         temporary.as_file().sync_all().map_err(|error| FileError::unwritable(&target, error))?;
         match temporary.persist(&target) {
             Ok(_) => Ok(()),

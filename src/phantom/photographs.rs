@@ -14,7 +14,7 @@ use super::scenes::annotation::CropShares;
 use crate::data::coco::clipping::visible_area;
 use crate::data::error::DataError;
 use crate::data::image::decode::decode_picture;
-use crate::files::{file_is_there, folder_is_there, without_mark};
+use crate::files::{InputKind, file_is_there, folder_is_there, read_input, without_mark};
 use crate::tensor_ops::random::keyed_rng;
 
 /// A square part of a photograph, in its pixels.
@@ -169,7 +169,8 @@ struct Annotations {
 
 impl Annotations {
     fn read(path: &Path, needed_for: &str) -> Result<Self, DataError> {
-        let bytes = fs::read(path).map_err(|error| DataError::from_io(path, needed_for, &error))?;
+        let bytes = read_input(path, InputKind::Annotations)
+            .map_err(|error| DataError::from_io(path, needed_for, &error))?;
         let mut root: Value = serde_json::from_slice(without_mark(&bytes))
             .map_err(|error| DataError::unreadable(path, error))?;
         let mut list = |name: &str| match root.get_mut(name).map(Value::take) {
@@ -245,8 +246,8 @@ impl Photograph {
     /// # Errors
     /// [`DataError::unreadable`].
     pub fn decode(&self) -> Result<image::RgbImage, DataError> {
-        let bytes =
-            fs::read(&self.path).map_err(|error| DataError::from_io(&self.path, "the stimuli", &error))?;
+        let bytes = read_input(&self.path, InputKind::Picture)
+            .map_err(|error| DataError::from_io(&self.path, "the stimuli", &error))?;
         decode_picture(&self.path, &bytes)
     }
 

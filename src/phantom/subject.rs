@@ -16,6 +16,7 @@ use super::tuning::{TunedVoxel, draw_tuning, normalise_drives};
 use crate::data::error::DataError;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::trial::{NsdId, TRIALS_PER_SESSION, Trial};
+use crate::interrupt;
 
 /// Part of the work, for progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +117,7 @@ impl Phantom {
         let num_sessions = config.num_sessions() as u64;
         for (index, trials) in self.trials.chunks(TRIALS_PER_SESSION).enumerate() {
             let session = index as u16 + 1;
+            interrupt::check()?;
             let betas = simulator.simulate(session, trials, &features, &place);
             maps.write_session(&tree, config, session, &betas)?;
             tick(Stage::Betas, u64::from(session), num_sessions);

@@ -15,7 +15,8 @@ use sha2::{Digest, Sha256};
 use crate::data::error::DataError;
 use crate::data::image::resize::{Filter, resize_and_center_crop};
 use crate::error::{Classified, ErrorClass};
-use crate::files::write_atomic;
+use crate::files::{InputKind, read_input, write_atomic};
+use crate::interrupt::{self, Stopped};
 use crate::models::clip::Clip;
 use crate::models::clip::encode_batches::{encode_images, encode_texts};
 use crate::models::clip::preprocess::normalize_hwc;
@@ -62,6 +63,9 @@ pub enum FeatureError<E: Classified> {
     /// The cache cannot be written.
     #[error(transparent)]
     Cache(#[from] RunError),
+    /// Somebody asked to stop before the last batch.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 impl<E: Classified> Classified for FeatureError<E> {
@@ -70,6 +74,7 @@ impl<E: Classified> Classified for FeatureError<E> {
             Self::Image(error) => error.class(),
             Self::Text(error) => error.class(),
             Self::Cache(error) => error.class(),
+            Self::Stopped(error) => error.class(),
         }
     }
 }
@@ -138,6 +143,7 @@ impl<B: Backend> ClipEncoder<'_, B> {
         }
         let mut embeddings = Vec::new();
         for (batch, ids_of_batch) in ids.chunks(BATCH).enumerate() {
+            interrupt::check()?;
             let mut pixels = Vec::new();
             for id in ids_of_batch {
                 let image = load(*id).map_err(FeatureError::Image)?;
@@ -180,7 +186,13 @@ impl<B: Backend> ClipEncoder<'_, B> {
             .iter()
             .map(|caption| self.tokenizer.encode_unpadded(caption))
             .collect::<Result<Vec<_>, _>>()?;
-        let embeddings = encode_texts(self.clip, &rows, BATCH, self.device, progress);
+        let mut embeddings = Vec::new();
+        for (batch, rows_of_batch) in rows.chunks(BATCH).enumerate() {
+            interrupt::check()?;
+            let before = (batch * BATCH) as u64;
+            let mut progress = |done, _| progress(before + done, rows.len() as u64);
+            embeddings.extend(encode_texts(self.clip, rows_of_batch, BATCH, self.device, &mut progress));
+        }
         Ok(store(&path, embeddings, captions.len())?)
     }
 }
@@ -192,7 +204,7 @@ fn shaped(values: Vec<f32>, rows: usize) -> Option<Array2<f32>> {
 
 /// A whole and fitting cache file, or nothing: whatever is wrong with a cache, computing again is right.
 pub(super) fn read(path: &Path, rows: usize) -> Option<Array2<f32>> {
-    let bytes = std::fs::read(path).ok()?;
+    let bytes = read_input(path, InputKind::Weights).ok()?;
     let file = safetensors::SafeTensors::deserialize(&bytes).ok()?;
     let view = file.tensor(TENSOR).ok()?;
     if view.dtype() != Dtype::F32 || view.shape().first() != Some(&rows) {

@@ -60,7 +60,7 @@ pub fn load_checkpoint<B: Backend, R: Record<B>, S: DeserializeOwned>(
     device: &B::Device,
     check: impl FnOnce(&S, &mut StoredTensors) -> Result<(), RunError>,
 ) -> Result<(R, S), RunError> {
-    let file = RunError::read(path, "`--resume`")?;
+    let file = RunError::read_weights(path, "`--resume`")?;
     let invalid = |field: &str, expected: &str, found: &str| {
         RunError::from(Fault::new(field, expected, found).at(path))
     };

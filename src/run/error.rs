@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::path::Path;
 
 use crate::error::{Classified, ErrorClass, Fault, FileError};
+use crate::files::{InputKind, read_input};
+use crate::interrupt::Stopped;
 
 /// A run folder, snapshot, checkpoint or device that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +21,9 @@ pub enum RunError {
         /// Why not.
         reason: String,
     },
+    /// Somebody asked to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 impl Classified for RunError {
@@ -26,6 +31,7 @@ impl Classified for RunError {
         match self {
             Self::File(error) => error.class(),
             Self::Device { .. } => ErrorClass::BadInput,
+            Self::Stopped(error) => error.class(),
         }
     }
 }
@@ -51,14 +57,23 @@ impl RunError {
         FileError::unwritable(path, reason).into()
     }
 
-    /// Reads a whole file, with an error that names it.
+    /// Reads a whole table, log or summary, with an error that names it.
     ///
     /// # Errors
-    /// [`FileError::Missing`] or [`FileError::Invalid`].
+    /// [`FileError::Missing`] or [`FileError::Unreadable`].
     pub fn read(path: &Path, needed_for: &str) -> Result<Vec<u8>, Self> {
-        std::fs::read(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Self::missing(path, needed_for),
-            _ => Self::invalid(path, "file", "a readable file", error),
-        })
+        Self::read_as(InputKind::Table, path, needed_for)
+    }
+
+    /// Reads a whole snapshot or checkpoint, with an error that names it.
+    ///
+    /// # Errors
+    /// [`FileError::Missing`] or [`FileError::Unreadable`].
+    pub fn read_weights(path: &Path, needed_for: &str) -> Result<Vec<u8>, Self> {
+        Self::read_as(InputKind::Weights, path, needed_for)
+    }
+
+    fn read_as(kind: InputKind, path: &Path, needed_for: &str) -> Result<Vec<u8>, Self> {
+        read_input(path, kind).map_err(|error| FileError::from_io(path, needed_for, &error).into())
     }
 }

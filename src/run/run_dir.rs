@@ -9,7 +9,7 @@ use tracing::{Span, info_span};
 use super::clock::now_utc;
 use super::error::RunError;
 use super::event_log::EventLog;
-use crate::files::{FolderLock, is_temporary, write_atomic};
+use crate::files::{FolderLock, InputKind, is_temporary, read_text, write_atomic};
 
 /// Extensions of the files that runs write in one step.
 const RUN_FILES: [&str; 7] = ["mpk", "safetensors", "jsonl", "json", "toml", "svg", "png"];
@@ -163,8 +163,9 @@ impl RunDir {
 
 /// Who holds a run's folder, for those who come later.
 fn this_process() -> String {
-    let host =
-        fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
+    let host = read_text(Path::new("/proc/sys/kernel/hostname"), InputKind::Text)
+        .ok()
+        .or_else(|| std::env::var("HOSTNAME").ok());
     let host = host.as_deref().map(str::trim).filter(|host| !host.is_empty()).unwrap_or("this machine");
     format!("process {} on {host} since {}", std::process::id(), now_utc())
 }

@@ -2,7 +2,6 @@
 //!
 //! The file's `__metadata__` holds `mindreader`: a JSON object with `kind`, `config` and `provenance`.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +17,7 @@ use tracing::debug;
 use super::error::RunError;
 use super::half_snapshot::widened;
 use crate::error::{Fault, SettingError};
-use crate::files::{say_used, write_atomic};
+use crate::files::{InputKind, open_input, say_used, write_atomic};
 use crate::tensor_ops::stored::{StoredNetwork, StoredTensors};
 
 /// Kind of a CLIP's snapshot.
@@ -123,7 +122,7 @@ impl Snapshot {
     /// Whether a file is a snapshot rather than foreign; reads its header only.
     pub fn is_snapshot(path: &Path) -> bool {
         let entry = || {
-            let mut file = File::open(path).ok().filter(|file| file.metadata().is_ok_and(|m| m.is_file()))?;
+            let mut file = open_input(path, InputKind::Parts).ok()?;
             let mut length = [0; 8];
             file.read_exact(&mut length).ok()?;
             // The first bytes of a foreign file may claim any length.
@@ -137,7 +136,7 @@ impl Snapshot {
     }
 
     fn read(path: &Path, needed_for: &str) -> Result<Self, RunError> {
-        let bytes = RunError::read(path, needed_for)?;
+        let bytes = RunError::read_weights(path, needed_for)?;
         let invalid = |field: &str, expected: &str, found: String| {
             RunError::from(Fault::new(field, expected, found).at(path))
         };

@@ -5,14 +5,12 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::error::{Fault, FileError};
-use crate::files::{file_is_there, without_mark};
+use crate::files::{InputKind, file_is_there, read_input, without_mark};
 
 /// Published means and deviations are rounded to six digits or more.
 const TOLERANCE: f64 = 1e-4;
 const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
-/// Such files are a few kilobytes.
-const MAX_BYTES: u64 = 16 << 20;
 
 /// The JSON at `path`; none where there is no such file.
 ///
@@ -22,12 +20,7 @@ pub(super) fn json_beside(path: &Path) -> Result<Option<Value>, FileError> {
     if !file_is_there(path)? {
         return Ok(None);
     }
-    let unreadable = |error| FileError::unreadable(path, error);
-    let size = std::fs::metadata(path).map_err(unreadable)?.len();
-    if size > MAX_BYTES {
-        return Err(Fault::new("size", format!("at most {MAX_BYTES} bytes"), size).at(path));
-    }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let bytes = read_input(path, InputKind::Text).map_err(|error| FileError::unreadable(path, error))?;
     serde_json::from_slice(without_mark(&bytes))
         .map(Some)
         .map_err(|error| Fault::new("file", "JSON", error).at(path))

@@ -27,6 +27,7 @@ const RANKS: &[(&str, u8)] = &[
     ("tensor_ops", 1),
     ("error", 0),
     ("files", 1),
+    ("interrupt", 1),
     ("kernels", 0),
 ];
 
@@ -199,6 +200,48 @@ fn kernels_know_no_tensors_and_only_tensor_ops_knows_the_kernels() {
             ),
         }
     }
+}
+
+/// Ways to open an input that do not ask what it is first.
+const SIDE_DOORS: [&str; 7] = [
+    "File::open(",
+    "File::open_as(",
+    "fs::read(",
+    "fs::read_to_string(",
+    "image::open(",
+    "ImageReader::open(",
+    "OpenOptions::new().read(",
+];
+
+/// A pipe hangs, a device never ends: the door of `files` asks first.
+#[test]
+fn inputs_are_opened_by_the_door_of_files_alone() {
+    let mut side_doors = Vec::new();
+    for (path, text) in files() {
+        let is_test = path.iter().any(|part| part == "tests" || part == "tests.rs" || part == "fixtures");
+        // The library of HDF5 opens by path, what `open_input` has looked at.
+        let is_hdf5 = path == Path::new("data/formats/hdf5/read.rs") && text.contains("open_input(path");
+        if unit(&path) == "files" || is_test || is_hdf5 {
+            continue;
+        }
+        for (number, line) in text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).enumerate() {
+            let is_code = !line.trim_start().starts_with("//");
+            let opens = |door: &&str| {
+                line.match_indices(*door).any(|(at, _)| {
+                    // `H5File::open` is another word.
+                    !line[..at].ends_with(|letter: char| letter.is_alphanumeric() || letter == '_')
+                })
+            };
+            if is_code && SIDE_DOORS.iter().any(|door| opens(&door)) {
+                side_doors.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(
+        side_doors.is_empty(),
+        "inputs are opened by `open_input`, `read_input` and `read_text` of `files`:\n{}",
+        side_doors.join("\n")
+    );
 }
 
 #[test]

@@ -5,10 +5,13 @@
 mod absurd;
 mod bad_input;
 mod fetch_weights;
+mod inputs;
 mod interrupt;
 mod kill;
 mod logs;
 mod mapper_input;
+mod output;
 mod phantom;
 mod runs;
+mod stopping;
 mod usage;

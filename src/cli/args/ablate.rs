@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::layers::Layers;
 use crate::cli::usage_error::UsageError;
 use crate::commands::ablate::TABLES;
+use crate::files::{InputKind, read_text};
 
 /// A table of the paper.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -90,7 +91,7 @@ impl AblateArgs {
     /// When the file cannot be read.
     pub fn rows(&self) -> Result<(PathBuf, String), UsageError> {
         if let Some(path) = &self.rows {
-            let text = std::fs::read_to_string(path)
+            let text = read_text(path, InputKind::Text)
                 .map_err(|error| UsageError::new(format!("rows `{}`: {error}", path.display())))?;
             return Ok((path.clone(), text));
         }

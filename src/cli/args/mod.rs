@@ -19,6 +19,8 @@ mod score;
 mod train_mapper;
 mod weights;
 
+use std::path::Path;
+
 use clap::{Parser, Subcommand};
 
 pub use ablate::AblateArgs;
@@ -45,7 +47,11 @@ use super::usage_error::UsageError;
 /// Decode images from fMRI: NSD betas to CLIP embeddings to a conditional StyleGAN2.
 #[derive(Debug, Parser)]
 #[command(name = "mindreader", version, about, long_about = None, propagate_version = true)]
-#[command(after_help = "Example: mindreader demo\n         mindreader prepare --nsd /data/nsd --subject 1")]
+#[command(
+    after_help = "Example: mindreader demo\n         mindreader prepare --nsd /data/nsd --subject 1\n\n\
+    Exit codes: 0 done; 1 the work failed; 2 wrong input or usage; stopped by a signal, go on as the message says: 129 SIGHUP, \
+    130 SIGINT (Ctrl-C), 143 SIGTERM, SIGUSR1, SIGUSR2. docs/exit-codes.md has them all."
+)]
 pub struct Cli {
     /// Flags of every subcommand.
     #[command(flatten)]
@@ -103,6 +109,17 @@ pub enum Command {
 }
 
 impl Command {
+    /// The checkpoint that a training continues.
+    pub fn resumed(&self) -> Option<&Path> {
+        match self {
+            Self::PretrainClip(args) | Self::PretrainClassifier(args) => args.resume.as_deref(),
+            Self::TrainMapper(args) => args.resume.as_deref(),
+            Self::PretrainGan(args) => args.resume.as_deref(),
+            Self::FinetuneGan(args) => args.resume.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Adds the flags of the subcommand to the settings.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ use tracing_subscriber::registry::Registry;
 pub use self::plain::SAID;
 use self::plain::{Clock, Plain};
 use self::run_log::RunLogs;
+pub use self::run_log::all_written;
 use super::usage_error::UsageError;
 use crate::run::run_dir::RUN_TARGET;
 

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::field::{Field, Visit};
@@ -12,6 +12,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::{Context, Layer};
+
+use crate::error::{Classified, ErrorClass, FileError};
 
 /// Name of the file in the run's folder.
 const FILE: &str = "log.txt";
@@ -25,11 +27,40 @@ pub(super) struct RunLogs(Arc<Mutex<Logs>>);
 struct Logs {
     /// When the program began, its version and its command line: the first line of every log.
     beginning: String,
-    open: Vec<(Id, File)>,
+    open: Vec<(Id, Log)>,
     /// What was said since a log was open: the beginning of the next one.
     waiting: Vec<u8>,
     /// The log that was closed last.
-    last: Option<File>,
+    last: Option<Log>,
+}
+
+/// A file with its path, for messages.
+struct Log {
+    path: PathBuf,
+    file: File,
+}
+
+/// The first log that lacks a line.
+static UNWRITTEN: Mutex<Option<FileError>> = Mutex::new(None);
+
+/// An error where a log of this process lacks lines. A run does not stop for its log; its user is told at the end.
+///
+/// # Errors
+/// [`LogError`] of the first line that could not be written.
+pub fn all_written() -> Result<(), LogError> {
+    let unwritten = UNWRITTEN.lock().unwrap_or_else(PoisonError::into_inner).take();
+    unwritten.map_or(Ok(()), |error| Err(LogError(error)))
+}
+
+/// The results are there, but the log of their run is not whole.
+#[derive(Debug, thiserror::Error)]
+#[error("the results are whole, the log is not: {0}")]
+pub struct LogError(FileError);
+
+impl Classified for LogError {
+    fn class(&self) -> ErrorClass {
+        ErrorClass::Failure
+    }
 }
 
 impl RunLogs {
@@ -51,13 +82,16 @@ impl RunLogs {
 
 impl Logs {
     fn open(&mut self, id: Id, folder: &Path) {
-        // A folder that takes no log takes no results either: the run itself will say so.
-        let Ok(mut file) = OpenOptions::new().create(true).append(true).open(folder.join(FILE)) else {
-            return;
-        };
-        write(&mut file, self.beginning.as_bytes());
-        write(&mut file, &std::mem::take(&mut self.waiting));
-        self.open.push((id, file));
+        let path = folder.join(FILE);
+        match OpenOptions::new().create(true).append(true).open(&path) {
+            Ok(file) => {
+                let mut log = Log { path, file };
+                log.write(self.beginning.as_bytes());
+                log.write(&std::mem::take(&mut self.waiting));
+                self.open.push((id, log));
+            }
+            Err(error) => note_unwritten(&path, error),
+        }
     }
 
     fn close(&mut self, id: &Id) {
@@ -67,24 +101,32 @@ impl Logs {
     }
 
     fn line(&mut self, level: Level, line: &[u8]) {
-        for (_, file) in &mut self.open {
-            write(file, line);
+        for (_, log) in &mut self.open {
+            log.write(line);
         }
         if !self.open.is_empty() {
             return;
         }
         match &mut self.last {
             // A run that fails closes its log before its error is shown.
-            Some(file) if level == Level::ERROR && self.waiting.is_empty() => write(file, line),
+            Some(log) if level == Level::ERROR && self.waiting.is_empty() => log.write(line),
             _ if self.waiting.len() < MAX_WAITING => self.waiting.extend_from_slice(line),
             _ => {}
         }
     }
 }
 
-/// A full disk is no reason to fail; the results that do not fit will be one.
-fn write(file: &mut File, bytes: &[u8]) {
-    drop(file.write_all(bytes));
+impl Log {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Err(error) = self.file.write_all(bytes) {
+            note_unwritten(&self.path, error);
+        }
+    }
+}
+
+fn note_unwritten(path: &Path, error: io::Error) {
+    let mut unwritten = UNWRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
+    unwritten.get_or_insert_with(|| FileError::unwritable(path, error));
 }
 
 impl<S: Subscriber> Layer<S> for RunLogs {

@@ -161,3 +161,19 @@ fn a_resumed_run_continues_its_log_and_a_mistaken_folder_gets_none() {
     assert_eq!((lines.len(), lines[2].as_str()), (3, "further"));
     assert!(!root.path().join("log.txt").exists());
 }
+
+#[test]
+fn a_log_that_cannot_be_written_is_an_error_at_the_end() {
+    all_written().unwrap();
+    let root = tempfile::tempdir().unwrap();
+    let full = root.path().join("00000-full");
+    std::fs::create_dir(&full).unwrap();
+    std::os::unix::fs::symlink("/dev/full", full.join("log.txt")).unwrap();
+    std::fs::write(full.join("checkpoint.mpk"), b"state").unwrap();
+    logged(|| drop(RunDir::of_checkpoint(&full.join("checkpoint.mpk")).unwrap()));
+    let error = all_written().unwrap_err().to_string();
+    let begin =
+        format!("the results are whole, the log is not: `{}` cannot be", full.join("log.txt").display());
+    assert!(error.starts_with(&begin) && error.contains("No space left"), "{error}");
+    all_written().unwrap();
+}

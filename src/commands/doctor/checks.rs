@@ -1,12 +1,12 @@
 //! Whether a file is whole: headers against sizes, the last values read. What these checks pass, `prepare` can open.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crate::data::error::DataError;
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::trial::NsdId;
+use crate::files::{InputKind, open_input};
 
 /// Bytes at either end of a JSON file that are looked at.
 const LOOKED_AT: u64 = 4096;
@@ -23,7 +23,7 @@ pub(super) fn stimuli(path: &Path) -> Result<(), DataError> {
 /// COCO's files are up to half a gigabyte of JSON: one that was cut off does not end in the bracket that it begins with.
 pub(super) fn json_object(path: &Path) -> Result<(), DataError> {
     let ends = || -> std::io::Result<(Option<u8>, Option<u8>)> {
-        let mut file = File::open(path)?;
+        let mut file = open_input(path, InputKind::Annotations)?;
         let size = file.metadata()?.len();
         let mut bytes = Vec::new();
         file.by_ref().take(LOOKED_AT).read_to_end(&mut bytes)?;

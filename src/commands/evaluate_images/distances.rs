@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use super::summary::FrechetSummary;
+use crate::interrupt;
 use crate::metrics::feature_stats::CovarianceDivisor;
 use crate::pipelines::pictures::picture_distance::SetStatistics;
 use crate::run::progress::Progress;
@@ -32,6 +33,7 @@ impl ComparedSets {
         let stats = |features: &Array2<f32>| SetStatistics::of_rows(features, 0..features.nrows(), divisor);
         let (generated, truth) = (stats(&self.generated)?, stats(&self.truth)?);
         let test = truth.distance(&generated)?;
+        interrupt::check()?;
         progress.advance(1, "");
         let (train, train_floor) = match &self.train {
             Some((features, rows)) => {

@@ -22,6 +22,7 @@ use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::error::{Result, SettingError, in_range, limits};
+use crate::interrupt;
 use crate::models::condition_source::ConditionSource;
 use crate::pipelines::brain_decoder::{
     BrainDecoder, DecodedEmbeddings, DecoderPaths, DrawOptions, PixelNoise,
@@ -198,9 +199,11 @@ pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> Result<
     progress.start(&format!("microstim {} ({})", config.roi, verb(config.action)), 2);
     let positions: Vec<u64> = chosen.iter().map(|trial| trial.position(1, 0)).collect();
     let before = inputs.decoded(&betas, &positions, settings);
+    interrupt::check()?;
     progress.advance(1, "");
     let changed = stimulated(&betas, voxels, config.action.value(config.excited_beta));
     let after = inputs.decoded(&changed, &positions, settings);
+    interrupt::check()?;
     progress.advance(2, "");
 
     let embeddings = write_embeddings(&run, &chosen, &inputs.decoder, [&before.predicted, &after.predicted])?;

@@ -19,6 +19,7 @@ use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::data::trial::NsdId;
 use crate::error::{SettingError, between, in_range, limits};
+use crate::interrupt;
 use crate::models::classifier::{ClassKind, ClassifierConfig, ClassifierSizes, SceneClass};
 use crate::pipelines::held_out_photographs::{HeldOut, check_held_out_fraction};
 use crate::pipelines::project::Project;
@@ -27,7 +28,6 @@ use crate::pipelines::scene_labels::{frequent_classes, read_scene_labels, shown_
 use crate::pipelines::targets::captioned_stimuli::distinct_images;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
-use crate::run::interrupt;
 use crate::run::memory::Need;
 use crate::run::progress::Progress;
 use crate::run::run_dir::SUMMARY_FILE;
@@ -305,6 +305,7 @@ impl Inputs {
         for (place, image) in self.images.iter().enumerate() {
             let labels = shown_classes(&shown[place], network);
             sets[usize::from(self.is_held_out[place])].push(&self.stimuli.image(*image)?, labels);
+            interrupt::check()?;
             progress.advance(place as u64 + 1, "");
         }
         progress.finish("");

@@ -16,6 +16,7 @@ use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::data::trial::NsdId;
 use crate::error::SettingError;
+use crate::interrupt;
 use crate::models::clip::ClipConfig;
 use crate::models::clip::tokenizer::Tokenizer;
 use crate::pipelines::held_out_photographs::{HeldOut, check_held_out_fraction};
@@ -24,7 +25,6 @@ use crate::pipelines::run_folder::{Content, ContentHash, RunPlace};
 use crate::pipelines::targets::captioned_stimuli::{CaptionedStimuli, distinct_images};
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
-use crate::run::interrupt;
 use crate::run::memory::Need;
 use crate::run::progress::Progress;
 use crate::run::run_dir::SUMMARY_FILE;
@@ -247,6 +247,7 @@ fn read_images(
         sets[set]
             .push(&image.to_string(), &pixels, captions, photograph.0, &tokenizer)
             .context(format!("captions in `{}`", stimuli.annotations().display()))?;
+        interrupt::check()?;
         progress.advance(done as u64 + 1, "");
     }
     progress.finish("");

@@ -9,6 +9,7 @@ mod settings;
 use serde_json::Value;
 
 pub use self::settings::{PretrainGanConfig, PretrainGanSettings, PretrainGanSummary};
+use crate::interrupt;
 use crate::models::stylegan2::{DiscriminatorConfig, GeneratorConfig};
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::gan::data::{LowLevelResnet, low_level_resnet};
@@ -24,7 +25,6 @@ use crate::pipelines::gan::starting_gan::same_sized_start;
 use crate::pipelines::pictures::picture::pictures;
 use crate::pipelines::run_folder::{Content, RunPlace};
 use crate::pipelines::workbench::Workbench;
-use crate::run::interrupt;
 use crate::run::memory::Need;
 use crate::run::progress::Progress;
 use crate::run::run_dir::{RunDir, SUMMARY_FILE};

@@ -8,6 +8,7 @@ use crate::data::image::resize::{Filter, resize_pil};
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::prepared::PreparedSubject;
 use crate::error::Result;
+use crate::interrupt;
 use crate::models::condition_source::ConditionSource;
 use crate::pipelines::brain_decoder::{BrainDecoder, DrawOptions};
 use crate::pipelines::drawing_manifest::ManifestEntry;
@@ -42,6 +43,7 @@ impl Drawing<'_> {
         progress.start("reconstruct", chosen.len() as u64);
         let mut done = 0;
         for trials in chosen.chunks(self.config.batch.max(1)) {
+            interrupt::check()?;
             let drawn = self.draw(trials)?;
             for (row, trial) in trials.iter().enumerate() {
                 // One per line, as the lines stand below each other in the grid.

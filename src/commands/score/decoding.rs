@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::commands::evaluate::{DecoderRow, EvaluateSummary};
 use crate::data::error::DataError;
+use crate::files::{InputKind, read_input};
 use crate::metrics::bootstrap::{BootstrapConfig, Interval};
 use crate::metrics::share::share_interval;
 use crate::phantom::files::truth_reader::{PhantomTruth, TrueImage};
@@ -72,7 +73,7 @@ pub struct DecoderScore {
 /// [`DataError`] for a file that is missing or no evaluation, for images that the phantom does not have, and for an evaluation
 /// that does not say which trials were found.
 pub(super) fn score_decoders(path: &Path, truth: &PhantomTruth) -> Result<Vec<DecoderScore>, DataError> {
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = read_input(path, InputKind::Table).map_err(|error| {
         DataError::from_io(path, "`--evaluation`: give the file of an `evaluate` run", &error)
     })?;
     let evaluation: EvaluateSummary = serde_json::from_slice(&bytes)

@@ -20,7 +20,7 @@ use crate::data::nsd::stim_info::StimInfo;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::trial::NsdId;
-use crate::files::file_is_there;
+use crate::files::{InputKind, file_is_there, read_input};
 use crate::metrics::bootstrap::{BootstrapConfig, Interval};
 use crate::metrics::correlation::pearson;
 use crate::metrics::share::share_interval;
@@ -221,7 +221,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 type Judged = BTreeMap<u32, Vec<JudgedCaption>>;
 
 fn read_judged(path: &Path) -> Result<Judged, DataError> {
-    let text = std::fs::read(path)
+    let text = read_input(path, InputKind::Table)
         .map_err(|error| DataError::from_io(path, "the probabilities of captions", &error))?;
     serde_json::from_slice(&text).map_err(|error| DataError::unreadable(path, error))
 }

@@ -1,7 +1,6 @@
 //! The annotations of a COCO file one after the other: the files of segmentations are too large to be held.
 
 use std::fmt;
-use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
@@ -9,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::Value;
 
 use crate::data::error::DataError;
-use crate::files::skip_mark;
+use crate::files::{InputKind, open_input, skip_mark};
 
 /// What is done with an annotation; a text says what is wrong with it.
 pub(super) type Take<'a> = &'a mut dyn FnMut(&Value) -> Result<(), String>;
@@ -19,7 +18,8 @@ pub(super) type Take<'a> = &'a mut dyn FnMut(&Value) -> Result<(), String>;
 /// # Errors
 /// [`DataError::missing`]; [`DataError::unreadable`] with line and column, also for what `take` refuses.
 pub(super) fn for_each_annotation(path: &Path, needed_for: &str, take: Take<'_>) -> Result<(), DataError> {
-    let file = File::open(path).map_err(|error| DataError::from_io(path, needed_for, &error))?;
+    let file = open_input(path, InputKind::Annotations)
+        .map_err(|error| DataError::from_io(path, needed_for, &error))?;
     let text = skip_mark(file).map_err(|error| DataError::unreadable(path, error))?;
     let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 20, text));
     Document(take)

@@ -1,7 +1,6 @@
 //! `captions_{train,val}2017.json`: about five sentences per photograph.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::data::error::DataError;
 use crate::data::trial::CocoId;
-use crate::files::skip_mark;
+use crate::files::{InputKind, open_input, skip_mark};
 
 #[derive(Deserialize)]
 struct CaptionFile {
@@ -66,7 +65,8 @@ impl CaptionTable {
 
 /// Parses a JSON file piece by piece; members that `T` does not name are skipped without being kept.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path, needed_for: &str) -> Result<T, DataError> {
-    let file = File::open(path).map_err(|error| DataError::from_io(path, needed_for, &error))?;
+    let file = open_input(path, InputKind::Annotations)
+        .map_err(|error| DataError::from_io(path, needed_for, &error))?;
     let text = skip_mark(file).map_err(|error| DataError::unreadable(path, error))?;
     serde_json::from_reader(BufReader::with_capacity(1 << 20, text))
         .map_err(|error| DataError::unreadable(path, format!("as COCO JSON: {error}")))

@@ -1,13 +1,12 @@
 //! The captions that survived the screening: a JSON object from the 0-based image number to a list of sentences.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
 use crate::data::error::DataError;
 use crate::data::trial::NsdId;
-use crate::files::{say_used, skip_mark};
+use crate::files::{InputKind, open_input, say_used, skip_mark};
 
 /// Vetted captions by image.
 #[derive(Clone, Debug)]
@@ -23,7 +22,7 @@ impl VettedCaptions {
     /// [`DataError::missing`], [`DataError::unreadable`] with line and column, [`DataError::Empty`].
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let needed = "the captions of the images; `mindreader screen-captions` writes it";
-        let file = File::open(path).map_err(|error| match error.kind() {
+        let file = open_input(path, InputKind::Table).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => DataError::missing(path, needed),
             _ => DataError::unreadable(path, error),
         })?;

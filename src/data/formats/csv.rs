@@ -3,14 +3,13 @@
 //! NSD's tables come from pandas and from MATLAB: `True`/`False` for flags, `NaN` for missing numbers, an unnamed
 //! first column, column names that begin with a digit. Getters name file, row and column when a cell is wrong.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord, WriterBuilder};
 
 use crate::data::error::DataError;
-use crate::files::write_through;
+use crate::files::{InputKind, open_input, write_through};
 
 /// What stands between two cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +48,8 @@ impl Table {
     /// [`DataError::missing`] with `needed_for`; [`DataError::unreadable`] for rows of unequal length or text that is
     /// not UTF-8.
     pub fn read(path: &Path, delimiter: Delimiter, needed_for: &str) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(|error| DataError::from_io(path, needed_for, &error))?;
+        let file = open_input(path, InputKind::Table)
+            .map_err(|error| DataError::from_io(path, needed_for, &error))?;
         Self::from_reader(path, delimiter, file)
     }
 

@@ -1,13 +1,13 @@
 //! Files of a folder or of a zip archive, under one kind of name: the path below its root, with `/`.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::data::error::DataError;
 use crate::data::formats::zip::ZipArchive;
 use crate::error::one_line;
+use crate::files::{InputKind, open_input};
 
 /// Folders deeper than this are not looked into.
 const DEEPEST: usize = 16;
@@ -89,7 +89,7 @@ impl FileStore {
             Place::Folder(root) => {
                 let path = root.join(name);
                 let failed = |error: io::Error| DataError::from_io(&path, NEEDED_FOR, &error);
-                let file = File::open(&path).map_err(failed)?;
+                let file = open_input(&path, InputKind::Parts).map_err(failed)?;
                 let size = file.metadata().map_err(failed)?.len();
                 if size > most {
                     return Err(DataError::invalid(&path, "size", format!("at most {most} bytes"), size));
@@ -111,8 +111,8 @@ impl FileStore {
             Place::Archive(archive) => Ok(Box::new(archive.reader(name)?)),
             Place::Folder(root) => {
                 let path = root.join(name);
-                let file =
-                    File::open(&path).map_err(|error| DataError::from_io(&path, NEEDED_FOR, &error))?;
+                let file = open_input(&path, InputKind::Annotations)
+                    .map_err(|error| DataError::from_io(&path, NEEDED_FOR, &error))?;
                 Ok(Box::new(file))
             }
         }

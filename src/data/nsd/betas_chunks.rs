@@ -3,7 +3,6 @@
 //! In NSD's files every voxel is one uncompressed chunk. Reading through the library costs one look-up and one small read
 //! per voxel; here the chunk addresses are listed in one pass, and neighbours in the file are fetched together.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
 use hdf5_metno::dataset::Layout;
@@ -14,6 +13,7 @@ use ndarray::Array2;
 use crate::data::error::DataError;
 use crate::data::formats::hdf5::{H5Dataset, H5File};
 use crate::data::trial::TRIALS_PER_SESSION;
+use crate::files::{InputKind, open_input};
 
 /// Chunks closer than this are fetched by one read; skipping costs more than copying.
 const MAX_GAP_BYTES: u64 = 32 << 10;
@@ -84,7 +84,7 @@ impl ChunkPlan {
     /// Reads the planned chunks: `[750, voxels]` as stored, unscaled.
     pub(super) fn read(&self, dataset: &H5Dataset) -> Result<Array2<f32>, DataError> {
         let truncated = |error: std::io::Error| dataset.unreadable(&format!("a chunk: {error}"));
-        let mut file = File::open(dataset.path()).map_err(truncated)?;
+        let mut file = open_input(dataset.path(), InputKind::Parts).map_err(truncated)?;
         // Voxel by voxel as in the file; turned round at the end.
         let mut by_voxel = vec![0.0_f32; self.num_columns * TRIALS_PER_SESSION];
         let mut buffer = Vec::new();

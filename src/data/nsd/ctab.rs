@@ -10,7 +10,7 @@ use super::region_atlas::REGION_ATLASES;
 use super::tree::NsdTree;
 use crate::data::error::DataError;
 use crate::data::subject::SubjectId;
-use crate::files::file_is_there;
+use crate::files::{InputKind, file_is_there, read_text};
 
 /// Label names of one ROI; 0 ("Unknown") is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl LabelTable {
     /// # Errors
     /// [`DataError::missing`], [`DataError::unreadable`], or [`DataError::Invalid`] naming the line.
     pub fn read(path: &Path) -> Result<Self, DataError> {
-        let text = std::fs::read_to_string(path)
+        let text = read_text(path, InputKind::Text)
             .map_err(|error| DataError::from_io(path, "the names of ROI labels", &error))?;
         Self::parse(path, &text)
     }

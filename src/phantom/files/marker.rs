@@ -9,7 +9,8 @@ use tempfile::TempDir;
 
 use super::super::config::PhantomConfig;
 use crate::data::error::DataError;
-use crate::files::{temporary_folder_in, write_through};
+use crate::files::{InputKind, Unfinished, read_text, temporary_folder_in, write_through};
+use crate::interrupt::Shelter;
 
 /// Name of the marker in the root of a phantom.
 pub const MARKER: &str = "phantom.json";
@@ -47,7 +48,7 @@ impl Marker {
     /// [`DataError::missing`] where the folder is no phantom; [`DataError::unreadable`] or [`DataError::Invalid`].
     pub fn read(root: &Path) -> Result<Self, DataError> {
         let path = root.join(MARKER);
-        let text = fs::read_to_string(&path)
+        let text = read_text(&path, InputKind::Text)
             .map_err(|error| DataError::from_io(&path, "telling a phantom from real data", &error))?;
         let marker: Self =
             serde_json::from_str(&text).map_err(|error| DataError::unreadable(&path, error))?;
@@ -90,6 +91,7 @@ pub struct PendingTree {
     /// Held until the folder has its name or is gone.
     lock: Option<fs::File>,
     target: PathBuf,
+    unfinished: Unfinished,
 }
 
 impl PendingTree {
@@ -122,7 +124,8 @@ impl PendingTree {
         };
         fs::create_dir_all(parent).map_err(unwritable)?;
         let (temporary, lock) = temporary_folder_in(parent).map_err(unwritable)?;
-        Ok(Self { temporary, lock, target: target.to_path_buf() })
+        let unfinished = Unfinished::note(temporary.path());
+        Ok(Self { temporary, lock, target: target.to_path_buf(), unfinished })
     }
 
     /// Where to write.
@@ -136,7 +139,9 @@ impl PendingTree {
     /// # Errors
     /// [`DataError::unwritable`].
     pub fn commit(self, marker: &Marker) -> Result<(), DataError> {
-        let Self { temporary, lock: _lock, target } = self;
+        let Self { temporary, lock: _lock, target, unfinished: _unfinished } = self;
+        // Between two renames there is no phantom at all: not a moment to be stopped at.
+        let _shelter = Shelter::new();
         // Listed before the marker is written, which is known by its name.
         let files = files_below(temporary.path())?;
         Marker { files, ..marker.clone() }.write(temporary.path())?;

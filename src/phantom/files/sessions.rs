@@ -14,6 +14,7 @@ use crate::data::nsd::noise_ceiling::compute_ncsnr;
 use crate::data::nsd::tree::{DEFAULT_BETAS_VERSION, NsdTree};
 use crate::data::standardize::zscore_in_place;
 use crate::data::trial::{NsdId, TRIALS_PER_SESSION, Trial};
+use crate::interrupt;
 
 /// Betas held at once while the noise ceiling is computed: 256 MB.
 const VALUES_AT_ONCE: usize = 64 << 20;
@@ -157,6 +158,7 @@ impl SessionMaps {
                     ncsnr[first + column] = ratio;
                 }
             }
+            interrupt::check()?;
             tick(last as u64, self.voxels.len() as u64);
         }
         Ok(ncsnr)

@@ -6,6 +6,7 @@ use crate::data::error::DataError;
 use crate::data::formats::hdf5::H5Writer;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::trial::NUM_IMAGES;
+use crate::interrupt;
 
 /// Renders all images into the file and returns their features; `annotate` gets everything but the pixels.
 /// `tick` is told how many of how many images are done.
@@ -33,6 +34,7 @@ pub fn write_stimuli(
             annotate(&stimulus);
             features[stimulus.index] = Some(measured);
             done += 1;
+            interrupt::check()?;
             tick(done, total);
             Ok(())
         },

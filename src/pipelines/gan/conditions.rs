@@ -7,6 +7,7 @@ use ndarray::{Array2, Axis, concatenate};
 
 use crate::data::prepared::PreparedSubject;
 use crate::error::Context;
+use crate::interrupt;
 use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::LoadedMapper;
@@ -100,6 +101,7 @@ impl<'a> DecodingMappers<'a> {
             let [a, b] = choice.heads(of_image, of_second, seed, &positions);
             first.push(host(a)?);
             second.push(host(b)?);
+            interrupt::check()?;
             progress.advance((chunk * DECODED_TRIALS + rows.len()) as u64, "");
         }
         progress.finish("");

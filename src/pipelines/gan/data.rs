@@ -10,6 +10,7 @@ use crate::data::image::stimulus_view::StimulusView;
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
 use crate::data::trial::NsdId;
+use crate::interrupt;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::targets::resnet_vectors::ResnetSnapshot;
 use crate::pipelines::targets::stimulus_embeddings::embed_stimuli;
@@ -48,6 +49,7 @@ pub(crate) fn image_set(
         for channel in 0..3 {
             pixels_u8.extend(picture.pixels().map(|pixel| pixel.0[channel]));
         }
+        interrupt::check()?;
         progress.advance(done as u64 + 1, "");
     }
     progress.finish("");

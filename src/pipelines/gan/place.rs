@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::files::{InputKind, read_text};
 use crate::models::stylegan2::{DiscriminatorConfig, GeneratorConfig};
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
@@ -78,7 +79,7 @@ impl GanDevices {
 
 /// The size of a round in the settings of the run that `checkpoint` belongs to, where they say it; `section` is the command's.
 pub(crate) fn stored_round_size(checkpoint: &Path, section: &str) -> Option<usize> {
-    let text = std::fs::read_to_string(checkpoint.with_file_name("config.toml")).ok()?;
+    let text = read_text(&checkpoint.with_file_name("config.toml"), InputKind::Text).ok()?;
     let settings: toml::Table = toml::from_str(&text).ok()?;
     let size = settings.get(section)?.get("train")?.get("micro_batch_size")?.as_integer()?;
     usize::try_from(size).ok()

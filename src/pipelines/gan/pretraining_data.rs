@@ -17,6 +17,7 @@ use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::data::targets::{TargetScale, TargetScaling};
+use crate::interrupt;
 use crate::models::clip::tokenizer::LongText;
 use crate::models::condition_source::ConditionSource;
 use crate::models::stylegan2::ConditionHeads;
@@ -350,6 +351,7 @@ fn collection_images(
         for channel in 0..3 {
             pixels_u8.extend(picture.pixels().map(|pixel| pixel.0[channel]));
         }
+        interrupt::check()?;
         progress.advance(index as u64 + 1, "");
     }
     progress.finish("");

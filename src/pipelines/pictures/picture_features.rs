@@ -8,6 +8,7 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::interrupt;
 use crate::models::clip::encode_batches::encode_images;
 use crate::models::inception::{Inception, InceptionConfig, InceptionPreprocessing};
 use crate::pipelines::classifier_snapshot::ClassifierSnapshot;
@@ -248,6 +249,7 @@ pub fn picture_features(
         }
         features.extend(network.features(&pictures, device));
         first += batch;
+        interrupt::check()?;
         progress.advance(first as u64, "");
     }
     progress.finish("");

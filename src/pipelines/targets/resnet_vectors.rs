@@ -11,6 +11,7 @@ use crate::data::error::DataError;
 use crate::data::image::augment::Planes;
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::trial::NsdId;
+use crate::interrupt;
 use crate::models::resnet::low_level::{INPUT_SIZE, Maxima, channel_average_01, max_and_mean, vector_01};
 use crate::models::resnet::{Resnet, ResnetConfig, Stage};
 use crate::pipelines::feature_cache::{CacheKey, file_identity, read, store};
@@ -108,6 +109,7 @@ pub fn stimulus_vectors(
         let shape = [images_of_batch.len(), 3, INPUT_SIZE, INPUT_SIZE];
         let pixels = Tensor::from_data(TensorData::new(pixels, shape), *device);
         vectors.extend(resnet.vectors(pixels, vector).into_data().iter::<f32>());
+        interrupt::check()?;
         progress.advance((batch * BATCH + images_of_batch.len()) as u64, "");
     }
     progress.finish("");

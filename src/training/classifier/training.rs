@@ -36,7 +36,7 @@ pub struct ClassifierTraining<'a> {
     pub provenance: &'a Value,
     /// Device that holds the networks and batches.
     pub device: &'a Device,
-    /// Polled once a step; `true` stops with a checkpoint. Usually [`crate::run::interrupt::requested`].
+    /// Polled once a step; `true` stops with a checkpoint. Usually [`crate::interrupt::requested`].
     pub interrupted: &'a dyn Fn() -> bool,
 }
 

@@ -14,6 +14,7 @@ use super::error::TrainError;
 use super::state::{Place, TrainState, mean};
 use super::task::{EpochResult, Task};
 use crate::error::Fault;
+use crate::interrupt::Shelter;
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
 use crate::run::progress::Progress;
@@ -59,7 +60,7 @@ pub struct Run<'a> {
     pub resume: Option<&'a Path>,
     /// Told how far it is.
     pub progress: &'a mut dyn Progress,
-    /// Asked before every step. Usually [`crate::run::interrupt::requested`].
+    /// Asked before every step. Usually [`crate::interrupt::requested`].
     pub should_stop: &'a dyn Fn() -> bool,
 }
 
@@ -77,6 +78,7 @@ pub fn train<T: Task>(task: &mut T, plan: &Plan, run: &mut Run) -> Result<TrainS
         None => TrainState::default(),
     };
     let mut training = EpochLoop::start(task, plan, run, state)?;
+    let _shelter = Shelter::new();
     // From here on there always is a checkpoint with finite weights.
     training.save()?;
     while training.state.place.phase < plan.epochs.len() {

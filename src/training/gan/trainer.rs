@@ -16,6 +16,7 @@ use super::state::{Counters, GanState};
 use super::step::runner::StepRunner;
 use super::task::GanTask;
 use super::tick::{Tick, TickEvent, TickSchedule};
+use crate::interrupt::Shelter;
 use crate::run::error::RunError;
 use crate::run::interrupt::Interrupted;
 use crate::run::progress::Progress;
@@ -37,7 +38,7 @@ pub struct GanTraining<'a> {
     pub device: &'a Device,
     /// The other devices that share every batch: one less than `task.config.gpus`.
     pub other_devices: &'a [Device],
-    /// Polled once a step; `true` stops with a checkpoint. Usually [`crate::run::interrupt::requested`].
+    /// Polled once a step; `true` stops with a checkpoint. Usually [`crate::interrupt::requested`].
     pub interrupted: &'a dyn Fn() -> bool,
 }
 
@@ -176,6 +177,7 @@ impl<'a> Course<'a> {
         let total = self.schedule.total();
         let _training = info_span!(parent: self.training.run.span(), "training").entered();
         progress.start("training the GAN", total);
+        let _shelter = Shelter::new();
         while !self.schedule.is_last(&self.counters) {
             if interrupted() {
                 // Between steps: the checkpoint is of a whole step, or resuming would not be exact.

@@ -27,7 +27,7 @@ pub struct MapperTraining<'a> {
     pub identity: &'a Value,
     /// The run's folder.
     pub run: &'a RunDir,
-    /// Polled before every step; `true` stops with a checkpoint. Usually [`crate::run::interrupt::requested`].
+    /// Polled before every step; `true` stops with a checkpoint. Usually [`crate::interrupt::requested`].
     pub interrupted: &'a dyn Fn() -> bool,
 }
 

@@ -12,6 +12,7 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Classified, ErrorClass, SettingError, between, in_range};
+use crate::interrupt::{self, Stopped};
 
 /// Rows converted to f64 at a time.
 const BLOCK: usize = 1024;
@@ -64,6 +65,9 @@ pub enum RidgeError {
     /// A setting out of range.
     #[error(transparent)]
     Setting(#[from] SettingError),
+    /// Somebody asked to stop before the last penalty was tried.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// Matrices that do not fit each other, or too few rows.
     #[error("ridge regression: {what}: found {found}, expected {expected}")]
     Shape {
@@ -89,6 +93,7 @@ impl Classified for RidgeError {
     fn class(&self) -> ErrorClass {
         match self {
             Self::Setting(error) => error.class(),
+            Self::Stopped(error) => error.class(),
             Self::Shape { .. } | Self::Singular { .. } => ErrorClass::BadInput,
         }
     }
@@ -164,6 +169,7 @@ pub fn fit_tuned_ridge(
     // Products are made once; a penalty changes the diagonal only.
     let mut equations = NormalEquations::new(x, y, fitting)?;
     for candidate in &config.penalties {
+        interrupt::check()?;
         let error = mean_squared_error(&equations.solve(*candidate)?.predict(held_out.view()), &truth);
         if error < least {
             (penalty, least) = (*candidate, error);

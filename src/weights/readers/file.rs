@@ -1,7 +1,6 @@
 //! From a path to the networks in the file, whatever its container.
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -11,6 +10,7 @@ use super::detect::{Container, detect};
 use super::shards::{index_of, refuse_single_shard, shards_of};
 use super::{layout, network_pickle, torch_legacy, torch_zip};
 use crate::error::{Fault, FileError};
+use crate::files::{InputKind, read_input};
 use crate::run::snapshot::hex;
 use crate::weights::foreign::{FileFormat, ForeignFile, ForeignNetwork};
 
@@ -101,22 +101,5 @@ fn unnamed(network: ForeignNetwork) -> Networks {
 
 /// The whole file. Only a regular file has a size that bounds the work.
 fn read_bytes(path: &Path) -> Result<Vec<u8>, FileError> {
-    let unreadable = |reason: String| FileError::Unreadable { path: path.to_path_buf(), reason };
-    let failed = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => FileError::missing(path, ""),
-        _ => unreadable(error.to_string()),
-    };
-    // Asked before it is opened: opening a named pipe waits for a writer.
-    let metadata = std::fs::metadata(path).map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(unreadable("it is no regular file".into()));
-    }
-    let mut bytes = Vec::new();
-    let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
-    bytes.try_reserve_exact(size).map_err(|_| unreadable(format!("{size} bytes do not fit into memory")))?;
-    std::fs::File::open(path)
-        // A file that grows meanwhile is read no further.
-        .and_then(|file| file.take(metadata.len()).read_to_end(&mut bytes))
-        .map_err(failed)?;
-    Ok(bytes)
+    read_input(path, InputKind::Weights).map_err(|error| FileError::from_io(path, "", &error))
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
+use crate::data::image::decode::decode_picture;
 use crate::error::Result;
 use crate::report::Cell;
 use crate::run::error::RunError;
@@ -20,8 +21,6 @@ pub(super) fn json_file<T: DeserializeOwned>(path: &Path, expected: &str) -> Res
 /// A picture of a run's folder.
 pub(super) fn picture(run: &Path, file: &str, note: &str) -> Result<Cell> {
     let path = run.join(file);
-    let image = image::open(&path)
-        .map_err(|error| RunError::invalid(&path, "picture", "a readable PNG", error))?
-        .to_rgb8();
+    let image = decode_picture(&path, &RunError::read(&path, "the report")?)?;
     Ok(Cell::new(&image, note)?)
 }

@@ -8,6 +8,7 @@ use hdf5_metno::{Dataset, File, H5Type, Hyperslab, Location, SliceOrIndex};
 
 use super::words::in_words;
 use crate::data::error::DataError;
+use crate::files::{InputKind, open_input};
 
 /// Whole datasets are refused above `file size × this` (the most that deflate can shrink) …
 const MAX_DEFLATE_RATIO: u64 = 1032;
@@ -28,7 +29,7 @@ impl H5File {
     /// [`DataError::missing`] with `needed_for`; [`DataError::unreadable`] for a truncated or foreign file.
     pub fn open(path: &Path, needed_for: &str) -> Result<Self, DataError> {
         // The system's words for "not there" and "not allowed" are better than the library's.
-        std::fs::File::open(path).map_err(|error| DataError::from_io(path, needed_for, &error))?;
+        open_input(path, InputKind::Parts).map_err(|error| DataError::from_io(path, needed_for, &error))?;
         let file = File::open(path).map_err(|error| DataError::unreadable(path, in_words(&error)))?;
         Ok(Self { path: path.to_path_buf(), file })
     }

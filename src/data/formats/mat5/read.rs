@@ -8,6 +8,7 @@ use flate2::read::ZlibDecoder;
 
 use super::layout::{CLASS_DOUBLE, CLASS_LAST_NUMERIC, HEADER_BYTES, element_type};
 use crate::data::error::DataError;
+use crate::files::{InputKind, read_input};
 
 /// Deflate cannot shrink data by more than this.
 const MAX_DEFLATE_RATIO: u64 = 1032;
@@ -32,7 +33,8 @@ pub fn read_arrays(
     names: &[&str],
     needed_for: &str,
 ) -> Result<BTreeMap<String, MatArray>, DataError> {
-    let bytes = std::fs::read(path).map_err(|error| DataError::from_io(path, needed_for, &error))?;
+    let bytes =
+        read_input(path, InputKind::Matlab).map_err(|error| DataError::from_io(path, needed_for, &error))?;
     parse_arrays(path, &bytes, names)
 }
 

@@ -1,6 +1,5 @@
 //! Reading volumes, frame by frame.
 
-use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +8,7 @@ use flate2::read::MultiGzDecoder;
 use super::affine::Affine;
 use super::header::{ElementType, HEADER_BYTES, Header};
 use crate::data::error::DataError;
+use crate::files::{InputKind, open_input};
 
 /// Deflate cannot shrink data by more than this factor, so a larger claim is a lie.
 const MAX_DEFLATE_RATIO: u64 = 1032;
@@ -75,13 +75,13 @@ pub fn check_whole(path: &Path, needed_for: &str) -> Result<(), DataError> {
 fn is_gzip(path: &Path, needed_for: &str) -> Result<bool, DataError> {
     let io = |error: std::io::Error| DataError::from_io(path, needed_for, &error);
     let mut start = Vec::new();
-    File::open(path).map_err(io)?.take(2).read_to_end(&mut start).map_err(io)?;
+    open_input(path, InputKind::Parts).map_err(io)?.take(2).read_to_end(&mut start).map_err(io)?;
     Ok(start == [0x1f, 0x8b])
 }
 
 /// The last four bytes of a gzip file.
 fn gzip_length(path: &Path) -> Option<u32> {
-    let mut file = File::open(path).ok()?;
+    let mut file = open_input(path, InputKind::Parts).ok()?;
     file.seek(SeekFrom::End(-4)).ok()?;
     let mut bytes = [0_u8; 4];
     file.read_exact(&mut bytes).ok()?;
@@ -105,12 +105,12 @@ impl NiftiReader {
     /// [`DataError::Invalid`] naming the header field.
     pub fn open(path: &Path, needed_for: &str) -> Result<Self, DataError> {
         let io = |error: std::io::Error| DataError::from_io(path, needed_for, &error);
-        let mut file = File::open(path).map_err(io)?;
+        let mut file = open_input(path, InputKind::Parts).map_err(io)?;
         let file_bytes = file.metadata().map_err(io)?.len();
         // Decided by content: a gzip member begins with these two bytes, a NIfTI header never does.
         let mut start = [0_u8; 2];
         let is_gzip = file.read(&mut start).map_err(io)? == 2 && start == [0x1f, 0x8b];
-        let file = File::open(path).map_err(io)?;
+        let file = open_input(path, InputKind::Parts).map_err(io)?;
         let buffered = BufReader::with_capacity(1 << 18, file);
         let mut source: Box<dyn Read> =
             if is_gzip { Box::new(MultiGzDecoder::new(buffered)) } else { Box::new(buffered) };

@@ -9,6 +9,7 @@ use super::end::End;
 use super::entry_reader::{EntryReader, fault_of_io};
 use crate::data::error::DataError;
 use crate::error::Fault;
+use crate::files::{InputKind, open_input};
 
 /// Bytes of a directory; millions of entries stay below.
 const LARGEST_DIRECTORY: u64 = 1 << 29;
@@ -32,13 +33,8 @@ impl ZipArchive {
     /// [`DataError`] for a file that is missing, no zip archive, damaged, or unpacks into far more than it is.
     pub fn open(path: &Path, needed_for: &str) -> Result<Self, DataError> {
         let failed = |error: io::Error| DataError::from_io(path, needed_for, &error);
-        // Asked before it is opened: opening a named pipe waits for a writer.
-        let metadata = std::fs::metadata(path).map_err(failed)?;
-        if !metadata.is_file() {
-            return Err(DataError::unreadable(path, "it is no regular file"));
-        }
-        let mut file = File::open(path).map_err(failed)?;
-        let length = metadata.len();
+        let mut file = open_input(path, InputKind::Parts).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
         let tail_at = length.saturating_sub(End::TAIL as u64);
         let tail = bytes_at(&mut file, tail_at, length - tail_at).map_err(failed)?;
         let end = End::find(&tail, tail_at).map_err(|fault| DataError::faulty(path, fault))?;

@@ -1,0 +1,54 @@
+//! How the work goes on after it was stopped: said with the error, whoever ends the work.
+
+use super::args::{AblateArgs, Command};
+use super::logging::SAID;
+use crate::files::remove_unfinished;
+use crate::interrupt::{Signals, Stopped};
+
+/// Heeds signals from now on; work that does not stop by itself is ended with the same words.
+pub fn listen(signals: std::io::Result<Signals>, command: &Command) {
+    let hint = how_to_go_on(command);
+    let words = move || {
+        tracing::error!(target: SAID, "error: {Stopped}");
+        tracing::error!(target: SAID, "hint: {hint}");
+    };
+    if signals.and_then(|signals| signals.heed(remove_unfinished, words)).is_err() {
+        tracing::warn!(target: SAID, "warning: Ctrl-C will end the program without a checkpoint");
+    }
+}
+
+/// What a user does after the command was stopped without a checkpoint of its own.
+pub fn how_to_go_on(command: &Command) -> &'static str {
+    match command {
+        Command::PretrainClip(_)
+        | Command::PretrainClassifier(_)
+        | Command::TrainMapper(_)
+        | Command::PretrainGan(_)
+        | Command::FinetuneGan(_) => {
+            "a run whose folder has a `checkpoint.mpk` goes on with `--resume`; else give the same command again: embeddings that \
+             are in the cache are not computed again"
+        }
+        Command::Reconstruct(_) | Command::Microstim(_) => {
+            "pictures that were drawn stay in the run's folder; give the same command again: it draws all of them into a new one"
+        }
+        Command::Ablate(AblateArgs { list: false, .. }) => {
+            "give the same command again: rows that are done are not done again"
+        }
+        Command::Demo(_) => "give the same command again: it begins anew",
+        Command::ScreenCaptions(_)
+        | Command::Encode(_)
+        | Command::Evaluate(_)
+        | Command::EvaluateImages(_)
+        | Command::Score(_) => {
+            "nothing was written but whole embeddings in the cache, which are not computed again; give the same command again"
+        }
+        Command::Phantom(_)
+        | Command::Prepare(_)
+        | Command::ImportWeights(_)
+        | Command::CompactWeights(_)
+        | Command::Weights(_)
+        | Command::Ablate(_)
+        | Command::Doctor
+        | Command::Config => "nothing was written; give the same command again",
+    }
+}
