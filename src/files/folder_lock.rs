@@ -82,7 +82,7 @@ fn note(file: &mut File) -> String {
     let mut text = Vec::new();
     let read = file.rewind().and_then(|()| Read::take(&mut *file, LONGEST_NOTE).read_to_end(&mut text));
     match read {
-        Ok(length) if length > 0 => one_line(String::from_utf8_lossy(&text).into_owned()),
+        Ok(length) if length > 0 => one_line(String::from_utf8_lossy(&text)),
         _ => "another process".into(),
     }
 }
