@@ -30,9 +30,9 @@ mod tests {
 
     #[test]
     fn only_a_leading_tilde_by_itself_is_home() {
-        let of = |path: &str| expanded(Path::new(path), Some("/home/ada".into()));
-        assert_eq!(of("~/nsd"), Some("/home/ada/nsd".into()));
-        assert_eq!(of("~"), Some("/home/ada".into()));
+        let of = |path: &str| expanded(Path::new(path), Some("/data/ada".into()));
+        assert_eq!(of("~/nsd"), Some("/data/ada/nsd".into()));
+        assert_eq!(of("~"), Some("/data/ada".into()));
         for path in ["/data/~/nsd", "~ada/nsd", "data~/x", "a"] {
             assert_eq!(of(path), Some(path.into()));
         }
