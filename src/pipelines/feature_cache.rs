@@ -117,6 +117,11 @@ impl CacheKey {
 }
 
 impl<B: Backend> ClipEncoder<'_, B> {
+    fn embed_dim(&self) -> usize {
+        let [_, embed_dim] = self.clip.text.projection.weight.dims();
+        embed_dim
+    }
+
     /// Raw embeddings `[image, embed_dim]` of the images `ids`, in their order, from the cache where it has them.
     ///
     /// `source` names the set that the ids number (see [`file_identity`]):
@@ -138,7 +143,7 @@ impl<B: Backend> ClipEncoder<'_, B> {
             key.add(&id.to_le_bytes());
         }
         let path = key.path(cache, "clip");
-        if let Some(embeddings) = read(&path, ids.len()) {
+        if let Some(embeddings) = read(&path, ids.len(), Some(self.embed_dim())) {
             return Ok(embeddings);
         }
         let mut embeddings = Vec::new();
@@ -179,7 +184,7 @@ impl<B: Backend> ClipEncoder<'_, B> {
             key.add(caption.as_bytes());
         }
         let path = key.path(cache, "clip");
-        if let Some(embeddings) = read(&path, captions.len()) {
+        if let Some(embeddings) = read(&path, captions.len(), Some(self.embed_dim())) {
             return Ok(embeddings);
         }
         let rows = captions
@@ -203,7 +208,8 @@ fn shaped(values: Vec<f32>, rows: usize) -> Option<Array2<f32>> {
 }
 
 /// A whole and fitting cache file, or nothing: whatever is wrong with a cache, computing again is right.
-pub(super) fn read(path: &Path, rows: usize) -> Option<Array2<f32>> {
+/// `columns` is the width of the network's vectors, where the caller knows it.
+pub(super) fn read(path: &Path, rows: usize, columns: Option<usize>) -> Option<Array2<f32>> {
     let bytes = read_input(path, InputKind::Weights).ok()?;
     let file = safetensors::SafeTensors::deserialize(&bytes).ok()?;
     let view = file.tensor(TENSOR).ok()?;
@@ -211,7 +217,9 @@ pub(super) fn read(path: &Path, rows: usize) -> Option<Array2<f32>> {
         return None;
     }
     let values = view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    shaped(values, rows)
+    shaped(values, rows).filter(|found| {
+        columns.is_none_or(|columns| found.ncols() == columns) && found.iter().all(|value| value.is_finite())
+    })
 }
 
 pub(super) fn store(path: &Path, values: Vec<f32>, rows: usize) -> Result<Array2<f32>, RunError> {
@@ -329,6 +337,19 @@ mod tests {
             let whole = std::fs::read(&path).unwrap();
             for bytes in [&whole[..whole.len() - 1], &b"garbage"[..]] {
                 std::fs::write(&path, bytes).unwrap();
+                assert_eq!(embed(encoder, root.path(), "a", &[1]), (first.clone(), 1));
+            }
+        });
+    }
+
+    #[test]
+    fn embeddings_of_another_width_and_those_that_are_no_numbers_are_computed_again() {
+        let root = tempfile::tempdir().unwrap();
+        with_encoder(1, |encoder| {
+            let (first, _) = embed(encoder, root.path(), "a", &[1]);
+            let path = std::fs::read_dir(root.path()).unwrap().next().unwrap().unwrap().path();
+            for values in [vec![0.5; first.ncols() + 1], vec![f32::NAN; first.ncols()]] {
+                store(&path, values, 1).unwrap();
                 assert_eq!(embed(encoder, root.path(), "a", &[1]), (first.clone(), 1));
             }
         });

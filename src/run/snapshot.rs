@@ -244,6 +244,25 @@ impl Snapshot {
         Ok(StoredTensors::new(file.iter().map(|(name, view)| (name.to_string(), view.shape().to_vec()))))
     }
 
+    /// Refuses weights that are infinite or no numbers, as a flipped bit makes them: nothing that is computed with them would be one.
+    fn require_numbers(&self) -> Result<(), RunError> {
+        let file = safetensors::SafeTensors::deserialize(&self.bytes)
+            .map_err(|error| RunError::invalid(&self.path, "tensors", "a safetensors file", error))?;
+        for (name, view) in file.iter() {
+            let is_finite = match view.dtype() {
+                Dtype::F16 => {
+                    view.data().as_chunks().0.iter().all(|bytes| half::f16::from_le_bytes(*bytes).is_finite())
+                }
+                _ => view.data().as_chunks().0.iter().all(|bytes| f32::from_le_bytes(*bytes).is_finite()),
+            };
+            if !is_finite {
+                let fault = Fault::new(format!("tensor `{name}`"), "finite numbers", "NaN or an infinity");
+                return Err(fault.at(&self.path).into());
+            }
+        }
+        Ok(())
+    }
+
     /// Puts the weights into `module`. Every tensor must be there, be used, and fit.
     ///
     /// # Errors
@@ -252,6 +271,7 @@ impl Snapshot {
         let mut tensors = self.tensors()?;
         tensors.claim_module("", &module).map_err(|fault| fault.at(&self.path))?;
         tensors.require_all_claimed().map_err(|fault| fault.at(&self.path))?;
+        self.require_numbers()?;
         let mut module = module;
         let mut store = SafetensorsStore::from_bytes(Some(widened(&self.path, &self.bytes)?.into_owned()));
         // Burn's own report is a page; names, shapes and types have been compared above.
@@ -325,6 +345,14 @@ mod tests {
         assert!(text(Snapshot::open(&path, "clip")).contains("kind: found `mapper`, expected `clip`"));
         let error = Snapshot::open(&path, "mapper").unwrap().load_into(linear(4)).unwrap_err().to_string();
         assert!(error.contains("a.safetensors") && error.contains("weight"), "{error}");
+        let mut broken = linear(3);
+        broken.weight = broken.weight.map(|weight| weight.div_scalar(0.0));
+        save_snapshot(&path, "mapper", &json!({}), &json!({}), &broken).unwrap();
+        let error = Snapshot::open(&path, "mapper").unwrap().load_into(linear(3)).unwrap_err().to_string();
+        assert!(
+            error.ends_with("tensor `weight`: found NaN or an infinity, expected finite numbers"),
+            "{error}"
+        );
         std::fs::write(&path, b"PK\x03\x04 not safetensors").unwrap();
         assert!(text(Snapshot::open(&path, "mapper")).contains("expected a safetensors file"));
         assert!(text(Snapshot::open(&root.path().join("none"), "mapper")).contains("is missing"));

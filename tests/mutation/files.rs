@@ -95,6 +95,9 @@ pub fn checkpoint(project: &Project, rng: &mut ChaCha12Rng) -> Trial {
     let (run, step) = CHECKPOINTS[rng.random_range(0..CHECKPOINTS.len())];
     let path = project.run(run).join("checkpoint.mpk");
     let args = project.command(step, &["--resume", path.to_str().unwrap()]);
+    if rng.random_bool(0.15) {
+        return beside(&path, args, rng);
+    }
     let mut bytes = fs::read(&path).unwrap();
     let length = u64::from_le_bytes(bytes[STATE_AT - 8..STATE_AT].try_into().unwrap()) as usize;
     let record_at = STATE_AT + length;
@@ -122,6 +125,18 @@ pub fn checkpoint(project: &Project, rng: &mut ChaCha12Rng) -> Trial {
         bytes[8..40].copy_from_slice(&digest);
     }
     replace(&path, &bytes);
+    Trial::one(format!("{}: {what}", path.display()), args)
+}
+
+/// Damage to what lies beside a checkpoint: logs that a resumed run goes on with.
+fn beside(checkpoint: &Path, args: Vec<OsString>, rng: &mut ChaCha12Rng) -> Trial {
+    let entries = fs::read_dir(checkpoint.parent().unwrap()).unwrap().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = entries.filter(|path| path.is_file() && path != checkpoint).collect();
+    files.sort();
+    let path = &files[rng.random_range(0..files.len())];
+    let mut bytes = fs::read(path).unwrap();
+    let what = damage(&mut bytes, rng);
+    replace(path, &bytes);
     Trial::one(format!("{}: {what}", path.display()), args)
 }
 

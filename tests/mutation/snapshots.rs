@@ -31,7 +31,8 @@ fn choose(project: &Project, rng: &mut ChaCha12Rng) -> (PathBuf, Vec<std::ffi::O
     if rng.random_bool(0.1) {
         let out = project.work.join("half.safetensors");
         let args = [
-            "--quiet".into(),
+            "--device".into(),
+            "cpu".into(),
             "compact-weights".into(),
             "--from".into(),
             path.clone().into(),
@@ -41,7 +42,10 @@ fn choose(project: &Project, rng: &mut ChaCha12Rng) -> (PathBuf, Vec<std::ffi::O
         return (path, args.into());
     }
     if rng.random_bool(0.1) {
-        return (path.clone(), vec!["--quiet".into(), "weights".into(), "--tensors".into(), path.into()]);
+        return (
+            path.clone(),
+            vec!["--device".into(), "cpu".into(), "weights".into(), "--tensors".into(), path.into()],
+        );
     }
     let step = steps[rng.random_range(0..steps.len())];
     let folder = path.parent().unwrap().to_str().unwrap().to_string();

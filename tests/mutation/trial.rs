@@ -91,11 +91,17 @@ impl Trial {
 }
 
 impl Call {
+    /// For `ulimit -v`. A GPU's memory is mapped into the address space: only what computes on the CPU is limited.
+    fn address_space(&self) -> String {
+        let is_on_cpu = self.args.iter().any(|arg| arg == "cpu");
+        if is_on_cpu { ADDRESS_SPACE_KIB.to_string() } else { "unlimited".into() }
+    }
+
     fn run(&self, folder: &Path) -> Ended {
         let said = folder.join("stderr.txt");
         let mut child = Command::new("bash")
             .arg("-c")
-            .arg(format!("ulimit -v {ADDRESS_SPACE_KIB}; exec \"$@\""))
+            .arg(format!("ulimit -v {}; exec \"$@\"", self.address_space()))
             .arg("bash")
             .arg(binary())
             .args(&self.args)

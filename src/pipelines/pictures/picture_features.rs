@@ -140,6 +140,15 @@ impl FeatureNetwork {
         Ok(Self::Classifier(Box::new(ClassifierSnapshot::open(path, device)?)))
     }
 
+    /// Values of a picture's feature vector.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Inception { config, .. } => config.feature_width(),
+            Self::Clip(clip) => clip.config.embed_dim,
+            Self::Classifier(classifier) => classifier.config.sizes.num_features(),
+        }
+    }
+
     /// What its features are.
     pub fn kind(&self) -> FeatureKind {
         match self {
@@ -225,7 +234,7 @@ pub fn picture_features(
         key.add(identity.as_bytes());
     }
     let path = key.path(cache, "pictures");
-    if let Some(features) = read(&path, count) {
+    if let Some(features) = read(&path, count, Some(network.width())) {
         return Ok(features);
     }
     progress.start(&format!("features of {}", set.name), count as u64);

@@ -96,7 +96,7 @@ pub fn stimulus_vectors(
         key.add(&image.0.to_le_bytes());
     }
     let path = key.path(cache, "resnet");
-    if let Some(vectors) = read(&path, images.len()) {
+    if let Some(vectors) = read(&path, images.len(), None) {
         return Ok(vectors);
     }
     progress.start("ResNet vectors of the images", images.len() as u64);
