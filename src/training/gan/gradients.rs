@@ -9,6 +9,10 @@ use crate::tensor_ops::backend::{Base, Diff};
 /// Stands in for an infinite gradient (docs/spec/gan-training.md §6).
 const LARGEST_GRADIENT: f64 = 1e5;
 
+/// A gradient from here on counts as infinite. Its square still fits single precision, also summed over all parameters; without a
+/// bound, Adam's second moment would overflow and its parameter stand still from then on.
+const AS_GOOD_AS_INFINITE: f64 = 1e15;
+
 /// Adds `other` to `sum`, parameter by parameter.
 pub fn add_gradients<M: AutodiffModule<Diff>>(
     sum: Option<GradientsParams>,
@@ -59,11 +63,11 @@ impl ModuleVisitor<Diff> for Scale<'_> {
 pub struct GradientCheck {
     /// L2 norm over all parameters, after the repair.
     pub norm: f64,
-    /// Values that were NaN or infinite.
+    /// Values that were NaN, infinite, or so large that their squares would not fit.
     pub non_finite: u64,
 }
 
-/// Measures the gradients; NaN becomes 0 and ±∞ becomes ±1e5, and every such value is counted.
+/// Measures the gradients; NaN becomes 0 and ±∞ becomes ±1e5, and every such value is counted. Finite values stay, up to 1e15.
 pub fn make_finite<M: AutodiffModule<Diff>>(gradients: &mut GradientsParams, module: &M) -> GradientCheck {
     let mut measure = Measure { gradients, squares: vec![] };
     module.visit(&mut measure);
@@ -111,11 +115,13 @@ impl ModuleVisitor<Diff> for Repair<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Diff, D>>) {
         let Some(gradient) = self.gradients.remove::<Base, D>(param.id) else { return };
         let is_nan = gradient.clone().is_nan();
-        let is_infinite = gradient.clone().is_inf();
-        let count = is_nan.clone().int().sum() + is_infinite.int().sum();
+        let gradient = gradient.mask_fill(is_nan.clone(), 0.0);
+        let is_infinite = gradient.clone().abs().greater_elem(AS_GOOD_AS_INFINITE);
+        let count = is_nan.int().sum() + is_infinite.clone().int().sum();
         self.non_finite += count.into_data().iter::<i64>().next().unwrap_or(0).unsigned_abs();
-        let gradient = gradient.mask_fill(is_nan, 0.0).clamp(-LARGEST_GRADIENT, LARGEST_GRADIENT);
-        self.gradients.register(param.id, gradient);
+        // Only where it is needed: a finite gradient beyond the stand-in is right as it is.
+        let stand_in = gradient.clone().clamp(-LARGEST_GRADIENT, LARGEST_GRADIENT);
+        self.gradients.register(param.id, gradient.mask_where(is_infinite, stand_in));
     }
 }
 
@@ -150,6 +156,21 @@ mod tests {
         let (layer, mut gradients) = with_gradient([f32::NAN, f32::NEG_INFINITY]);
         assert_eq!(make_finite(&mut gradients, &layer).non_finite, 2);
         assert_eq!(values(&layer, &gradients), [0.0, -1e5]);
+    }
+
+    #[test]
+    fn finite_values_beside_infinite_ones_stay() {
+        let (layer, mut gradients) = with_gradient([f32::INFINITY, -2e5]);
+        assert_eq!(make_finite(&mut gradients, &layer).non_finite, 1);
+        assert_eq!(values(&layer, &gradients), [1e5, -2e5]);
+    }
+
+    #[test]
+    fn values_whose_squares_do_not_fit_are_as_good_as_infinite() {
+        let (layer, mut gradients) = with_gradient([-1e20, 3e9]);
+        let check = make_finite(&mut gradients, &layer);
+        assert_eq!((check.non_finite, values(&layer, &gradients)), (1, vec![-1e5, 3e9]));
+        assert!(check.norm.is_finite());
     }
 
     #[test]
