@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::thread::{self, ThreadId};
 
 use burn::tensor::Tensor;
 use mindreader::data::error::DataError;
@@ -19,7 +20,7 @@ use mindreader::models::stylegan2::{
 use mindreader::run::progress::Silent;
 use mindreader::run::run_dir::RunDir;
 use mindreader::run::snapshot::Snapshot;
-use mindreader::tensor_ops::backend::{Base, Device, cpu};
+use mindreader::tensor_ops::backend::{Base, Device, Diff, cpu};
 use mindreader::tensor_ops::random::keyed_rng;
 use mindreader::training::frame::finite_weights::all_finite;
 use mindreader::training::frame::schedule::FinalDecay;
@@ -49,7 +50,7 @@ struct Setup {
     discriminator: DiscriminatorConfig,
     config: GanTrainConfig,
     data: GanDataset,
-    encoder: Option<FrozenClip>,
+    encoder: Option<Box<dyn ImageEncoder + Send>>,
     resnet: Option<FrozenResnet>,
     start: StartingPoint,
     joint: Option<Joint>,
@@ -147,7 +148,33 @@ fn dataset(num_images: usize) -> GanDataset {
     GanDataset::new(images, samples).unwrap()
 }
 
-fn encoder() -> FrozenClip {
+/// An encoder that refuses to be asked by another thread than the one that it was made on.
+struct OnOneThread {
+    inner: Box<dyn ImageEncoder + Send>,
+    thread: ThreadId,
+}
+
+impl ImageEncoder for OnOneThread {
+    fn image_size(&self) -> usize {
+        self.inner.image_size()
+    }
+
+    fn embed_dim(&self) -> usize {
+        self.inner.embed_dim()
+    }
+
+    fn encode(&self, pixels_pm1: Tensor<Diff, 4>) -> Tensor<Diff, 2> {
+        // Gradients lose terms where another thread ends a backward pass meanwhile.
+        assert_eq!(thread::current().id(), self.thread, "a round runs on a thread of its own");
+        self.inner.encode(pixels_pm1)
+    }
+
+    fn on_device(&self, device: &Device) -> Box<dyn ImageEncoder + Send> {
+        Box::new(Self { inner: self.inner.on_device(device), thread: self.thread })
+    }
+}
+
+fn encoder() -> Box<dyn ImageEncoder + Send> {
     let config = ClipConfig {
         image_size: 16,
         patch_size: 8,
@@ -160,7 +187,8 @@ fn encoder() -> FrozenClip {
         text_layers: 1,
         ..ClipConfig::default()
     };
-    FrozenClip::new(config.init::<Base>(5, &cpu()).unwrap(), 16, EMBED_DIM)
+    let clip = FrozenClip::new(config.init::<Base>(5, &cpu()).unwrap(), 16, EMBED_DIM);
+    Box::new(OnOneThread { inner: Box::new(clip), thread: thread::current().id() })
 }
 
 fn resnet() -> FrozenResnet {
@@ -258,7 +286,7 @@ impl Setup {
                 discriminator: &self.discriminator,
                 config: &self.config,
                 data: &self.data,
-                encoder: self.encoder.as_ref().map(|encoder| encoder as &dyn ImageEncoder),
+                encoder: self.encoder.as_deref().map(|encoder| encoder as &dyn ImageEncoder),
                 resnet: self.resnet.as_ref(),
                 mappers: joint.as_ref(),
                 start: &self.start,

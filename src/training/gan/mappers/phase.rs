@@ -20,7 +20,7 @@ use crate::tensor_ops::backend::{Base, Diff};
 use crate::tensor_ops::random::normal;
 use crate::training::gan::condition_noise::{perturb, perturb_condition};
 use crate::training::gan::dataset::GanBatch;
-use crate::training::gan::step::phases::{Draws, PhaseContext, RoundResult, RoundStats, augmented, number};
+use crate::training::gan::step::phases::{Draws, PhaseContext, RoundResult, RoundStats, augmented};
 
 impl MapperBranch {
     /// Part of the keys of its random numbers.
@@ -143,11 +143,11 @@ impl MapperRound<'_> {
         if weights.gan_weight > 0.0 {
             let (score, of_latents) = context.frozen_score(&perturbed, self.batch.len(), &draws);
             let adversarial = loss_of_calling_real(score).mean();
-            stats.push((self.branch.adversarial_name(), number(adversarial.clone().inner())));
+            stats.push((self.branch.adversarial_name(), [adversarial.clone()].into()));
             loss = loss + adversarial.mul_scalar(weights.gan_weight);
             w = Some(of_latents);
         }
-        stats.push((self.branch.loss_name(), number(loss.clone().inner())));
+        stats.push((self.branch.loss_name(), [loss.clone()].into()));
         MapperLossOfRound { loss, stats, w }
     }
 

@@ -68,7 +68,7 @@ impl MapperPhaseRunner<'_> {
                 state.generator.network.mapping.track_w_avg(Tensor::from_inner(w));
             }
             for (name, value) in result.stats {
-                counters.running.record(name, value);
+                counters.running.record(name, value.read());
             }
         }
         let (Some(mut gradients), Some(pair)) = (sum, &mut state.mappers) else { return Ok(()) };

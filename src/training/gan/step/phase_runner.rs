@@ -4,7 +4,7 @@ use burn::module::AutodiffModule;
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use super::phases::{Phase, RoundResult};
+use super::phases::{PendingNumber, Phase, RoundResult};
 use super::replicas::{PhaseSettings, Replica, Round, run_wave};
 use crate::tensor_ops::backend::{Device, Diff};
 use crate::training::gan::dataset::GanBatch;
@@ -80,10 +80,11 @@ impl<'a> PhaseRunner<'a> {
                 })
                 .collect();
             let networks = self.task.networks(state, self.device);
-            let results = run_wave(&settings, networks, &mut self.replicas, phase, rounds);
+            let results = run_wave(&settings, networks, &self.replicas, phase, rounds);
             let mut path_length_means = vec![];
             for result in results {
-                path_length_means.extend(result.path_length_mean.filter(|mean| mean.is_finite()));
+                let mean = result.path_length_mean.clone().map(PendingNumber::read);
+                path_length_means.extend(mean.filter(|mean| mean.is_finite()));
                 sum = Some(take_in(result, sum, phase, size, state, counters));
             }
             // Devices start a wave from one mean, and share what they make of it.
@@ -146,10 +147,10 @@ fn take_in(
         state.generator.network.mapping.track_w_avg(Tensor::from_inner(w));
     }
     if let Some(sign_sum) = result.real_sign_sum {
-        counters.augment.observe(sign_sum, size as u64);
+        counters.augment.observe(sign_sum.read() as i64, size as u64);
     }
     for (name, value) in result.stats {
-        counters.running.record(name, value);
+        counters.running.record(name, value.read());
     }
     sum
 }

@@ -101,8 +101,31 @@ pub fn lazy_correction(interval: u64) -> f64 {
     interval as f64 / (interval as f64 + 1.0)
 }
 
+/// A number that may still be under way on its device: the sum of these parts, of one value each.
+#[derive(Clone, Debug)]
+pub struct PendingNumber(Vec<Tensor<Base, 1>>);
+
+impl PendingNumber {
+    /// The number, which its device has to compute first.
+    pub fn read(self) -> f64 {
+        self.0.into_iter().map(|part| f64::from(part.into_scalar())).sum()
+    }
+}
+
+impl<const N: usize> From<[Tensor<Diff, 1>; N]> for PendingNumber {
+    fn from(parts: [Tensor<Diff, 1>; N]) -> Self {
+        Self(parts.map(Tensor::inner).to_vec())
+    }
+}
+
+impl From<Tensor<Base, 1>> for PendingNumber {
+    fn from(number: Tensor<Base, 1>) -> Self {
+        Self(vec![number])
+    }
+}
+
 /// Named numbers of one round: name, mean over the samples.
-pub type RoundStats = Vec<(&'static str, f64)>;
+pub type RoundStats = Vec<(&'static str, PendingNumber)>;
 
 /// Result of one round of a phase.
 pub struct RoundResult {
@@ -113,9 +136,9 @@ pub struct RoundResult {
     /// w of the latents, for the running mean: `[batch, w_dim]`.
     pub w: Option<Tensor<Base, 2>>,
     /// The running mean of path lengths after this round.
-    pub path_length_mean: Option<f64>,
+    pub path_length_mean: Option<PendingNumber>,
     /// Sum of the signs of the real images' scores, where they were scored.
-    pub real_sign_sum: Option<i64>,
+    pub real_sign_sum: Option<PendingNumber>,
 }
 
 /// Networks, settings and frozen encoders that every phase reads.
@@ -158,6 +181,7 @@ impl Draws {
 
 impl PhaseContext<'_> {
     /// One round of a phase: a forward and a backward pass over `batch`. `position` counts rounds over the whole training.
+    /// Nothing is read back from the device, which may be at work on the round when this returns.
     pub fn run(&self, phase: Phase, batch: &GanBatch, position: u64) -> RoundResult {
         let draws = Draws { seed: self.config.seed, key: phase.key(), position };
         let condition = perturb_condition(
@@ -296,7 +320,7 @@ impl PhaseContext<'_> {
         let loss = generator_loss(&view, loss_config).mean();
         let mut stats =
             score_stats(fake.score.clone().inner(), "score_fake_in_generator", "sign_fake_in_generator");
-        stats.push(("generator_loss", number(loss.clone().inner())));
+        stats.push(("generator_loss", [loss.clone()].into()));
         let gradients = self.scaled_backward(loss, self.generator);
         RoundResult { gradients, stats, w: Some(w), path_length_mean: None, real_sign_sum: None }
     }
@@ -313,11 +337,11 @@ impl PhaseContext<'_> {
         let lengths = path_lengths(self.generator, ws, &condition, &noise, direction);
         let result = path_length_penalty(lengths, self.path_length_mean, config.decay);
         let penalty = result.penalty.mean();
-        let stats = vec![("path_length_penalty", number(penalty.clone().inner()))];
+        let stats = vec![("path_length_penalty", [penalty.clone()].into())];
         // Stands in for the steps that the phase leaves out.
         let gain = config.weight * self.config.generator_interval as f64;
         let gradients = GradientsParams::from_grads(penalty.mul_scalar(gain).backward(), self.generator);
-        let path_length_mean = Some(number(result.mean_after));
+        let path_length_mean = Some(result.mean_after.into());
         RoundResult { gradients, stats, w: Some(w), path_length_mean, real_sign_sum: None }
     }
 
@@ -339,18 +363,18 @@ impl PhaseContext<'_> {
         let fake = self.discriminator.forward(Tensor::from_inner(pixels), &tracked);
         let mut stats = score_stats(fake.score.clone().inner(), "score_fake", "sign_fake");
         let fake_loss = discriminator_fake_loss(&fake).mean();
-        let mut loss = number(fake_loss.clone().inner());
+        let loss_of_fake = fake_loss.clone();
         // Backward at once: the graphs of the two passes never exist together.
         let of_fake = self.scaled_backward(fake_loss, self.discriminator);
 
         let pixels = augmented(self.augmentation(count, draws, "augment-real"), batch.pixels_pm1.clone());
         let real = self.discriminator.forward(Tensor::from_inner(pixels), &tracked);
-        let real_sign_sum = Some(sign_sum(real.score.clone().inner()));
+        let real_sign_sum = Some(real.score.clone().inner().sign().sum().into());
         stats.extend(score_stats(real.score.clone().inner(), "score_real", "sign_real"));
         let real_loss = discriminator_real_loss(&real, &tracked, &self.config.loss).mean();
-        loss += number(real_loss.clone().inner());
+        // Added when they are read, in double precision.
+        stats.push(("discriminator_loss", [loss_of_fake, real_loss.clone()].into()));
         let of_real = self.scaled_backward(real_loss, self.discriminator);
-        stats.push(("discriminator_loss", loss));
         let gradients =
             crate::training::gan::gradients::add_gradients(Some(of_fake), of_real, self.discriminator);
         RoundResult { gradients, stats, w: Some(w), path_length_mean: None, real_sign_sum }
@@ -361,12 +385,12 @@ impl PhaseContext<'_> {
         // R1 looks through the augmentation: the gradient is taken at the original pixels.
         let plan = self.augmentation(batch.len(), draws, "augment-real");
         let r1 = r1_penalty(self.discriminator, batch.pixels_pm1.clone(), condition, plan.as_ref());
-        let stats = vec![("r1_penalty", number(r1.squared_norms.clone().inner().mean()))];
+        let stats = vec![("r1_penalty", r1.squared_norms.clone().inner().mean().into())];
         // A lazy phase stands for the steps in which it did not run.
         let gain = self.config.discriminator_interval as f64;
         let loss = r1.loss(gamma).mul_scalar(gain);
         let gradients = GradientsParams::from_grads(loss.backward(), self.discriminator);
-        let real_sign_sum = Some(sign_sum(r1.score));
+        let real_sign_sum = Some(r1.score.sign().sum().into());
         RoundResult { gradients, stats, w: None, path_length_mean: None, real_sign_sum }
     }
 }
@@ -378,18 +402,10 @@ pub(crate) fn augmented<B: Backend>(plan: Option<AugmentPlan>, pixels_pm1: Tenso
     }
 }
 
-fn sign_sum(score: Tensor<Base, 2>) -> i64 {
-    score.sign().sum().into_data().iter::<f64>().next().map_or(0, |sum| sum as i64)
-}
-
 fn lift(condition: &Condition<Base>) -> Condition<Diff> {
     condition.clone().map(Tensor::from_inner)
 }
 
-pub(crate) fn number(tensor: Tensor<Base, 1>) -> f64 {
-    f64::from(tensor.into_scalar())
-}
-
 fn score_stats(score: Tensor<Base, 2>, mean: &'static str, sign: &'static str) -> RoundStats {
-    vec![(mean, number(score.clone().mean())), (sign, number(score.sign().mean()))]
+    vec![(mean, score.clone().mean().into()), (sign, score.sign().mean().into())]
 }

@@ -2,9 +2,10 @@
 //!
 //! The first device holds the optimisers and the average. It gathers the gradients of all, in the order of the rounds, and hands
 //! the new weights out. Between CUDA devices, Burn moves tensors by NCCL.
-
-use std::panic::resume_unwind;
-use std::thread;
+//!
+//! All devices are served by one thread. Burn 0.21 frees nodes of a gradient graph under construction when another thread ends a
+//! backward pass at the wrong moment, and gradients then silently lose terms. Devices work at the same time nevertheless: a round
+//! is handed to its device without waiting for any number of it.
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
@@ -99,7 +100,7 @@ impl Replica {
         self.discriminator = on_device(trained, &self.device);
     }
 
-    fn run(&self, settings: &PhaseSettings<'_>, phase: Phase, round: Round) -> RoundResult {
+    fn run(&self, settings: &PhaseSettings<'_>, phase: Phase, round: &Round) -> RoundResult {
         let networks = NetworkView {
             generator: &self.generator,
             discriminator: &self.discriminator,
@@ -119,37 +120,23 @@ pub struct Round {
     pub position: u64,
 }
 
-/// Runs one round on the first device and one on each replica, at once; results come in the order of the rounds, on the first
-/// device. There are at most as many rounds as devices.
+/// Hands one round to the first device and one to each replica, before anything is read back; results come in the order of the
+/// rounds, on the first device. There are at most as many rounds as devices.
 pub fn run_wave(
     settings: &PhaseSettings<'_>,
     networks: NetworkView<'_>,
-    replicas: &mut [Replica],
+    replicas: &[Replica],
     phase: Phase,
     rounds: Vec<Round>,
 ) -> Vec<RoundResult> {
     let mut rounds = rounds.into_iter();
     let Some(first) = rounds.next() else { return vec![] };
-    // Tensors change devices on this thread only.
-    let shares: Vec<_> = replicas
-        .iter_mut()
-        .zip(rounds)
-        .map(|(replica, round)| {
-            let batch = round.batch.on_device(&replica.device);
-            (replica, Round { batch, ..round })
-        })
-        .collect();
-    let results: Vec<RoundResult> = thread::scope(|scope| {
-        let others: Vec<_> = shares
-            .into_iter()
-            .map(|(replica, round)| scope.spawn(move || replica.run(settings, phase, round)))
-            .collect();
-        // The first device's round on this thread, beside the others.
-        let first = settings.on(networks).run(phase, &first.batch, first.position);
-        let others =
-            others.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        std::iter::once(first).chain(others).collect()
-    });
+    let mut results = vec![settings.on(networks).run(phase, &first.batch, first.position)];
+    for (replica, round) in replicas.iter().zip(rounds) {
+        let batch = round.batch.on_device(&replica.device);
+        results.push(replica.run(settings, phase, &Round { batch, ..round }));
+    }
+    // Only now: gathering waits for the devices.
     results.into_iter().map(|result| result.on_device(phase, &networks)).collect()
 }
 
