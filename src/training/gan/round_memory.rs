@@ -42,7 +42,7 @@ impl RoundMemory {
         let mut rounds = (1..=images).filter(|size| images.is_multiple_of(*size) && accepts(*size));
         let smallest = rounds.next().unwrap_or(images);
         let usable = USABLE_SHARE * memory as f64;
-        rounds.filter(|size| self.bytes(*size) <= usable).last().unwrap_or(smallest)
+        rounds.rfind(|size| self.bytes(*size) <= usable).unwrap_or(smallest)
     }
 }
 
