@@ -73,7 +73,7 @@ impl<'a> Judging<'a> {
     }
 
     /// The pictures that a pretrained generator, not finetuned, draws from a mapper's embeddings: the paper's first criterion
-    /// of a mapper (its §3.2). Nothing for a mapper that predicts no embedding of CLIP.
+    /// of a mapper (its section 3.2). Nothing for a mapper that predicts no embedding of CLIP.
     ///
     /// # Errors
     /// A generator that cannot be read.

@@ -22,7 +22,7 @@ pub struct PaperNumbers {
     /// Images whose prediction was found, of 300.
     pub backward: Option<f64>,
     /// Fréchet distance of pictures: of a finetuning's, or of a mapper's that a pretrained generator draws without finetuning
-    /// (the paper's §3.2).
+    /// (the paper's section 3.2).
     pub fid: Option<f64>,
 }
 
