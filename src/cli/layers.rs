@@ -273,7 +273,9 @@ fn range_of<C: Settings>(key: &str, check: &impl Fn(&C) -> Result<(), SettingErr
     let too_large = [LARGEST, i64::from(u32::MAX), i64::from(u16::MAX)].map(Value::Integer);
     let lists = too_large.clone().map(|number| Value::Array(vec![number.clone(), number]));
     too_large.into_iter().chain(lists).find_map(|value| {
-        let layers = Layers { table: Table::try_from(C::default()).ok()?, origins: BTreeMap::new() };
+        let mut table = Table::try_from(C::default()).ok()?;
+        clear_the_way(&mut table, key);
+        let layers = Layers { table, origins: BTreeMap::new() };
         let layers = layers.set(key, value, Origin::Assignment(key.to_string())).ok()?;
         let config: C = match toml::from_str(&toml::to_string(&layers.table).ok()?) {
             Ok(config) => config,
@@ -285,6 +287,18 @@ fn range_of<C: Settings>(key: &str, check: &impl Fn(&C) -> Result<(), SettingErr
             Err(_) => None,
         }
     })
+}
+
+/// Takes out a value that stands where `key` needs a section: a choice may be a word or a section.
+fn clear_the_way(table: &mut Table, key: &str) {
+    let Some((section, rest)) = key.split_once('.') else { return };
+    match table.get_mut(section) {
+        Some(Value::Table(inner)) => clear_the_way(inner, rest),
+        Some(_) => {
+            table.remove(section);
+        }
+        None => {}
+    }
 }
 
 fn merge(into: &mut Table, from: Table) {

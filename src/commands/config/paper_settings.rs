@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::ProjectConfig;
+use crate::files::{InputKind, read_text};
 
 /// Sections of the commands that the files name.
 const SECTIONS: [&str; 9] = [
@@ -207,7 +208,8 @@ fn file(subject: usize) -> PathBuf {
 }
 
 fn resolved(subject: usize) -> Value {
-    let mut config: ProjectConfig = toml::from_str(&std::fs::read_to_string(file(subject)).unwrap()).unwrap();
+    let mut config: ProjectConfig =
+        toml::from_str(&read_text(&file(subject), InputKind::Text).unwrap()).unwrap();
     config.finetune_gan = config.finetune_gan.resolved();
     serde_json::to_value(config).unwrap()
 }
@@ -266,7 +268,7 @@ fn every_setting_of_the_papers_chain_has_the_papers_value() {
 
 #[test]
 fn the_papers_two_gpus_have_its_batch_and_gamma() {
-    let text = std::fs::read_to_string(file(1)).unwrap();
+    let text = read_text(&file(1), InputKind::Text).unwrap();
     let mut config: ProjectConfig = toml::from_str(&text).unwrap();
     config.finetune_gan.train.gpus = 2;
     let train = config.finetune_gan.resolved().train;

@@ -264,7 +264,7 @@ mod tests {
         assert!(of(odd).unwrap().contains("`signal_len`: found 66, expected a multiple of 4"));
         assert!(of(MapperConfig { fc: 0, ..small() }).unwrap().contains("`fc`: found 0"));
         let deep = MapperConfig { num_down: 100, ..small() };
-        assert!(of(deep).unwrap().contains("multiple of"));
+        assert!(of(deep).unwrap().contains("`num_down`: found 100"));
     }
 
     #[test]
