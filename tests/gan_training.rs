@@ -771,7 +771,7 @@ fn gradients_without_numbers_end_the_run_and_leave_a_state_to_continue_from() {
 #[test]
 fn a_run_that_diverges_from_the_start_leaves_what_it_started_from() {
     let mut setup = Setup::new(ConditionHeads::One);
-    setup.config.learning_rate = 1e39;
+    setup.config.learning_rate = 1e30;
     setup.config.total_kimg = 0.004;
     let run = RunDir::create(setup.root.path(), "test").unwrap();
     let error = setup.run_in(&run, None, None).unwrap_err();

@@ -85,10 +85,12 @@ fn betas_that_are_no_numbers_are_named_by_file_trial_and_voxel() {
     let path = prepared(&work);
     let whole = fs::read(&path).unwrap();
     let before = files(&work);
+    let places = PreparedSubject::open(&path).unwrap().flat_index().to_vec();
     for (trial, voxel, value) in [(3, 5, f32::NAN), (0, 0, f32::INFINITY)] {
         poison(&path, trial, voxel, value);
-        let field = format!("betas of trial {trial}, voxel {voxel} is {value}, expected a finite number");
-        assert_refused(&train(&work, &[]), &[&path.display().to_string(), &field]);
+        let field = format!("betas of trial {trial}, voxel {} of the volume (x ", places[voxel]);
+        let found = format!(" from 0) is {value}, expected a finite number");
+        assert_refused(&train(&work, &[]), &[&path.display().to_string(), &field, &found]);
         replace(&path, &whole);
     }
     assert_eq!(files(&work), before);

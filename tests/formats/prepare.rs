@@ -111,7 +111,7 @@ fn unions_limits_and_plain_percent_are_settings() {
         }
     }
     let name = prepared::file_name(subject.subject(), Resolution::Func1pt8mm, &settings.prepare.choice());
-    assert_eq!(name, "subj03-lh.nsdgeneral+FFA-1-func1pt8mm.h5");
+    assert_eq!(name, "subj03-lh.nsdgeneral+FFA-1-func1pt8mm-sessions03-unscaled.h5");
 }
 
 #[cfg(unix)]

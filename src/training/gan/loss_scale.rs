@@ -23,9 +23,9 @@ impl Default for LossScaleConfig {
 
 impl LossScaleConfig {
     pub(crate) fn validate(&self) -> Result<(), SettingError> {
-        in_range("initial", self.initial, 1.0..=LARGEST)?;
+        in_range("initial", self.initial, 1.0..=LARGEST_INITIAL)?;
         if self.initial.log2().fract() != 0.0 {
-            let expected = format!("a power of two from 1 to {LARGEST}");
+            let expected = format!("a power of two from 1 to {LARGEST_INITIAL}");
             return Err(SettingError::new("initial", expected, self.initial));
         }
         in_range("growth_interval", self.growth_interval, 1..=limits::INTERVAL)
@@ -46,6 +46,9 @@ impl Default for LossScale {
         Self { factor: 1.0, clean_phases: 0 }
     }
 }
+
+/// An overflow halves what is too large, so the first factor may be: 2^40.
+const LARGEST_INITIAL: f32 = 1_099_511_627_776.0;
 
 /// Beyond this the scaled loss itself might overflow.
 const LARGEST: f32 = 16_777_216.0;
