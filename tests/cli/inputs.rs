@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::phantom::{TINY, assert_refused, copy_of_phantom, mapper_work, mindreader, phantom, stderr};
 
 /// Far longer than any refusal takes.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(300);
 
 fn pipe(at: PathBuf) -> PathBuf {
     if at.exists() {
