@@ -84,8 +84,9 @@ fn every_number_has_two_ends() {
         }
         for value in TOO_LARGE {
             let is_taken = resolved(key, value).is_ok();
-            // A rate may be as large as makes any training diverge.
-            match (key.ends_with("seed") || is_taken && key.ends_with("learning_rate"), is_taken) {
+            // A rate may be as large as makes any training diverge, a factor of losses as large as makes any overflow.
+            let may_be_large = key.ends_with("learning_rate") || key.ends_with("loss_scale.initial");
+            match (key.ends_with("seed") || is_taken && may_be_large, is_taken) {
                 (true, true) => {}
                 (true, false) => faults.push(format!("{key} = {value} is refused")),
                 (false, _) => faults.extend(fault(key, value, false)),
