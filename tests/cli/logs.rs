@@ -56,7 +56,7 @@ fn a_run_logs_what_stderr_says_and_a_resumed_one_goes_on() {
     let resume = ["--quiet", "--resume", checkpoint.to_str().unwrap()];
     let refused = ["--set", "pretrain_clip.train.epochs=9"];
     let output = pretrain_clip(root.path(), &[&resume[..], &refused].concat(), None);
-    assert_refused(&output, &["the settings of this command"]);
+    assert_refused(&output, &["settings.training.epochs: found 4, expected 9"]);
     let added = &logged(root.path())[log.len()..];
     assert!(added[0].starts_with("mindreader "), "{added:?}");
     // Quiet on stderr is not quiet in the log.

@@ -82,7 +82,7 @@ impl GanTraining<'_> {
         check(&self.task, 1 + self.other_devices.len())?;
         // Behind the checks: a training that cannot begin writes no checkpoint.
         let course = match resume {
-            Some(checkpoint) => Course::resume(self, checkpoint, progress)?,
+            Some(checkpoint) => Course::resume(self, checkpoint, progress, on_tick)?,
             None => Course::start(self, on_tick)?,
         };
         let result = course.train(progress, on_tick);
@@ -141,6 +141,7 @@ impl<'a> Course<'a> {
         training: &'a GanTraining<'a>,
         checkpoint: &Path,
         progress: &mut dyn Progress,
+        on_tick: &mut OnTick<'_>,
     ) -> Result<Self, GanTrainError> {
         let GanTask { config, .. } = training.task;
         let mut state = training.task.first_state(training.device)?;
@@ -153,17 +154,23 @@ impl<'a> Course<'a> {
         counters.config = config.clone();
         // Lines behind the checkpoint will be written again.
         let seen = counters.images_seen;
-        training.run.events().retain(|position| position.images_seen.is_none_or(|images| images <= seen))?;
-        Ok(Self {
+        // The first checkpoint is written before its networks are shown: a kill may have come between.
+        let is_shown = seen > 0;
+        training.run.events().retain(|at| at.images_seen.is_none_or(|images| is_shown && images <= seen))?;
+        let course = Self {
             training,
             files: training.files(),
             schedule: TickSchedule::new(config),
-            log: TrainingLog::start(training.run, seen + 1)?,
+            log: TrainingLog::start(training.run, seen + u64::from(is_shown))?,
             state,
             counters,
             stats: Map::new(),
             last_good: checkpoint.to_path_buf(),
-        })
+        };
+        if !is_shown {
+            course.show(on_tick)?;
+        }
+        Ok(course)
     }
 
     /// All steps that are left.
