@@ -179,8 +179,7 @@ fn a_queue_that_announces_its_end_gets_a_checkpoint() {
     std::thread::sleep(Duration::from_millis(500));
     let said = drawing.stop("INT", 130);
     assert!(said.contains("hint: pictures that were drawn stay"), "{said}");
-    let run =
-        runs(&work, "").into_iter().filter(|run| run.to_string_lossy().contains("reconstruct")).next_back();
+    let run = runs(&work, "").into_iter().rfind(|run| run.to_string_lossy().contains("reconstruct"));
     let pictures =
         files(&run.unwrap()).into_iter().filter(|file| file.extension().is_some_and(|e| e == "png"));
     for picture in pictures {
