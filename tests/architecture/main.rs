@@ -233,7 +233,7 @@ fn inputs_are_opened_by_the_door_of_files_alone() {
                     !line[..at].ends_with(|letter: char| letter.is_alphanumeric() || letter == '_')
                 })
             };
-            if is_code && SIDE_DOORS.iter().any(|door| opens(door)) {
+            if is_code && SIDE_DOORS.iter().any(opens) {
                 side_doors.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
             }
         }
