@@ -13,7 +13,6 @@ pub use self::report::{Capability, DoctorReport, Finding, Need};
 use self::search::{Experiment, Search};
 use super::prepare::{self, PrepareConfig, PrepareSettings};
 use crate::data::error::DataError;
-
 use crate::data::nsd::roi::roi_names;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::subject::{Resolution, SubjectId};

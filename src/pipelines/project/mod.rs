@@ -13,6 +13,7 @@ use crate::data::image::stimulus_view::StimulusView;
 use crate::data::prepared::PreparedChoice;
 use crate::data::split::SplitConfig;
 use crate::data::subject::{Resolution, SubjectId};
+use crate::files::file_is_there;
 use crate::run::device::DeviceChoice;
 use crate::run::error::RunError;
 use crate::run::precision::Precision;
@@ -44,11 +45,14 @@ impl Project {
     /// This project for every subject that is prepared, in their order.
     ///
     /// # Errors
-    /// [`RunError::missing`] when none is.
+    /// [`RunError::missing`] when none is; [`RunError::File`] for a prepared file that is there and cannot be looked at.
     pub fn of_prepared_subjects(&self) -> Result<Vec<Self>, RunError> {
-        let of = |subject| Self { subject, ..self.clone() };
-        let found: Vec<Self> =
-            SubjectId::all().map(of).filter(|project| project.prepared().is_file()).collect();
+        let mut found = Vec::new();
+        for project in SubjectId::all().map(|subject| Self { subject, ..self.clone() }) {
+            if file_is_there(&project.prepared())? {
+                found.push(project);
+            }
+        }
         if found.is_empty() {
             return Err(RunError::missing(
                 self.prepared(),
@@ -56,5 +60,32 @@ impl Project {
             ));
         }
         Ok(found)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::models::condition_source::ConditionSource;
+    use crate::models::mapper::MapperTarget;
+    use crate::training::gan::mappers::outputs::companion_mapper;
+
+    #[test]
+    fn links_that_lead_nowhere_are_no_missing_subjects_and_no_missing_mappers() {
+        let root = tempfile::tempdir().unwrap();
+        let mut project = Project::default();
+        project.paths.work = Some(root.path().join("work"));
+        let prepared = project.prepared();
+        std::fs::create_dir_all(prepared.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink("nowhere.h5", &prepared).unwrap();
+        let error = project.of_prepared_subjects().unwrap_err().to_string();
+        assert!(error.contains("subj01") && error.contains("nowhere"), "{error}");
+
+        let generator = root.path().join("generator.safetensors");
+        let mapper = companion_mapper(&generator, MapperTarget::Image);
+        std::os::unix::fs::symlink("gone.safetensors", &mapper).unwrap();
+        project.paths.generator = Some(generator);
+        let error = project.networks(Some(ConditionSource::Image)).unwrap_err().to_string();
+        assert!(error.contains("mapper-image.safetensors") && error.contains("gone"), "{error}");
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Project, ProjectPaths};
+use crate::files::file_is_there;
 use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::DecoderPaths;
@@ -128,20 +129,18 @@ impl Project {
             Some(condition) => condition,
             None => GeneratorUse::open(&generator)?.condition(),
         };
-        let beside = |target, configured: &Option<PathBuf>| {
-            let path = companion_mapper(&generator, target);
-            (configured.is_none() && path.is_file()).then_some(path)
-        };
+        let mapper =
+            |target, configured: &Option<PathBuf>, of_stage_one: &dyn Fn() -> Result<PathBuf, RunError>| {
+                let beside = companion_mapper(&generator, target);
+                // One that is there and cannot be read must not give way to another in silence.
+                if configured.is_none() && file_is_there(&beside)? { Ok(beside) } else { of_stage_one() }
+            };
         let second = condition.second_target();
         let paths = DecoderPaths {
-            image_mapper: match beside(MapperTarget::Image, &paths.image_mapper) {
-                Some(path) => path,
-                None => self.mapper(MapperTarget::Image)?,
-            },
-            second_mapper: match beside(second, &paths.second_mapper) {
-                Some(path) => path,
-                None => self.second_mapper(second)?,
-            },
+            image_mapper: mapper(MapperTarget::Image, &paths.image_mapper, &|| {
+                self.mapper(MapperTarget::Image)
+            })?,
+            second_mapper: mapper(second, &paths.second_mapper, &|| self.second_mapper(second))?,
             generator,
         };
         Ok((paths, condition))

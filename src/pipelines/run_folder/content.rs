@@ -3,7 +3,7 @@
 //! Hashed is what lies in files, not what networks make of it: embeddings differ in their last bits between devices, and a run may
 //! go on elsewhere than where it was begun. The networks have hashes of their own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use ndarray::Array2;
@@ -48,9 +48,8 @@ impl Content {
 
     /// The first thing that is another than `then`, when the run was begun.
     pub fn first_difference(&self, then: &Self) -> Option<Fault> {
-        let names: BTreeMap<&String, ()> =
-            self.0.keys().chain(then.0.keys()).map(|name| (name, ())).collect();
-        let name = names.into_keys().find(|name| self.0.get(*name) != then.0.get(*name))?;
+        let names: BTreeSet<&String> = self.0.keys().chain(then.0.keys()).collect();
+        let name = names.into_iter().find(|name| self.0.get(*name) != then.0.get(*name))?;
         let shown = |content: &Self, whose: &str| match content.0.get(name) {
             Some(sha256) => {
                 format!("SHA-256 {}…, those {whose}", sha256.chars().take(SHOWN_DIGITS).collect::<String>())
