@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::args::{
-    AblateArgs, Cli, Command, DemoArgs, GlobalArgs, ImportWeightsArgs, PhantomArgs, PrepareArgs,
+    AblateArgs, Cli, Command, DemoArgs, GlobalArgs, ImportArgs, ImportWeightsArgs, PhantomArgs, PrepareArgs,
     PretrainGanArgs, ScoreArgs, Subjects, TrainMapperArgs, WeightsArgs,
 };
 use super::environment;
@@ -29,6 +29,7 @@ use crate::commands::encode::{self, EncodeSettings};
 use crate::commands::evaluate::{self, EvaluateSettings, EvaluateSummary};
 use crate::commands::evaluate_images::{self, EvaluateImagesSettings, EvaluateImagesSummary};
 use crate::commands::finetune_gan::{self, FinetuneGanSettings};
+use crate::commands::import::{self, ImportSettings};
 use crate::commands::microstim::{self, MicrostimSettings};
 use crate::commands::phantom::{self, PhantomSettings};
 use crate::commands::prepare::{self, PrepareSettings};
@@ -40,7 +41,8 @@ use crate::commands::score::{self, EffectTable, ScoreSettings};
 use crate::commands::screen_captions::{self, ScreenCaptionsSettings};
 use crate::commands::train_mapper::{self, BetasControl, TrainMapperSettings};
 use crate::commands::{compact_weights, import_weights, weights};
-use crate::data::subject::SubjectId;
+use crate::data::prepared::PreparedSubject;
+use crate::data::subject::{OwnSubject, SubjectId};
 use crate::error::{ErrorClass, FileError};
 use crate::files::{InputKind, open_input};
 use crate::interrupt;
@@ -114,7 +116,7 @@ fn listen(flags: &GlobalArgs, requested: Option<&str>) -> Display {
     logging::init(verbosity, flags.log_format, std::io::stderr().is_terminal(), requested)
 }
 
-/// The settings of the arguments: flags over `--set` over the file over defaults; for one of several subjects, its number over
+/// The settings of the arguments: flags over `--set` over the file over defaults; for one of several subjects, its name over
 /// them all.
 fn configuration(cli: &Cli, subject: Option<SubjectId>) -> crate::error::Result<ProjectConfig> {
     let mut layers = Layers::default();
@@ -126,10 +128,24 @@ fn configuration(cli: &Cli, subject: Option<SubjectId>) -> crate::error::Result<
     }
     let mut layers = cli.command.layers(cli.global.layers(layers)?)?;
     if let Some(subject) = subject {
-        layers = layers.value("subject", i64::from(subject.number()))?;
+        layers = match subject {
+            SubjectId::Nsd(subject) => layers.value("subject", i64::from(subject.number()))?,
+            SubjectId::Own(name) => layers.value("subject", name.name())?,
+        };
     }
-    let layers = layers.inherit("seed", SEED_KEYS)?.inherit("subject", SUBJECT_KEYS)?;
-    Ok(layers.resolve(ProjectConfig::validate)?)
+    let layers = layers.inherit("seed", SEED_KEYS)?;
+    // A phantom stands for a subject of NSD: the name of another says nothing to it.
+    let is_own = layers.text_of("subject").is_some_and(|name| name.parse::<OwnSubject>().is_ok());
+    let layers = if is_own { layers } else { layers.inherit("subject", SUBJECT_KEYS)? };
+    let config: ProjectConfig = layers.clone().resolve(ProjectConfig::validate)?;
+    if config.subject.is_own()
+        && !layers.has("split.rule")
+        && PreparedSubject::has_given_split(&config.project().prepared())
+    {
+        // What came with the data decides, unless the user does.
+        return Ok(layers.value("split.rule", "given")?.resolve(ProjectConfig::validate)?);
+    }
+    Ok(config)
 }
 
 fn run(cli: &Cli, display: Display) -> crate::error::Result<Value> {
@@ -180,6 +196,7 @@ impl Session<'_> {
             Command::Doctor => self.doctor(),
             Command::Phantom(args) => self.phantom(args),
             Command::Prepare(args) => self.prepare(args),
+            Command::Import(args) => self.import(args),
             Command::ImportWeights(args) => self.import_weights(args),
             Command::Weights(args) => self.weights(args),
             Command::CompactWeights(args) => {
@@ -263,6 +280,12 @@ impl Session<'_> {
         let existing = ExistingOutput::of_overwrite_flag(args.overwrite);
         let settings = PrepareSettings::resolve(&self.project, &self.config.prepare, existing)?;
         value(prepare::run(&settings, self.progress))
+    }
+
+    fn import(self, args: &ImportArgs) -> crate::error::Result<Value> {
+        let existing = ExistingOutput::of_overwrite_flag(args.overwrite);
+        let settings = ImportSettings::resolve(&self.project, &self.config.import, existing)?;
+        value(import::run(&settings, self.progress))
     }
 
     fn import_weights(self, args: &ImportWeightsArgs) -> crate::error::Result<Value> {

@@ -8,7 +8,7 @@ use super::args::{Cli, Command};
 use super::render;
 use super::usage_error::UsageError;
 use crate::data::nsd::tree::{DEFAULT_BETAS_VERSION, NsdTree};
-use crate::data::subject::SubjectId;
+use crate::data::subject::{NsdSubject, SubjectId};
 use crate::error::{Error, ErrorClass, Result};
 use crate::pipelines::project::Project;
 use crate::run::error::RunError;
@@ -61,6 +61,7 @@ fn wanted(command: &Command) -> Option<Subjects> {
         | Command::Score(_) => Some(Subjects::Prepared),
         Command::Demo(_)
         | Command::Phantom(_)
+        | Command::Import(_)
         | Command::ImportWeights(_)
         | Command::Weights(_)
         | Command::CompactWeights(_)
@@ -90,11 +91,12 @@ fn of_one_subject(command: &Command) -> Option<&'static str> {
 fn in_tree(project: &Project) -> Result<Vec<SubjectId>> {
     let tree = NsdTree::new(project.nsd()?);
     let version = project.choice.betas_version.as_deref().unwrap_or(DEFAULT_BETAS_VERSION);
-    let betas = |subject: SubjectId| tree.betas_dir(subject, project.resolution, version);
-    let found: Vec<SubjectId> = SubjectId::all().filter(|subject| betas(*subject).is_dir()).collect();
+    let betas = |subject: NsdSubject| tree.betas_dir(subject, project.resolution, version);
+    let found: Vec<SubjectId> =
+        NsdSubject::all().filter(|subject| betas(*subject).is_dir()).map(SubjectId::Nsd).collect();
     if found.is_empty() {
         return Err(RunError::missing(
-            betas(SubjectId::default()),
+            betas(NsdSubject::default()),
             "`--subject all`, or that of another subject",
         )
         .into());
@@ -157,14 +159,14 @@ mod tests {
     #[test]
     fn a_subject_that_fails_does_not_stop_the_others() {
         let cli = cli("encode --json --subject all");
-        let all: Vec<SubjectId> = SubjectId::all().take(3).collect();
+        let all: Vec<SubjectId> = NsdSubject::all().take(3).map(SubjectId::Nsd).collect();
         let mut done = Vec::new();
         let error = run(&cli, &all, &mut |subject| {
-            done.push(subject.number());
-            if subject.number() == 2 { Err(Error::bad_input("no betas")) } else { Ok(Value::from(1)) }
+            done.push(subject.to_string());
+            if subject == all[1] { Err(Error::bad_input("no betas")) } else { Ok(Value::from(1)) }
         })
         .unwrap_err();
-        assert_eq!(done, [1, 2, 3]);
+        assert_eq!(done, ["subj01", "subj02", "subj03"]);
         assert_eq!(
             (error.class(), error.to_string().as_str()),
             (ErrorClass::BadInput, "1 of 3 subjects failed: subj02")
@@ -206,13 +208,16 @@ mod tests {
             let betas = format!("nsddata_betas/ppdata/{subject}/func1pt8mm/betas_fithrf_GLMdenoise_RR");
             std::fs::create_dir_all(root.path().join(betas)).unwrap();
         }
-        let numbers =
-            |subjects: Vec<SubjectId>| subjects.iter().map(|subject| subject.number()).collect::<Vec<_>>();
-        assert_eq!(numbers(of("prepare", &project).unwrap()), [2, 7]);
+        let numbers = |subjects: Vec<SubjectId>| subjects.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(numbers(of("prepare", &project).unwrap()), ["subj02", "subj07"]);
         assert!(of("encode", &project).unwrap_err().to_string().contains("mindreader prepare"));
         project.subject = SubjectId::new(7).unwrap();
         std::fs::create_dir_all(root.path().join("work/prepared")).unwrap();
         std::fs::write(project.prepared(), "").unwrap();
-        assert_eq!(numbers(of("encode", &project).unwrap()), [7]);
+        assert_eq!(numbers(of("encode", &project).unwrap()), ["subj07"]);
+        for name in ["digits", "letters", "subj07-V1-func1pt8mm"] {
+            std::fs::write(root.path().join(format!("work/prepared/{name}.h5")), "").unwrap();
+        }
+        assert_eq!(numbers(of("encode", &project).unwrap()), ["subj07", "digits", "letters"]);
     }
 }

@@ -174,6 +174,16 @@ impl Layers {
         Ok(self)
     }
 
+    /// Whether anybody set `key`.
+    pub fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// The text that `key` is set to; none where it is not set, or to something else.
+    pub fn text_of(&self, key: &str) -> Option<&str> {
+        self.get(key)?.as_str()
+    }
+
     fn get(&self, key: &str) -> Option<&Value> {
         let mut parts = key.split('.');
         let first = self.table.get(parts.next()?)?;

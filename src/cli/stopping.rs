@@ -44,6 +44,7 @@ pub fn how_to_go_on(command: &Command) -> &'static str {
         }
         Command::Phantom(_)
         | Command::Prepare(_)
+        | Command::Import(_)
         | Command::ImportWeights(_)
         | Command::CompactWeights(_)
         | Command::Weights(_)

@@ -6,6 +6,7 @@ use super::encode::EncodeConfig;
 use super::evaluate::EvaluateConfig;
 use super::evaluate_images::EvaluateImagesConfig;
 use super::finetune_gan::FinetuneGanConfig;
+use super::import::ImportConfig;
 use super::microstim::MicrostimConfig;
 use super::prepare::PrepareConfig;
 use super::pretrain_classifier::PretrainClassifierConfig;
@@ -26,7 +27,7 @@ use crate::run::precision::Precision;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProjectConfig {
-    /// NSD subject, 1 to 8.
+    /// NSD subject, 1 to 8, or the name of an imported one.
     pub subject: SubjectId,
     /// Functional volumes.
     pub resolution: Resolution,
@@ -44,6 +45,8 @@ pub struct ProjectConfig {
     pub phantom: PhantomConfig,
     /// Voxels and scaling.
     pub prepare: PrepareConfig,
+    /// Files of a subject of one's own.
+    pub import: ImportConfig,
     /// A CLIP of one's own.
     pub pretrain_clip: PretrainClipConfig,
     /// A judge of pictures.
@@ -78,6 +81,7 @@ impl ProjectConfig {
         self.split.validate().map_err(|error| error.within("split"))?;
         self.phantom.check_ranges().map_err(|error| error.within("phantom"))?;
         self.prepare.validate()?;
+        self.import.validate()?;
         self.pretrain_clip.validate()?;
         self.pretrain_classifier.validate()?;
         self.screen_captions.validate()?;

@@ -17,6 +17,7 @@ use crate::data::nsd::noise_ceiling::{noise_ceiling_percent, read_ncsnr};
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::Split;
+use crate::data::subject::SubjectId;
 use crate::error::SettingError;
 use crate::files::file_is_there;
 use crate::interrupt;
@@ -119,8 +120,9 @@ pub struct EncodeSummary {
     pub all: RegionAccuracy,
     /// Regions by `file:name`.
     pub regions: BTreeMap<String, RegionAccuracy>,
-    /// Volume of accuracies; NaN outside the prepared voxels.
-    pub accuracy: PathBuf,
+    /// Volume of accuracies; NaN outside the prepared voxels. None where the voxels have no places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<PathBuf>,
     /// Pictures: what they show and from where, and their files inside the run folder.
     pub views: Vec<(String, String, String)>,
 }
@@ -145,13 +147,17 @@ pub fn run(settings: &EncodeSettings, progress: &mut dyn Progress) -> crate::err
     let dir = RunDir::create(&settings.data.runs, &format!("encode-{}", subject.subject()))?;
     dir.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
     let maps = Maps { accuracy: &accuracy, ceiling: ceiling.as_deref() };
+    let has_volume = subject.has_volume();
+    if !has_volume {
+        progress.note("No volumes and no views of the brain: the voxels were imported without coordinates.");
+    }
     let summary = EncodeSummary {
         run: dir.path().to_path_buf(),
         num_trials: split.validation.len(),
         all: maps.region(&(0..accuracy.len()).collect::<Vec<_>>()),
         regions: maps.regions(&subject),
-        accuracy: maps.write_volumes(&dir, &subject)?,
-        views: maps.write_views(&dir, &subject)?,
+        accuracy: if has_volume { Some(maps.write_volumes(&dir, &subject)?) } else { None },
+        views: if has_volume { maps.write_views(&dir, &subject)? } else { Vec::new() },
     };
     dir.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
@@ -160,7 +166,11 @@ pub fn run(settings: &EncodeSettings, progress: &mut dyn Progress) -> crate::err
 /// The largest r that the noise of single trials leaves every voxel, where the tree says.
 fn ceilings(tree: &NsdTree, subject: &PreparedSubject) -> Result<Option<Vec<f64>>, DataError> {
     let provenance = subject.provenance();
-    let path = tree.ncsnr(provenance.subject, provenance.resolution, &provenance.betas_version);
+    let SubjectId::Nsd(nsd) = provenance.subject else {
+        let largest = |percent: &f32| ceiling_correlation(f64::from(*percent));
+        return Ok(subject.noise_ceiling().map(|percent| percent.iter().map(largest).collect()));
+    };
+    let path = tree.ncsnr(nsd, provenance.resolution, &provenance.betas_version);
     if !file_is_there(&path)? {
         return Ok(None);
     }
@@ -316,7 +326,7 @@ mod tests {
         assert_eq!((summary.all.num_voxels, summary.all.ceiling), (40, None));
         assert!(summary.all.accuracy > 0.4, "{summary:?}");
         assert_eq!(summary.regions["nsdgeneral:nsdgeneral"], summary.all);
-        let volume = nifti::read_volume(&summary.accuracy, "a test").unwrap();
+        let volume = nifti::read_volume(summary.accuracy.as_ref().unwrap(), "a test").unwrap();
         let mean = volume.data.iter().sum::<f64>() / 40.0;
         assert!((mean - summary.all.accuracy).abs() < 1e-6);
         assert!(summary.views.iter().all(|(_, _, file)| summary.run.join(file).is_file()));

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::data::padding::padding_left;
-use crate::data::subject::{Resolution, SubjectId};
+use crate::data::subject::{NsdSubject, Resolution, SubjectId};
 use crate::error::Result;
 use crate::models::mapper::{MapperConfig, MapperSnapshot, MapperTarget};
 use crate::run::error::RunError;
@@ -207,7 +207,8 @@ impl Completion<'_> {
 
     fn num_voxels(&self, subject: SubjectId) -> Result<usize> {
         let signal_len = self.config.signal_len;
-        let published = subject.expected_nsdgeneral_voxels(Resolution::Func1pt8mm);
+        let nsd = subject.nsd().ok();
+        let published = nsd.and_then(|nsd| nsd.expected_nsdgeneral_voxels(Resolution::Func1pt8mm));
         let Some(num_voxels) = self.origin.num_voxels.or(published) else {
             return Err(RunError::missing("--num-voxels", "a mapper of other volumes").into());
         };
@@ -263,10 +264,10 @@ fn is_padded(num_voxels: usize, signal_len: usize) -> bool {
 
 /// The only subject whose `nsdgeneral` is padded to this length.
 fn subject_of(signal_len: usize) -> Option<SubjectId> {
-    let voxels = |subject: SubjectId| subject.expected_nsdgeneral_voxels(Resolution::Func1pt8mm);
-    let mut fitting = SubjectId::all()
+    let voxels = |subject: NsdSubject| subject.expected_nsdgeneral_voxels(Resolution::Func1pt8mm);
+    let mut fitting = NsdSubject::all()
         .filter(|subject| voxels(*subject).is_some_and(|voxels| is_padded(voxels, signal_len)));
-    fitting.next().filter(|_| fitting.next().is_none())
+    fitting.next().filter(|_| fitting.next().is_none()).map(SubjectId::Nsd)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod evaluate_images;
 pub mod finetune_gan;
 #[cfg(test)]
 mod fixtures;
+pub mod import;
 pub mod import_weights;
 pub mod microstim;
 pub mod phantom;

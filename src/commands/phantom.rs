@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::phantom::{Existing, Phantom, PhantomConfig, Stage};
 use crate::pipelines::project::Project;
-use crate::run::error::RunError;
 use crate::run::existing_output::ExistingOutput;
 use crate::run::progress::Progress;
 
@@ -26,12 +25,14 @@ impl PhantomSettings {
     /// Settings of the command in a project: the NSD root is where the phantom goes.
     ///
     /// # Errors
-    /// When the NSD root is not set.
+    /// When the NSD root is not set; a subject that was imported.
     pub fn resolve(
         project: &Project,
         phantom: &PhantomConfig,
         existing: ExistingOutput,
-    ) -> Result<Self, RunError> {
+    ) -> crate::error::Result<Self> {
+        // An imported subject has a folder where NSD's have their tree: no place for a phantom.
+        project.subject.nsd()?;
         Ok(Self {
             config: phantom.clone(),
             out: project.nsd()?,

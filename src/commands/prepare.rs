@@ -22,13 +22,12 @@ use crate::data::prepared::{
     PreparedChoice, PreparedWriter, Provenance, SourceFile, TrialTable, VoxelPosition, VoxelTable,
 };
 use crate::data::standardize::{Standardization, zscore_in_place};
-use crate::data::subject::{Resolution, SubjectId};
+use crate::data::subject::{NsdSubject, Resolution};
 use crate::data::trial::TRIALS_PER_SESSION;
 use crate::error::{SettingError, in_range};
 use crate::files::file_is_there;
 use crate::interrupt;
 use crate::pipelines::project::Project;
-use crate::run::error::RunError;
 use crate::run::existing_output::ExistingOutput;
 use crate::run::progress::Progress;
 
@@ -70,13 +69,24 @@ impl Default for PrepareConfig {
 const MOST_SESSIONS: u16 = 40;
 
 impl PrepareConfig {
-    /// Checks the number of sessions.
+    /// Checks the number of sessions and the scaling.
     ///
     /// # Errors
     /// [`SettingError`] that names the key.
     pub fn validate(&self) -> Result<(), SettingError> {
-        let Some(sessions) = self.sessions else { return Ok(()) };
-        in_range("sessions", sessions, 1..=MOST_SESSIONS).map_err(|error| error.within("prepare"))
+        let check = || {
+            if let Some(sessions) = self.sessions {
+                in_range("sessions", sessions, 1..=MOST_SESSIONS)?;
+            }
+            match self.standardization {
+                Standardization::ZscorePerSession | Standardization::None => Ok(()),
+                Standardization::ZscorePerRun | Standardization::ZscoreByTraining => {
+                    let expected = "`zscore-per-session` or `none`; the others are for imported data";
+                    Err(SettingError::new("standardization", expected, self.standardization.name()))
+                }
+            }
+        };
+        check().map_err(|error: SettingError| error.within("prepare"))
     }
 
     /// What decides the content of the prepared file, and so its name.
@@ -96,7 +106,7 @@ pub struct PrepareSettings {
     /// Folder that holds `nsddata`, `nsddata_betas`, `nsddata_stimuli`.
     pub nsd_root: PathBuf,
     /// NSD subject, 1 to 8.
-    pub subject: SubjectId,
+    pub subject: NsdSubject,
     /// Functional volumes: voxels of 1.8 mm or 1 mm.
     pub resolution: Resolution,
     /// Which voxels and sessions, and how betas are scaled.
@@ -111,15 +121,15 @@ impl PrepareSettings {
     /// Settings of the command in a project.
     ///
     /// # Errors
-    /// When the NSD root is not set.
+    /// When the NSD root is not set; a subject that was imported.
     pub fn resolve(
         project: &Project,
         prepare: &PrepareConfig,
         existing: ExistingOutput,
-    ) -> Result<Self, RunError> {
+    ) -> crate::error::Result<Self> {
         Ok(Self {
+            subject: project.subject.nsd()?,
             nsd_root: project.nsd()?,
-            subject: project.subject,
             resolution: project.resolution,
             prepare: prepare.clone(),
             out: project.prepared(),
@@ -145,7 +155,7 @@ pub struct PrepareSummary {
     /// Size of the file in bytes.
     pub out_bytes: u64,
     /// NSD subject, 1 to 8.
-    pub subject: SubjectId,
+    pub subject: NsdSubject,
     /// Functional volumes: voxels of 1.8 mm or 1 mm.
     pub resolution: Resolution,
     /// Numbers of the sessions used, from 1.
@@ -260,7 +270,7 @@ fn sessions_to_use(tree: &NsdTree, settings: &PrepareSettings) -> Result<Vec<Ses
 }
 
 /// The number of the last session that is wanted; none for all that are there.
-pub(super) fn last_session(subject: SubjectId, prepare: &PrepareConfig) -> Option<u16> {
+pub(super) fn last_session(subject: NsdSubject, prepare: &PrepareConfig) -> Option<u16> {
     prepare.sessions.or_else(|| subject.usual_sessions())
 }
 
@@ -274,7 +284,7 @@ fn missing_sessions(found: &[SessionFile], wanted: Option<u16>) -> Vec<u16> {
 /// Images, repetitions and photographs of the trials, checked against the behavioural record where there is one.
 fn trial_table(
     tree: &NsdTree,
-    subject: SubjectId,
+    subject: NsdSubject,
     sessions: &[SessionFile],
 ) -> Result<TrialTable, DataError> {
     let design = ExperimentDesign::read(&tree.experiment_design())?;
@@ -294,7 +304,7 @@ fn trial_table(
     } else {
         None
     };
-    Ok(TrialTable { trials, is_shared, coco_ids })
+    Ok(TrialTable { trials, is_shared, coco_ids, ..TrialTable::default() })
 }
 
 fn check_against_responses(
@@ -343,7 +353,7 @@ fn provenance(
         })
         .collect::<Result<_, DataError>>()?;
     Ok(Provenance {
-        subject: settings.subject,
+        subject: settings.subject.into(),
         resolution: settings.resolution,
         betas_version: settings.prepare.betas_version.clone(),
         selection: settings.prepare.roi.clone(),
@@ -359,7 +369,7 @@ fn provenance(
     })
 }
 
-fn roi_counts(table: &VoxelTable) -> BTreeMap<String, RoiCount> {
+pub(super) fn roi_counts(table: &VoxelTable) -> BTreeMap<String, RoiCount> {
     table
         .rois
         .iter()

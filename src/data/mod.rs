@@ -5,6 +5,7 @@ pub mod error;
 pub mod formats;
 pub mod image;
 pub mod image_collection;
+pub mod import;
 pub mod nsd;
 pub mod padding;
 pub mod prepared;

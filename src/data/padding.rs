@@ -11,7 +11,7 @@ const MULTIPLE: usize = 32;
 
 /// Length of the padded voxel vector: 15744 for subject 1's 15724 voxels, else the next multiple of 32.
 pub fn padded_len(num_voxels: usize, subject: SubjectId) -> usize {
-    if subject.number() == 1 && num_voxels == PAPER_VOXELS {
+    if subject == SubjectId::default() && num_voxels == PAPER_VOXELS {
         PAPER_SIGNAL_LEN
     } else {
         num_voxels.max(1).next_multiple_of(MULTIPLE)
@@ -26,6 +26,7 @@ pub fn padding_left(num_voxels: usize, padded: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::subject::NsdSubject;
 
     #[test]
     fn subject_one_has_ten_zeros_on_either_side() {
@@ -36,7 +37,7 @@ mod tests {
 
     #[test]
     fn other_lengths_are_multiples_of_32_and_odd_zeros_go_right() {
-        for subject in SubjectId::all() {
+        for subject in NsdSubject::all().map(SubjectId::from) {
             for num_voxels in [1, 32, 33, 13_039, 17_907] {
                 let padded = padded_len(num_voxels, subject);
                 assert!(padded >= num_voxels && padded - num_voxels < 32 && padded.is_multiple_of(32));

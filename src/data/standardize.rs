@@ -3,7 +3,7 @@
 //! Population standard deviation (ddof 0), sums in `f64`, a voxel that never varies becomes 0. The factor 300 of the stored
 //! betas cancels.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 
 /// How the betas of a prepared subject are scaled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -12,6 +12,10 @@ pub enum Standardization {
     /// Mean 0 and standard deviation 1 per voxel within every session, the paper's choice.
     #[default]
     ZscorePerSession,
+    /// The same within every run; of imported data only.
+    ZscorePerRun,
+    /// Mean and standard deviation of the training trials of the split that came with the data; of imported data only.
+    ZscoreByTraining,
     /// Percent signal change as it is.
     None,
 }
@@ -21,6 +25,8 @@ impl Standardization {
     pub fn name(self) -> &'static str {
         match self {
             Self::ZscorePerSession => "zscored",
+            Self::ZscorePerRun => "zscored-by-run",
+            Self::ZscoreByTraining => "zscored-by-training",
             Self::None => "unscaled",
         }
     }
@@ -29,6 +35,10 @@ impl Standardization {
     pub fn description(self) -> &'static str {
         match self {
             Self::ZscorePerSession => "z-score per session and voxel, ddof 0, zero variance to 0",
+            Self::ZscorePerRun => "z-score per run and voxel, ddof 0, zero variance to 0",
+            Self::ZscoreByTraining => {
+                "z-score per voxel by mean and deviation of training trials, ddof 0, zero variance to 0"
+            }
             Self::None => "none, percent signal change",
         }
     }
@@ -39,30 +49,99 @@ impl Standardization {
 /// # Shapes
 /// - `betas`: `[trials of one session, voxels]`
 pub fn zscore_in_place(betas: &mut Array2<f32>) {
-    let (num_trials, num_voxels) = betas.dim();
-    if num_trials == 0 {
+    if betas.nrows() == 0 {
         return;
     }
-    // Row by row, because rows lie together in memory.
-    let mut mean = vec![0.0_f64; num_voxels];
-    for row in betas.rows() {
-        mean.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
+    let mut means = ColumnMeans::new(betas.ncols());
+    means.add(betas.view());
+    let mut scale = means.finish();
+    scale.add(betas.view());
+    scale.finish().apply(betas);
+}
+
+/// Means of columns, whose rows come a block at a time.
+#[derive(Clone, Debug)]
+pub struct ColumnMeans {
+    sums: Vec<f64>,
+    num_rows: usize,
+}
+
+/// Deviations of columns around their means, whose rows come a second time.
+#[derive(Clone, Debug)]
+pub struct ColumnDeviations {
+    means: Vec<f64>,
+    squares: Vec<f64>,
+    num_rows: usize,
+}
+
+/// What makes z-scores of columns.
+#[derive(Clone, Debug)]
+pub struct ColumnScale {
+    means: Vec<f64>,
+    inverse_deviations: Vec<f64>,
+}
+
+impl ColumnMeans {
+    /// Of no rows yet.
+    pub fn new(num_columns: usize) -> Self {
+        Self { sums: vec![0.0; num_columns], num_rows: 0 }
     }
-    mean.iter_mut().for_each(|sum| *sum /= num_trials as f64);
-    let mut inverse_deviation = vec![0.0_f64; num_voxels];
-    for row in betas.rows() {
-        for ((sum, value), mean) in inverse_deviation.iter_mut().zip(row).zip(&mean) {
-            *sum += (f64::from(*value) - mean).powi(2);
+
+    /// Adds rows.
+    ///
+    /// # Shapes
+    /// - `rows`: `[any, columns]`
+    pub fn add(&mut self, rows: ArrayView2<'_, f32>) {
+        // Row by row, because rows lie together in memory.
+        for row in rows.rows() {
+            self.sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
+        }
+        self.num_rows += rows.nrows();
+    }
+
+    /// The means; the rows are wanted once more.
+    pub fn finish(self) -> ColumnDeviations {
+        let Self { mut sums, num_rows } = self;
+        sums.iter_mut().for_each(|sum| *sum /= num_rows as f64);
+        ColumnDeviations { squares: vec![0.0; sums.len()], means: sums, num_rows }
+    }
+}
+
+impl ColumnDeviations {
+    /// Adds rows.
+    ///
+    /// # Shapes
+    /// - `rows`: `[any, columns]`
+    pub fn add(&mut self, rows: ArrayView2<'_, f32>) {
+        for row in rows.rows() {
+            for ((sum, value), mean) in self.squares.iter_mut().zip(row).zip(&self.means) {
+                *sum += (f64::from(*value) - mean).powi(2);
+            }
         }
     }
-    for (inverse, mean) in inverse_deviation.iter_mut().zip(&mean) {
-        let deviation = (*inverse / num_trials as f64).sqrt();
-        // A constant column may keep a rest of rounding; nothing real varies by less than this share of its mean.
-        *inverse = if deviation > mean.abs() * 1e-12 { 1.0 / deviation } else { 0.0 };
+
+    /// The scale.
+    pub fn finish(self) -> ColumnScale {
+        let Self { means, mut squares, num_rows } = self;
+        for (inverse, mean) in squares.iter_mut().zip(&means) {
+            let deviation = (*inverse / num_rows as f64).sqrt();
+            // A constant column may keep a rest of rounding; nothing real varies by less than this share of its mean.
+            *inverse = if deviation > mean.abs() * 1e-12 { 1.0 / deviation } else { 0.0 };
+        }
+        ColumnScale { means, inverse_deviations: squares }
     }
-    for mut row in betas.rows_mut() {
-        for ((value, mean), inverse) in row.iter_mut().zip(&mean).zip(&inverse_deviation) {
-            *value = ((f64::from(*value) - mean) * inverse) as f32;
+}
+
+impl ColumnScale {
+    /// Replaces values by their z-scores; a column that did not vary becomes 0.
+    ///
+    /// # Shapes
+    /// - `rows`: `[any, columns]`
+    pub fn apply(&self, rows: &mut Array2<f32>) {
+        for mut row in rows.rows_mut() {
+            for ((value, mean), inverse) in row.iter_mut().zip(&self.means).zip(&self.inverse_deviations) {
+                *value = ((f64::from(*value) - mean) * inverse) as f32;
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::scenes::things::Thing;
-use crate::data::subject::{Resolution, SubjectId};
+use crate::data::subject::{NsdSubject, Resolution};
 use crate::error::{SettingError, in_range};
 use crate::files::path_from_home;
 
@@ -54,7 +54,7 @@ pub struct PhantomConfig {
     /// Grid, number of voxels and sessions.
     pub size: PhantomSize,
     /// Which of NSD's eight subjects it stands for.
-    pub subject: SubjectId,
+    pub subject: NsdSubject,
     /// Sessions to write; by default 1 (tiny), 2 (small), or what NSD offered until August 2023 (full).
     pub sessions: Option<usize>,
     /// Drawn scenes, or photographs with COCO annotations.
@@ -83,7 +83,7 @@ impl Default for PhantomConfig {
     fn default() -> Self {
         Self {
             size: PhantomSize::default(),
-            subject: SubjectId::default(),
+            subject: NsdSubject::default(),
             sessions: None,
             source: StimulusSource::default(),
             photographs: None,

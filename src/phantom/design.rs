@@ -8,7 +8,7 @@ use std::f64::consts::{PI, TAU};
 use rand::{RngExt, rngs::ChaCha12Rng, seq::SliceRandom};
 
 use super::config::{PhantomConfig, PhantomSize};
-use crate::data::subject::{NUM_SUBJECTS, SubjectId};
+use crate::data::subject::{NUM_SUBJECTS, NsdSubject};
 use crate::data::trial::{NUM_IMAGES, NsdId, TRIALS_PER_SESSION, Trial};
 use crate::tensor_ops::random::keyed_rng;
 
@@ -70,12 +70,12 @@ impl ExperimentPlan {
     }
 
     /// 1-based 73k id of a 0-based trial.
-    pub fn image_of(&self, subject: SubjectId, trial: usize) -> u32 {
+    pub fn image_of(&self, subject: NsdSubject, trial: usize) -> u32 {
         self.subject_images[subject.row()][self.master_ordering[trial] as usize - 1]
     }
 
     /// The first `num_sessions` sessions of a subject, with 0-based image numbers.
-    pub fn trials(&self, subject: SubjectId, num_sessions: usize) -> Vec<Trial> {
+    pub fn trials(&self, subject: NsdSubject, num_sessions: usize) -> Vec<Trial> {
         let mut seen = vec![0_u8; IMAGES_PER_SUBJECT + 1];
         (0..num_sessions * TRIALS_PER_SESSION)
             .map(|t| {
@@ -290,7 +290,7 @@ mod tests {
             let mean = counts.iter().map(|count| f64::from(count[column])).sum::<f64>() / 40.0;
             assert!((mean - expected).abs() < 0.12 * expected, "{} times: {mean}", column + 1);
         }
-        let trials = plan.trials(SubjectId::new(1).unwrap(), 37);
+        let trials = plan.trials(NsdSubject::new(1).unwrap(), 37);
         let distinct: std::collections::BTreeSet<_> = trials.iter().map(|trial| trial.nsd_id).collect();
         assert!((9780..9900).contains(&distinct.len()), "{} images in 37 sessions", distinct.len());
     }

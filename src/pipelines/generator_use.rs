@@ -220,10 +220,10 @@ pub fn refuse_or_warn(misfits: &[String], strict: bool, progress: &mut dyn Progr
 
 /// A split in words.
 fn said(split: &SplitConfig) -> String {
-    let SplitConfig { rule, train_fraction } = split;
-    match rule {
-        SplitRule::FirstAppearance => format!("first {train_fraction} of the images"),
+    match split.rule {
+        SplitRule::FirstAppearance => format!("first {} of the images", split.train_fraction),
         SplitRule::Shared1000 => "all but the shared images".into(),
+        SplitRule::Given | SplitRule::Random | SplitRule::Pictures => split.to_string(),
     }
 }
 

@@ -7,7 +7,7 @@ use mindreader::data::formats::csv::{Delimiter, write_table};
 use mindreader::data::formats::hdf5::H5Writer;
 use mindreader::data::formats::nifti::{Frame, write_volume};
 use mindreader::data::nsd::{responses, roi::RoiVolume};
-use mindreader::data::subject::SubjectId;
+use mindreader::data::subject::NsdSubject;
 use mindreader::run::existing_output::ExistingOutput;
 use mindreader::run::progress::Silent;
 
@@ -187,7 +187,7 @@ fn outputs_that_cannot_be_written() {
 #[test]
 fn subject_nine_does_not_exist() {
     assert_says(
-        &SubjectId::new(9).unwrap_err().to_string(),
+        &NsdSubject::new(9).unwrap_err().to_string(),
         &["unknown subject `9`; known: 1, 2, 3, 4, 5, 6, 7, 8"],
     );
 }

@@ -2,7 +2,7 @@
 
 use mindreader::data::formats::mat5::{read_arrays, write_arrays};
 use mindreader::data::nsd::design::ExperimentDesign;
-use mindreader::data::subject::SubjectId;
+use mindreader::data::subject::NsdSubject;
 
 use crate::python;
 
@@ -31,7 +31,7 @@ fn files_written_by_scipy_are_read() {
         let path = folder.path().join(format!("{name}.mat"));
         let design = ExperimentDesign::read(&path).unwrap();
         assert_eq!((design.num_sessions(), design.shared_images.len()), (40, 1000), "{name}");
-        let subject = SubjectId::new(5).unwrap();
+        let subject = NsdSubject::new(5).unwrap();
         for (trial, id) in [0, 749, 12_345, 29_999].into_iter().zip(&expected) {
             assert_eq!(design.nsd_id(subject, trial).unwrap().0, *id, "{name}, trial {trial}");
         }

@@ -13,7 +13,7 @@ use mindreader::data::nsd::roi::RoiVolume;
 use mindreader::data::nsd::stim_info::StimInfo;
 use mindreader::data::nsd::tree::{AnnotationKind, DEFAULT_BETAS_VERSION, NsdTree};
 use mindreader::data::standardize::zscore_in_place;
-use mindreader::data::subject::{Resolution, SubjectId};
+use mindreader::data::subject::{NsdSubject, Resolution};
 use mindreader::data::trial::CocoId;
 use mindreader::phantom::anatomy::Anatomy;
 use mindreader::phantom::atlas::{label, region_files};
@@ -29,7 +29,7 @@ use crate::python;
 fn config() -> PhantomConfig {
     PhantomConfig {
         size: PhantomSize::Tiny,
-        subject: SubjectId::new(5).unwrap(),
+        subject: NsdSubject::new(5).unwrap(),
         signal: 3.0,
         beta_files: BetaFiles::Both,
         seed: 11,

@@ -6,7 +6,7 @@ use mindreader::data::formats::mat5::write_arrays;
 use mindreader::data::formats::nifti::{ElementType, Frame, NiftiWriter, write_volume};
 use mindreader::data::nsd::betas::write_session;
 use mindreader::data::nsd::tree::{DEFAULT_BETAS_VERSION, Hemisphere, NsdTree};
-use mindreader::data::subject::{Resolution, SubjectId};
+use mindreader::data::subject::{NsdSubject, Resolution};
 use mindreader::run::existing_output::ExistingOutput;
 use ndarray::Array2;
 
@@ -18,7 +18,7 @@ const RESOLUTION: Resolution = Resolution::Func1pt8mm;
 pub struct SmallTree {
     pub folder: tempfile::TempDir,
     pub tree: NsdTree,
-    pub subject: SubjectId,
+    pub subject: NsdSubject,
 }
 
 /// Stored beta; voxel 8 is 0 throughout session 2.
@@ -49,7 +49,7 @@ impl SmallTree {
         let written = Self {
             tree: NsdTree::new(folder.path().join("nsd")),
             folder,
-            subject: SubjectId::new(3).unwrap(),
+            subject: NsdSubject::new(3).unwrap(),
         };
         written.write_design();
         written.write_rois();

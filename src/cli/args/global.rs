@@ -8,12 +8,15 @@ use clap::Args;
 use crate::cli::layers::Layers;
 use crate::cli::logging::LogFormat;
 use crate::cli::usage_error::UsageError;
+use crate::data::subject::{OwnSubject, SubjectId};
 
 /// One subject or all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subjects {
-    /// The number of one.
-    One(i64),
+    /// The number of one of NSD's, checked with the other settings.
+    Number(i64),
+    /// The name of one that was imported.
+    Named(OwnSubject),
     /// Every one that is there or prepared.
     All,
 }
@@ -24,7 +27,20 @@ impl FromStr for Subjects {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "all" => Ok(Self::All),
-            number => number.parse().map(Self::One).map_err(|_| "expected 1 to 8, or `all`".into()),
+            text => match text.parse() {
+                Ok(number) => Ok(Self::Number(number)),
+                Err(_) => Self::one(text),
+            },
+        }
+    }
+}
+
+impl Subjects {
+    fn one(text: &str) -> Result<Self, String> {
+        match text.parse::<SubjectId>() {
+            Ok(SubjectId::Nsd(subject)) => Ok(Self::Number(subject.number().into())),
+            Ok(SubjectId::Own(name)) => Ok(Self::Named(name)),
+            Err(_) => Err("expected 1 to 8, the name of an imported subject, or `all`".into()),
         }
     }
 }
@@ -44,8 +60,9 @@ pub struct GlobalArgs {
     /// Folder for prepared subjects, runs and caches
     #[arg(long, global = true, value_name = "DIR")]
     pub work: Option<PathBuf>,
-    /// NSD subject, 1 to 8, or `all`: every prepared one (for `prepare`: every one in the tree), one after the other
-    #[arg(long, global = true, value_name = "N", allow_negative_numbers = true)]
+    /// NSD subject, 1 to 8, the name of an imported one, or `all`: every prepared one (for `prepare`: every one in the tree), one
+    /// after the other
+    #[arg(long, global = true, value_name = "N|NAME", allow_negative_numbers = true)]
     pub subject: Option<Subjects>,
     /// Where to compute: auto, cpu, cuda or cuda:N
     #[arg(long, global = true)]
@@ -78,9 +95,11 @@ impl GlobalArgs {
         }
         layers = layers.optional_path("paths.nsd", self.nsd.as_ref())?;
         layers = layers.optional_path("paths.work", self.work.as_ref())?;
-        if let Some(Subjects::One(subject)) = self.subject {
-            layers = layers.value("subject", subject)?;
-        }
+        layers = match self.subject {
+            Some(Subjects::Number(number)) => layers.value("subject", number)?,
+            Some(Subjects::Named(name)) => layers.value("subject", name.name())?,
+            Some(Subjects::All) | None => layers,
+        };
         layers = layers.optional("device", self.device.as_ref())?;
         layers = layers.optional("precision", self.precision.as_ref())?;
         layers.optional("seed", self.seed.as_ref())

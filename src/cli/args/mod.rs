@@ -9,6 +9,7 @@ mod evaluate_images;
 mod finetune_gan;
 mod flag_groups;
 mod global;
+mod import;
 mod import_weights;
 mod microstim;
 mod phantom;
@@ -31,6 +32,7 @@ pub use evaluate_images::EvaluateImagesArgs;
 pub use finetune_gan::FinetuneGanArgs;
 pub use flag_groups::{ClipArg, ResumeArg};
 pub use global::{GlobalArgs, Subjects};
+pub use import::ImportArgs;
 pub use import_weights::ImportWeightsArgs;
 pub use microstim::MicrostimArgs;
 pub use phantom::PhantomArgs;
@@ -72,6 +74,8 @@ pub enum Command {
     Phantom(PhantomArgs),
     /// Extract and z-score the betas of a region into one file
     Prepare(PrepareArgs),
+    /// Bring in data of one's own: betas, pictures, captions, regions
+    Import(ImportArgs),
     /// Turn a published checkpoint into a snapshot, every tensor accounted for
     ImportWeights(ImportWeightsArgs),
     /// Say what files of weights hold, ours or foreign
@@ -137,6 +141,7 @@ impl Command {
             Self::Demo(args) => args.layers(layers),
             Self::Phantom(args) => args.layers(layers),
             Self::Prepare(args) => args.layers(layers),
+            Self::Import(args) => args.layers(layers),
             Self::ScreenCaptions(args) | Self::Encode(args) => args.layers(layers),
             Self::TrainMapper(args) => args.layers(layers),
             Self::Evaluate(args) => args.layers(layers),

@@ -15,10 +15,9 @@ use super::prepare::{self, PrepareConfig, PrepareSettings};
 use crate::data::error::DataError;
 use crate::data::nsd::roi::roi_names;
 use crate::data::nsd::tree::NsdTree;
-use crate::data::subject::{Resolution, SubjectId};
+use crate::data::subject::{NsdSubject, Resolution};
 use crate::files::folder_is_there;
 use crate::pipelines::project::Project;
-use crate::run::error::RunError;
 use crate::run::existing_output::ExistingOutput;
 
 /// Which download is examined.
@@ -27,7 +26,7 @@ pub struct DoctorSettings {
     /// Folder that holds `nsddata`, `nsddata_betas`, `nsddata_stimuli`.
     pub nsd_root: PathBuf,
     /// NSD subject, 1 to 8.
-    pub subject: SubjectId,
+    pub subject: NsdSubject,
     /// Functional volumes: voxels of 1.8 mm or 1 mm.
     pub resolution: Resolution,
     /// What `prepare` would be asked for.
@@ -38,11 +37,11 @@ impl DoctorSettings {
     /// Settings of the command in a project.
     ///
     /// # Errors
-    /// When the NSD root is not set.
-    pub fn resolve(project: &Project, prepare: &PrepareConfig) -> Result<Self, RunError> {
+    /// When the NSD root is not set; a subject that was imported.
+    pub fn resolve(project: &Project, prepare: &PrepareConfig) -> crate::error::Result<Self> {
         Ok(Self {
+            subject: project.subject.nsd()?,
             nsd_root: project.nsd()?,
-            subject: project.subject,
             resolution: project.resolution,
             prepare: prepare.clone(),
         })
@@ -105,7 +104,7 @@ mod tests {
     use super::*;
 
     fn report(root: &std::path::Path) -> DoctorReport {
-        let subject = SubjectId::new(4).unwrap();
+        let subject = NsdSubject::new(4).unwrap();
         let (nsd_root, resolution) = (root.to_path_buf(), Resolution::Func1pt8mm);
         run(&DoctorSettings { nsd_root, subject, resolution, prepare: PrepareConfig::default() }).unwrap()
     }
@@ -137,7 +136,7 @@ mod tests {
     #[test]
     fn no_folder_is_no_empty_tree() {
         let folder = tempfile::tempdir().unwrap();
-        let subject = SubjectId::new(4).unwrap();
+        let subject = NsdSubject::new(4).unwrap();
         let (nsd_root, resolution) = (folder.path().join("nowhere"), Resolution::Func1pt8mm);
         let settings = DoctorSettings { nsd_root, subject, resolution, prepare: PrepareConfig::default() };
         let error = run(&settings).unwrap_err().to_string();
@@ -148,7 +147,7 @@ mod tests {
     fn files_that_are_there_and_hold_something_else_are_no_files_to_prepare_from() {
         let folder = tempfile::tempdir().unwrap();
         let tree = NsdTree::new(folder.path());
-        let (subject, fine) = (SubjectId::new(4).unwrap(), Resolution::Func1pt8mm);
+        let (subject, fine) = (NsdSubject::new(4).unwrap(), Resolution::Func1pt8mm);
         let version = crate::data::nsd::tree::DEFAULT_BETAS_VERSION;
         for path in [
             tree.experiment_design(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::subject::{Resolution, SubjectId};
+use crate::data::subject::{NsdSubject, Resolution};
 use crate::error::Error;
 
 /// How much depends on a file.
@@ -85,7 +85,7 @@ pub struct DoctorReport {
     /// NSD root that was examined.
     pub nsd_root: PathBuf,
     /// NSD subject, 1 to 8.
-    pub subject: SubjectId,
+    pub subject: NsdSubject,
     /// Functional volumes: voxels of 1.8 mm or 1 mm.
     pub resolution: Resolution,
     /// Every file, in the order of the tree.

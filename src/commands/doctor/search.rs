@@ -15,7 +15,7 @@ use crate::data::nsd::responses;
 use crate::data::nsd::roi_pattern::parts_of;
 use crate::data::nsd::stim_info::StimInfo;
 use crate::data::nsd::tree::{AnnotationKind, COCO_SPLITS, Hemisphere, NsdTree};
-use crate::data::subject::{Resolution, SubjectId};
+use crate::data::subject::{NsdSubject, Resolution};
 use crate::files::file_is_there;
 
 /// Files of the experiment that cannot be used.
@@ -28,7 +28,7 @@ pub(super) struct Experiment {
 /// A walk through a subject's files, which notes each.
 pub(super) struct Search<'a> {
     pub tree: &'a NsdTree,
-    pub subject: SubjectId,
+    pub subject: NsdSubject,
     pub resolution: Resolution,
     pub prepare: &'a PrepareConfig,
     pub findings: Vec<Finding>,

@@ -180,7 +180,7 @@ fn ceilings(
     truth: &PhantomTruth,
 ) -> Result<CeilingsByKind, DataError> {
     let provenance = prepared.provenance();
-    let path = tree.ncsnr(provenance.subject, provenance.resolution, &provenance.betas_version);
+    let path = tree.ncsnr(provenance.subject.nsd()?, provenance.resolution, &provenance.betas_version);
     let estimated = read_ncsnr(&path, &prepared.space(), prepared.flat_index())?;
     let mut by_kind = CeilingsByKind::new();
     for (voxel, estimated) in prepared.flat_index().iter().zip(estimated) {

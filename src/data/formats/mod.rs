@@ -2,7 +2,9 @@
 
 pub(crate) mod byte_fields;
 pub mod csv;
+pub mod element;
 pub mod hdf5;
 pub mod mat5;
 pub mod nifti;
+pub mod npy;
 pub mod zip;

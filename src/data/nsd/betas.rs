@@ -17,7 +17,7 @@ use super::{betas_chunks, betas_hyperslabs};
 use crate::data::error::DataError;
 use crate::data::formats::hdf5::{H5Dataset, H5File, H5Writer};
 use crate::data::formats::nifti::{self, ElementType, NiftiReader};
-use crate::data::subject::{Resolution, SubjectId};
+use crate::data::subject::{NsdSubject, Resolution};
 use crate::data::trial::TRIALS_PER_SESSION;
 use crate::files::file_is_there;
 
@@ -54,7 +54,7 @@ pub struct SessionFile {
 /// cannot be looked at, such as a link that leads nowhere.
 pub fn find_sessions(
     tree: &NsdTree,
-    subject: SubjectId,
+    subject: NsdSubject,
     resolution: Resolution,
     version: &str,
 ) -> Result<Vec<SessionFile>, DataError> {
@@ -74,7 +74,7 @@ pub fn find_sessions(
 /// [`DataError::unreadable`] for one that is there and cannot be looked at.
 pub fn find_session(
     tree: &NsdTree,
-    subject: SubjectId,
+    subject: NsdSubject,
     resolution: Resolution,
     version: &str,
     session: u16,

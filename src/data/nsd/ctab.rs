@@ -9,7 +9,7 @@ use std::path::Path;
 use super::region_atlas::REGION_ATLASES;
 use super::tree::NsdTree;
 use crate::data::error::DataError;
-use crate::data::subject::SubjectId;
+use crate::data::subject::NsdSubject;
 use crate::files::{InputKind, file_is_there, read_text};
 
 /// Label names of one ROI; 0 ("Unknown") is left out.
@@ -24,7 +24,7 @@ impl LabelTable {
     ///
     /// # Errors
     /// [`DataError::Invalid`] when a table is there but broken.
-    pub fn find(tree: &NsdTree, subject: SubjectId, roi: &str) -> Result<Self, DataError> {
+    pub fn find(tree: &NsdTree, subject: NsdSubject, roi: &str) -> Result<Self, DataError> {
         for path in tree.label_tables(subject, roi) {
             if file_is_there(&path)? {
                 return Self::read(&path);

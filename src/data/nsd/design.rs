@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::data::error::DataError;
 use crate::data::formats::mat5::{self, MatArray};
-use crate::data::subject::{NUM_SUBJECTS, SubjectId};
+use crate::data::subject::{NUM_SUBJECTS, NsdSubject};
 use crate::data::trial::{NUM_IMAGES, NsdId, TRIALS_PER_SESSION, Trial};
 
 const NEEDED_FOR: &str = "the image shown in every trial";
@@ -70,7 +70,7 @@ impl ExperimentDesign {
     ///
     /// # Errors
     /// [`DataError::Invalid`] for a trial beyond the last.
-    pub fn nsd_id(&self, subject: SubjectId, trial: usize) -> Result<NsdId, DataError> {
+    pub fn nsd_id(&self, subject: NsdSubject, trial: usize) -> Result<NsdId, DataError> {
         let position = self.master_ordering.get(trial).ok_or_else(|| {
             let sessions = trial / TRIALS_PER_SESSION + 1;
             DataError::invalid(
@@ -88,7 +88,7 @@ impl ExperimentDesign {
     ///
     /// # Errors
     /// [`DataError::Invalid`] when the design describes fewer.
-    pub fn trials(&self, subject: SubjectId, num_sessions: usize) -> Result<Vec<Trial>, DataError> {
+    pub fn trials(&self, subject: NsdSubject, num_sessions: usize) -> Result<Vec<Trial>, DataError> {
         let mut times_seen = std::collections::HashMap::new();
         (0..num_sessions * TRIALS_PER_SESSION)
             .map(|trial| {
@@ -105,7 +105,7 @@ impl ExperimentDesign {
     ///
     /// # Errors
     /// [`DataError::Invalid`] when the design describes fewer sessions.
-    pub fn trials_of(&self, subject: SubjectId, sessions: &[u16]) -> Result<Vec<Trial>, DataError> {
+    pub fn trials_of(&self, subject: NsdSubject, sessions: &[u16]) -> Result<Vec<Trial>, DataError> {
         let last = sessions.iter().copied().max().unwrap_or(0);
         let all = self.trials(subject, usize::from(last))?;
         Ok(sessions
@@ -162,7 +162,7 @@ mod tests {
             (0..3).flat_map(|c| (1..=8).map(move |s| f64::from(10 * (c + 1) + s))).collect();
         write(&path, &master, &images);
         let design = ExperimentDesign::read(&path).unwrap();
-        let subject = SubjectId::new(2).unwrap();
+        let subject = NsdSubject::new(2).unwrap();
         assert_eq!(design.nsd_id(subject, 1).unwrap(), NsdId(21));
         let trials = design.trials_of(subject, &[2]).unwrap();
         assert_eq!(trials.len(), 750);

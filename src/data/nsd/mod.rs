@@ -10,13 +10,13 @@
 //! use mindreader::data::formats::hdf5::H5Writer;
 //! use mindreader::data::formats::nifti::{Frame, write_volume};
 //! use mindreader::data::nsd::{betas, roi::RoiVolume, space::VolumeSpace, tree::NsdTree};
-//! use mindreader::data::subject::{Resolution, SubjectId};
+//! use mindreader::data::subject::{Resolution, NsdSubject};
 //!
 //! # let folder = tempfile::tempdir()?;
 //! # let root = folder.path();
 //! let tree = NsdTree::new(root);
 //! let (subject, resolution, version) =
-//!     (SubjectId::new(1)?, Resolution::Func1pt8mm, "betas_fithrf_GLMdenoise_RR");
+//!     (NsdSubject::new(1)?, Resolution::Func1pt8mm, "betas_fithrf_GLMdenoise_RR");
 //! let region = tree.roi(subject, resolution, "nsdgeneral", None);
 //! # // A brain of 3 × 2 × 1 voxels, a session in which voxel v has the stored value 300 · v.
 //! # std::fs::create_dir_all(region.parent().ok_or("no folder")?)?;

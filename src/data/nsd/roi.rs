@@ -12,7 +12,7 @@ use super::space::VolumeSpace;
 use super::tree::{Hemisphere, NsdTree};
 use crate::data::error::DataError;
 use crate::data::formats::nifti;
-use crate::data::subject::{Resolution, SubjectId};
+use crate::data::subject::{NsdSubject, Resolution};
 use crate::error::FileError;
 use crate::files::file_is_there;
 
@@ -73,7 +73,7 @@ impl RoiVolume {
     /// Those of [`RoiVolume::read`]; [`DataError::Invalid`] when the hemispheres do not lie alike.
     pub fn read_combined(
         tree: &NsdTree,
-        subject: SubjectId,
+        subject: NsdSubject,
         resolution: Resolution,
         name: &str,
         space: Option<&VolumeSpace>,
@@ -114,7 +114,7 @@ impl RoiVolume {
 /// holds no volume.
 pub fn roi_names(
     tree: &NsdTree,
-    subject: SubjectId,
+    subject: NsdSubject,
     resolution: Resolution,
 ) -> Result<Vec<String>, DataError> {
     let folder = tree.roi_dir(subject, resolution);
@@ -145,7 +145,7 @@ pub fn roi_names(
 /// Those of [`RoiVolume::read`]. A pair of files that is not there gives `Ok(None)`.
 pub fn hemispheres(
     tree: &NsdTree,
-    subject: SubjectId,
+    subject: NsdSubject,
     resolution: Resolution,
     name: &str,
     space: &VolumeSpace,
@@ -174,8 +174,8 @@ mod tests {
     use super::*;
     use crate::data::formats::nifti::{Frame, write_volume};
 
-    fn subject() -> SubjectId {
-        SubjectId::new(1).unwrap()
+    fn subject() -> NsdSubject {
+        NsdSubject::new(1).unwrap()
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::betas::{BetasFormat, SessionFile};
 use super::tree::NsdTree;
 use crate::data::error::DataError;
 use crate::data::formats::nifti::{Affine, NiftiReader, Volume};
-use crate::data::subject::{Resolution, SubjectId};
+use crate::data::subject::{NsdSubject, Resolution};
 use crate::files::file_is_there;
 
 /// The order of voxels that other volumes are brought into.
@@ -33,7 +33,7 @@ impl VolumeSpace {
     /// Those of [`NiftiReader::open`]; [`DataError::Invalid`] for sessions that lie in different ways.
     pub fn of_betas(
         tree: &NsdTree,
-        subject: SubjectId,
+        subject: NsdSubject,
         resolution: Resolution,
         version: &str,
         sessions: &[SessionFile],
@@ -103,7 +103,10 @@ impl VolumeSpace {
     }
 
     /// Refuses a session that lies in another way than the first: its betas are not turned.
-    fn require_same(&self, other: &Self) -> Result<(), DataError> {
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] naming the other's file.
+    pub fn require_same(&self, other: &Self) -> Result<(), DataError> {
         self.require_grid(&other.path, other.grid)?;
         if let (Some(wanted), Some(found)) = (&self.affine, &other.affine)
             && !found.turn_to(other.grid, wanted, self.grid).is_some_and(|turn| turn.is_none_needed())

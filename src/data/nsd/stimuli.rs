@@ -1,4 +1,4 @@
-//! `nsd_stimuli.hdf5`: the images as they were shown.
+//! `nsd_stimuli.hdf5`: the images as they were shown. Those of imported subjects lie in a file of the same form, and may be smaller.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::data::error::DataError;
 use crate::data::formats::hdf5::{H5Dataset, H5File};
 use crate::data::trial::NsdId;
 
-/// Edge of every NSD image in pixels.
+/// Edge of every NSD image in pixels, and the largest that is read.
 pub const IMAGE_SIDE: usize = 425;
 
 /// The open image file; images are read one by one.
@@ -17,10 +17,12 @@ pub const IMAGE_SIDE: usize = 425;
 pub struct Stimuli {
     brick: H5Dataset,
     num_images: usize,
+    side: usize,
 }
 
 impl Stimuli {
-    /// Opens the file and checks shape and type of `/imgBrick`: unsigned bytes, `[images, 425, 425, 3]`.
+    /// Opens the file and checks shape and type of `/imgBrick`: unsigned bytes, `[images, 425, 425, 3]`, or squares of a
+    /// smaller edge.
     ///
     /// # Errors
     /// [`DataError::missing`], [`DataError::unreadable`] or [`DataError::Invalid`].
@@ -28,7 +30,8 @@ impl Stimuli {
         let file = H5File::open(path, "the images that were shown")?;
         let brick = file.dataset("imgBrick")?;
         let shape = brick.require_axes(4)?;
-        if shape[1..] != [IMAGE_SIDE, IMAGE_SIDE, 3] {
+        let side = shape[1];
+        if shape[1..] != [side, side, 3] || !(1..=IMAGE_SIDE).contains(&side) {
             let expected = format!("[images, {IMAGE_SIDE}, {IMAGE_SIDE}, 3]");
             return Err(brick.invalid("shape", expected, format!("{shape:?}")));
         }
@@ -36,7 +39,7 @@ impl Stimuli {
         if element != TypeDescriptor::Unsigned(IntSize::U1) {
             return Err(brick.invalid("type", "uint8", element));
         }
-        Ok(Self { brick, num_images: shape[0] })
+        Ok(Self { brick, num_images: shape[0], side })
     }
 
     /// Images in the file (73 000 in NSD).
@@ -44,7 +47,12 @@ impl Stimuli {
         self.num_images
     }
 
-    /// One image, 425 × 425.
+    /// Edge of the images in pixels: 425 in NSD.
+    pub fn side(&self) -> usize {
+        self.side
+    }
+
+    /// One image, [`Stimuli::side`] pixels wide and high.
     ///
     /// # Errors
     /// [`DataError::Invalid`] for an id beyond the file; [`DataError::unreadable`] for damage.
@@ -54,8 +62,8 @@ impl Stimuli {
             let expected = format!("more than {row} (image `{image}`)");
             return Err(self.brick.invalid("number of images", expected, self.num_images));
         }
-        let pixels = self.brick.read_block::<u8>(&[row..row + 1, 0..IMAGE_SIDE, 0..IMAGE_SIDE, 0..3])?;
-        RgbImage::from_raw(IMAGE_SIDE as u32, IMAGE_SIDE as u32, pixels)
+        let pixels = self.brick.read_block::<u8>(&[row..row + 1, 0..self.side, 0..self.side, 0..3])?;
+        RgbImage::from_raw(self.side as u32, self.side as u32, pixels)
             .ok_or_else(|| self.brick.unreadable(&"an image came back short"))
     }
 }
@@ -96,6 +104,8 @@ mod tests {
             Stimuli::open(&path).unwrap_err().to_string()
         };
         assert!(write("imgBrick", &[1, 3, 425, 425]).contains("shape of `/imgBrick` is [1, 3, 425, 425]"));
+        assert!(write("imgBrick", &[1, 28, 27, 3]).contains("[1, 28, 27, 3], expected [images, 425"));
+        assert!(write("imgBrick", &[1, 500, 500, 3]).contains("expected [images, 425"));
         assert!(write("images", &[1, 425, 425, 3]).contains("dataset `/imgBrick` is not among: images"));
         let writer = H5Writer::create(&path).unwrap();
         drop(writer.dataset::<f32>("imgBrick", &[1, 425, 425, 3], None).unwrap());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::subject::{Resolution, SubjectId};
+use crate::data::subject::{NsdSubject, Resolution};
 use crate::error::FileError;
 use crate::files::file_is_there;
 
@@ -122,34 +122,34 @@ impl NsdTree {
     }
 
     /// Button presses, one row per trial.
-    pub fn responses(&self, subject: SubjectId) -> PathBuf {
+    pub fn responses(&self, subject: NsdSubject) -> PathBuf {
         self.root.join(format!("nsddata/ppdata/{subject}/behav/responses.tsv"))
     }
 
     /// Folder of volumes that are not betas.
-    pub fn functional_dir(&self, subject: SubjectId, resolution: Resolution) -> PathBuf {
+    pub fn functional_dir(&self, subject: NsdSubject, resolution: Resolution) -> PathBuf {
         self.root.join(format!("nsddata/ppdata/{subject}/{resolution}"))
     }
 
     /// 1 inside the brain, 0 outside.
-    pub fn brainmask(&self, subject: SubjectId, resolution: Resolution) -> PathBuf {
+    pub fn brainmask(&self, subject: NsdSubject, resolution: Resolution) -> PathBuf {
         self.functional_dir(subject, resolution).join("brainmask.nii.gz")
     }
 
     /// 1 where every volume of a session is present; `session` is 1-based.
-    pub fn valid_session(&self, subject: SubjectId, resolution: Resolution, session: u16) -> PathBuf {
+    pub fn valid_session(&self, subject: NsdSubject, resolution: Resolution, session: u16) -> PathBuf {
         self.functional_dir(subject, resolution).join(format!("valid_session{session:02}.nii.gz"))
     }
 
     /// Folder of label volumes.
-    pub fn roi_dir(&self, subject: SubjectId, resolution: Resolution) -> PathBuf {
+    pub fn roi_dir(&self, subject: NsdSubject, resolution: Resolution) -> PathBuf {
         self.functional_dir(subject, resolution).join("roi")
     }
 
     /// A label volume of one hemisphere, or of both.
     pub fn roi(
         &self,
-        subject: SubjectId,
+        subject: NsdSubject,
         resolution: Resolution,
         name: &str,
         hemisphere: Option<Hemisphere>,
@@ -159,7 +159,7 @@ impl NsdTree {
     }
 
     /// Where the label names of an ROI may be, most specific first.
-    pub fn label_tables(&self, subject: SubjectId, roi: &str) -> [PathBuf; 3] {
+    pub fn label_tables(&self, subject: NsdSubject, roi: &str) -> [PathBuf; 3] {
         [
             self.root.join(format!("nsddata/freesurfer/{subject}/label/{roi}.mgz.ctab")),
             self.root.join(format!("nsddata/freesurfer/fsaverage/label/{roi}.mgz.ctab")),
@@ -168,14 +168,14 @@ impl NsdTree {
     }
 
     /// Folder of one version of the betas.
-    pub fn betas_dir(&self, subject: SubjectId, resolution: Resolution, version: &str) -> PathBuf {
+    pub fn betas_dir(&self, subject: NsdSubject, resolution: Resolution, version: &str) -> PathBuf {
         self.root.join(format!("nsddata_betas/ppdata/{subject}/{resolution}/{version}"))
     }
 
     /// Betas of one session (1-based) as HDF5.
     pub fn betas_hdf5(
         &self,
-        subject: SubjectId,
+        subject: NsdSubject,
         resolution: Resolution,
         version: &str,
         session: u16,
@@ -186,7 +186,7 @@ impl NsdTree {
     /// Betas of one session (1-based) as NIfTI.
     pub fn betas_nifti(
         &self,
-        subject: SubjectId,
+        subject: NsdSubject,
         resolution: Resolution,
         version: &str,
         session: u16,
@@ -197,7 +197,7 @@ impl NsdTree {
     /// Mean of a session's betas (1-based), still times 300.
     pub fn mean_beta_session(
         &self,
-        subject: SubjectId,
+        subject: NsdSubject,
         resolution: Resolution,
         version: &str,
         session: u16,
@@ -206,7 +206,7 @@ impl NsdTree {
     }
 
     /// Noise-ceiling signal-to-noise ratio per voxel.
-    pub fn ncsnr(&self, subject: SubjectId, resolution: Resolution, version: &str) -> PathBuf {
+    pub fn ncsnr(&self, subject: NsdSubject, resolution: Resolution, version: &str) -> PathBuf {
         self.betas_dir(subject, resolution, version).join("ncsnr.nii.gz")
     }
 
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn names_are_those_of_the_bucket() {
         let tree = NsdTree::new("nsd");
-        let subject = SubjectId::new(5).unwrap();
+        let subject = NsdSubject::new(5).unwrap();
         let fine = Resolution::Func1pt8mm;
         assert_eq!(
             tree.betas_hdf5(subject, fine, DEFAULT_BETAS_VERSION, 7),

@@ -10,7 +10,7 @@ use super::space::VolumeSpace;
 use super::tree::{Hemisphere, NsdTree};
 use crate::data::error::DataError;
 use crate::data::prepared::{RoiLabels, VoxelTable};
-use crate::data::subject::{Resolution, SubjectId};
+use crate::data::subject::{NsdSubject, Resolution};
 
 /// The selected voxels and what is known of them.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +31,7 @@ pub struct VoxelSelection {
 /// [`DataError::Invalid`] for volumes that do not lie alike; [`DataError::Empty`] when no voxel is selected.
 pub fn select_voxels(
     tree: &NsdTree,
-    subject: SubjectId,
+    subject: NsdSubject,
     resolution: Resolution,
     patterns: &[String],
     space: Option<VolumeSpace>,
@@ -76,13 +76,17 @@ pub fn select_voxels(
         let labels = flat_index.iter().map(|voxel| volume.labels[*voxel]).collect();
         rois.insert(name, RoiLabels { labels, names });
     }
-    Ok(VoxelSelection { space, table: VoxelTable { flat_index, hemisphere, rois }, files })
+    Ok(VoxelSelection {
+        space,
+        table: VoxelTable { flat_index, hemisphere, rois, noise_ceiling: None },
+        files,
+    })
 }
 
 /// Flat indices of all voxels that at least one selection holds, ascending.
 fn union(
     tree: &NsdTree,
-    subject: SubjectId,
+    subject: NsdSubject,
     resolution: Resolution,
     selections: &[RoiSelection],
     volumes: &BTreeMap<String, RoiVolume>,
@@ -111,7 +115,7 @@ fn union(
 /// The half of the brain of some voxels, from as few files as it takes.
 fn sides_of<'a>(
     tree: &NsdTree,
-    subject: SubjectId,
+    subject: NsdSubject,
     resolution: Resolution,
     files: impl Iterator<Item = &'a String>,
     voxels: &[usize],
@@ -146,8 +150,8 @@ mod tests {
         (folder, tree)
     }
 
-    fn subject() -> SubjectId {
-        SubjectId::new(2).unwrap()
+    fn subject() -> NsdSubject {
+        NsdSubject::new(2).unwrap()
     }
 
     fn select(tree: &NsdTree, patterns: &[&str]) -> Result<VoxelSelection, DataError> {

@@ -7,9 +7,12 @@
 //! | `session` | u16 `[trials]` | 1-based |
 //! | `repeat` | u8 `[trials]` | earlier presentations of the image |
 //! | `shared1000` | u8 `[trials]` | 1 where all subjects saw the image |
+//! | `is_test` | u8 `[trials]` | 1 where the data's own split holds the trial out; only of imported subjects that have one |
+//! | `image_names` | u8 `[bytes]` | JSON: names of the images by number; only of imported subjects |
 //! | `coco_id` | u64 `[trials]` | photograph; only when the stimulus table was there |
 //! | `flat_index` | u64 `[voxels]` | position in the volume, `x + X·(y + Y·z)`, ascending |
 //! | `hemisphere` | u8 `[voxels]` | 1 left, 2 right, 0 unknown |
+//! | `noise_ceiling` | f32 `[voxels]` | percent of a single trial's variance, NaN where unknown; only of imported subjects |
 //! | `rois/<name>` | i32 `[voxels]` | label in that ROI file; attribute `names` is JSON, label to name |
 //!
 //! Attributes of the file are text: `format`, `program_version`, `subject`, `resolution`, `betas_version`, `selection`,

@@ -100,6 +100,40 @@ impl PreparedSubject {
         self.trials.coco_ids.as_deref()
     }
 
+    /// Whether the split that came with the data holds a row out.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] when none came with them.
+    pub fn require_is_test(&self) -> Result<&[bool], DataError> {
+        self.trials.is_test.as_deref().ok_or_else(|| {
+            let expected =
+                "there for `split.rule = \"given\"`: a column `split` of the trials that were imported";
+            DataError::invalid(&self.path, "dataset `/is_test`", expected, "missing")
+        })
+    }
+
+    /// Whether the file at `path` is a prepared subject with a split of its own. What is wrong with a file, whoever opens it says.
+    pub fn has_given_split(path: &Path) -> bool {
+        path.is_file() && H5File::open(path, "a prepared subject").is_ok_and(|file| file.has("is_test"))
+    }
+
+    /// The name of an image: that of an imported picture, or NSD's number.
+    pub fn image_name(&self, image: NsdId) -> String {
+        let names = self.trials.image_names.as_ref();
+        names.and_then(|names| names.get(image.row()).cloned()).unwrap_or_else(|| image.to_string())
+    }
+
+    /// Percent of a single trial's variance that a model of the image could explain at best, by column, NaN where it is not known;
+    /// of imported subjects that came with it.
+    pub fn noise_ceiling(&self) -> Option<&[f32]> {
+        self.voxels.noise_ceiling.as_deref()
+    }
+
+    /// Whether the voxels have places in a volume: those of imported arrays have none, unless they came with coordinates.
+    pub fn has_volume(&self) -> bool {
+        !self.provenance.subject.is_own() || self.provenance.position.is_some()
+    }
+
     /// One number per row that is equal for trials which must stay on one side of a split: the photograph, or the image
     /// where photographs are not known.
     pub fn split_groups(&self) -> Vec<u64> {
@@ -304,7 +338,7 @@ fn trials(file: &H5File, len: usize) -> Result<TrialTable, DataError> {
     let nsd_ids = column::<u32>(file, "nsd_id", len)?;
     let sessions = column::<u16>(file, "session", len)?;
     let repetitions = column::<u8>(file, "repeat", len)?;
-    let trials = nsd_ids
+    let trials: Vec<Trial> = nsd_ids
         .into_iter()
         .zip(sessions)
         .zip(repetitions)
@@ -316,7 +350,28 @@ fn trials(file: &H5File, len: usize) -> Result<TrialTable, DataError> {
     } else {
         None
     };
-    Ok(TrialTable { trials, is_shared, coco_ids })
+    let is_test = if file.has("is_test") {
+        Some(column::<u8>(file, "is_test", len)?.into_iter().map(|flag| flag != 0).collect())
+    } else {
+        None
+    };
+    let image_names = if file.has("image_names") { Some(image_names(file, &trials)?) } else { None };
+    Ok(TrialTable { trials, is_shared, coco_ids, is_test, image_names })
+}
+
+/// Names of the images by number, at least one for every image of the trials.
+fn image_names(file: &H5File, trials: &[Trial]) -> Result<Vec<String>, DataError> {
+    let dataset = file.dataset("image_names")?;
+    dataset.require_axes(1)?;
+    let names: Vec<String> = serde_json::from_slice(&dataset.read_all::<u8>()?)
+        .map_err(|error| dataset.invalid("content", "names as JSON", error))?;
+    match trials.iter().find(|trial| trial.nsd_id.row() >= names.len()) {
+        None => Ok(names),
+        Some(trial) => {
+            let expected = format!("more than {} (an image of the trials)", trial.nsd_id.row());
+            Err(dataset.invalid("number of names", expected, names.len()))
+        }
+    }
 }
 
 /// Refuses positions that leave the volume or do not ascend: they are indices into volumes that other steps make.
@@ -358,5 +413,7 @@ fn voxels(file: &H5File, len: usize) -> Result<VoxelTable, DataError> {
             .map_err(|error| dataset.invalid("attribute `names`", "label names as JSON", error))?;
         rois.insert(name, RoiLabels { labels, names });
     }
-    Ok(VoxelTable { flat_index, hemisphere, rois })
+    let noise_ceiling =
+        if file.has("noise_ceiling") { Some(column::<f32>(file, "noise_ceiling", len)?) } else { None };
+    Ok(VoxelTable { flat_index, hemisphere, rois, noise_ceiling })
 }

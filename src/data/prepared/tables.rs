@@ -30,8 +30,10 @@ pub struct PreparedChoice {
 }
 
 /// `subj01-nsdgeneral-func1pt8mm.h5`: the name under which commands look for what `choice` says of a subject. What is as
-/// usual is left out; else it follows, as in `subj01-V1-func1pt8mm-sessions02.h5`.
+/// usual is left out; else it follows, as in `subj01-V1-func1pt8mm-sessions02.h5`. Of an imported subject there is one file, which
+/// its name alone tells: `digits.h5`.
 pub fn file_name(subject: SubjectId, resolution: Resolution, choice: &PreparedChoice) -> String {
+    let SubjectId::Nsd(subject) = subject else { return format!("{subject}.h5") };
     let plain = |text: &str| {
         text.replace(|letter: char| !letter.is_ascii_alphanumeric() && !"-+.".contains(letter), "_")
     };
@@ -115,10 +117,14 @@ pub struct TrialTable {
     pub is_shared: Vec<bool>,
     /// The photographs, when the stimulus table was there.
     pub coco_ids: Option<Vec<CocoId>>,
+    /// Whether the split that came with the data holds the trial out; of imported subjects that have one.
+    pub is_test: Option<Vec<bool>>,
+    /// Names of the images by number, of imported subjects.
+    pub image_names: Option<Vec<String>>,
 }
 
 /// What is known of every voxel.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VoxelTable {
     /// Position in the volume, ascending.
     pub flat_index: Vec<usize>,
@@ -126,6 +132,9 @@ pub struct VoxelTable {
     pub hemisphere: Vec<Option<Hemisphere>>,
     /// Labels by ROI file.
     pub rois: BTreeMap<String, RoiLabels>,
+    /// Percent of a single trial's variance that a model of the image could explain at best, NaN where it is not known; of
+    /// imported subjects that came with it.
+    pub noise_ceiling: Option<Vec<f32>>,
 }
 
 /// The labels of the voxels in one ROI file.

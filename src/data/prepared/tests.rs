@@ -37,6 +37,8 @@ fn tables() -> (TrialTable, VoxelTable) {
         trials: vec![trial(5, 1, 0), trial(9, 1, 0), trial(5, 2, 1)],
         is_shared: vec![true, false, true],
         coco_ids: Some(vec![CocoId(50), CocoId(90), CocoId(50)]),
+        is_test: Some(vec![false, true, false]),
+        image_names: Some((0..10).map(|image| format!("{image}.png")).collect()),
     };
     let names =
         |pairs: &[(i32, &str)]| pairs.iter().map(|(label, name)| (*label, name.to_string())).collect();
@@ -47,6 +49,7 @@ fn tables() -> (TrialTable, VoxelTable) {
         flat_index: vec![0, 3, 7, 20],
         hemisphere: vec![Some(Hemisphere::Left), Some(Hemisphere::Left), Some(Hemisphere::Right), None],
         rois: BTreeMap::from([("floc-faces".to_string(), faces), ("nsdgeneral".to_string(), general)]),
+        noise_ceiling: Some(vec![0.0, 12.5, 100.0, 50.0]),
     };
     (trials, voxels)
 }
@@ -79,6 +82,13 @@ fn everything_written_is_read_back() {
     assert_eq!(subject.trials(), trials.trials);
     assert_eq!(subject.is_shared(), trials.is_shared);
     assert_eq!(subject.coco_ids(), trials.coco_ids.as_deref());
+    assert_eq!(subject.require_is_test().unwrap(), [false, true, false]);
+    assert_eq!(
+        (subject.image_name(NsdId(9)).as_str(), subject.image_name(NsdId(10)).as_str()),
+        ("9.png", "nsd 10")
+    );
+    assert_eq!(subject.noise_ceiling(), voxels.noise_ceiling.as_deref());
+    assert!(subject.has_volume() && PreparedSubject::has_given_split(&path));
     assert_eq!(subject.split_groups(), [50, 90, 50]);
     assert_eq!(subject.flat_index(), voxels.flat_index);
     assert_eq!(subject.rois(), ["floc-faces", "nsdgeneral"]);

@@ -1,5 +1,6 @@
 //! Writing, session by session.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
@@ -38,7 +39,9 @@ impl PreparedWriter {
             && num_voxels > 0
             && trials.is_shared.len() == num_trials
             && trials.coco_ids.as_ref().is_none_or(|ids| ids.len() == num_trials)
+            && trials.is_test.as_ref().is_none_or(|flags| flags.len() == num_trials)
             && voxels.hemisphere.len() == num_voxels
+            && voxels.noise_ceiling.as_ref().is_none_or(|percent| percent.len() == num_voxels)
             && voxels.rois.values().all(|roi| roi.labels.len() == num_voxels);
         if !lengths_agree {
             let reason = format!("{num_trials} trials and {num_voxels} voxels with tables of other lengths");
@@ -46,7 +49,7 @@ impl PreparedWriter {
         }
         let writer = H5Writer::create(path)?;
         write_attributes(&writer, path, provenance)?;
-        write_trials(&writer, trials)?;
+        write_trials(&writer, path, trials)?;
         write_voxels(&writer, path, voxels)?;
         // One trial a chunk: the training reads trials, never single voxels.
         let betas = writer.dataset::<f32>("betas", &[num_trials, num_voxels], Some(&[1, num_voxels]))?;
@@ -70,6 +73,39 @@ impl PreparedWriter {
         self.betas.write_block(&[self.rows_written..end, 0..self.num_voxels], &values)?;
         self.rows_written = end;
         Ok(())
+    }
+
+    /// Columns.
+    pub fn num_voxels(&self) -> usize {
+        self.num_voxels
+    }
+
+    /// Reads trials back that were appended.
+    ///
+    /// # Shapes
+    /// - output: `[rows, voxels]`
+    ///
+    /// # Errors
+    /// [`DataError::unwritable`], also for rows that were not.
+    pub fn written(&self, rows: Range<usize>) -> Result<Array2<f32>, DataError> {
+        let num_rows = rows.len();
+        let values = self.betas.read_block::<f32>(&[rows, 0..self.num_voxels])?;
+        Array2::from_shape_vec((num_rows, self.num_voxels), values)
+            .map_err(|error| DataError::unwritable(&self.path, error))
+    }
+
+    /// Puts other values in the place of trials that were appended, from row `first` on.
+    ///
+    /// # Errors
+    /// [`DataError::unwritable`], also for rows that were not.
+    pub fn replace(&mut self, first: usize, betas: &Array2<f32>) -> Result<(), DataError> {
+        let end = first + betas.nrows();
+        if betas.ncols() != self.num_voxels || end > self.rows_written {
+            let reason = format!("betas {:?} do not fit at row {first}", betas.dim());
+            return Err(DataError::unwritable(&self.path, reason));
+        }
+        let values: Vec<f32> = betas.iter().copied().collect();
+        self.betas.write_block(&[first..end, 0..self.num_voxels], &values)
     }
 
     /// Gives the file its name.
@@ -114,7 +150,7 @@ fn write_attributes(writer: &H5Writer, path: &Path, provenance: &Provenance) -> 
     Ok(())
 }
 
-fn write_trials(writer: &H5Writer, table: &TrialTable) -> Result<(), DataError> {
+fn write_trials(writer: &H5Writer, path: &Path, table: &TrialTable) -> Result<(), DataError> {
     let shape = [table.trials.len()];
     let column =
         |pick: fn(&crate::data::trial::Trial) -> u32| table.trials.iter().map(pick).collect::<Vec<_>>();
@@ -128,6 +164,15 @@ fn write_trials(writer: &H5Writer, table: &TrialTable) -> Result<(), DataError> 
     if let Some(ids) = &table.coco_ids {
         let ids: Vec<u64> = ids.iter().map(|id| id.0).collect();
         writer.write("coco_id", &shape, &ids)?;
+    }
+    if let Some(flags) = &table.is_test {
+        let flags: Vec<u8> = flags.iter().map(|is_test| u8::from(*is_test)).collect();
+        writer.write("is_test", &shape, &flags)?;
+    }
+    if let Some(names) = &table.image_names {
+        // As numbers: an attribute holds 64 KiB at most.
+        let names = json(path, names)?.into_bytes();
+        writer.write("image_names", &[names.len()], &names)?;
     }
     Ok(())
 }
@@ -146,6 +191,9 @@ fn write_voxels(writer: &H5Writer, path: &Path, table: &VoxelTable) -> Result<()
         })
         .collect();
     writer.write("hemisphere", &shape, &sides)?;
+    if let Some(percent) = &table.noise_ceiling {
+        writer.write("noise_ceiling", &shape, percent)?;
+    }
     writer.group("rois")?;
     for (name, roi) in &table.rois {
         let output = writer.write(&format!("rois/{name}"), &shape, &roi.labels)?;

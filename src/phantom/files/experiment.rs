@@ -12,7 +12,7 @@ use crate::data::error::DataError;
 use crate::data::formats::csv::{Delimiter, write_table};
 use crate::data::formats::mat5;
 use crate::data::nsd::tree::NsdTree;
-use crate::data::subject::{NUM_SUBJECTS, SubjectId};
+use crate::data::subject::{NUM_SUBJECTS, NsdSubject};
 use crate::data::trial::{NUM_IMAGES, NsdId};
 
 /// Writes the design: five `double` arrays with MATLAB's shapes.
@@ -64,7 +64,7 @@ pub fn write_stimulus_table(
         ["", "cocoId", "cocoSplit", "cropBox", "loss", "nsdId", "flagged", "BOLD5000", "shared1000"]
             .map(String::from)
             .to_vec();
-    let subjects: Vec<SubjectId> = SubjectId::all().collect();
+    let subjects: Vec<NsdSubject> = NsdSubject::all().collect();
     header.extend(subjects.iter().map(|subject| format!("subject{}", subject.number())));
     header.extend(
         subjects.iter().flat_map(|subject| (0..3).map(|rep| format!("subject{}_rep{rep}", subject.number()))),
@@ -80,7 +80,7 @@ pub fn write_stimulus_table(
             None => (unseen(seed, nsd_id), 0.0),
         };
         let trials = &repetitions[row];
-        let seen_by = |subject: &SubjectId| trials[subject.row()][0] > 0;
+        let seen_by = |subject: &NsdSubject| trials[subject.row()][0] > 0;
         let is_shared = subjects.iter().all(seen_by);
         let mut cells = vec![
             row.to_string(),

@@ -6,7 +6,7 @@ use crate::data::error::DataError;
 use crate::data::formats::nifti::{Frame, write_volume};
 use crate::data::nsd::ctab::LabelTable;
 use crate::data::nsd::tree::{Hemisphere, NsdTree};
-use crate::data::subject::{Resolution, SubjectId};
+use crate::data::subject::{NsdSubject, Resolution};
 use crate::files::write_through;
 
 /// The resolution that a phantom is written in.
@@ -19,7 +19,7 @@ const NO_REPETITION_TIME: f64 = 1.0;
 ///
 /// # Errors
 /// [`DataError::unwritable`].
-pub fn write_anatomy(tree: &NsdTree, subject: SubjectId, anatomy: &Anatomy) -> Result<(), DataError> {
+pub fn write_anatomy(tree: &NsdTree, subject: NsdSubject, anatomy: &Anatomy) -> Result<(), DataError> {
     for table in atlas::region_files() {
         // −1 is "no cortex"; in a hemisphere's file that includes the other hemisphere (docs/spec/nsd-format.md
         // §2.2).

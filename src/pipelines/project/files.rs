@@ -5,15 +5,21 @@ use std::path::{Path, PathBuf};
 use super::Project;
 use super::finished::listed;
 use crate::data::prepared;
+use crate::data::subject::OwnSubject;
+use crate::error::FileError;
+use crate::files::folder_is_there;
 use crate::run::error::RunError;
 use crate::run::run_dir::NewestRun;
 
 impl Project {
-    /// Root of the NSD tree.
+    /// Root of the NSD tree; for an imported subject the folder in which `import` laid its pictures and captions as NSD has them.
     ///
     /// # Errors
     /// [`RunError::missing`] when it is not set.
     pub fn nsd(&self) -> Result<PathBuf, RunError> {
+        if self.subject.is_own() {
+            return Ok(self.imported());
+        }
         self.paths
             .nsd
             .clone()
@@ -23,6 +29,32 @@ impl Project {
     /// Folder of prepared subjects, captions, caches and runs.
     pub fn work(&self) -> &Path {
         self.paths.work.as_deref().unwrap_or(Path::new("work"))
+    }
+
+    /// Folder of what `import` writes of an imported subject beside its betas.
+    pub fn imported(&self) -> PathBuf {
+        self.work().join("imported").join(self.subject.to_string())
+    }
+
+    /// The imported subjects that are prepared, by name.
+    ///
+    /// # Errors
+    /// [`RunError::File`] for a folder of prepared subjects that is there and cannot be listed.
+    pub(super) fn imported_subjects(&self) -> Result<Vec<OwnSubject>, RunError> {
+        let folder = self.work().join("prepared");
+        if !folder_is_there(&folder)? {
+            return Ok(Vec::new());
+        }
+        let entries = std::fs::read_dir(&folder).map_err(|error| FileError::unreadable(&folder, error))?;
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(|error| FileError::unreadable(&folder, error))?.file_name();
+            let stem = name.to_str().and_then(|name| name.strip_suffix(".h5"));
+            names.extend(stem.and_then(|stem| stem.parse::<OwnSubject>().ok()));
+        }
+        // A folder has no order.
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// Folder of the runs.

@@ -12,7 +12,7 @@ pub use self::paths::ProjectPaths;
 use crate::data::image::stimulus_view::StimulusView;
 use crate::data::prepared::PreparedChoice;
 use crate::data::split::SplitConfig;
-use crate::data::subject::{Resolution, SubjectId};
+use crate::data::subject::{NsdSubject, Resolution, SubjectId};
 use crate::files::file_is_there;
 use crate::run::device::DeviceChoice;
 use crate::run::error::RunError;
@@ -21,7 +21,7 @@ use crate::run::precision::Precision;
 /// What every command of a project shares; the sections of single commands are no part of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Project {
-    /// NSD subject, 1 to 8.
+    /// Subject of NSD, or one that was imported.
     pub subject: SubjectId,
     /// Functional volumes.
     pub resolution: Resolution,
@@ -48,7 +48,9 @@ impl Project {
     /// [`RunError::missing`] when none is; [`RunError::File`] for a prepared file that is there and cannot be looked at.
     pub fn of_prepared_subjects(&self) -> Result<Vec<Self>, RunError> {
         let mut found = Vec::new();
-        for project in SubjectId::all().map(|subject| Self { subject, ..self.clone() }) {
+        let own = self.imported_subjects()?;
+        let subjects = NsdSubject::all().map(SubjectId::Nsd).chain(own.into_iter().map(SubjectId::Own));
+        for project in subjects.map(|subject| Self { subject, ..self.clone() }) {
             if file_is_there(&project.prepared())? {
                 found.push(project);
             }
@@ -56,7 +58,7 @@ impl Project {
         if found.is_empty() {
             return Err(RunError::missing(
                 self.prepared(),
-                "`--subject all`; run `mindreader prepare` first",
+                "`--subject all`; run `mindreader prepare` or `mindreader import` first",
             ));
         }
         Ok(found)

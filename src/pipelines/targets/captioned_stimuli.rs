@@ -52,7 +52,7 @@ impl CaptionedStimuli {
         &self.stimuli_path
     }
 
-    /// The image as shown, 425 × 425.
+    /// The image as shown.
     ///
     /// # Errors
     /// As [`Stimuli::image`].

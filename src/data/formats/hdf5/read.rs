@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use hdf5_metno::types::{TypeDescriptor, VarLenAscii, VarLenUnicode};
-use hdf5_metno::{Dataset, File, H5Type, Hyperslab, Location, SliceOrIndex};
+use hdf5_metno::{Dataset, File, Group, H5Type, Hyperslab, Location, SliceOrIndex};
 
 use super::words::in_words;
 use crate::data::error::DataError;
@@ -14,6 +14,12 @@ use crate::files::{InputKind, open_input};
 const MAX_DEFLATE_RATIO: u64 = 1032;
 /// … unless they are smaller than this, in bytes.
 const ALWAYS_ALLOWED: u64 = 64 << 20;
+/// Datasets of a listing: a file of thousands is no list to choose from.
+const MOST_LISTED: usize = 256;
+/// Groups within groups of a listing.
+const DEEPEST_LISTED: usize = 8;
+/// What MATLAB calls the class of a variable.
+const MATLAB_CLASS: &str = "MATLAB_class";
 
 /// An HDF5 file open for reading.
 #[derive(Debug)]
@@ -77,6 +83,13 @@ impl H5File {
         })
     }
 
+    /// Paths and sizes of all datasets, those of groups as `group/name`; at most [`MOST_LISTED`], [`DEEPEST_LISTED`] groups deep.
+    pub fn datasets(&self) -> Vec<(String, Vec<usize>)> {
+        let mut found = Vec::new();
+        list_datasets(&self.file, "", DEEPEST_LISTED, &mut found);
+        found
+    }
+
     /// Whether the file has an attribute of this name.
     pub fn has_attribute(&self, name: &str) -> bool {
         self.file.attr_names().is_ok_and(|names| names.iter().any(|known| known == name))
@@ -103,6 +116,11 @@ impl H5Dataset {
     /// The file it lies in.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether MATLAB wrote it, whose axes lie in the file the other way round.
+    pub fn is_of_matlab(&self) -> bool {
+        self.dataset.attr_names().is_ok_and(|names| names.iter().any(|name| name == MATLAB_CLASS))
     }
 
     /// Whether it lies in the file that was opened, not behind a link to another.
@@ -228,6 +246,29 @@ impl H5Dataset {
     /// A [`DataError::unreadable`] that names this dataset.
     pub fn unreadable(&self, error: &dyn std::fmt::Display) -> DataError {
         DataError::unreadable(&self.path, format!("dataset `/{}`: {error}", self.name))
+    }
+}
+
+/// Adds the datasets of a group, then those of the groups in it.
+fn list_datasets(group: &Group, prefix: &str, depth: usize, found: &mut Vec<(String, Vec<usize>)>) {
+    // A part of the file that is damaged lists nothing; whoever asks for it by name is told.
+    for dataset in group.datasets().unwrap_or_default() {
+        let name = dataset.name();
+        let name = name.rsplit('/').next().unwrap_or_default();
+        if found.len() < MOST_LISTED {
+            found.push((format!("{prefix}{name}"), dataset.shape()));
+        }
+    }
+    if depth == 0 || found.len() >= MOST_LISTED {
+        return;
+    }
+    for inner in group.groups().unwrap_or_default() {
+        let name = inner.name();
+        let name = name.rsplit('/').next().unwrap_or_default();
+        // What MATLAB keeps of cells and objects is not for choosing.
+        if !name.starts_with('#') {
+            list_datasets(&inner, &format!("{prefix}{name}/"), depth - 1, found);
+        }
     }
 }
 

@@ -128,6 +128,18 @@ impl H5Output {
         self.dataset.write_slice(view, slab).map_err(|error| unwritable(in_words(&error)))
     }
 
+    /// Reads one block of values back, in file order.
+    ///
+    /// # Errors
+    /// [`DataError::unwritable`], also for a block beyond the dataset.
+    pub fn read_block<T: H5Type>(&self, block: &[Range<usize>]) -> Result<Vec<T>, DataError> {
+        let slab: Hyperslab = block.iter().cloned().map(SliceOrIndex::from).collect::<Vec<_>>().into();
+        let values = self.dataset.read_slice::<T, _, IxDyn>(slab).map_err(|error| {
+            DataError::unwritable(&self.target, format!("dataset `/{}`: {}", self.name, in_words(&error)))
+        })?;
+        Ok(values.into_raw_vec_and_offset().0)
+    }
+
     /// Adds a text attribute to the dataset.
     ///
     /// # Errors

@@ -8,5 +8,5 @@ mod layout;
 mod read;
 mod write;
 
-pub use read::{MatArray, parse_arrays, read_arrays};
+pub use read::{MatArray, list_arrays, parse_arrays, read_arrays};
 pub use write::{encode_arrays, write_arrays};

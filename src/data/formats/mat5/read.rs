@@ -48,6 +48,42 @@ pub fn parse_arrays(
     bytes: &[u8],
     names: &[&str],
 ) -> Result<BTreeMap<String, MatArray>, DataError> {
+    let mut found = BTreeMap::new();
+    each_variable(path, bytes, |variable, order| {
+        let Some(name) = names.iter().find(|name| name.as_bytes() == variable.name) else { return Ok(()) };
+        let array = variable.numbers(order).map_err(|found| {
+            DataError::invalid(path, format!("variable `{name}`"), "a real numeric array", found)
+        })?;
+        found.insert((*name).to_string(), array);
+        Ok(())
+    })?;
+    match names.iter().find(|name| !found.contains_key(**name)) {
+        Some(name) => Err(DataError::invalid(path, format!("variable `{name}`"), "there", "missing")),
+        None => Ok(found),
+    }
+}
+
+/// Names and sizes of the numeric variables of a file, in its order; `path` is for messages.
+///
+/// # Errors
+/// [`DataError::unreadable`] for a damaged or v7.3 file.
+pub fn list_arrays(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Vec<usize>)>, DataError> {
+    let mut found = Vec::new();
+    each_variable(path, bytes, |variable, _| {
+        if (CLASS_DOUBLE..=CLASS_LAST_NUMERIC).contains(&variable.class) {
+            found.push((String::from_utf8_lossy(variable.name).into_owned(), variable.dims.clone()));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Hands every variable of a file to `take`.
+fn each_variable(
+    path: &Path,
+    bytes: &[u8],
+    mut take: impl FnMut(&Variable<'_>, Order) -> Result<(), DataError>,
+) -> Result<(), DataError> {
     let damaged = |what: &str| DataError::unreadable(path, format!("as a MATLAB v5 file: {what}"));
     if bytes.starts_with(b"MATLAB 7.3") || bytes.starts_with(b"\x89HDF") {
         return Err(damaged("it is a v7.3 (HDF5) file; save it with `-v7`"));
@@ -59,7 +95,6 @@ pub fn parse_arrays(
         _ => return Err(damaged("no byte-order mark at byte 126")),
     };
 
-    let mut found = BTreeMap::new();
     let mut rest = &bytes[HEADER_BYTES..];
     while !rest.is_empty() {
         let element =
@@ -78,17 +113,9 @@ pub fn parse_arrays(
             continue;
         }
         let variable = Variable::parse(matrix.data, order).ok_or_else(|| damaged("a broken variable"))?;
-        if let Some(name) = names.iter().find(|name| name.as_bytes() == variable.name) {
-            let array = variable.numbers(order).map_err(|found| {
-                DataError::invalid(path, format!("variable `{name}`"), "a real numeric array", found)
-            })?;
-            found.insert((*name).to_string(), array);
-        }
+        take(&variable, order)?;
     }
-    match names.iter().find(|name| !found.contains_key(**name)) {
-        Some(name) => Err(DataError::invalid(path, format!("variable `{name}`"), "there", "missing")),
-        None => Ok(found),
-    }
+    Ok(())
 }
 
 #[derive(Clone, Copy)]
@@ -250,6 +277,8 @@ mod tests {
         assert_eq!(read["a"].dims, [2, 3]);
         assert_eq!(read["a"].data, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
         assert_eq!(read["long_name"].data, [-7.5]);
+        let listed = list_arrays(Path::new("d.mat"), &sample()).unwrap();
+        assert_eq!(listed, [("a".to_string(), vec![2, 3]), ("long_name".to_string(), vec![1, 1])]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::DataError;
+use crate::data::error::DataError;
 
 /// Number of subjects in NSD.
 pub const NUM_SUBJECTS: usize = 8;
@@ -38,19 +38,19 @@ const GRID_1MM: [[usize; 3]; NUM_SUBJECTS] = [
     [143, 184, 139],
 ];
 
-/// One of the eight subjects; printed as in file names, `subj01`.
+/// One of NSD's eight subjects; printed as in file names, `subj01`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "u32")]
-pub struct SubjectId(u8);
+pub struct NsdSubject(u8);
 
 /// Subject 1, the paper's.
-impl Default for SubjectId {
+impl Default for NsdSubject {
     fn default() -> Self {
         Self(1)
     }
 }
 
-impl SubjectId {
+impl NsdSubject {
     /// The subject with this 1-based number.
     ///
     /// # Errors
@@ -104,13 +104,13 @@ impl SubjectId {
     }
 }
 
-impl fmt::Display for SubjectId {
+impl fmt::Display for NsdSubject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "subj{:02}", self.0)
     }
 }
 
-impl TryFrom<u32> for SubjectId {
+impl TryFrom<u32> for NsdSubject {
     type Error = DataError;
 
     fn try_from(number: u32) -> Result<Self, DataError> {
@@ -118,7 +118,7 @@ impl TryFrom<u32> for SubjectId {
     }
 }
 
-impl TryFrom<i64> for SubjectId {
+impl TryFrom<i64> for NsdSubject {
     type Error = String;
 
     /// For files and settings, whose integers have signs.
@@ -128,13 +128,13 @@ impl TryFrom<i64> for SubjectId {
     }
 }
 
-impl From<SubjectId> for u32 {
-    fn from(subject: SubjectId) -> Self {
+impl From<NsdSubject> for u32 {
+    fn from(subject: NsdSubject) -> Self {
         subject.number()
     }
 }
 
-impl FromStr for SubjectId {
+impl FromStr for NsdSubject {
     type Err = DataError;
 
     /// Reads `1`, `01` or `subj01`.
@@ -204,22 +204,22 @@ mod tests {
     #[test]
     fn subject_nine_and_zero_are_refused() {
         for number in [0, 9, 257, u32::MAX] {
-            let error = SubjectId::new(number).unwrap_err();
+            let error = NsdSubject::new(number).unwrap_err();
             assert!(error.to_string().contains(&format!("unknown subject `{number}`")), "{error}");
         }
-        assert!("subj9".parse::<SubjectId>().is_err());
-        assert!(serde_json::from_str::<SubjectId>("9").is_err());
+        assert!("subj9".parse::<NsdSubject>().is_err());
+        assert!(serde_json::from_str::<NsdSubject>("9").is_err());
     }
 
     #[test]
     fn tables_hold_the_published_numbers() {
-        let first = SubjectId::new(1).unwrap();
+        let first = NsdSubject::new(1).unwrap();
         assert_eq!(first.to_string(), "subj01");
         assert_eq!(first.grid(Resolution::Func1pt8mm), [81, 104, 83]);
         assert_eq!(first.expected_nsdgeneral_voxels(Resolution::Func1pt8mm), Some(15724));
         // 213,000 trials in all (Allen et al. 2022).
-        assert_eq!(SubjectId::all().map(SubjectId::num_sessions).sum::<usize>() * 750, 213_000);
-        assert_eq!("subj08".parse::<SubjectId>().unwrap().grid(Resolution::Func1mm), [143, 184, 139]);
+        assert_eq!(NsdSubject::all().map(NsdSubject::num_sessions).sum::<usize>() * 750, 213_000);
+        assert_eq!("subj08".parse::<NsdSubject>().unwrap().grid(Resolution::Func1mm), [143, 184, 139]);
     }
 
     #[test]
