@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::args::{
-    AblateArgs, Cli, Command, DemoArgs, GlobalArgs, ImportArgs, ImportWeightsArgs, PhantomArgs, PrepareArgs,
-    PretrainGanArgs, ScoreArgs, Subjects, TrainMapperArgs, WeightsArgs,
+    AblateArgs, Cli, Command, DemoArgs, GlobalArgs, ImportArgs, ImportWeightsArgs, InitArgs, PhantomArgs,
+    PrepareArgs, PretrainGanArgs, ScoreArgs, SplitArgs, Subjects, TrainMapperArgs, WeightsArgs,
 };
 use super::environment;
 use super::every_subject;
@@ -18,6 +18,7 @@ use super::exit_code::ExitCode;
 use super::layers::Layers;
 use super::logging::{self, Display, LogFormat, Verbosity};
 use super::render::{self, OutputError};
+use super::settings_file::{SETTINGS_FILE, settings_file};
 use super::stopping;
 use super::terminal::Terminal;
 use super::usage_error::UsageError;
@@ -30,6 +31,7 @@ use crate::commands::evaluate::{self, EvaluateSettings, EvaluateSummary};
 use crate::commands::evaluate_images::{self, EvaluateImagesSettings, EvaluateImagesSummary};
 use crate::commands::finetune_gan::{self, FinetuneGanSettings};
 use crate::commands::import::{self, ImportSettings};
+use crate::commands::init::{self, InitSettings};
 use crate::commands::microstim::{self, MicrostimSettings};
 use crate::commands::phantom::{self, PhantomSettings};
 use crate::commands::prepare::{self, PrepareSettings};
@@ -39,6 +41,7 @@ use crate::commands::pretrain_gan::{self, PretrainGanSettings};
 use crate::commands::reconstruct::{self, ReconstructSettings};
 use crate::commands::score::{self, EffectTable, ScoreSettings};
 use crate::commands::screen_captions::{self, ScreenCaptionsSettings};
+use crate::commands::split::{self, SplitSettings};
 use crate::commands::train_mapper::{self, BetasControl, TrainMapperSettings};
 use crate::commands::{compact_weights, import_weights, weights};
 use crate::data::prepared::PreparedSubject;
@@ -46,6 +49,7 @@ use crate::data::subject::{OwnSubject, SubjectId};
 use crate::error::{ErrorClass, FileError};
 use crate::files::{InputKind, open_input};
 use crate::interrupt;
+use crate::models::mapper::MapperTarget;
 use crate::pipelines::project::Project;
 use crate::run::existing_output::ExistingOutput;
 use crate::run::interrupt::Interrupted;
@@ -123,8 +127,8 @@ fn configuration(cli: &Cli, subject: Option<SubjectId>) -> crate::error::Result<
     if let Command::Demo(_) = &cli.command {
         layers = layers.text::<ProjectConfig>("the demo's configuration", demo::CONFIGURATION)?;
     }
-    if let Some(path) = &cli.global.config {
-        layers = layers.file::<ProjectConfig>(path)?;
+    if let Some(path) = settings_file(cli)? {
+        layers = layers.file::<ProjectConfig>(&path)?;
     }
     let mut layers = cli.command.layers(cli.global.layers(layers)?)?;
     if let Some(subject) = subject {
@@ -193,6 +197,7 @@ impl Session<'_> {
         match command {
             Command::Config => self.config(),
             Command::Demo(args) => self.demo(args),
+            Command::Init(args) => self.init(args),
             Command::Doctor => self.doctor(),
             Command::Phantom(args) => self.phantom(args),
             Command::Prepare(args) => self.prepare(args),
@@ -208,6 +213,7 @@ impl Session<'_> {
             Command::Encode(_) => self.encode(),
             Command::Score(args) if !args.microstim.is_empty() => self.microstim_effects(args),
             Command::Score(args) => self.score(args.evaluation.clone()),
+            Command::Split(args) => self.split(args),
             Command::TrainMapper(args) => self.train_mapper(args),
             Command::Evaluate(args) => self.evaluate(args.mappers.clone()),
             Command::Ablate(args) => self.ablate(args),
@@ -254,6 +260,18 @@ impl Session<'_> {
             &DemoSettings { config: self.config, networks, out: args.out.clone() },
             self.progress,
         ))
+    }
+
+    fn init(self, args: &InitArgs) -> crate::error::Result<Value> {
+        let is_named = self.global.subject.is_some();
+        value(init::run(&InitSettings {
+            file: PathBuf::from(SETTINGS_FILE),
+            look: std::iter::once(PathBuf::from(".")).chain(args.look.iter().cloned()).collect(),
+            subject: is_named.then_some(self.project.subject),
+            project: self.project,
+            prepare: self.config.prepare,
+            existing: ExistingOutput::of_overwrite_flag(args.overwrite),
+        }))
     }
 
     /// The state of the NSD tree; as text it has a form of its own.
@@ -343,12 +361,29 @@ impl Session<'_> {
         value(Ok(summary))
     }
 
+    fn split(self, args: &SplitArgs) -> crate::error::Result<Value> {
+        let existing = ExistingOutput::of_overwrite_flag(args.overwrite);
+        let (making, space) = (args.making(), args.space());
+        let config = &self.config.train_mapper;
+        let settings = SplitSettings::resolve(&self.project, config, making, space, existing)?;
+        value(split::run(&settings, self.progress))
+    }
+
     fn train_mapper(self, args: &TrainMapperArgs) -> crate::error::Result<Value> {
         let betas = if args.shuffle_betas { BetasControl::Shuffled } else { BetasControl::Measured };
-        let (target, resume, config) = (args.target.into(), args.resume.clone(), &self.config.train_mapper);
+        let (resume, config) = (args.resume.clone(), &self.config.train_mapper);
+        let Some(target) = args.single_target()? else { return self.both_mappers(betas) };
         let mut settings = TrainMapperSettings::resolve(&self.project, config, target, betas, resume)?;
         settings.init_from.clone_from(&args.init_from);
         value(train_mapper::run(&settings, self.progress))
+    }
+
+    fn both_mappers(self, betas: BetasControl) -> crate::error::Result<Value> {
+        let Self { project, config, progress, .. } = self;
+        let first = MapperTarget::Image;
+        let settings = TrainMapperSettings::resolve(&project, &config.train_mapper, first, betas, None)?;
+        let screening = ScreenCaptionsSettings::of_unscreened(&project, &config.screen_captions)?;
+        value(train_mapper::run_both(&settings, screening.as_ref(), progress))
     }
 
     fn evaluate(self, mappers: Vec<PathBuf>) -> crate::error::Result<Value> {

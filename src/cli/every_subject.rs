@@ -50,6 +50,7 @@ fn wanted(command: &Command) -> Option<Subjects> {
         Command::PretrainClip(_)
         | Command::PretrainClassifier(_)
         | Command::ScreenCaptions(_)
+        | Command::Split(_)
         | Command::TrainMapper(_)
         | Command::Evaluate(_)
         | Command::Encode(_)
@@ -60,6 +61,7 @@ fn wanted(command: &Command) -> Option<Subjects> {
         | Command::Microstim(_)
         | Command::Score(_) => Some(Subjects::Prepared),
         Command::Demo(_)
+        | Command::Init(_)
         | Command::Phantom(_)
         | Command::Import(_)
         | Command::ImportWeights(_)
@@ -190,7 +192,7 @@ mod tests {
             );
         }
         assert!(refused("evaluate --mappers m.safetensors").contains("a mapper belongs to one subject"));
-        for arguments in ["config", "phantom", "demo", "ablate --table 3"] {
+        for arguments in ["config", "phantom", "demo", "init", "ablate --table 3"] {
             assert!(refused(arguments).contains("does not go through subjects"), "{arguments}");
         }
     }

@@ -13,6 +13,7 @@ mod flag_names;
 pub mod layers;
 pub mod logging;
 pub mod render;
+pub mod settings_file;
 mod settings_text;
 pub mod stopping;
 pub mod terminal;

@@ -36,6 +36,7 @@ pub fn how_to_go_on(command: &Command) -> &'static str {
         }
         Command::Demo(_) => "give the same command again: it begins anew",
         Command::ScreenCaptions(_)
+        | Command::Split(_)
         | Command::Encode(_)
         | Command::Evaluate(_)
         | Command::EvaluateImages(_)
@@ -43,6 +44,7 @@ pub fn how_to_go_on(command: &Command) -> &'static str {
             "nothing was written but whole embeddings in the cache, which are not computed again; give the same command again"
         }
         Command::Phantom(_)
+        | Command::Init(_)
         | Command::Prepare(_)
         | Command::Import(_)
         | Command::ImportWeights(_)

@@ -97,7 +97,7 @@ impl ProjectConfig {
 
     /// Paths and choices that the commands share.
     pub fn project(&self) -> Project {
-        Project {
+        let mut project = Project {
             subject: self.subject,
             resolution: self.resolution,
             seed: self.seed,
@@ -107,7 +107,9 @@ impl ProjectConfig {
             split: self.split.clone(),
             choice: self.prepare.choice(),
             stimulus_view: self.train_mapper.stimulus_view(),
-        }
+        };
+        project.split = project.split.clone().with_file_of_name(|name| project.split_file(name));
+        project
     }
 }
 

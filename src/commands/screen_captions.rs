@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::data::image::stimulus_view::StimulusView;
+use crate::data::nsd::tree::{AnnotationKind, NsdTree};
 use crate::data::prepared::PreparedSubject;
 use crate::error::{Context, SettingError};
 use crate::files::write_atomic;
@@ -76,6 +77,24 @@ pub struct ScreenCaptionsSettings {
 }
 
 impl ScreenCaptionsSettings {
+    /// Settings of the command where captions are not screened yet and can be: the tree holds COCO's captions.
+    ///
+    /// # Errors
+    /// As [`ScreenCaptionsSettings::resolve`]; captions that are there and cannot be looked at.
+    pub fn of_unscreened(
+        project: &Project,
+        screen_captions: &ScreenCaptionsConfig,
+    ) -> Result<Option<Self>, RunError> {
+        let Some(nsd) = project.paths.nsd.as_ref().filter(|_| project.captions().symlink_metadata().is_err())
+        else {
+            return Ok(None);
+        };
+        match NsdTree::new(nsd).annotations_present(AnnotationKind::Captions)?.is_empty() {
+            true => Ok(None),
+            false => Self::resolve(project, screen_captions).map(Some),
+        }
+    }
+
     /// Settings of the command in a project.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 pub mod coco;
 pub mod error;
+pub mod folds;
 pub mod formats;
 pub mod image;
 pub mod image_collection;
@@ -10,6 +11,7 @@ pub mod nsd;
 pub mod padding;
 pub mod prepared;
 pub mod split;
+pub mod split_file;
 pub mod standardize;
 pub mod subject;
 pub mod targets;

@@ -37,6 +37,23 @@ impl DecodedPair {
         .collect()
     }
 
+    /// The pair less `mean`, the mean of what the decoder was fitted to: what is common to all images says nothing of one.
+    pub fn less(&mut self, mean: ArrayView1<'_, f32>) {
+        for rows in [&mut self.predicted, &mut self.target] {
+            *rows -= &mean;
+        }
+    }
+
+    /// Every vector less its own mean: the cosine of two is then their Pearson correlation.
+    pub fn less_own_means(&mut self) {
+        for rows in [&mut self.predicted, &mut self.target] {
+            for mut row in rows.rows_mut() {
+                let mean = row.iter().map(|value| f64::from(*value)).sum::<f64>() / row.len().max(1) as f64;
+                row.mapv_inplace(|value| (f64::from(value) - mean) as f32);
+            }
+        }
+    }
+
     /// The pair of some trials.
     pub fn select(&self, trials: &[usize]) -> Self {
         let of = |rows: &Array2<f32>| rows.select(ndarray::Axis(0), trials);
@@ -219,5 +236,19 @@ mod tests {
         assert!(found.weights[1] >= 0.5, "{found:?}");
         assert!(combine(&[&good], &ids[..10], &config).is_err());
         assert!(combine(&[], &ids, &config).is_err());
+    }
+
+    #[test]
+    fn a_mean_is_taken_from_predictions_and_targets_alike() {
+        use ndarray::array;
+        let mut pair =
+            DecodedPair { predicted: array![[3.0, 1.0], [1.0, 3.0]], target: array![[2.0, 1.0], [1.0, 4.0]] };
+        pair.less(array![1.0, 1.0].view());
+        assert_eq!((pair.predicted[[0, 0]], pair.target[[1, 1]]), (2.0, 3.0));
+        assert_eq!(pair.cosines(), [1.0, 1.0]);
+        // Deviations −1, 0, 1 and −1, −1, 2: Pearson's 3/√12.
+        let mut pair = DecodedPair { predicted: array![[1.0, 2.0, 3.0]], target: array![[0.0, 0.0, 3.0]] };
+        pair.less_own_means();
+        assert!((pair.cosines()[0] - 3.0 / 12.0_f64.sqrt()).abs() < 1e-6, "{pair:?}");
     }
 }

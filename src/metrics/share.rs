@@ -47,7 +47,7 @@ pub fn count_interval(
 }
 
 /// Mean of values that lie within `bounds`, with its interval over resampled groups. One group says nothing of others: the interval is
-/// then all that is possible.
+/// then all that is possible. Where several groups are equal it is Wilson's, of the mean's place between the bounds.
 pub fn bounded_mean_interval(
     values: &[f64],
     groups: &[u64],
@@ -56,7 +56,15 @@ pub fn bounded_mean_interval(
 ) -> Option<Interval> {
     let interval = mean_interval(values, groups, config)?;
     let distinct: BTreeSet<&u64> = groups.iter().take(values.len()).collect();
-    let [low, high] = if distinct.len() > 1 { [interval.low, interval.high] } else { bounds };
+    let [least, most] = bounds;
+    if distinct.len() < 2 {
+        return Some(Interval { low: least, high: most, ..interval });
+    }
+    if interval.low < interval.high {
+        return Some(interval);
+    }
+    let place = wilson(((interval.mean - least) / (most - least)).clamp(0.0, 1.0), distinct.len() as f64);
+    let [low, high] = [place.low, place.high].map(|end| least + end * (most - least));
     Some(Interval { low, high, ..interval })
 }
 
@@ -111,6 +119,9 @@ mod tests {
         assert_eq!((one.mean, one.low, one.high), (0.6, -2.0, 2.0));
         let two = bounded_mean_interval(&[0.5, 0.7], &[3, 4], &config, [-2.0, 2.0]).unwrap();
         assert_eq!((two.low, two.high), (0.5, 0.7));
+        // Four equal groups in the middle of the bounds: Wilson's 2 of 4, 0.1500 to 0.8500.
+        let equal = bounded_mean_interval(&[0.0; 4], &[1, 2, 3, 4], &config, [-1.0, 1.0]).unwrap();
+        assert!((equal.low + 0.7000).abs() < 1e-3 && (equal.high - 0.7000).abs() < 1e-3, "{equal:?}");
         // Four images, all found: 4 of 4, and not with certainty.
         let count = count_interval(&[true; 4], 4, &[1, 2, 3, 4], &config).unwrap();
         assert!(count.mean == 4.0 && (count.low - 4.0 * 0.5101).abs() < 1e-3, "{count:?}");

@@ -223,7 +223,7 @@ fn said(split: &SplitConfig) -> String {
     match split.rule {
         SplitRule::FirstAppearance => format!("first {} of the images", split.train_fraction),
         SplitRule::Shared1000 => "all but the shared images".into(),
-        SplitRule::Given | SplitRule::Random | SplitRule::Pictures => split.to_string(),
+        SplitRule::Given | SplitRule::Random | SplitRule::Pictures | SplitRule::File => split.to_string(),
     }
 }
 

@@ -121,18 +121,26 @@ impl Snapshot {
 
     /// Whether a file is a snapshot rather than foreign; reads its header only.
     pub fn is_snapshot(path: &Path) -> bool {
-        let entry = || {
-            let mut file = open_input(path, InputKind::Parts).ok()?;
-            let mut length = [0; 8];
-            file.read_exact(&mut length).ok()?;
-            // The first bytes of a foreign file may claim any length.
-            let length = u64::from_le_bytes(length).min(LONGEST_HEADER);
-            let mut header = Vec::new();
-            file.take(length).read_to_end(&mut header).ok()?;
-            let header: Value = serde_json::from_slice(&header).ok()?;
-            header.get("__metadata__")?.get(METADATA_KEY).map(|_| ())
-        };
-        entry().is_some()
+        Self::own_entry(path).is_some()
+    }
+
+    /// Kind of the network in a file, none of what is no snapshot; reads its header only.
+    pub fn kind_of(path: &Path) -> Option<String> {
+        let header: Header = serde_json::from_str(Self::own_entry(path)?.as_str()?).ok()?;
+        Some(header.kind)
+    }
+
+    /// What the header of a file holds under our name.
+    fn own_entry(path: &Path) -> Option<Value> {
+        let mut file = open_input(path, InputKind::Parts).ok()?;
+        let mut length = [0; 8];
+        file.read_exact(&mut length).ok()?;
+        // The first bytes of a foreign file may claim any length.
+        let length = u64::from_le_bytes(length).min(LONGEST_HEADER);
+        let mut header = Vec::new();
+        file.take(length).read_to_end(&mut header).ok()?;
+        let header: Value = serde_json::from_slice(&header).ok()?;
+        header.get("__metadata__")?.get(METADATA_KEY).cloned()
     }
 
     fn read(path: &Path, needed_for: &str) -> Result<Self, RunError> {

@@ -13,5 +13,6 @@ mod mapper_input;
 mod output;
 mod phantom;
 mod runs;
+mod settings_file;
 mod stopping;
 mod usage;

@@ -9,9 +9,11 @@ fn help_names_every_subcommand() {
     let text = String::from_utf8(output.stdout).unwrap();
     for command in [
         "demo",
+        "init",
         "doctor",
         "phantom",
         "prepare",
+        "split",
         "import-weights",
         "weights",
         "compact-weights",

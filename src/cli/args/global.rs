@@ -48,8 +48,9 @@ impl Subjects {
 /// Flags that every subcommand takes.
 #[derive(Debug, Args)]
 pub struct GlobalArgs {
-    /// Configuration file; flags and `--set` win over it
-    #[arg(long, global = true, value_name = "FILE.toml")]
+    /// Configuration file; flags and `--set` win over it. By default `mindreader.toml` of the working directory, if it is there;
+    /// `none` for no file
+    #[arg(long, global = true, value_name = "FILE.toml|none")]
     pub config: Option<PathBuf>,
     /// Set one configuration key, for example `train_mapper.train.phase1.epochs=5`
     #[arg(long, global = true, value_name = "KEY=VALUE")]

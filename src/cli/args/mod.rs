@@ -2,7 +2,6 @@
 //! name for a configuration key: it becomes the topmost layer.
 
 mod ablate;
-mod compact_weights;
 mod demo;
 mod evaluate;
 mod evaluate_images;
@@ -10,13 +9,14 @@ mod finetune_gan;
 mod flag_groups;
 mod global;
 mod import;
-mod import_weights;
+mod init;
 mod microstim;
 mod phantom;
 mod prepare;
 mod pretrain_gan;
 mod reconstruct;
 mod score;
+mod split;
 mod train_mapper;
 mod weights;
 
@@ -25,7 +25,6 @@ use std::path::Path;
 use clap::{Parser, Subcommand};
 
 pub use ablate::AblateArgs;
-pub use compact_weights::CompactWeightsArgs;
 pub use demo::DemoArgs;
 pub use evaluate::EvaluateArgs;
 pub use evaluate_images::EvaluateImagesArgs;
@@ -33,15 +32,16 @@ pub use finetune_gan::FinetuneGanArgs;
 pub use flag_groups::{ClipArg, ResumeArg};
 pub use global::{GlobalArgs, Subjects};
 pub use import::ImportArgs;
-pub use import_weights::ImportWeightsArgs;
+pub use init::InitArgs;
 pub use microstim::MicrostimArgs;
 pub use phantom::PhantomArgs;
 pub use prepare::PrepareArgs;
 pub use pretrain_gan::PretrainGanArgs;
 pub use reconstruct::ReconstructArgs;
 pub use score::ScoreArgs;
+pub use split::SplitArgs;
 pub use train_mapper::TrainMapperArgs;
-pub use weights::WeightsArgs;
+pub use weights::{CompactWeightsArgs, ImportWeightsArgs, WeightsArgs};
 
 use super::layers::Layers;
 use super::usage_error::UsageError;
@@ -68,6 +68,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the whole pipeline on a small synthetic brain and write a report
     Demo(DemoArgs),
+    /// Look around and write `mindreader.toml`, which every command in the folder reads
+    Init(InitArgs),
     /// Say what of NSD is there, what is missing, and what each missing file is needed for
     Doctor,
     /// Write a synthetic subject in NSD's files, whose brain is known
@@ -76,6 +78,8 @@ pub enum Command {
     Prepare(PrepareArgs),
     /// Bring in data of one's own: betas, pictures, captions, regions
     Import(ImportArgs),
+    /// Make a split that follows from what the images show, for `split.rule = "file"`
+    Split(SplitArgs),
     /// Turn a published checkpoint into a snapshot, every tensor accounted for
     ImportWeights(ImportWeightsArgs),
     /// Say what files of weights hold, ours or foreign
@@ -139,10 +143,12 @@ impl Command {
             | Self::PretrainClip(_)
             | Self::PretrainClassifier(_) => Ok(layers),
             Self::Demo(args) => args.layers(layers),
+            Self::Init(args) => args.layers(layers),
             Self::Phantom(args) => args.layers(layers),
             Self::Prepare(args) => args.layers(layers),
             Self::Import(args) => args.layers(layers),
             Self::ScreenCaptions(args) | Self::Encode(args) => args.layers(layers),
+            Self::Split(args) => args.layers(layers),
             Self::TrainMapper(args) => args.layers(layers),
             Self::Evaluate(args) => args.layers(layers),
             Self::Ablate(args) => args.layers(layers),

@@ -7,16 +7,16 @@ use clap::Args;
 use super::flag_groups::TargetArg;
 use crate::cli::layers::Layers;
 use crate::cli::usage_error::UsageError;
+use crate::models::mapper::MapperTarget;
 
 /// Arguments of `train-mapper`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example: mindreader train-mapper --subject 1 --target caption --config configs/paper/subj01.toml"
-)]
+#[command(after_help = "Examples: mindreader train-mapper --subject 1\n          \
+    mindreader train-mapper --subject 1 --target caption --config configs/paper/subj01.toml")]
 pub struct TrainMapperArgs {
-    /// The space to predict
+    /// The space to predict; by default image and caption, one mapper after the other
     #[arg(long, value_enum)]
-    pub target: TargetArg,
+    pub target: Option<TargetArg>,
     /// CLIP snapshot; by default that of the newest `pretrain-clip`
     #[arg(long, value_name = "FILE")]
     pub clip: Option<PathBuf>,
@@ -35,6 +35,20 @@ pub struct TrainMapperArgs {
 }
 
 impl TrainMapperArgs {
+    /// The one space to predict; none for both.
+    ///
+    /// # Errors
+    /// A flag that names a file of one mapper, without the word which.
+    pub fn single_target(&self) -> Result<Option<MapperTarget>, UsageError> {
+        let one = [("--resume", self.resume.is_some()), ("--init-from", self.init_from.is_some())];
+        match (self.target, one.into_iter().find(|(_, is_given)| *is_given)) {
+            (None, Some((flag, _))) => Err(UsageError::new(format!(
+                "`{flag}` is about one mapper: say which with `--target image`, `--target caption` or `--target resnet`"
+            ))),
+            (target, _) => Ok(target.map(Into::into)),
+        }
+    }
+
     /// Adds the flags to the settings.
     ///
     /// # Errors

@@ -10,7 +10,9 @@ use super::rows::{AblationRows, FinetuningSpec, RowContent, RowSpec, TrainingSpe
 use super::settings::AblateSettings;
 use super::table::TableRow;
 use super::training::Trainings;
-use crate::commands::evaluate::{self, DecoderRow, EvaluateConfig, EvaluateSettings, EvaluateSummary};
+use crate::commands::evaluate::{
+    self, Centre, DecoderRow, EvaluateConfig, EvaluateSettings, EvaluateSummary, EvaluationData,
+};
 use crate::commands::train_mapper::TrainMapperSummary;
 use crate::files::{file_is_there, write_atomic};
 use crate::models::mapper::MapperTarget;
@@ -163,9 +165,11 @@ impl<'a> Lines<'a> {
         evaluate: EvaluateConfig,
         progress: &mut dyn Progress,
     ) -> crate::error::Result<EvaluateSummary> {
-        let mut data = self.settings.data.clone();
-        data.runs = self.settings.ablations.join("evaluations");
-        let settings = EvaluateSettings { mappers, resnet: self.settings.resnet.clone(), evaluate, data };
+        let training = &self.settings.data;
+        let runs = self.settings.ablations.join("evaluations");
+        let data = EvaluationData { runs, ..EvaluationData::from(training) };
+        let (clip, resnet) = (Some(training.target_network.clone()), self.settings.resnet.clone());
+        let settings = EvaluateSettings { mappers, clip, resnet, evaluate, data };
         evaluate::run(&settings, progress)
     }
 
@@ -182,9 +186,18 @@ impl<'a> Lines<'a> {
         if file_is_there(&path)? {
             return Ok(read_json(&path, "a finished baseline", "a row of evaluate")?);
         }
-        let config = EvaluateConfig { ridge: true, ..config.clone() };
+        // The mapper's own target, and nothing beside it: the table has one row of it.
+        let config = EvaluateConfig {
+            ridge: true,
+            ridge_only: false,
+            ridge_targets: Vec::new(),
+            shuffled_control: false,
+            folds: 0,
+            centre: Centre::None,
+            ..config.clone()
+        };
         let found = self.evaluate(vec![snapshot.to_path_buf()], config, progress)?;
-        let row = found.ridge.into_iter().find(|row| row.target == target);
+        let row = found.ridge.into_iter().find(|row| row.target.of_mapper() == Some(target));
         let row = row.ok_or_else(|| crate::error::Error::failure("no baseline"))?;
         write_atomic(&path, &serde_json::to_vec_pretty(&row)?)?;
         Ok(row)

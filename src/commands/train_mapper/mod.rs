@@ -4,6 +4,7 @@
 //! `last.safetensors`,
 //! `checkpoint.mpk`, `plots/` and `summary.json` into a run folder.
 
+mod both;
 mod config;
 mod inputs;
 mod plots;
@@ -18,6 +19,7 @@ use burn::module::{AutodiffModule, Module};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::both::{BothMappersSummary, run_both};
 pub use self::config::{MapperSizes, ResnetMapperConfig, TrainMapperConfig};
 use self::inputs::{Inputs, MapperTargets};
 pub use self::settings::TrainMapperSettings;

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::*;
-use crate::commands::evaluate::{self, EvaluateConfig, EvaluateSettings};
+use crate::commands::evaluate::{self, EvaluateConfig, EvaluateSettings, EvaluationData};
 use crate::commands::fixtures::linear_brain::{settings, write_all, write_captions};
 use crate::data::error::DataError;
 use crate::data::image::augment::AugmentConfig;
@@ -46,9 +46,10 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
     let evaluation = evaluate::run(
         &EvaluateSettings {
             mappers: vec![summary.snapshot.clone(); 2],
+            clip: Some(settings.target_network.clone()),
             resnet: None,
-            evaluate: EvaluateConfig { ridge: true, ..EvaluateConfig::default() },
-            data: settings.clone(),
+            evaluate: EvaluateConfig { ridge: true, ridge_targets: Vec::new(), ..EvaluateConfig::default() },
+            data: EvaluationData::from(&settings),
         },
         &mut Silent,
     )
@@ -73,17 +74,19 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
     assert!(evaluation.run.join("evaluation.json").is_file() && evaluation.run.join("config.toml").is_file());
     let none = EvaluateSettings {
         mappers: Vec::new(),
+        clip: None,
         resnet: None,
         evaluate: EvaluateConfig::default(),
-        data: settings.clone(),
+        data: EvaluationData::from(&settings),
     };
     let error = evaluate::run(&none, &mut Silent).unwrap_err().to_string();
     assert!(error.contains("number of mappers: found 0, expected 1 to 4"), "{error}");
     let mut leaky = EvaluateSettings {
         mappers: vec![summary.snapshot.clone()],
+        clip: Some(settings.target_network.clone()),
         resnet: None,
         evaluate: EvaluateConfig::default(),
-        data: settings.clone(),
+        data: EvaluationData::from(&settings),
     };
     leaky.data.split.train_fraction = 0.5;
     let error = evaluate::run(&leaky, &mut Silent).unwrap_err().to_string();

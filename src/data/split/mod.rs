@@ -5,6 +5,7 @@ mod record;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,9 @@ use self::folds::{folds_in_order, random_folds};
 pub use self::record::SplitRecord;
 use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
+use crate::data::split_file::SplitFile;
 use crate::error::{SettingError, above_to, in_range};
+use crate::files::{path_from_home, say_used};
 
 /// Which images are held out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +33,8 @@ pub enum SplitRule {
     Random,
     /// Those of one of `folds` folds, cut in order of first appearance.
     Pictures,
+    /// Those that a file of `mindreader split` names.
+    File,
 }
 
 /// Folds unless another number is asked for.
@@ -54,6 +59,9 @@ pub struct SplitConfig {
     /// Decides how `random` deals out the pictures.
     #[serde(skip_serializing_if = "is_zero_seed")]
     pub seed: u64,
+    /// Stored split under `file`: its path, or its name, for example `cluster-k5-0`.
+    #[serde(deserialize_with = "path_from_home", skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
 }
 
 // What other rules do not read is left out of written settings: runs that were begun before there were folds go on.
@@ -71,7 +79,14 @@ fn is_zero_seed(seed: &u64) -> bool {
 
 impl Default for SplitConfig {
     fn default() -> Self {
-        Self { rule: SplitRule::FirstAppearance, train_fraction: 0.85, folds: USUAL_FOLDS, fold: 0, seed: 0 }
+        Self {
+            rule: SplitRule::FirstAppearance,
+            train_fraction: 0.85,
+            folds: USUAL_FOLDS,
+            fold: 0,
+            seed: 0,
+            file: None,
+        }
     }
 }
 
@@ -86,11 +101,21 @@ impl SplitConfig {
         in_range("fold", self.fold, 0..=self.folds - 1)
     }
 
+    /// The split with the file of its name in place of the name: `of_name` knows where it lies. What has a folder or an extension is a
+    /// path.
+    pub fn with_file_of_name(mut self, of_name: impl Fn(&str) -> PathBuf) -> Self {
+        let is_name = |file: &PathBuf| file.components().count() == 1 && file.extension().is_none();
+        if let Some(name) = self.file.as_ref().filter(|file| is_name(file)).and_then(|file| file.to_str()) {
+            self.file = Some(of_name(name));
+        }
+        self
+    }
+
     /// Divides the trials of a prepared subject.
     ///
     /// # Errors
     /// [`DataError::Empty`] when no trial is left for training, or none is in the fold that is held out; [`DataError::Invalid`] when
-    /// the subject has no split of its own.
+    /// the subject has no split of its own, or a stored one is missing, damaged or of other images.
     pub fn split(&self, prepared: &PreparedSubject) -> Result<Split, DataError> {
         let split = match self.rule {
             SplitRule::FirstAppearance => {
@@ -105,6 +130,7 @@ impl SplitConfig {
             SplitRule::Pictures => {
                 self.without_fold(prepared, |pictures| folds_in_order(pictures, self.folds))?
             }
+            SplitRule::File => self.stored(prepared)?,
         };
         if split.train.is_empty() {
             let what = format!("the training part of `{}`", prepared.path().display());
@@ -137,7 +163,7 @@ impl SplitConfig {
 /// The rule with what it needs.
 impl fmt::Display for SplitConfig {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rule, train_fraction, folds, fold, seed } = self;
+        let Self { rule, train_fraction, folds, fold, seed, file } = self;
         match rule {
             SplitRule::FirstAppearance => {
                 write!(formatter, "first-appearance, {train_fraction} for training")
@@ -146,7 +172,25 @@ impl fmt::Display for SplitConfig {
             SplitRule::Given => formatter.write_str("given"),
             SplitRule::Random => write!(formatter, "random, fold {fold} of {folds}, seed {seed}"),
             SplitRule::Pictures => write!(formatter, "pictures, fold {fold} of {folds}"),
+            SplitRule::File => {
+                let name = file.as_ref().and_then(|file| file.file_stem()).map(|name| name.to_string_lossy());
+                write!(formatter, "file {}", name.unwrap_or_default())
+            }
         }
+    }
+}
+
+impl SplitConfig {
+    /// What the file says of the prepared trials.
+    fn stored(&self, prepared: &PreparedSubject) -> Result<Split, DataError> {
+        let path = self.file.as_ref().ok_or_else(|| {
+            let expected = "a split of `mindreader split` where `split.rule` is `file`";
+            SettingError::new("file", expected, "nothing").within("split")
+        })?;
+        let file = SplitFile::read(path)?;
+        say_used("the split", path);
+        let is_train = file.is_train(path, prepared.trials().iter().map(|trial| trial.nsd_id))?;
+        Ok(Split::by(is_train.len(), |trial| is_train[trial]))
     }
 }
 
@@ -215,6 +259,19 @@ mod tests {
         assert_eq!(split.train, [0, 1, 2, 4, 7]);
         assert_eq!(split.validation, [3, 5, 6]);
         assert_eq!(first_of_each_group(&split.validation, &groups), [3, 5]);
+    }
+
+    #[test]
+    fn a_name_stands_for_its_file() {
+        let of = |file: &str| {
+            let config = SplitConfig { file: Some(file.into()), ..SplitConfig::default() };
+            config.with_file_of_name(|name| format!("splits/{name}.json").into()).file.unwrap()
+        };
+        assert_eq!(of("tau"), PathBuf::from("splits/tau.json"));
+        for path in ["tau.json", "./tau", "mine/tau"] {
+            assert_eq!(of(path), PathBuf::from(path));
+        }
+        assert_eq!(SplitConfig::default().with_file_of_name(|name| name.into()), SplitConfig::default());
     }
 
     #[test]

@@ -83,6 +83,11 @@ impl Project {
         self.work().join("captions").join(format!("{}-screening.json", self.subject))
     }
 
+    /// The stored split of a name.
+    pub fn split_file(&self, name: &str) -> PathBuf {
+        self.work().join("splits").join(format!("{}-{name}.json", self.subject))
+    }
+
     /// Folder of cached embeddings and features.
     pub fn cache(&self) -> PathBuf {
         self.work().join("cache")

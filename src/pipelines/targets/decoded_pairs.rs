@@ -1,7 +1,9 @@
-//! What decoders predict for the validation trials, beside what they aimed at.
+//! What decoders predict for held-out trials, beside what they aimed at.
 
-use ndarray::{Array2, s};
+use ndarray::{Array1, Array2, Axis, s};
 
+use super::decoded_target::DecodedTarget;
+use super::pixel_targets::PixelTargets;
 use super::trial_targets::TrialTargets;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::{Split, split_by_first_appearance};
@@ -9,7 +11,7 @@ use crate::metrics::combined_retrieval::DecodedPair;
 use crate::pipelines::brain_decoder::LoadedMapper;
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
-use crate::training::ridge::{RidgeConfig, fit_tuned_ridge};
+use crate::training::ridge::{RidgeConfig, fit_tuned_ridges};
 
 /// Trials per forward pass.
 const BATCH: usize = 64;
@@ -20,6 +22,46 @@ pub(crate) struct Decoded {
     pub pair: DecodedPair,
     /// As a multiple of the mean squared length of a trial's centred betas.
     pub penalty: Option<f64>,
+}
+
+/// What a decoder aims at in every trial.
+#[derive(Clone, Copy)]
+pub(crate) enum Aims<'a> {
+    /// Vectors of a network.
+    Vectors(&'a TrialTargets),
+    /// The picture itself.
+    Pixels(&'a PixelTargets),
+}
+
+impl Aims<'_> {
+    /// What they are.
+    pub fn target(&self) -> DecodedTarget {
+        match self {
+            Self::Vectors(targets) => targets.form().target.into(),
+            Self::Pixels(_) => DecodedTarget::Pixels,
+        }
+    }
+
+    /// What a regression is fitted to, without a draw: of several captions their mean. `[trials, width]`
+    fn fitted(&self, trials: &[usize]) -> Array2<f32> {
+        match self {
+            Self::Vectors(targets) => targets.single(trials),
+            Self::Pixels(pixels) => pixels.of(trials),
+        }
+    }
+
+    /// What predictions are held against: `[trials, width]`.
+    fn truth(&self, trials: &[usize]) -> Array2<f32> {
+        match self {
+            Self::Vectors(targets) => targets.validation(trials),
+            Self::Pixels(pixels) => pixels.of(trials),
+        }
+    }
+
+    /// Mean of what is aimed at in `trials`; nothing of none.
+    pub fn mean(&self, trials: &[usize]) -> Option<Array1<f32>> {
+        self.fitted(trials).mapv(f64::from).mean_axis(Axis(0)).map(|mean| mean.mapv(|value| value as f32))
+    }
 }
 
 /// Unit predictions of a mapper for `trials`.
@@ -45,29 +87,53 @@ pub(crate) fn by_mapper(
     Ok(Decoded { pair: DecodedPair { predicted, target: targets.validation(trials) }, penalty: None })
 }
 
-/// Predictions of ridge regression from the training trials; its penalty is chosen on those of their images that come last.
-///
-/// # Errors
-/// Betas that cannot be read, settings that do not fit.
-pub(crate) fn by_ridge(
-    targets: &TrialTargets,
-    subject: &PreparedSubject,
-    split: &Split,
-    config: &RidgeConfig,
-    progress: &mut dyn Progress,
-) -> crate::error::Result<Decoded> {
-    progress.start(&format!("ridge regression to {} targets", targets.form().target), 0);
-    let betas = subject.betas_of(&split.train)?;
-    // Fitted once to all trials: no caption is drawn, their mean is aimed at.
-    let aims = targets.single(&split.train);
-    let tuning = tuning_split(subject, &split.train, config);
-    let ridge = fit_tuned_ridge(betas.view(), aims.view(), &tuning.train, &tuning.validation, config)?;
-    // Betas of training and validation are never in memory together.
-    drop(betas);
-    let predicted = ridge.predict(subject.betas_of(&split.validation)?.view());
-    progress.finish(&format!("penalty {}", ridge.penalty));
-    let target = targets.validation(&split.validation);
-    Ok(Decoded { pair: DecodedPair { predicted, target }, penalty: Some(ridge.penalty) })
+/// Ridge regression from betas.
+pub(crate) struct RidgeDecoder<'a> {
+    /// Whose betas.
+    pub subject: &'a PreparedSubject,
+    /// The trial whose betas each trial gets: its own, or for the control another's.
+    pub order: &'a [usize],
+    /// Penalties to choose from.
+    pub config: &'a RidgeConfig,
+}
+
+impl RidgeDecoder<'_> {
+    /// Predictions of the validation trials by regressions that were fitted to the training trials, one to each of `aims`; `tuning`
+    /// says which of the training trials, by their positions, choose the penalties.
+    ///
+    /// # Errors
+    /// Betas that cannot be read, settings that do not fit.
+    pub fn decode(
+        &self,
+        aims: &[Aims<'_>],
+        split: &Split,
+        tuning: &Split,
+        progress: &mut dyn Progress,
+    ) -> crate::error::Result<Vec<Decoded>> {
+        let names: Vec<String> = aims.iter().map(|aims| aims.target().to_string()).collect();
+        progress.start(&format!("ridge regression to {} targets", names.join(", ")), 0);
+        let betas = self.subject.betas_of(&self.given(&split.train))?;
+        // Fitted once to all trials: no caption is drawn, their mean is aimed at.
+        let fitted: Vec<Array2<f32>> = aims.iter().map(|aims| aims.fitted(&split.train)).collect();
+        let views: Vec<_> = fitted.iter().map(|rows| rows.view()).collect();
+        let ridges = fit_tuned_ridges(betas.view(), &views, &tuning.train, &tuning.validation, self.config)?;
+        // Betas of training and validation are never in memory together.
+        drop(betas);
+        let betas = self.subject.betas_of(&self.given(&split.validation))?;
+        let decoded = aims.iter().zip(&ridges).map(|(aims, ridge)| {
+            let (predicted, target) = (ridge.predict(betas.view()), aims.truth(&split.validation));
+            Decoded { pair: DecodedPair { predicted, target }, penalty: Some(ridge.penalty) }
+        });
+        let decoded = decoded.collect();
+        let penalties: Vec<String> = ridges.iter().map(|ridge| ridge.penalty.to_string()).collect();
+        progress.finish(&format!("penalty {}", penalties.join(", ")));
+        Ok(decoded)
+    }
+
+    /// The trials whose betas `trials` get.
+    fn given(&self, trials: &[usize]) -> Vec<usize> {
+        trials.iter().map(|trial| self.order[*trial]).collect()
+    }
 }
 
 /// Which of the training trials choose a penalty, as positions in `train`: those of the images that come last.

@@ -3,7 +3,9 @@
 pub mod augmented_stimuli;
 pub mod captioned_stimuli;
 pub(crate) mod decoded_pairs;
+pub mod decoded_target;
 pub(crate) mod fresh_targets;
+pub(crate) mod pixel_targets;
 pub mod resnet_vectors;
 pub(crate) mod rows;
 pub(crate) mod sentences;

@@ -145,7 +145,7 @@ impl TargetRows {
 }
 
 /// The distinct images of a subject, ascending, and which of them each trial showed.
-fn images(subject: &PreparedSubject) -> (Vec<NsdId>, Vec<usize>) {
+pub(super) fn images(subject: &PreparedSubject) -> (Vec<NsdId>, Vec<usize>) {
     let mut index: BTreeMap<NsdId, usize> = subject.trials().iter().map(|trial| (trial.nsd_id, 0)).collect();
     // Positions ascend with the images: the map walks its keys in order.
     for (position, value) in index.values_mut().enumerate() {

@@ -46,6 +46,11 @@ impl TrialTargets {
         &self.source.form
     }
 
+    /// SHA-256 of the network that computed them, over kind, configuration and tensors.
+    pub fn network_sha256(&self) -> &str {
+        &self.network_sha256
+    }
+
     /// Refuses a mapper of another network's targets.
     ///
     /// # Errors

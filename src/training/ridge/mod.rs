@@ -5,59 +5,19 @@
 //! solutions are in f64. Memory beside the data: two square matrices with the smaller of the two counts as their side
 //! (6,375 rows: 650 MB; a whole subject of NSD, 15,724 voxels: 4 GB), and `W`.
 
+mod config;
+
 use faer::linalg::matmul::matmul;
-use faer::linalg::solvers::Solve;
+use faer::linalg::solvers::{Llt, Solve};
 use faer::{Accum, Mat, Side, get_global_parallelism};
 use ndarray::{Array2, ArrayView2};
-use serde::{Deserialize, Serialize};
 
-use crate::error::{Classified, ErrorClass, SettingError, between, in_range};
+pub use self::config::{GridEdge, RidgeConfig};
+use crate::error::{Classified, ErrorClass, SettingError};
 use crate::interrupt::{self, Stopped};
 
 /// Rows converted to f64 at a time.
 const BLOCK: usize = 1024;
-
-/// Most penalties to choose from: each costs a factorisation.
-const MOST_PENALTIES: usize = 1000;
-/// Largest penalty: with it every prediction is the mean.
-const MOST_PENALTY: f64 = 1e12;
-
-/// Penalties to choose from, and the share of training images that decides.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RidgeConfig {
-    /// Penalties to try, as multiples of the mean squared length of a centred row of predictors: up to 1000, above 0
-    /// and at most 1e12.
-    pub penalties: Vec<f64>,
-    /// Share of the training images, those first seen last, on which the penalty is chosen, above 0 and below
-    /// 1; then all are fitted.
-    pub tuning_fraction: f64,
-}
-
-impl Default for RidgeConfig {
-    fn default() -> Self {
-        Self { penalties: vec![0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0], tuning_fraction: 0.15 }
-    }
-}
-
-impl RidgeConfig {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// [`SettingError`] that names the first key out of range.
-    pub fn validate(&self) -> Result<(), SettingError> {
-        let in_range_all = |penalty: &f64| *penalty > 0.0 && *penalty <= MOST_PENALTY;
-        if !(1..=MOST_PENALTIES).contains(&self.penalties.len()) || !self.penalties.iter().all(in_range_all) {
-            let expected = format!("1 to {MOST_PENALTIES} numbers, all above 0 and at most {MOST_PENALTY}");
-            return Err(SettingError::new(
-                "penalties",
-                expected,
-                self.penalties.iter().map(f64::to_string).collect::<Vec<_>>().join(", "),
-            ));
-        }
-        in_range("tuning_fraction", self.tuning_fraction, between(0.0, 1.0))
-    }
-}
 
 /// Why nothing was fitted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -144,7 +104,9 @@ pub fn fit_ridge(
     rows: &[usize],
     penalty: f64,
 ) -> Result<Ridge, RidgeError> {
-    NormalEquations::new(x, y, rows)?.solve(penalty)
+    let mut equations = NormalEquations::new(x, rows)?;
+    let side = equations.right_side(y)?;
+    Ok(equations.factorised(penalty)?.solve(&side))
 }
 
 /// Chooses the penalty with the lowest mean squared error on the `tuning` rows, then fits both sets of rows.
@@ -158,65 +120,127 @@ pub fn fit_tuned_ridge(
     tuning: &[usize],
     config: &RidgeConfig,
 ) -> Result<Ridge, RidgeError> {
+    let mut fitted = fit_tuned_ridges(x, &[y], fitting, tuning, config)?;
+    fitted.pop().ok_or(RidgeError::Shape { what: "targets", found: 0, expected: "at least 1".into() })
+}
+
+/// As [`fit_tuned_ridge`] for several targets `ys` of the same predictors, each with a penalty of its own: the products of the
+/// predictors, most of the work, are made once for all.
+///
+/// # Errors
+/// [`RidgeError`].
+pub fn fit_tuned_ridges(
+    x: ArrayView2<'_, f32>,
+    ys: &[ArrayView2<'_, f32>],
+    fitting: &[usize],
+    tuning: &[usize],
+    config: &RidgeConfig,
+) -> Result<Vec<Ridge>, RidgeError> {
     config.validate()?;
     if tuning.is_empty() {
         let expected = "at least 1".into();
         return Err(RidgeError::Shape { what: "rows to choose the penalty on", found: 0, expected });
     }
-    let held_out = x.select(ndarray::Axis(0), tuning);
-    let truth = y.select(ndarray::Axis(0), tuning);
-    let (mut penalty, mut least) = (config.penalties[0], f64::INFINITY);
-    // Products are made once; a penalty changes the diagonal only.
-    let mut equations = NormalEquations::new(x, y, fitting)?;
-    for candidate in &config.penalties {
-        interrupt::check()?;
-        let error = mean_squared_error(&equations.solve(*candidate)?.predict(held_out.view()), &truth);
-        if error < least {
-            (penalty, least) = (*candidate, error);
-        }
-    }
-    // Before the second set is made: the Gram matrix of a subject has gigabytes.
-    drop(equations);
+    let penalties = tuned_penalties(x, ys, fitting, tuning, config)?;
     let mut rows: Vec<usize> = fitting.iter().chain(tuning).copied().collect();
     // The order of additions then does not depend on how rows were divided.
     rows.sort_unstable();
-    fit_ridge(x, y, &rows, penalty)
+    let mut equations = NormalEquations::new(x, &rows)?;
+    let sides = ys.iter().map(|y| equations.right_side(*y)).collect::<Result<Vec<_>, _>>()?;
+    let mut fitted: Vec<Option<Ridge>> = vec![None; ys.len()];
+    for candidate in &config.penalties {
+        let of_candidate: Vec<usize> = (0..ys.len()).filter(|at| penalties[*at] == *candidate).collect();
+        if of_candidate.iter().all(|at| fitted[*at].is_some()) {
+            continue;
+        }
+        interrupt::check()?;
+        let solver = equations.factorised(*candidate)?;
+        of_candidate.into_iter().for_each(|at| fitted[at] = Some(solver.solve(&sides[at])));
+    }
+    Ok(fitted.into_iter().flatten().collect())
 }
 
-/// Gram matrix and right-hand sides, which all penalties share.
+/// The penalty of each of `ys` with the least error on the `tuning` rows; among equals the first.
+fn tuned_penalties(
+    x: ArrayView2<'_, f32>,
+    ys: &[ArrayView2<'_, f32>],
+    fitting: &[usize],
+    tuning: &[usize],
+    config: &RidgeConfig,
+) -> Result<Vec<f64>, RidgeError> {
+    let held_out = x.select(ndarray::Axis(0), tuning);
+    let truths: Vec<Array2<f32>> = ys.iter().map(|y| y.select(ndarray::Axis(0), tuning)).collect();
+    let mut best = vec![(config.penalties[0], f64::INFINITY); ys.len()];
+    // Dropped at the end, before a second set is made: the Gram matrix of a subject has gigabytes.
+    let mut equations = NormalEquations::new(x, fitting)?;
+    let sides = ys.iter().map(|y| equations.right_side(*y)).collect::<Result<Vec<_>, _>>()?;
+    for candidate in &config.penalties {
+        interrupt::check()?;
+        let solver = equations.factorised(*candidate)?;
+        for ((side, truth), best) in sides.iter().zip(&truths).zip(&mut best) {
+            let error = mean_squared_error(&solver.solve(side).predict(held_out.view()), truth);
+            if error < best.1 {
+                *best = (*candidate, error);
+            }
+        }
+    }
+    Ok(best.into_iter().map(|(penalty, _)| penalty).collect())
+}
+
+/// Gram matrix of the predictors, which all penalties and targets share.
 struct NormalEquations<'a> {
     x: ArrayView2<'a, f32>,
     rows: &'a [usize],
     mean_x: Vec<f64>,
-    mean_y: Vec<f64>,
     /// `X Xᵀ` or `Xᵀ X`, its diagonal with the last penalty.
     gram: Mat<f64>,
     diagonal: Vec<f64>,
-    right: Mat<f64>,
     is_dual: bool,
 }
 
+/// One target of the same rows.
+struct RightSide {
+    mean_y: Vec<f64>,
+    /// `Y` or `Xᵀ Y`, both centred.
+    right: Mat<f64>,
+}
+
+/// The equations with one penalty.
+struct Factorised<'e, 'x> {
+    equations: &'e NormalEquations<'x>,
+    penalty: f64,
+    factor: Llt<f64>,
+}
+
 impl<'a> NormalEquations<'a> {
-    fn new(x: ArrayView2<'a, f32>, y: ArrayView2<'_, f32>, rows: &'a [usize]) -> Result<Self, RidgeError> {
-        if x.nrows() != y.nrows() {
-            let expected = format!("{} as predictors have", x.nrows());
-            return Err(RidgeError::Shape { what: "rows of targets", found: y.nrows(), expected });
-        }
+    fn new(x: ArrayView2<'a, f32>, rows: &'a [usize]) -> Result<Self, RidgeError> {
         if rows.len() < 2 {
             let expected = "at least 2".into();
             return Err(RidgeError::Shape { what: "rows to fit", found: rows.len(), expected });
         }
-        let (mean_x, mean_y) = (means(x, rows), means(y, rows));
-        let targets = centred(y, rows, &mean_y);
+        let mean_x = means(x, rows);
         // Both forms have the same solution; the smaller square matrix is the cheaper.
         let is_dual = rows.len() < x.ncols();
         let gram = if is_dual { row_products(x, rows, &mean_x) } else { column_products(x, rows, &mean_x) };
         let diagonal: Vec<f64> = (0..gram.nrows()).map(|index| gram[(index, index)]).collect();
-        let right = if is_dual { targets } else { transposed_product(x, rows, &mean_x, &targets) };
-        Ok(Self { x, rows, mean_x, mean_y, gram, diagonal, right, is_dual })
+        Ok(Self { x, rows, mean_x, gram, diagonal, is_dual })
     }
 
-    fn solve(&mut self, penalty: f64) -> Result<Ridge, RidgeError> {
+    fn right_side(&self, y: ArrayView2<'_, f32>) -> Result<RightSide, RidgeError> {
+        if self.x.nrows() != y.nrows() {
+            let expected = format!("{} as predictors have", self.x.nrows());
+            return Err(RidgeError::Shape { what: "rows of targets", found: y.nrows(), expected });
+        }
+        let mean_y = means(y, self.rows);
+        let targets = centred(y, self.rows, &mean_y);
+        let right = match self.is_dual {
+            true => targets,
+            false => transposed_product(self.x, self.rows, &self.mean_x, &targets),
+        };
+        Ok(RightSide { mean_y, right })
+    }
+
+    fn factorised(&mut self, penalty: f64) -> Result<Factorised<'_, 'a>, RidgeError> {
         // The trace is the sum of squared lengths of centred rows in either form: penalties are relative to their
         // mean, and mean the same for any number of voxels and any scale.
         let unit = self.diagonal.iter().sum::<f64>() / self.rows.len() as f64;
@@ -226,12 +250,19 @@ impl<'a> NormalEquations<'a> {
         // Cholesky reads the lower triangle alone, which is why `row_products` fills no other.
         let factor =
             self.gram.llt(Side::Lower).map_err(|_| RidgeError::Singular { penalty: penalty.to_string() })?;
-        let solution = factor.solve(&self.right);
-        let weights = match self.is_dual {
-            true => transposed_product(self.x, self.rows, &self.mean_x, &solution),
+        Ok(Factorised { equations: self, penalty, factor })
+    }
+}
+
+impl Factorised<'_, '_> {
+    fn solve(&self, side: &RightSide) -> Ridge {
+        let NormalEquations { x, rows, mean_x, is_dual, .. } = self.equations;
+        let solution = self.factor.solve(&side.right);
+        let weights = match is_dual {
+            true => transposed_product(*x, rows, mean_x, &solution),
             false => solution,
         };
-        Ok(Ridge { penalty, mean_x: self.mean_x.clone(), mean_y: self.mean_y.clone(), weights })
+        Ridge { penalty: self.penalty, mean_x: mean_x.clone(), mean_y: side.mean_y.clone(), weights }
     }
 }
 
@@ -309,8 +340,11 @@ mod tests {
     fn one_predictor_by_hand() {
         // x − 2 = −1, 0, 1; y − 5 = −2, 0, 2; slope 4/(2 + λ) with λ = penalty · 2/3.
         let (x, y) = (array![[1.0], [2.0], [3.0]], array![[3.0], [5.0], [7.0]]);
-        let mut equations = NormalEquations::new(x.view(), y.view(), &[0, 1, 2]).unwrap();
-        let mut at = |penalty| equations.solve(penalty).unwrap().predict(array![[4.0]].view())[[0, 0]];
+        let mut equations = NormalEquations::new(x.view(), &[0, 1, 2]).unwrap();
+        let side = equations.right_side(y.view()).unwrap();
+        let mut at = |penalty| {
+            equations.factorised(penalty).unwrap().solve(&side).predict(array![[4.0]].view())[[0, 0]]
+        };
         // Again the first: no penalty stays behind.
         for (penalty, expected) in [(0.0, 9.0), (3.0, 7.0), (0.0, 9.0)] {
             assert!((at(penalty) - expected).abs() < 1e-6);
@@ -368,6 +402,25 @@ mod tests {
         let fit =
             fit_tuned_ridge(x.view(), noise.view(), &fitting, &tuning, &RidgeConfig::default()).unwrap();
         assert!(fit.penalty >= 3.0, "{}", fit.penalty);
+    }
+
+    #[test]
+    fn several_targets_at_once_are_as_one_by_one() {
+        // Both forms; one target follows from the predictors, the other is noise and wants another penalty.
+        for columns in [20, 90] {
+            let x = draw(80, columns, 9);
+            let ys = [x.dot(&draw(columns, 3, 10)), draw(80, 5, 11)];
+            let (fitting, tuning): (Vec<usize>, Vec<usize>) = ((0..60).collect(), (60..80).collect());
+            let config = RidgeConfig::default();
+            let views = [ys[0].view(), ys[1].view()];
+            let together = fit_tuned_ridges(x.view(), &views, &fitting, &tuning, &config).unwrap();
+            assert!(together[0].penalty < together[1].penalty, "{together:?}");
+            for (y, of_both) in ys.iter().zip(&together) {
+                let alone = fit_tuned_ridge(x.view(), y.view(), &fitting, &tuning, &config).unwrap();
+                assert_eq!(alone.penalty, of_both.penalty);
+                assert_eq!(alone.predict(x.view()), of_both.predict(x.view()));
+            }
+        }
     }
 
     #[test]

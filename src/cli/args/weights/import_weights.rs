@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{RangedU64ValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use super::flag_groups::TargetArg;
+use crate::cli::args::flag_groups::TargetArg;
 use crate::commands::import_weights::{ImportWeightsSettings, MapperOrigin};
 use crate::error::limits;
 use crate::models::clip::ClipActivation;

@@ -1,9 +1,14 @@
-//! Arguments of `weights`.
+//! Arguments of `weights`, and of the commands that make files of weights.
+
+mod compact_weights;
+mod import_weights;
 
 use std::path::PathBuf;
 
 use clap::Args;
 
+pub use self::compact_weights::CompactWeightsArgs;
+pub use self::import_weights::ImportWeightsArgs;
 use crate::commands::weights::{TensorList, WeightsSettings};
 
 /// Arguments of `weights`.

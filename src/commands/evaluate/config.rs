@@ -1,0 +1,90 @@
+//! The section `[evaluate]`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{SettingError, in_range};
+use crate::pipelines::targets::decoded_target::DecodedTarget;
+use crate::training::ridge::RidgeConfig;
+
+/// Sides of a picture that is a target: below 2 there is nothing to correlate, and 64 × 64 outputs of a whole subject's voxels
+/// are half a gigabyte of weights.
+const PIXEL_SIDES: std::ops::RangeInclusive<usize> = 2..=64;
+/// Most folds.
+const MOST_FOLDS: usize = 1000;
+/// Most kinds of targets that are named; there are four.
+const MOST_TARGETS: usize = 4;
+
+/// What is taken from predictions and targets before they are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Centre {
+    /// Nothing: the paper's.
+    #[default]
+    None,
+    /// The mean target of the training trials.
+    TrainingMean,
+}
+
+impl std::fmt::Display for Centre {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::None => "none",
+            Self::TrainingMean => "training-mean",
+        })
+    }
+}
+
+/// Settings of the section `[evaluate]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvaluateConfig {
+    /// Whether ridge regression is fitted to each mapper's targets, as the linear baseline, and to `ridge_targets`.
+    pub ridge: bool,
+    /// Whether mappers are left out, even where there are some.
+    pub ridge_only: bool,
+    /// What ridge regression aims at beside the mappers' targets, as far as its files are there: `image` (needs CLIP), `caption`
+    /// (CLIP and captions), `resnet` (a ResNet-50), `pixels` (stimuli alone).
+    pub ridge_targets: Vec<DecodedTarget>,
+    /// Height and width of the pictures that are targets, 2 to 64; never more than the stimulus has.
+    pub pixel_side: usize,
+    /// Whether ridge regression is fitted once more to betas that are exchanged between trials: the floor of its figures.
+    pub shuffled_control: bool,
+    /// Folds of the images over which ridge regression is cross-validated in place of the configured split, up to 1000; 0: none.
+    pub folds: usize,
+    /// What is taken from predictions and targets before they are compared: `none`, or `training-mean`, the mean target of the
+    /// training trials.
+    pub centre: Centre,
+    /// How its penalty is chosen.
+    pub ridge_fit: RidgeConfig,
+}
+
+impl Default for EvaluateConfig {
+    fn default() -> Self {
+        Self {
+            ridge: false,
+            ridge_only: false,
+            ridge_targets: vec![DecodedTarget::Image, DecodedTarget::Caption, DecodedTarget::Pixels],
+            pixel_side: 28,
+            shuffled_control: true,
+            folds: 0,
+            centre: Centre::None,
+            ridge_fit: RidgeConfig::default(),
+        }
+    }
+}
+
+impl EvaluateConfig {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the first key out of range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let check = || {
+            self.ridge_fit.validate().map_err(|error| error.within("ridge_fit"))?;
+            in_range("pixel_side", self.pixel_side, PIXEL_SIDES)?;
+            in_range("folds", self.folds, 0..=MOST_FOLDS)?;
+            in_range("number of `ridge_targets`", self.ridge_targets.len(), 0..=MOST_TARGETS)
+        };
+        check().map_err(|error| error.within("evaluate"))
+    }
+}

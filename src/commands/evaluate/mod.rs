@@ -1,0 +1,254 @@
+//! `mindreader evaluate`: retrieval and identification by each mapper, by ridge regression, and by combinations of mappers on the
+//! validation trials (docs/spec/mapper.md §7, docs/spec/metrics.md §8); ridge regression also without a mapper and over folds. Writes
+//! `config.toml` and `evaluation.json` into a run folder.
+
+mod baselines;
+mod config;
+mod counts;
+mod cross_validation;
+mod settings;
+mod summary;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use self::baselines::{SplitTask, Targets, bring_to_comparison, regressions, row_name};
+pub use self::config::{Centre, EvaluateConfig};
+use self::counts::{Counts, RowHead};
+use self::cross_validation::cross_validate;
+pub use self::settings::{EvaluateSettings, EvaluationData};
+pub use self::summary::{CombinationRow, CrossValidatedRow, CrossValidation, DecoderRow, EvaluateSummary};
+use crate::data::error::DataError;
+use crate::data::prepared::PreparedSubject;
+use crate::data::split::Split;
+use crate::metrics::combined_retrieval::{DecodedPair, halves_by_image};
+use crate::pipelines::brain_decoder::LoadedMapper;
+use crate::pipelines::mapper_betas::BetasControl;
+use crate::pipelines::targets::decoded_pairs::{Aims, RidgeDecoder, by_mapper, tuning_split};
+use crate::pipelines::targets::trial_targets::TrialTargets;
+use crate::pipelines::workbench::Workbench;
+use crate::run::device::open;
+use crate::run::progress::Progress;
+use crate::run::run_dir::RunDir;
+use crate::training::ridge::GridEdge;
+
+/// Fewer images cannot be halved.
+const FEWEST_IMAGES: usize = 2;
+
+/// Runs the command.
+///
+/// # Errors
+/// Data or snapshots that are missing or do not fit each other.
+pub fn run(
+    settings: &EvaluateSettings,
+    progress: &mut dyn Progress,
+) -> crate::error::Result<EvaluateSummary> {
+    settings.check()?;
+    let (device, _) = open(settings.data.device)?;
+    let subject = PreparedSubject::open(&settings.data.prepared)?;
+    let bench = &mut Workbench::new(&device, &settings.data.cache, progress);
+    if settings.evaluate.folds > 0 {
+        return over_folds(settings, &subject, bench);
+    }
+    let split = settings.data.split.split(&subject)?;
+    let images = images_of(&subject, &split.validation);
+    require_images(&settings.data.prepared, &images)?;
+    let ids: Vec<u64> = images.iter().map(|image| u64::from(*image)).collect();
+    let counts = Counts::new(&ids, &settings.data.mapper.train.retrieval);
+    let evaluation = Evaluation { settings, subject: &subject, split: &split, counts: &counts };
+    let found = evaluation.decoders(bench)?;
+    let dir = run_dir(settings, &subject)?;
+    let num_search_trials = if found.pairs.is_empty() { 0 } else { halves_by_image(&ids)[0].len() };
+    let summary = EvaluateSummary {
+        mappers: found.mappers,
+        ridge: found.ridge,
+        ridge_control: found.control,
+        pixel_side: found.pixel_side,
+        combinations: counts.combinations(&found.pairs)?,
+        num_search_trials,
+        ..empty_summary(settings, &dir, images)
+    };
+    dir.write_atomic("evaluation.json", &serde_json::to_vec_pretty(&summary)?)?;
+    Ok(summary)
+}
+
+/// Ridge regression alone, over folds of all trials.
+fn over_folds(
+    settings: &EvaluateSettings,
+    subject: &PreparedSubject,
+    bench: &mut Workbench<'_>,
+) -> crate::error::Result<EvaluateSummary> {
+    let mut targets = Targets::default();
+    targets.add_configured(settings, subject, bench)?;
+    let found = cross_validate(settings, subject, &targets, bench.progress)?;
+    for row in found.rows.iter().filter(|row| row.folds_at_edge > 0) {
+        let text = format!(
+            "{}: the penalty of {} of {} folds lies at an end of `evaluate.ridge_fit.penalties`; a wider grid may hold a better one",
+            row.name, row.folds_at_edge, found.folds
+        );
+        bench.progress.warning(&text);
+    }
+    let dir = run_dir(settings, subject)?;
+    let trials: Vec<usize> = (0..subject.num_trials()).collect();
+    let summary = EvaluateSummary {
+        pixel_side: targets.pixels.as_ref().map(|pixels| pixels.side),
+        cross_validation: Some(found),
+        ..empty_summary(settings, &dir, images_of(subject, &trials))
+    };
+    dir.write_atomic("evaluation.json", &serde_json::to_vec_pretty(&summary)?)?;
+    Ok(summary)
+}
+
+/// What every summary says, without any decoder.
+fn empty_summary(settings: &EvaluateSettings, dir: &RunDir, images: Vec<u32>) -> EvaluateSummary {
+    let config = &settings.evaluate;
+    EvaluateSummary {
+        run: dir.path().to_path_buf(),
+        num_trials: images.len(),
+        num_search_trials: 0,
+        images,
+        centre: config.centre,
+        mappers: Vec::new(),
+        ridge: Vec::new(),
+        ridge_control: Vec::new(),
+        penalties: if config.ridge { config.ridge_fit.penalties.clone() } else { Vec::new() },
+        pixel_side: None,
+        combinations: Vec::new(),
+        cross_validation: None,
+    }
+}
+
+/// A new folder with the settings in it.
+fn run_dir(settings: &EvaluateSettings, subject: &PreparedSubject) -> crate::error::Result<RunDir> {
+    let dir = RunDir::create(&settings.data.runs, &format!("evaluate-{}", subject.subject()))?;
+    dir.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
+    Ok(dir)
+}
+
+fn images_of(subject: &PreparedSubject, trials: &[usize]) -> Vec<u32> {
+    trials.iter().map(|trial| subject.trials()[*trial].nsd_id.0).collect()
+}
+
+/// Refuses validation images that cannot be halved.
+fn require_images(prepared: &Path, images: &[u32]) -> Result<(), DataError> {
+    let num_images = images.iter().collect::<BTreeSet<_>>().len();
+    if num_images < FEWEST_IMAGES {
+        let expected = format!("at least {FEWEST_IMAGES}; lower `split.train_fraction`");
+        return Err(DataError::invalid(prepared, "number of validation images", expected, num_images));
+    }
+    Ok(())
+}
+
+/// What is decoded, and how it is counted.
+struct Evaluation<'a> {
+    settings: &'a EvaluateSettings,
+    subject: &'a PreparedSubject,
+    split: &'a Split,
+    counts: &'a Counts<'a>,
+}
+
+/// What mappers and baselines find.
+#[derive(Default)]
+struct Found {
+    mappers: Vec<DecoderRow>,
+    ridge: Vec<DecoderRow>,
+    control: Vec<DecoderRow>,
+    pixel_side: Option<usize>,
+    /// Predictions and targets of each mapper.
+    pairs: Vec<DecodedPair>,
+}
+
+impl Evaluation<'_> {
+    /// Decodes the validation trials by every mapper, and by ridge regression once to each kind of target.
+    fn decoders(&self, bench: &mut Workbench<'_>) -> crate::error::Result<Found> {
+        let (mut targets, mut found) = (Targets::default(), Found::default());
+        self.mappers(&mut targets, &mut found, bench)?;
+        if self.settings.evaluate.ridge {
+            targets.add_configured(self.settings, self.subject, bench)?;
+            found.pixel_side = targets.pixels.as_ref().map(|pixels| pixels.side);
+            self.baselines(&targets, &mut found, bench.progress)?;
+        }
+        Ok(found)
+    }
+
+    /// Adds every mapper, and the targets of each form once.
+    fn mappers(
+        &self,
+        targets: &mut Targets,
+        found: &mut Found,
+        bench: &mut Workbench<'_>,
+    ) -> crate::error::Result<()> {
+        let known = &mut targets.vectors;
+        for path in &self.settings.mappers {
+            let mapper = LoadedMapper::open(path, bench.device)?;
+            mapper.check_input(self.subject)?;
+            let source = self.settings.source_of_mapper(path, &mapper)?;
+            let place = match known.iter().position(|known| known.form().is_same(&source.form)) {
+                Some(place) => place,
+                None => {
+                    known.push(TrialTargets::load(source, self.subject, bench)?);
+                    known.len() - 1
+                }
+            };
+            let targets = &known[place];
+            targets.require(path, &mapper)?;
+            let decoded = by_mapper(targets, &mapper, self.subject, &self.split.validation, bench.device)?;
+            let (mut pair, aims) = (decoded.pair, Aims::Vectors(targets));
+            bring_to_comparison(&mut pair, &aims, self.settings.evaluate.centre, &self.split.train);
+            let target = aims.target();
+            let head = RowHead { name: format!("{target} mapper"), mapper: Some(path.clone()), target };
+            found.mappers.push(self.counts.row(head, &pair)?);
+            found.pairs.push(pair);
+        }
+        Ok(())
+    }
+
+    /// Adds ridge regression to every target, from each trial's own betas and from exchanged ones.
+    fn baselines(
+        &self,
+        targets: &Targets,
+        found: &mut Found,
+        progress: &mut dyn Progress,
+    ) -> crate::error::Result<()> {
+        let config = &self.settings.evaluate;
+        let tuning = tuning_split(self.subject, &self.split.train, &config.ridge_fit);
+        let task = SplitTask { split: self.split, tuning: &tuning, centre: config.centre };
+        let aims = targets.aims();
+        let seed = self.settings.data.mapper.train.seed;
+        for (control, order) in regressions(config, self.subject.num_trials(), seed) {
+            let decoder = RidgeDecoder { subject: self.subject, order: &order, config: &config.ridge_fit };
+            for (decoded, aims) in task.decode(&decoder, &aims, progress)?.iter().zip(&aims) {
+                let target = aims.target();
+                let head = RowHead { name: row_name(target, control), mapper: None, target };
+                let edge = decoded.penalty.and_then(|penalty| config.ridge_fit.edge(penalty));
+                let row = self.counts.row(head, &decoded.pair)?;
+                let row = DecoderRow { penalty: decoded.penalty, penalty_at_edge: edge, ..row };
+                match control {
+                    BetasControl::Measured => {
+                        warn_of_edge(&row, progress);
+                        found.ridge.push(row);
+                    }
+                    // From exchanged betas nothing can be predicted: the largest penalty is the right one.
+                    BetasControl::Shuffled => found.control.push(row),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Says that a penalty lies at an end of the grid, where a better one may lie beyond.
+fn warn_of_edge(row: &DecoderRow, progress: &mut dyn Progress) {
+    let (Some(penalty), Some(edge)) = (row.penalty, row.penalty_at_edge) else { return };
+    let (end, beyond) = match edge {
+        GridEdge::Smallest => ("smallest", "smaller ones"),
+        GridEdge::Largest => ("largest", "larger ones"),
+    };
+    let name = &row.name;
+    progress.warning(&format!(
+        "{name}: the penalty {penalty} is the {end} of `evaluate.ridge_fit.penalties`; add {beyond}"
+    ));
+}

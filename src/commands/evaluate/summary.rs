@@ -1,0 +1,124 @@
+//! What was found, as `evaluation.json` keeps it.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::config::Centre;
+use crate::metrics::bootstrap::Interval;
+use crate::metrics::combined_retrieval::CombinedRetrieval;
+use crate::metrics::pairwise::PairwiseIdentification;
+use crate::metrics::retrieval::{RetrievalHits, RetrievalSummary};
+use crate::pipelines::targets::decoded_target::DecodedTarget;
+use crate::training::ridge::GridEdge;
+
+/// One decoder on all validation trials.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DecoderRow {
+    /// `image mapper`, `ridge, image`, …
+    pub name: String,
+    /// Its snapshot; none for ridge regression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mapper: Option<PathBuf>,
+    /// Penalty of ridge regression, as a multiple of the mean squared length of a trial's centred betas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub penalty: Option<f64>,
+    /// The end of the grid that the penalty lies at: a wider grid may hold a better one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub penalty_at_edge: Option<GridEdge>,
+    /// What it predicts.
+    pub target: DecodedTarget,
+    /// Cosine of prediction and target, mean over trials; of pixels Pearson's correlation.
+    pub cosine: Interval,
+    /// Right is another presentation of the same image, too (the paper's count).
+    pub by_image: RetrievalSummary,
+    /// Right is the same trial only.
+    pub by_index: RetrievalSummary,
+    /// 2-way identification and rank among all held-out images; none of a single image, and in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identification: Option<PairwiseIdentification>,
+    /// Which trials were found, by image.
+    pub hits: RetrievalHits,
+}
+
+/// One or several mappers on the half of the validation images that did not choose the weights.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CombinationRow {
+    /// Positions of the mappers in the list.
+    pub mappers: Vec<usize>,
+    /// Weights in the similarity, and counts by image.
+    #[serde(flatten)]
+    pub combined: CombinedRetrieval,
+}
+
+/// One decoder over all folds: every trial was held out once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CrossValidatedRow {
+    /// `ridge, image`, …
+    pub name: String,
+    /// What it predicts.
+    pub target: DecodedTarget,
+    /// Penalty of each fold, chosen on that fold's training trials.
+    pub penalties: Vec<f64>,
+    /// Folds whose penalty lies at an end of the grid.
+    pub folds_at_edge: usize,
+    /// Share of trials whose prediction's best target, among the fold's, is of the right image.
+    pub forward: Interval,
+    /// Share of trials whose target's best prediction, among the fold's, is of the right image.
+    pub backward: Interval,
+    /// That share for a random choice.
+    pub chance: f64,
+    /// 2-way identification and rank among the fold's images.
+    pub identification: PairwiseIdentification,
+    /// Cosine of prediction and target, mean over trials; of pixels Pearson's correlation.
+    pub cosine: Interval,
+}
+
+/// Ridge regression over folds of the images.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CrossValidation {
+    /// Number of folds.
+    pub folds: usize,
+    /// Images in all folds together; photographs, where several images are of one.
+    pub num_groups: usize,
+    /// Trials of the smallest and of the largest fold: the candidates of the counts.
+    pub candidates: [usize; 2],
+    /// A row per target.
+    pub rows: Vec<CrossValidatedRow>,
+    /// The same with betas that were exchanged between trials: the floor.
+    pub control: Vec<CrossValidatedRow>,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EvaluateSummary {
+    /// The run's folder.
+    pub run: PathBuf,
+    /// Validation trials; over folds all trials.
+    pub num_trials: usize,
+    /// Trials whose images chose the weights of the combinations.
+    pub num_search_trials: usize,
+    /// NSD image of every validation trial, in the order of the hits.
+    pub images: Vec<u32>,
+    /// What was taken from predictions and targets before they were compared.
+    #[serde(default)]
+    pub centre: Centre,
+    /// Each mapper alone, with chance levels and intervals.
+    pub mappers: Vec<DecoderRow>,
+    /// Ridge regression to the same targets.
+    pub ridge: Vec<DecoderRow>,
+    /// Ridge regression from betas that were exchanged between trials: the floor.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ridge_control: Vec<DecoderRow>,
+    /// Penalties that ridge regression chose from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub penalties: Vec<f64>,
+    /// Height and width of the pictures that were targets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pixel_side: Option<usize>,
+    /// Every subset of the mappers on the same trials; those of one are the comparison.
+    pub combinations: Vec<CombinationRow>,
+    /// Ridge regression over folds, in place of the split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_validation: Option<CrossValidation>,
+}

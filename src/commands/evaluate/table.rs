@@ -1,0 +1,186 @@
+//! What was found, as text: a block for retrieval, a block for identification, and what the figures mean.
+
+use super::config::Centre;
+use super::summary::{CrossValidatedRow, CrossValidation, DecoderRow, EvaluateSummary};
+use crate::metrics::bootstrap::Interval;
+use crate::metrics::pairwise::PairwiseIdentification;
+use crate::metrics::retrieval::{RetrievalCount, RetrievalSummary};
+use crate::training::ridge::GridEdge;
+
+impl EvaluateSummary {
+    /// The counts as text: a line per decoder, then a line per combination; then identification and rank.
+    pub fn table(&self) -> String {
+        let mut lines = match &self.cross_validation {
+            Some(found) => self.cross_validation_lines(found),
+            None => {
+                let mut lines = self.retrieval_lines();
+                lines.extend(self.identification_lines());
+                lines
+            }
+        };
+        lines.extend(self.notes());
+        lines.join("\n")
+    }
+
+    /// Every decoder, under the name that stands in front of its figures.
+    fn rows(&self) -> impl Iterator<Item = (String, &DecoderRow)> {
+        let mappers = self.mappers.iter().enumerate();
+        let mappers = mappers.map(|(number, row)| (format!("{number} {}", row.name), row));
+        mappers.chain(self.ridge.iter().chain(&self.ridge_control).map(|row| (row.name.clone(), row)))
+    }
+
+    fn retrieval_lines(&self) -> Vec<String> {
+        let mut lines =
+            vec![format!("{:<32} {:>26} {:>26} {:>8} {:>8}", "", "forward", "backward", "chance", "cosine")];
+        for (name, row) in self.rows() {
+            lines.push(retrieval_line(&name, &row.by_image, Some(row.cosine.mean)));
+            if row.mapper.is_some() {
+                lines.push(retrieval_line("  by index", &row.by_index, None));
+            }
+        }
+        for row in &self.combinations {
+            let parts = row.mappers.iter().zip(&row.combined.weights);
+            let parts: Vec<String> =
+                parts.map(|(mapper, weight)| format!("{weight:.1} x {mapper}")).collect();
+            let name = format!("held out: {}", parts.join(" + "));
+            lines.push(retrieval_line(&name, &row.combined.retrieval, None));
+        }
+        lines.push(self.counts_note());
+        if !self.combinations.is_empty() {
+            lines.push("Held out: images that had no part in the choice of the weights; by image.".into());
+        }
+        lines
+    }
+
+    /// Of how many the counts are.
+    fn counts_note(&self) -> String {
+        let sizes = |found: &RetrievalSummary| (found.num_batches, found.batch_size);
+        let all = self.rows().next().map(|(_, row)| sizes(&row.by_image));
+        let held_out = self.combinations.first().map(|row| sizes(&row.combined.retrieval));
+        let in_words = |(batches, size): (usize, usize)| match batches {
+            1 => format!("one batch of {size} trials"),
+            _ => format!("{batches} batches of {size} trials"),
+        };
+        let all = in_words(all.unwrap_or_default());
+        let held_out = held_out.map_or(String::new(), |sizes| format!(", held out {}", in_words(sizes)));
+        format!("Counts: first batch / mean over batches [interval over images]; {all}{held_out}.")
+    }
+
+    fn identification_lines(&self) -> Vec<String> {
+        let mut lines = vec![String::new(), identification_head("2-way, held-out images")];
+        for (name, row) in self.rows() {
+            if let Some(found) = &row.identification {
+                let penalty = row.penalty.map(|penalty| penalty_text(penalty, row.penalty_at_edge));
+                lines.push(identification_line(&name, found, &penalty.unwrap_or_default()));
+            }
+        }
+        lines
+    }
+
+    fn cross_validation_lines(&self, found: &CrossValidation) -> Vec<String> {
+        let CrossValidation { folds, num_groups, candidates: [fewest, most], .. } = found;
+        let candidates = if fewest == most { fewest.to_string() } else { format!("{fewest} or {most}") };
+        let trials = self.num_trials;
+        let mut lines = vec![
+            format!(
+                "{folds} folds of {num_groups} images, {trials} trials, each held out once; candidates are the {candidates} trials of its fold."
+            ),
+            format!("{:<32} {:>26} {:>26} {:>8} {:>8}", "", "forward %", "backward %", "chance", "cosine"),
+        ];
+        let rows = || found.rows.iter().chain(&found.control);
+        let percent = |Interval { mean, low, high }: Interval| {
+            format!("{:.1} [{:.1}, {:.1}]", 100.0 * mean, 100.0 * low, 100.0 * high)
+        };
+        lines.extend(rows().map(|row| {
+            let (forward, backward) = (percent(row.forward), percent(row.backward));
+            let (chance, cosine) = (100.0 * row.chance, row.cosine.mean);
+            format!("{:<32} {forward:>26} {backward:>26} {chance:>8.1} {cosine:>8.3}", row.name)
+        }));
+        lines.extend([String::new(), identification_head("2-way, images of the fold")]);
+        let line = |row: &CrossValidatedRow| {
+            identification_line(&row.name, &row.identification, &penalties_text(row))
+        };
+        lines.extend(rows().map(line));
+        lines
+    }
+
+    /// What the figures mean.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.centre == Centre::TrainingMean {
+            notes.push(
+                "Centred: the mean target of the training trials is taken from predictions and targets."
+                    .into(),
+            );
+        }
+        if let Some(side) = self.pixel_side {
+            notes.push(format!(
+                "Pixels: luminance at {side} x {side}, compared by Pearson's correlation (cosine less each picture's mean)."
+            ));
+        }
+        let has_control = !self.ridge_control.is_empty()
+            || self.cross_validation.as_ref().is_some_and(|found| !found.control.is_empty());
+        if has_control {
+            notes.push(
+                "Exchanged: ridge regression from betas that were exchanged between trials; the floor."
+                    .into(),
+            );
+        }
+        if !self.penalties.is_empty() {
+            let grid: Vec<String> = self.penalties.iter().map(f64::to_string).collect();
+            notes.push(format!("Penalties were chosen on training trials from {}.", grid.join(", ")));
+        }
+        notes
+    }
+}
+
+fn retrieval_line(name: &str, found: &RetrievalSummary, cosine: Option<f64>) -> String {
+    let count = |count: &RetrievalCount| {
+        let Interval { mean, low, high } = count.over_batches;
+        match found.num_batches {
+            1 => format!("{} of {} [{low:.1}, {high:.1}]", count.first_batch, found.batch_size),
+            _ => format!("{} / {mean:.1} [{low:.1}, {high:.1}]", count.first_batch),
+        }
+    };
+    let (forward, backward) = (count(&found.forward), count(&found.backward));
+    let chance = found.chance_over_batches;
+    let cosine = cosine.map_or(String::new(), |cosine| format!("{cosine:.3}"));
+    format!("{name:<32} {forward:>26} {backward:>26} {chance:>8.1} {cosine:>8}")
+}
+
+fn identification_head(name: &str) -> String {
+    format!(
+        "{name:<32} {:>22} {:>7} {:>24} {:>7} {:>12}  penalty",
+        "%", "chance", "mean rank", "median", "chance, of"
+    )
+}
+
+fn identification_line(name: &str, found: &PairwiseIdentification, penalty: &str) -> String {
+    let PairwiseIdentification { share, chance, mean_rank, median_rank, chance_rank, num_images } = found;
+    let share = format!("{:.1} [{:.1}, {:.1}]", 100.0 * share.mean, 100.0 * share.low, 100.0 * share.high);
+    let chance = 100.0 * chance;
+    let rank = format!("{:.1} [{:.1}, {:.1}]", mean_rank.mean, mean_rank.low, mean_rank.high);
+    let chance_rank = format!("{chance_rank:.1}, {num_images}");
+    format!("{name:<32} {share:>22} {chance:>7.1} {rank:>24} {median_rank:>7.1} {chance_rank:>12}  {penalty}")
+        .trim_end()
+        .to_string()
+}
+
+/// A penalty, and whether it lies at an end of the grid.
+fn penalty_text(penalty: f64, edge: Option<GridEdge>) -> String {
+    match edge {
+        None => penalty.to_string(),
+        Some(GridEdge::Smallest) => format!("{penalty} (smallest of the grid)"),
+        Some(GridEdge::Largest) => format!("{penalty} (largest of the grid)"),
+    }
+}
+
+/// The penalties of the folds, and how many of them lie at an end of the grid.
+fn penalties_text(row: &CrossValidatedRow) -> String {
+    let penalties: Vec<String> = row.penalties.iter().map(f64::to_string).collect();
+    let edge = match row.folds_at_edge {
+        0 => String::new(),
+        folds => format!(" ({folds} at an end of the grid)"),
+    };
+    format!("{}{edge}", penalties.join(", "))
+}
