@@ -85,11 +85,10 @@ impl ScreenCaptionsSettings {
         project: &Project,
         screen_captions: &ScreenCaptionsConfig,
     ) -> Result<Option<Self>, RunError> {
-        let Some(nsd) = project.paths.nsd.as_ref().filter(|_| project.captions().symlink_metadata().is_err())
-        else {
+        if project.captions().symlink_metadata().is_ok() {
             return Ok(None);
-        };
-        match NsdTree::new(nsd).annotations_present(AnnotationKind::Captions)?.is_empty() {
+        }
+        match NsdTree::new(project.nsd()?).annotations_present(AnnotationKind::Captions)?.is_empty() {
             true => Ok(None),
             false => Self::resolve(project, screen_captions).map(Some),
         }

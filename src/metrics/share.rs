@@ -4,9 +4,6 @@ use std::collections::BTreeSet;
 
 use super::bootstrap::{BootstrapConfig, Interval, mean_interval};
 
-/// 97.5 % quantile of the standard normal distribution.
-const Z_95: f64 = 1.959_963_984_540_054;
-
 /// Share of hits with its interval over `groups` (one group per hit); `None` without any. See [`mean_share_interval`].
 pub fn share_interval(hits: &[bool], groups: &[u64], config: &BootstrapConfig) -> Option<Interval> {
     let values: Vec<f64> = hits.iter().map(|hit| f64::from(u8::from(*hit))).collect();
@@ -16,7 +13,7 @@ pub fn share_interval(hits: &[bool], groups: &[u64], config: &BootstrapConfig) -
 /// Mean of shares, each from 0 to 1, with its interval over `groups` (one group per share); `None` without any.
 ///
 /// The interval is that of [`mean_interval`]. Where the groups' shares are all equal, or there is one group only, resampling them
-/// says nothing: it is Wilson's at 95 % then, for as many draws as there are groups (Wilson 1927).
+/// says nothing: it is Wilson's at the same confidence then, for as many draws as there are groups (Wilson 1927).
 pub fn mean_share_interval(values: &[f64], groups: &[u64], config: &BootstrapConfig) -> Option<Interval> {
     let interval = mean_interval(values, groups, config)?;
     if interval.low < interval.high {
@@ -24,7 +21,7 @@ pub fn mean_share_interval(values: &[f64], groups: &[u64], config: &BootstrapCon
     }
     // Images and not trials: trials of one image are not independent.
     let distinct: BTreeSet<&u64> = groups.iter().take(values.len()).collect();
-    Some(wilson(interval.mean, distinct.len() as f64))
+    Some(wilson(interval.mean, distinct.len() as f64, config.confidence))
 }
 
 /// Expected number of hits among `num` with its interval over `groups` (one group per hit); `None` without any. See
@@ -63,19 +60,39 @@ pub fn bounded_mean_interval(
     if interval.low < interval.high {
         return Some(interval);
     }
-    let place = wilson(((interval.mean - least) / (most - least)).clamp(0.0, 1.0), distinct.len() as f64);
+    let place = ((interval.mean - least) / (most - least)).clamp(0.0, 1.0);
+    let place = wilson(place, distinct.len() as f64, config.confidence);
     let [low, high] = [place.low, place.high].map(|end| least + end * (most - least));
     Some(Interval { low, high, ..interval })
 }
 
-fn wilson(share: f64, count: f64) -> Interval {
-    let square = Z_95 * Z_95 / count;
+fn wilson(share: f64, count: f64, confidence: f64) -> Interval {
+    let z = two_sided_quantile(confidence);
+    let square = z * z / count;
     let centre = (share + square / 2.0) / (1.0 + square);
-    let half = Z_95 * (share * (1.0 - share) / count + square / (4.0 * count)).sqrt() / (1.0 + square);
+    let half = z * (share * (1.0 - share) / count + square / (4.0 * count)).sqrt() / (1.0 + square);
     // Rounding must not keep the ends from 0 and 1 where they are just that.
     let low = if share > 0.0 { (centre - half).max(0.0) } else { 0.0 };
     let high = if share < 1.0 { (centre + half).min(1.0) } else { 1.0 };
     Interval { mean: share, low, high }
+}
+
+/// The z within which a standard normal number lies with probability `confidence`, from 0 to 1: 1.96 for 0.95.
+fn two_sided_quantile(confidence: f64) -> f64 {
+    // Beyond 38 the tail is below the smallest number.
+    let (mut inside, mut outside) = (0.0, 38.0);
+    loop {
+        let z = f64::midpoint(inside, outside);
+        if z <= inside || z >= outside {
+            return z;
+        }
+        // erfc and not erf: of tails near 0 erf keeps no digits.
+        if libm::erfc(z * std::f64::consts::FRAC_1_SQRT_2) > 1.0 - confidence {
+            inside = z;
+        } else {
+            outside = z;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -83,9 +100,38 @@ mod tests {
     use super::*;
 
     #[test]
+    fn quantiles_as_tables_have_them() {
+        for (confidence, z) in [
+            (0.95, 1.959_963_984_540_054),
+            (0.5, 0.674_489_750_196_081_7),
+            (0.99, 2.575_829_303_548_900_4),
+            (0.0, 0.0),
+        ] {
+            assert!((two_sided_quantile(confidence) - z).abs() < 1e-13, "{confidence}");
+        }
+        assert!(two_sided_quantile(1.0).is_finite());
+    }
+
+    #[test]
+    fn the_width_follows_the_confidence_with_equal_hits_and_with_others() {
+        let groups: Vec<u64> = (0..20).collect();
+        let width = |confidence, hits: &[bool]| {
+            let config = BootstrapConfig { confidence, ..BootstrapConfig::default() };
+            let interval = share_interval(hits, &groups, &config).unwrap();
+            interval.high - interval.low
+        };
+        let mixed: Vec<bool> = (0..20).map(|index| index % 3 == 0).collect();
+        for hits in [&[true; 20][..], &mixed] {
+            assert!(width(0.5, hits) < width(0.95, hits) && width(0.95, hits) < width(0.99, hits));
+        }
+        // z² / (n + z²) at 50 %.
+        assert!((width(0.5, &[false; 20]) - 0.02224).abs() < 1e-4, "{}", width(0.5, &[false; 20]));
+    }
+
+    #[test]
     fn wilson_by_hand() {
         // 5 of 20: (0.1119, 0.4687), as any table of Wilson's interval has it.
-        let interval = wilson(0.25, 20.0);
+        let interval = wilson(0.25, 20.0, 0.95);
         assert!(
             (interval.low - 0.1119).abs() < 1e-4 && (interval.high - 0.4687).abs() < 1e-4,
             "{interval:?}"

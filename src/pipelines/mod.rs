@@ -3,6 +3,7 @@
 pub mod brain_decoder;
 pub mod caption_probe;
 pub mod caption_screen;
+pub mod chain_record;
 pub mod classifier_snapshot;
 pub mod clip_snapshot;
 pub mod drawing_manifest;

@@ -13,7 +13,7 @@ use self::places::{find_clip, find_gan, find_nsd};
 use super::doctor::{self, Capability, DoctorReport, DoctorSettings};
 use super::prepare::PrepareConfig;
 use crate::data::nsd::tree::{DEFAULT_BETAS_VERSION, NsdTree};
-use crate::data::subject::{Resolution, SubjectId};
+use crate::data::subject::{NsdSubject, Resolution, SubjectId};
 use crate::files::{file_is_there, write_atomic};
 use crate::pipelines::project::Project;
 use crate::run::error::RunError;
@@ -81,7 +81,8 @@ pub fn run(settings: &InitSettings) -> crate::error::Result<InitSummary> {
         Some(nsd) => Some(nsd.clone()),
         None => find_nsd(look),
     };
-    let subject = settings.subject.or_else(|| first_subject(nsd.as_deref()?)).unwrap_or_default();
+    let subject = settings.subject.or_else(|| first_subject(nsd.as_deref()?));
+    let subject = subject.or_else(|| first_prepared(project)).unwrap_or_default();
     let project = Project { subject, ..project.clone() };
     let report = nsd.as_deref().and_then(|nsd| examine(settings, nsd, subject));
     let paths = entries(&project, nsd, look)?;
@@ -109,13 +110,20 @@ fn require_folders(look: &[PathBuf]) -> Result<(), RunError> {
 fn first_subject(nsd: &Path) -> Option<SubjectId> {
     let tree = NsdTree::new(nsd);
     let fine = Resolution::default();
-    SubjectId::all().find(|subject| tree.betas_dir(*subject, fine, DEFAULT_BETAS_VERSION).is_dir())
+    let has_betas = |subject: &NsdSubject| tree.betas_dir(*subject, fine, DEFAULT_BETAS_VERSION).is_dir();
+    NsdSubject::all().find(has_betas).map(SubjectId::Nsd)
 }
 
-/// What `doctor` says of the tree; nothing where there is none.
+/// The first subject that is prepared, of which imported ones need no tree.
+fn first_prepared(project: &Project) -> Option<SubjectId> {
+    project.of_prepared_subjects().ok()?.first().map(|project| project.subject)
+}
+
+/// What `doctor` says of the tree; nothing where there is none, or the subject is not of NSD.
 fn examine(settings: &InitSettings, nsd: &Path, subject: SubjectId) -> Option<DoctorReport> {
     let (nsd_root, prepare) = (nsd.to_path_buf(), settings.prepare.clone());
     let resolution = settings.project.resolution;
+    let subject = subject.nsd().ok()?;
     doctor::run(&DoctorSettings { nsd_root, subject, resolution, prepare }).ok()
 }
 
@@ -149,10 +157,13 @@ fn entries(project: &Project, nsd: Option<PathBuf>, look: &[PathBuf]) -> Result<
             "missing: `mindreader pretrain-gan` trains one, `mindreader import-weights` imports one",
         ),
     };
-    let nsd_note = note(
-        nsd.is_some(),
-        "missing: download NSD, or `mindreader phantom --nsd DIR` writes a synthetic one",
-    );
+    let nsd_note = match project.subject.is_own() {
+        true => Some("not needed: the subject was imported".to_string()),
+        false => note(
+            nsd.is_some(),
+            "missing: download NSD, or `mindreader phantom --nsd DIR` writes a synthetic one",
+        ),
+    };
     let entry = |key, value, what, note| InitEntry { key, value, what, note };
     Ok(vec![
         entry(
@@ -189,6 +200,8 @@ fn next_command(
             (false, true) => "mindreader pretrain-gan",
             (false, false) => "mindreader train-mapper",
         }
+    } else if project.subject.is_own() {
+        "mindreader import"
     } else if is_missing("nsd") {
         "mindreader phantom --nsd nsd"
     } else if capabilities.first().is_some_and(Capability::can_run) {

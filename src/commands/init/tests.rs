@@ -69,7 +69,7 @@ fn tree_subject_clip_and_gan_are_found_where_they_usually_lie() {
     assert!(summary.obstacles[0].starts_with("cannot run: prepare; missing"), "{:?}", summary.obstacles);
     let text = std::fs::read_to_string(&settings.file).unwrap();
     let config: ProjectConfig = toml::from_str(&text).unwrap();
-    assert_eq!((config.subject.number(), config.paths.nsd), (4, Some(at("nsd"))));
+    assert_eq!((config.subject, config.paths.nsd), (SubjectId::new(4).unwrap(), Some(at("nsd"))));
     assert!(text.contains("# cannot run: prepare; missing"), "{text}");
 
     // What is named goes before what is found.
@@ -84,6 +84,22 @@ fn tree_subject_clip_and_gan_are_found_where_they_usually_lie() {
     named.look.push(at("nowhere"));
     let error = run(&named).unwrap_err().to_string();
     assert!(error.contains("nowhere") && error.contains("--look"), "{error}");
+}
+
+#[test]
+fn an_imported_subject_needs_no_tree() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(root.path().join("work/prepared")).unwrap();
+    std::fs::write(root.path().join("work/prepared/digits.h5"), "").unwrap();
+    let settings = settings(root.path());
+    let summary = run(&settings).unwrap();
+    assert_eq!((summary.subject.as_str(), summary.next.as_str()), ("digits", "mindreader pretrain-clip"));
+    let text = std::fs::read_to_string(&settings.file).unwrap();
+    assert!(
+        text.contains("subject = \"digits\"") && text.contains("not needed: the subject was imported"),
+        "{text}"
+    );
+    assert_eq!(toml::from_str::<ProjectConfig>(&text).unwrap().subject.to_string(), "digits");
 }
 
 #[test]

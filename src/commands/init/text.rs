@@ -21,8 +21,8 @@ pub(super) fn settings_text(
         "# another file; `--config none` reads none. Flags and `--set` win over them. Paths are relative to this".into(),
         "# folder. `mindreader config` prints every key with its value.".into(),
         String::new(),
-        "# NSD subject, 1 to 8; `--subject N` names another.".into(),
-        format!("subject = {}", subject.number()),
+        "# NSD subject, 1 to 8, or the name of an imported one; `--subject N` names another.".into(),
+        format!("subject = {}", toml_subject(subject)),
     ];
     if resolution != Resolution::default() {
         lines.extend(["# Functional volumes.".into(), format!("resolution = \"{resolution}\"")]);
@@ -55,6 +55,13 @@ fn entry_lines(entry: &InitEntry) -> Result<Vec<String>, RunError> {
         None => format!("# {} = \"\"", entry.key),
     });
     Ok(lines)
+}
+
+fn toml_subject(subject: SubjectId) -> String {
+    match subject {
+        SubjectId::Nsd(subject) => subject.number().to_string(),
+        SubjectId::Own(name) => toml::Value::String(name.name().into()).to_string(),
+    }
 }
 
 /// One line, whatever it repeats of files.
