@@ -12,7 +12,6 @@ use std::path::Path;
 
 use mindreader::commands::ablate::AblationRows;
 use mindreader::commands::config::ProjectConfig;
-use mindreader::commands::demo::report::{self, ReportSettings};
 use mindreader::commands::evaluate::{self, EvaluateSettings};
 use mindreader::commands::evaluate_images::{self, EvaluateImagesSettings};
 use mindreader::commands::finetune_gan::{self, FinetuneGanSettings};
@@ -23,6 +22,7 @@ use mindreader::commands::pretrain_classifier::{self, PretrainClassifierSettings
 use mindreader::commands::pretrain_clip::{self, PretrainClipSettings};
 use mindreader::commands::pretrain_gan::{self, PretrainGanSettings};
 use mindreader::commands::reconstruct::{self, ReconstructSettings};
+use mindreader::commands::report::{self, ReportSettings};
 use mindreader::commands::score::{self, ScoreSettings};
 use mindreader::commands::screen_captions::{self, ScreenCaptionsSettings};
 use mindreader::commands::train_mapper::{self, BetasControl, TrainMapperSettings};

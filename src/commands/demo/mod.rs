@@ -2,7 +2,6 @@
 
 mod chain;
 mod page;
-pub mod report;
 pub mod shipped_networks;
 
 use std::path::PathBuf;
@@ -14,6 +13,7 @@ use self::chain::Chain;
 use self::page::report_settings;
 pub use self::shipped_networks::DemoNetworks;
 use super::config::ProjectConfig;
+use super::report;
 use crate::error::Result;
 use crate::metrics::identification::IdentificationAccuracy;
 use crate::metrics::retrieval::RetrievalSummary;

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::chain::{Chain, Found};
-use super::report::ReportSettings;
 use super::shipped_networks::DemoNetworks;
 use crate::commands::config::ProjectConfig;
+use crate::commands::report::ReportSettings;
 use crate::error::Result;
 use crate::pipelines::trial_choice::Repeats;
 use crate::report::number_format::{duration, number};
