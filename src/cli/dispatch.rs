@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::args::{
     AblateArgs, Cli, Command, DemoArgs, GlobalArgs, ImportArgs, ImportWeightsArgs, InitArgs, PhantomArgs,
-    PrepareArgs, PretrainGanArgs, ScoreArgs, SplitArgs, Subjects, TrainMapperArgs, WeightsArgs,
+    PrepareArgs, PretrainGanArgs, ReportArgs, ScoreArgs, SplitArgs, Subjects, TrainMapperArgs, WeightsArgs,
 };
 use super::environment;
 use super::every_subject;
@@ -39,6 +39,7 @@ use crate::commands::pretrain_classifier::{self, PretrainClassifierSettings};
 use crate::commands::pretrain_clip::{self, PretrainClipSettings};
 use crate::commands::pretrain_gan::{self, PretrainGanSettings};
 use crate::commands::reconstruct::{self, ReconstructSettings};
+use crate::commands::report::{self, ReportSettings, ReportSummary};
 use crate::commands::score::{self, EffectTable, ScoreSettings};
 use crate::commands::screen_captions::{self, ScreenCaptionsSettings};
 use crate::commands::split::{self, SplitSettings};
@@ -214,6 +215,7 @@ impl Session<'_> {
             Command::Score(args) if !args.microstim.is_empty() => self.microstim_effects(args),
             Command::Score(args) => self.score(args.evaluation.clone()),
             Command::Split(args) => self.split(args),
+            Command::Report(args) => self.report(args),
             Command::TrainMapper(args) => self.train_mapper(args),
             Command::Evaluate(args) => self.evaluate(args.mappers.clone()),
             Command::Ablate(args) => self.ablate(args),
@@ -367,6 +369,13 @@ impl Session<'_> {
         let config = &self.config.train_mapper;
         let settings = SplitSettings::resolve(&self.project, config, making, space, existing)?;
         value(split::run(&settings, self.progress))
+    }
+
+    fn report(self, args: &ReportArgs) -> crate::error::Result<Value> {
+        let mut settings = ReportSettings::resolve(&self.project, args.runs.clone(), args.out.clone());
+        settings.flags = self.global.configuring();
+        let summary = report::run(&settings, &mut *self.progress)?;
+        self.as_text(summary, ReportSummary::text)
     }
 
     fn train_mapper(self, args: &TrainMapperArgs) -> crate::error::Result<Value> {

@@ -59,7 +59,8 @@ fn wanted(command: &Command) -> Option<Subjects> {
         | Command::Reconstruct(_)
         | Command::EvaluateImages(_)
         | Command::Microstim(_)
-        | Command::Score(_) => Some(Subjects::Prepared),
+        | Command::Score(_)
+        | Command::Report(_) => Some(Subjects::Prepared),
         Command::Demo(_)
         | Command::Init(_)
         | Command::Phantom(_)
@@ -86,6 +87,8 @@ fn of_one_subject(command: &Command) -> Option<&'static str> {
         Command::EvaluateImages(args) => flag(args.run.is_some(), "a run of `reconstruct`"),
         Command::Score(args) if args.evaluation.is_some() => Some("the run of `--evaluation`"),
         Command::Score(args) => flag(!args.microstim.is_empty(), "a run of `--microstim`"),
+        Command::Report(args) if args.out.is_some() => Some("the page of `--out`"),
+        Command::Report(args) => flag(!args.runs.is_empty(), "a run of `--runs`"),
         _ => None,
     }
 }

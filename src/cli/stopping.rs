@@ -51,6 +51,7 @@ pub fn how_to_go_on(command: &Command) -> &'static str {
         | Command::CompactWeights(_)
         | Command::Weights(_)
         | Command::Ablate(_)
+        | Command::Report(_)
         | Command::Doctor
         | Command::Config => "nothing was written; give the same command again",
     }

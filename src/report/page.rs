@@ -1,7 +1,8 @@
-//! The page: sections of text, tables, charts and image grids.
+//! The page: what is seen first, then sections of text, tables, charts and image grids.
 
 use askama::Template;
 
+use super::dot_chart::DotChart;
 use super::image_grid::ImageGrid;
 use super::line_chart::LineChart;
 
@@ -12,8 +13,21 @@ pub struct Page {
     pub title: String,
     /// One sentence below the heading.
     pub lead: String,
+    /// What is seen first.
+    pub opening: Opening,
     /// The sections, in reading order.
     pub sections: Vec<Section>,
+}
+
+/// What is seen first: a verdict beside a chart, pictures below.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    /// Sentences of the verdict.
+    pub verdict: Vec<String>,
+    /// The chart beside the verdict.
+    pub chart: Option<DotChart>,
+    /// What stands below both, over the whole width.
+    pub blocks: Vec<Block>,
 }
 
 /// A part of the report with its own heading.
@@ -38,6 +52,10 @@ pub enum Block {
     Chart(LineChart),
     /// Pictures in labelled rows.
     Images(ImageGrid),
+    /// Blocks that unfold below a line of text.
+    Folded(String, Vec<Block>),
+    /// Blocks that stay together; on a wide page two groups stand side by side.
+    Group(Vec<Block>),
 }
 
 /// Rows under column heads.
@@ -75,8 +93,30 @@ impl Page {
     /// # Errors
     /// Only if formatting fails, which text and numbers do not.
     pub fn to_html(&self) -> Result<String, askama::Error> {
-        PageTemplate { page: self, style: include_str!("style.css") }.render()
+        let Opening { chart, blocks, .. } = &self.opening;
+        let of_section = |section: &Section| Ok((section.title.clone(), html_of(&section.blocks)?));
+        let template = PageTemplate {
+            page: self,
+            style: include_str!("style.css"),
+            chart: chart.as_ref().map(DotChart::to_html).transpose()?,
+            chart_caption: chart.as_ref().map_or("", |chart| &chart.caption),
+            opening: html_of(blocks)?,
+            sections: self.sections.iter().map(of_section).collect::<Result<_, askama::Error>>()?,
+        };
+        template.render()
     }
+}
+
+/// Blocks as HTML, one after the other.
+fn html_of(blocks: &[Block]) -> Result<String, askama::Error> {
+    let html = |block: &Block| {
+        let inner = match block {
+            Block::Folded(_, blocks) | Block::Group(blocks) => html_of(blocks)?,
+            _ => String::new(),
+        };
+        BlockTemplate { block, inner: &inner }.render()
+    };
+    blocks.iter().map(html).collect()
 }
 
 #[derive(Template)]
@@ -97,11 +137,50 @@ impl Page {
 <p class="lead">{{ page.lead }}</p>
 </header>
 <main>
-{%- for section in page.sections %}
+<section class="opening">
+<div class="first">
+<div class="verdict">
+{%- for sentence in page.opening.verdict %}
+<p>{{ sentence }}</p>
+{%- endfor %}
+</div>
+{%- if let Some(chart) = chart %}
+<figure class="overview">
+{{ chart|safe }}
+{%- if !chart_caption.is_empty() %}
+<figcaption>{{ chart_caption }}</figcaption>
+{%- endif %}
+</figure>
+{%- endif %}
+</div>
+{{ opening|safe }}
+</section>
+{%- for (title, blocks) in sections %}
 <section>
-<h2>{{ section.title }}</h2>
-{%- for block in section.blocks %}
-{%- match block %}
+<h2>{{ title }}</h2>
+{{ blocks|safe }}
+</section>
+{%- endfor %}
+</main>
+</body>
+</html>
+"##
+)]
+struct PageTemplate<'a> {
+    page: &'a Page,
+    style: &'a str,
+    chart: Option<String>,
+    chart_caption: &'a str,
+    /// What stands below verdict and chart, as HTML.
+    opening: String,
+    /// Heading and HTML of each section.
+    sections: Vec<(String, String)>,
+}
+
+#[derive(Template)]
+#[template(
+    ext = "html",
+    source = r##"{%- match block %}
 {%- when Block::Text with (text) %}
 <p>{{ text }}</p>
 {%- when Block::Code with (text) %}
@@ -132,7 +211,7 @@ impl Page {
 {%- for (label, cells) in grid.rows %}
 <tr><th>{{ label }}</th>
 {%- for cell in cells %}
-<td><img alt="{{ label }}, {{ cell.note }}" src="{{ cell.data_uri }}"><span>{{ cell.note }}</span></td>
+<td>{% if !cell.data_uri.is_empty() %}<img alt="{{ label }}, {{ cell.note }}" src="{{ cell.data_uri }}">{% endif %}<span>{{ cell.note }}</span></td>
 {%- endfor %}
 </tr>
 {%- endfor %}
@@ -143,18 +222,22 @@ impl Page {
 <figcaption>{{ grid.caption }}</figcaption>
 {%- endif %}
 </figure>
+{%- when Block::Folded with (title, _blocks) %}
+<details>
+<summary>{{ title }}</summary>
+{{ inner|safe }}
+</details>
+{%- when Block::Group with (_blocks) %}
+<div class="group">
+{{ inner|safe }}
+</div>
 {%- endmatch %}
-{%- endfor %}
-</section>
-{%- endfor %}
-</main>
-</body>
-</html>
 "##
 )]
-struct PageTemplate<'a> {
-    page: &'a Page,
-    style: &'a str,
+struct BlockTemplate<'a> {
+    block: &'a Block,
+    /// The blocks inside, as HTML.
+    inner: &'a str,
 }
 
 #[cfg(test)]
@@ -167,14 +250,22 @@ mod tests {
         let page = Page {
             title: "subj01 <phantom>".into(),
             lead: "lead".into(),
+            opening: Opening {
+                verdict: vec!["The <verdict>.".into()],
+                chart: Some(DotChart { caption: "chance & more".into(), ..DotChart::default() }),
+                blocks: vec![Block::Text("below".into())],
+            },
             sections: vec![
                 Section::new("Numbers")
                     .text("a & b")
-                    .with(Block::Table(Table {
-                        head: vec!["metric".into()],
-                        rows: vec![vec!["retrieval".into()]],
-                        caption: "of 300".into(),
-                    }))
+                    .with(Block::Folded(
+                        "A <table>".into(),
+                        vec![Block::Group(vec![Block::Table(Table {
+                            head: vec!["metric".into()],
+                            rows: vec![vec!["<script>".into()]],
+                            caption: "of 300".into(),
+                        })])],
+                    ))
                     .with(Block::Chart(LineChart {
                         title: "Loss".into(),
                         x_label: "epoch".into(),
@@ -192,9 +283,18 @@ mod tests {
         };
         let html = page.to_html().unwrap();
         assert!(html.contains("subj01 &#60;phantom&#62;") && html.contains("a &#38; b"), "{html}");
-        for needle in
-            ["retrieval", "of 300", "<svg", "data:image/png;base64,", "trial 3", "prefers-color-scheme"]
-        {
+        for needle in [
+            "&#60;script&#62;",
+            "of 300",
+            "<svg",
+            "data:image/png;base64,",
+            "trial 3",
+            "prefers-color-scheme",
+            "<p>The &#60;verdict&#62;.</p>",
+            "<figcaption>chance &#38; more</figcaption>",
+            "<p>below</p>",
+            "<summary>A &#60;table&#62;</summary>",
+        ] {
             assert!(html.contains(needle), "{needle}");
         }
         for needle in ["<script", "http://", "https://"] {

@@ -104,18 +104,21 @@ impl RunDir {
         file: &str,
         is_finished: impl Fn(&Path) -> bool,
     ) -> NewestRun {
+        let mut found = Self::all(runs, |name| name == description);
+        let finished = found.iter().rposition(|path| path.join(file).is_file() && is_finished(path));
+        let newer = finished.map_or(0, |place| place + 1);
+        NewestRun { file: finished.map(|place| found[place].join(file)), unfinished: found.split_off(newer) }
+    }
+
+    /// The runs under `runs` whose name behind the number is wanted, oldest first.
+    pub fn all(runs: &Path, is_wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
         let mut found = numbered(runs);
         found.retain(|(_, path)| {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            name.split_once('-').is_some_and(|(_, rest)| rest == description)
+            name.split_once('-').is_some_and(|(_, rest)| is_wanted(rest))
         });
         found.sort();
-        let finished = found.iter().rposition(|(_, path)| path.join(file).is_file() && is_finished(path));
-        let newer = finished.map_or(0, |place| place + 1);
-        NewestRun {
-            file: finished.map(|place| found[place].1.join(file)),
-            unfinished: found.split_off(newer).into_iter().map(|(_, path)| path).collect(),
-        }
+        found.into_iter().map(|(_, path)| path).collect()
     }
 
     /// Whether a process is at work in the folder of a run.

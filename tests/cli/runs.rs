@@ -103,6 +103,36 @@ fn a_killed_run_is_passed_over_and_said_to_be_unless_it_is_named() {
 }
 
 #[test]
+fn a_report_shows_what_is_there_and_says_what_is_missing() {
+    let root = tempfile::tempdir().unwrap();
+    let empty = root.path().join("empty");
+    let output = run("report", &empty, &[]);
+    assert_refused(&output, &["runs/*-subj01", "no finished run of subj01", "train-mapper --target image"]);
+    assert!(!empty.exists());
+
+    let work = mapper_work(root.path());
+    let output = run("report", &work, &["--json"]);
+    succeed(&output);
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["shown"].as_array().unwrap().len(), 1, "the CLIP's training: {summary}");
+    assert!(summary["verdict"][0].as_str().unwrap().starts_with("Nothing that was decoded"), "{summary}");
+    let missing = summary["missing"][0]["command"].as_str().unwrap();
+    let expected = format!(
+        "mindreader train-mapper --target image --subject 1 --nsd {} --work {} --config {TINY}",
+        phantom().display(),
+        work.display()
+    );
+    assert_eq!(missing, expected);
+    let page = fs::read_to_string(work.join("report-subj01.html")).unwrap();
+    assert!(page.contains(missing) && page.contains("This subject is a phantom"), "{missing}");
+
+    let output = run("report", &work, &["--runs", work.to_str().unwrap()]);
+    assert_refused(&output, &["config.toml` is missing", "folders of finished runs"]);
+    let output = run("report", &work, &["--subject", "all", "--out", "page.html"]);
+    assert_refused(&output, &["the page of `--out` belongs to one subject"]);
+}
+
+#[test]
 fn the_second_of_two_resumed_runs_is_told_who_the_first_is() {
     let root = tempfile::tempdir().unwrap();
     let work = mapper_work(root.path());

@@ -27,6 +27,7 @@ fn help_names_every_subcommand() {
         "reconstruct",
         "evaluate-images",
         "microstim",
+        "report",
     ] {
         assert!(text.contains(command), "{command}");
     }

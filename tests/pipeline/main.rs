@@ -264,38 +264,47 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     assert!((probe.effect.unwrap().mean - expected).abs() < 1e-12, "{probe:?}");
 
     let out = root.path().join("report.html");
-    let settings = ReportSettings {
-        title: "test".into(),
-        clip_run: Some(clip.run),
-        captions: Some(config.project().caption_probabilities()),
-        mapper_runs: vec![("image".into(), image.run_dir), ("caption".into(), caption.run_dir)],
-        gan_runs: vec![("pretraining".into(), pretrained.run), ("finetuning".into(), finetuned.run)],
-        naming: vec![("decoded".into(), naming)],
-        caveat_of_counts: Some("Counts flatter.".into()),
-        caveat_of_pictures: Some("Pictures flatter.".into()),
-        reconstruct_run: Some(reconstructed.run),
-        ranking_run: Some(judged.run),
-        microstim_runs: vec![stimulated.run],
-        out: out.clone(),
-        ..ReportSettings::default()
-    };
-    report::run(&settings, quiet).unwrap();
+    let mut settings = ReportSettings::resolve(&config.project(), vec![], Some(out.clone()));
+    settings.runs = vec![
+        clip.run,
+        image.run_dir,
+        caption.run_dir,
+        pretrained.run,
+        finetuned.run,
+        found.run,
+        reconstructed.run.clone(),
+        judged.run,
+        stimulated.run,
+    ];
+    let summary = report::run(&settings, quiet).unwrap();
+    assert_eq!(summary.shown.len(), settings.runs.len());
+    let missing: Vec<&str> = summary.missing.iter().map(|part| part.command.as_str()).collect();
+    assert!(missing.iter().any(|command| command.contains("--shuffle-betas")), "{missing:?}");
+    assert!(missing.iter().any(|command| command.starts_with("mindreader encode ")), "{missing:?}");
+    assert!(!missing.iter().any(|command| command.contains("reconstruct")), "{missing:?}");
     let html = std::fs::read_to_string(out).unwrap();
     for needle in [
-        "Seen and decoded",
         "Retrieval of held-out images",
         "What can be named",
         "floc-faces",
         "Caption screening",
         "chosen by its distance to the test images",
+        "This subject is a phantom",
+        "Against the truth",
         "<svg",
     ] {
         assert!(html.contains(needle), "{needle}");
     }
-    // Beside the pictures and what is named in them; identification is not in this report.
-    assert_eq!((html.matches("Counts flatter.").count(), html.matches("Pictures flatter.").count()), (1, 2));
+    // On the first screen, beside identification and beside what is named.
+    assert_eq!(html.matches("These figures flatter: ").count(), 4, "counts and three times pictures");
     let own = judged.pictures[0].own;
     assert!(html.contains(&format!("{:.2}, rank {} of {of}", own.similarity, own.rank)));
+
+    // Without names: the newest finished runs of the subject.
+    let newest = ReportSettings::resolve(&config.project(), vec![], None);
+    let summary = report::run(&newest, quiet).unwrap();
+    assert!(summary.shown.len() >= settings.runs.len(), "{:?}", summary.shown);
+    assert!(newest.out.ends_with("report-subj01.html") && newest.out.is_file());
 }
 
 /// What a stimulation reports is what the mapper makes of the betas with the region at ten standard deviations.

@@ -105,4 +105,12 @@ impl GlobalArgs {
         layers = layers.optional("precision", self.precision.as_ref())?;
         layers.optional("seed", self.seed.as_ref())
     }
+
+    /// The flags that give further commands the same settings; paths and subject are not among them.
+    pub fn configuring(&self) -> Vec<String> {
+        let config = self.config.iter().flat_map(|path| ["--config".to_string(), path.display().to_string()]);
+        let set = self.set.iter().flat_map(|assignment| ["--set".to_string(), assignment.clone()]);
+        let seed = self.seed.iter().flat_map(|seed| ["--seed".to_string(), seed.to_string()]);
+        config.chain(set).chain(seed).collect()
+    }
 }

@@ -15,6 +15,7 @@ mod phantom;
 mod prepare;
 mod pretrain_gan;
 mod reconstruct;
+mod report;
 mod score;
 mod split;
 mod train_mapper;
@@ -38,6 +39,7 @@ pub use phantom::PhantomArgs;
 pub use prepare::PrepareArgs;
 pub use pretrain_gan::PretrainGanArgs;
 pub use reconstruct::ReconstructArgs;
+pub use report::ReportArgs;
 pub use score::ScoreArgs;
 pub use split::SplitArgs;
 pub use train_mapper::TrainMapperArgs;
@@ -112,6 +114,8 @@ pub enum Command {
     Microstim(MicrostimArgs),
     /// Compare what was estimated on a phantom with its truth: noise ceilings, screened captions, retrieval
     Score(ScoreArgs),
+    /// Show what the runs of a subject found on one page, and say what is missing
+    Report(ReportArgs),
     /// Print every setting with its value, as TOML that `--config` accepts
     Config,
 }
@@ -137,6 +141,7 @@ impl Command {
             Self::Config
             | Self::Doctor
             | Self::Score(_)
+            | Self::Report(_)
             | Self::ImportWeights(_)
             | Self::Weights(_)
             | Self::CompactWeights(_)

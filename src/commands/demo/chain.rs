@@ -13,7 +13,6 @@ use crate::commands::prepare::{self, PrepareSettings, PrepareSummary};
 use crate::commands::pretrain_clip::{self, PretrainClipSettings};
 use crate::commands::pretrain_gan::{self, PretrainGanSettings};
 use crate::commands::reconstruct::{self, ReconstructSettings};
-use crate::commands::score::{self, ScoreSettings, ScoreSummary};
 use crate::commands::screen_captions::{self, ScreenCaptionsSettings, ScreenCaptionsSummary};
 use crate::commands::train_mapper::{self, BetasControl, TrainMapperSettings, TrainMapperSummary};
 use crate::error::Result;
@@ -42,13 +41,12 @@ pub(super) struct Found {
     pub clip_run: Option<PathBuf>,
     pub screened: ScreenCaptionsSummary,
     pub mappers: Mappers,
-    /// Runs of the GAN with their names.
-    pub gan_runs: Vec<(String, PathBuf)>,
+    /// Runs of the GAN.
+    pub gan_runs: Vec<PathBuf>,
     pub pictures: Pictures,
     /// Runs of `microstim`, one per region.
     pub microstim_runs: Vec<PathBuf>,
     pub encoded: EncodeSummary,
-    pub score: ScoreSummary,
 }
 
 /// The synthetic subject and what was prepared of it.
@@ -66,8 +64,6 @@ pub(super) struct Mappers {
 
 /// Pictures of held-out trials, and whether they are nearest to their own ground truth.
 pub(super) struct Pictures {
-    /// Run of `reconstruct`.
-    pub run: PathBuf,
     pub identified: EvaluateImagesSummary,
     /// The same where the image mapper knows nothing and steers alone.
     pub control: EvaluateImagesSummary,
@@ -105,8 +101,7 @@ impl<'a> Chain<'a> {
         let pictures = self.pictures(&mappers.control.snapshot)?;
         let microstim_runs = self.microstimulations()?;
         let encoded = self.encoding_model()?;
-        let score = self.score()?;
-        Ok(Found { subject, clip_run, screened, mappers, gan_runs, pictures, microstim_runs, encoded, score })
+        Ok(Found { subject, clip_run, screened, mappers, gan_runs, pictures, microstim_runs, encoded })
     }
 
     fn subject(&mut self) -> Result<Subject> {
@@ -165,8 +160,8 @@ impl<'a> Chain<'a> {
         train_mapper::run(&settings, self.progress)
     }
 
-    /// Runs of the GAN with their names: pretrained here unless one is shipped, then finetuned.
-    fn generator(&mut self, networks: DemoNetworks) -> Result<Vec<(String, PathBuf)>> {
+    /// Runs of the GAN: pretrained here unless one is shipped, then finetuned.
+    fn generator(&mut self, networks: DemoNetworks) -> Result<Vec<PathBuf>> {
         let mut runs = vec![];
         if networks == DemoNetworks::Trained {
             self.progress.note(
@@ -174,12 +169,12 @@ impl<'a> Chain<'a> {
             );
             let settings = PretrainGanSettings::resolve(&self.project, &self.config.pretrain_gan, None)?;
             let pretrained = pretrain_gan::run(&settings, self.progress)?;
-            runs.push(("GAN, pretraining".into(), pretrained.run));
+            runs.push(pretrained.run);
         }
         self.progress.note("Stage two: the generator is finetuned on the embeddings decoded from betas.");
         let settings = FinetuneGanSettings::resolve(&self.project, &self.config.finetune_gan, None)?;
         let finetuned = finetune_gan::run(&settings, self.progress)?;
-        runs.push(("GAN, finetuning".into(), finetuned.run));
+        runs.push(finetuned.run);
         Ok(runs)
     }
 
@@ -191,10 +186,10 @@ impl<'a> Chain<'a> {
         self.progress.note(
             "Is a picture closer to what was seen than to other images? And without information in the betas?",
         );
-        let identified = self.identify(run.clone())?;
+        let identified = self.identify(run)?;
         let control = self.draw_control(uninformed_mapper)?;
         let control = self.identify(control)?;
-        Ok(Pictures { run, identified, control })
+        Ok(Pictures { identified, control })
     }
 
     /// Pictures of every held-out image that a mapper without information steers alone; their run.
@@ -234,10 +229,5 @@ impl<'a> Chain<'a> {
         let ProjectConfig { encode, train_mapper, .. } = &self.config;
         let settings = EncodeSettings::resolve(&self.project, encode, train_mapper)?;
         encode::run(&settings, self.progress)
-    }
-
-    fn score(&mut self) -> Result<ScoreSummary> {
-        self.progress.note("What the phantom's author knows, beside what was estimated from its files.");
-        score::run(&ScoreSettings::resolve(&self.project, None)?, self.progress)
     }
 }

@@ -70,6 +70,7 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> Result<DemoS
     let mut chain = Chain::new(settings.config.clone(), out, progress);
     let found = chain.run(*networks, &out.join("networks"))?;
     let page = report_settings(&chain, &found, *networks, out, (&device_name, started.elapsed()))?;
+    chain.progress.note("What was found, and what the phantom's author knows, on one page.");
     report::run(&page, chain.progress)?;
     Ok(DemoSummary {
         device: device_name,

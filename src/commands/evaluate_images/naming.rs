@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, ArrayView2};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::data::nsd::tree::NsdTree;
 use crate::data::trial::NsdId;
@@ -17,7 +17,7 @@ use crate::models::classifier::{ClassKind, ClassifierConfig, ShownClasses};
 use crate::pipelines::scene_labels::{read_scene_labels, shown_classes};
 
 /// One kind of categories.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NamedKind {
     /// Categories to choose from.
     pub num_classes: usize,
@@ -28,7 +28,7 @@ pub struct NamedKind {
 }
 
 /// Shares of pictures of which the classifier names something that the image's annotations show.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NamingSummary {
     /// Snapshot of the network that named.
     pub classifier: PathBuf,

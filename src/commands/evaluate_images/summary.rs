@@ -41,7 +41,7 @@ pub struct FrechetSummary {
 }
 
 /// n-way identification of drawn pictures among ground truths (docs/spec/metrics.md §2).
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IdentificationSummary {
     /// Which of the decoded trials took part.
     pub trials: IdentifiedTrials,

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::gathered::{Gathered, mapper_name};
 use super::run_files::json_file;
-use super::settings::ReportSettings;
 use crate::pipelines::training_curves::{losses, numbered, retrieval, rows, series};
 use crate::report::number_format::number;
 use crate::report::{Block, LineChart, Section, Series};
+use crate::run::error::RunError;
 
 /// A line of a CLIP's metrics, as far as it is drawn.
 #[derive(Debug, Deserialize)]
@@ -87,48 +88,57 @@ fn best_snapshot(name: &str, run: &Path) -> crate::error::Result<Option<String>>
     }))
 }
 
-/// Curves of every training run.
-pub(crate) fn section(settings: &ReportSettings) -> crate::error::Result<Section> {
+/// Curves of every training run; nothing where none is shown.
+pub(super) fn section(gathered: &Gathered) -> crate::error::Result<Option<Section>> {
     let mut section = Section::new("Training");
-    if let Some(run) = &settings.clip_run {
-        let rows: Vec<ClipRow> = rows(run)?;
-        section = section.with(chart(
-            "CLIP: contrastive loss",
-            "epoch",
-            "nats",
-            vec![
-                series("training", &rows, |row| row.epoch, |row| row.train_loss),
-                series("held-out", &rows, |row| row.epoch, |row| row.held_out.as_ref()?.loss),
-            ],
-        ));
+    if let Some(run) = &gathered.clip {
+        section = section.with(of_clip(&run.folder)?);
     }
-    for (name, run) in &settings.mapper_runs {
-        let rows = numbered(rows(run)?);
+    for run in &gathered.mappers {
+        let name = mapper_name(run);
+        let rows = numbered(rows(&run.folder)?);
         for chart in losses(&format!("{name}: loss"), &rows) {
             section = section.with(Block::Chart(chart));
         }
         section = section.with(Block::Chart(retrieval(&format!("{name}: retrieval"), &rows)));
     }
-    for (name, run) in &settings.gan_runs {
-        let rows: Vec<GanRow> = rows(run)?;
-        let losses = vec![
-            series("generator", &rows, |row| row.images_seen, |row| row.generator_loss),
-            series("discriminator", &rows, |row| row.images_seen, |row| row.discriminator_loss),
-        ];
-        section = section.with(chart(&format!("{name}: losses"), "images shown", "loss", losses));
-        if let Some((title, distances)) = distances(&rows) {
-            section = section.with(chart(&format!("{name}: {title}"), "images shown", "distance", distances));
-        }
-        if let Some(text) = best_snapshot(name, run)? {
-            section = section.text(text);
-        }
-        // Only of a run that trained them.
-        let mappers = mapper_losses(&rows);
-        if mappers.iter().any(|series| !series.points.is_empty()) {
-            section = section.with(chart(&format!("{name}: mappers"), "images shown", "loss", mappers));
+    let gans = [("GAN, pretraining", &gathered.pretraining), ("GAN, finetuning", &gathered.finetuning)];
+    for (name, run) in gans {
+        if let Some(run) = run {
+            section.blocks.extend(of_gan(name, &run.folder)?);
         }
     }
-    Ok(section)
+    Ok((!section.blocks.is_empty()).then_some(section))
+}
+
+fn of_clip(run: &Path) -> Result<Block, RunError> {
+    let rows: Vec<ClipRow> = rows(run)?;
+    let curves = vec![
+        series("training", &rows, |row| row.epoch, |row| row.train_loss),
+        series("held-out", &rows, |row| row.epoch, |row| row.held_out.as_ref()?.loss),
+    ];
+    Ok(chart("CLIP: contrastive loss", "epoch", "nats", curves))
+}
+
+fn of_gan(name: &str, run: &Path) -> crate::error::Result<Vec<Block>> {
+    let rows: Vec<GanRow> = rows(run)?;
+    let losses = vec![
+        series("generator", &rows, |row| row.images_seen, |row| row.generator_loss),
+        series("discriminator", &rows, |row| row.images_seen, |row| row.discriminator_loss),
+    ];
+    let mut blocks = vec![chart(&format!("{name}: losses"), "images shown", "loss", losses)];
+    if let Some((title, distances)) = distances(&rows) {
+        blocks.push(chart(&format!("{name}: {title}"), "images shown", "distance", distances));
+    }
+    if let Some(text) = best_snapshot(name, run)? {
+        blocks.push(Block::Text(text));
+    }
+    // Only of a run that trained them.
+    let mappers = mapper_losses(&rows);
+    if mappers.iter().any(|series| !series.points.is_empty()) {
+        blocks.push(chart(&format!("{name}: mappers"), "images shown", "loss", mappers));
+    }
+    Ok(blocks)
 }
 
 /// Distances of generated samples from each set of real pictures, and what they are called; none where nothing was measured.

@@ -1,88 +1,207 @@
-//! `report.html`: what the runs of a project found, on one self-contained page.
+//! `mindreader report`: what the runs of a subject found, on one self-contained page.
 //!
-//! Reads the files that the runs left (`summary.json`, `metrics.jsonl`, `manifest.json`, pictures); computes nothing.
+//! Reads what runs left (`config.toml`, `summary.json`, `evaluation.json`, `metrics.jsonl`, `manifest.json`, pictures). Of a phantom
+//! it compares estimates with the truth, as `score` does; else it computes nothing. What is missing is said with the command that makes it.
 
 mod curves;
+mod finished_run;
+mod flattery;
+mod gathered;
+mod measures;
 mod microstimulation;
+mod missing;
 mod numbers;
+mod overview;
 mod pictures;
+mod provenance;
 mod run_files;
 mod settings;
+mod subject;
+mod summary;
+#[cfg(test)]
+mod tests;
 mod truth;
+mod verdict;
 mod voxels;
 
-use std::path::PathBuf;
-
-use serde::Serialize;
-
-pub use self::settings::ReportSettings;
-use crate::files::write_atomic;
-use crate::report::{Block, Page, Section};
+use self::flattery::Flattery;
+use self::gathered::Gathered;
+use self::measures::Findings;
+use self::missing::{CONTROL_COMMAND, Commands, missing};
+use self::run_files::json_file;
+pub use self::settings::{Preface, ReportSettings};
+use self::subject::Subject;
+pub use self::summary::{MissingPart, ReportSummary, ShownRun};
+use self::verdict::{Evidence, sentences};
+use super::encode::EncodeSummary;
+use super::score::{self, ScoreSettings, ScoreSummary};
+use crate::error::Result;
+use crate::files::{file_is_there, write_atomic};
+use crate::report::{Block, Opening, Page, Section, Table};
 use crate::run::progress::Progress;
+use crate::run::run_dir::SUMMARY_FILE;
 
-/// What was written.
-#[derive(Clone, Debug, Serialize)]
-pub struct ReportSummary {
-    /// The page.
-    pub report: PathBuf,
-    /// Its size.
-    pub bytes: usize,
-}
-
-/// Writes the report.
+/// Writes the page.
 ///
 /// # Errors
-/// When a file of a given run is missing or malformed, or the page cannot be written.
-pub fn run(settings: &ReportSettings, progress: &mut dyn Progress) -> crate::error::Result<ReportSummary> {
+/// No finished run; a file of a run that is missing or malformed; a page that cannot be written.
+pub fn run(settings: &ReportSettings, progress: &mut dyn Progress) -> Result<ReportSummary> {
     progress.start("report", 0);
-    let mut sections = Vec::new();
-    let mut opening = Section::new("The subject");
-    for text in &settings.introduction {
-        opening = opening.text(text.clone());
-    }
-    sections.push(opening.with(Block::Table(numbers::facts(&settings.facts))));
-    if let Some(run) = &settings.reconstruct_run {
-        let section = pictures::reconstructions(run, settings.ranking_run.as_deref())?;
-        sections.push(with_caveat(section, settings.caveat_of_pictures.as_ref()));
-    }
-    if !settings.mapper_runs.is_empty() {
-        let section = numbers::retrieval(&settings.mapper_runs)?;
-        sections.push(with_caveat(section, settings.caveat_of_counts.as_ref()));
-    }
-    if !settings.identification.is_empty() {
-        let section = numbers::identification(&settings.identification, settings.identified_by);
-        sections.push(with_caveat(section, settings.caveat_of_pictures.as_ref()));
-    }
-    if !settings.naming.is_empty() {
-        sections.push(with_caveat(numbers::naming(&settings.naming), settings.caveat_of_pictures.as_ref()));
-    }
-    if !settings.microstim_runs.is_empty() {
-        sections.push(microstimulation::section(&settings.microstim_runs)?);
-    }
-    if let Some(run) = &settings.encode_run {
-        sections.push(voxels::section(run)?);
-    }
-    if let Some(score) = &settings.score {
-        sections.push(truth::section(score));
-    }
-    sections.push(curves::section(settings)?);
-    if let Some(captions) = &settings.captions {
-        sections.push(numbers::captions(captions)?);
-    }
-    let mut provenance = Section::new("Provenance").text(concat!("mindreader ", env!("CARGO_PKG_VERSION")));
-    if !settings.commands.is_empty() {
-        provenance = provenance.with(Block::Code(settings.commands.join("\n")));
-    }
-    if let Some(run) = &settings.reconstruct_run {
-        provenance = provenance.with(Block::Table(numbers::weights(run)?));
-    }
-    sections.push(provenance.with(Block::Code(settings.configuration.clone())));
-
-    let page = Page { title: settings.title.clone(), lead: settings.lead.clone(), sections };
+    let gathered = Gathered::find(settings)?;
+    let findings = Findings::read(&gathered)?;
+    let subject = Subject::find(settings, &gathered)?;
+    let material = Material {
+        encoded: encoded(&gathered)?,
+        score: score(settings, &subject, progress)?,
+        has_captions: file_is_there(&settings.project.caption_probabilities())?,
+        flattery: Flattery::of(&gathered, findings.judged.as_ref(), subject.signal()),
+        commands: Commands::new(settings, &subject),
+        settings,
+        gathered,
+        findings,
+        subject,
+    };
+    let missing = material.missing();
+    let verdict = material.verdict();
+    let notes = material.notes()?;
+    let page = Page {
+        title: material.title(),
+        lead: material.lead(),
+        opening: material.opening(&verdict, &notes)?,
+        sections: material.sections(&missing)?,
+    };
     let html = page.to_html()?;
     write_atomic(&settings.out, html.as_bytes())?;
     progress.finish(&settings.out.display().to_string());
-    Ok(ReportSummary { report: settings.out.clone(), bytes: html.len() })
+    let shown = material.gathered.all().into_iter();
+    let shown = shown.map(|(part, run)| ShownRun { part, run: run.folder.clone() }).collect();
+    Ok(ReportSummary { report: settings.out.clone(), bytes: html.len(), verdict, shown, notes, missing })
+}
+
+fn encoded(gathered: &Gathered) -> Result<Option<EncodeSummary>> {
+    let Some(run) = &gathered.encoded else { return Ok(None) };
+    Ok(Some(json_file(&run.folder.join(SUMMARY_FILE), "a summary of `encode`")?))
+}
+
+/// Estimates beside the truth, where there is one.
+fn score(
+    settings: &ReportSettings,
+    subject: &Subject,
+    progress: &mut dyn Progress,
+) -> Result<Option<ScoreSummary>> {
+    let (Some(root), Some(prepared), Some(_)) = (&subject.nsd, &subject.prepared, &subject.phantom) else {
+        return Ok(None);
+    };
+    if !score::has_truth(root)? {
+        return Ok(None);
+    }
+    let probabilities = settings.project.caption_probabilities();
+    let scored =
+        ScoreSettings { nsd: root.clone(), prepared: prepared.clone(), probabilities, evaluation: None };
+    score::run(&scored, progress).map(Some)
+}
+
+/// Everything that goes onto the page.
+struct Material<'a> {
+    settings: &'a ReportSettings,
+    gathered: Gathered,
+    findings: Findings,
+    subject: Subject,
+    encoded: Option<EncodeSummary>,
+    score: Option<ScoreSummary>,
+    has_captions: bool,
+    flattery: Flattery,
+    commands: Commands,
+}
+
+impl Material<'_> {
+    fn title(&self) -> String {
+        let title = &self.settings.preface.title;
+        if title.is_empty() { format!("{}, decoded", self.settings.project.subject) } else { title.clone() }
+    }
+
+    fn lead(&self) -> String {
+        let lead = &self.settings.preface.lead;
+        if !lead.is_empty() {
+            return lead.clone();
+        }
+        let whose = if self.subject.phantom.is_some() { "a phantom's" } else { "a subject's" };
+        format!("What mindreader decoded from {whose} betas, beside chance and controls.")
+    }
+
+    fn missing(&self) -> Vec<MissingPart> {
+        missing(&self.gathered, self.findings.judged.as_ref(), self.has_captions, &self.commands)
+    }
+
+    fn verdict(&self) -> Vec<String> {
+        let mapper = self.findings.mappers.first();
+        sentences(&Evidence {
+            subject: self.settings.project.subject.to_string(),
+            held_out: mapper.map(|(_, summary)| summary.num_validation_trials),
+            measures: &self.findings.measures,
+            encoding: self.encoded.as_ref().map(|summary| (summary.all.accuracy, summary.all.ceiling)),
+            control_command: self.commands.line(CONTROL_COMMAND),
+            first_command: self.commands.line("train-mapper --target image"),
+        })
+    }
+
+    /// What a reader must know of the runs that are shown.
+    fn notes(&self) -> Result<Vec<String>> {
+        let mut notes = self.gathered.notes.clone();
+        notes.extend(provenance::warnings(&self.gathered)?);
+        Ok(notes)
+    }
+
+    fn opening(&self, verdict: &[String], notes: &[String]) -> Result<Opening> {
+        let mut blocks = Vec::new();
+        if let Some(drawn) = &self.gathered.drawn {
+            blocks.push(pictures::grid(drawn, &self.gathered)?);
+        }
+        let flattery = self.flattery.pictures.as_ref().or(self.flattery.counts.as_ref());
+        blocks.extend(flattery.into_iter().chain(notes).map(|text| Block::Text(text.clone())));
+        let chart = overview::chart(&self.findings.measures);
+        Ok(Opening { verdict: verdict.to_vec(), chart, blocks })
+    }
+
+    fn sections(&self, missing: &[MissingPart]) -> Result<Vec<Section>> {
+        let Self { gathered, findings, flattery, .. } = self;
+        let mut sections: Vec<Section> = not_here(missing).into_iter().collect();
+        sections.push(self.subject.section(self.settings, findings));
+        if !findings.mappers.is_empty() || findings.evaluation.is_some() {
+            let section = numbers::retrieval(&findings.mappers, findings.evaluation.as_ref());
+            sections.push(with_caveat(section, flattery.counts.as_ref()));
+        }
+        if let Some(judged) = &findings.judged {
+            let control = findings.judged_control.as_ref();
+            let measured = [Some(numbers::identification(judged, control)), numbers::naming(judged, control)];
+            let pictures = flattery.pictures.as_ref();
+            sections.extend(measured.into_iter().flatten().map(|section| with_caveat(section, pictures)));
+        }
+        if !gathered.stimulated.is_empty() {
+            sections.push(microstimulation::section(&gathered.stimulated)?);
+        }
+        if let Some((run, summary)) = gathered.encoded.as_ref().zip(self.encoded.as_ref()) {
+            sections.push(voxels::section(&run.folder, summary)?);
+        }
+        sections.extend(self.score.as_ref().map(truth::section));
+        sections.extend(curves::section(gathered)?);
+        if self.has_captions {
+            sections.push(numbers::captions(&self.settings.project.caption_probabilities())?);
+        }
+        sections.push(provenance::section(self.settings, gathered)?);
+        Ok(sections)
+    }
+}
+
+/// What is missing, each with its command.
+fn not_here(missing: &[MissingPart]) -> Option<Section> {
+    let rows = missing.iter().map(|MissingPart { part, command }| vec![part.clone(), command.clone()]);
+    let table = Table {
+        head: ["missing", "command that makes it"].map(String::from).to_vec(),
+        rows: rows.collect(),
+        caption: "Then `mindreader report` again.".into(),
+    };
+    (!missing.is_empty()).then(|| Section::new("Not on this page yet").with(Block::Table(table)))
 }
 
 /// The section with the sentence below its numbers.

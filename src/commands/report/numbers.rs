@@ -1,40 +1,62 @@
-//! Tables: facts, retrieval against chance, captions, hashes.
+//! Tables: retrieval against chance, identification, names, captions.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::measures::JudgedPictures;
 use super::run_files::json_file;
+use crate::commands::evaluate::EvaluateSummary;
 use crate::commands::evaluate_images::NamingSummary;
 use crate::commands::screen_captions::JudgedCaption;
 use crate::commands::train_mapper::TrainMapperSummary;
-use crate::error::Result;
 use crate::metrics::bootstrap::{BootstrapConfig, Interval};
 use crate::metrics::identification::IdentificationAccuracy;
+use crate::metrics::retrieval::RetrievalSummary;
 use crate::metrics::share::share_interval;
-use crate::pipelines::brain_decoder::DecoderHashes;
-use crate::pipelines::drawing_manifest::Manifest;
 use crate::pipelines::pictures::picture_features::FeatureKind;
 use crate::report::number_format::{number, percent};
 use crate::report::{Block, Section, Table};
-
-/// Facts: name and value.
-pub(crate) fn facts(facts: &[(String, String)]) -> Table {
-    Table {
-        head: vec!["".into(), "".into()],
-        rows: facts.iter().map(|(name, value)| vec![name.clone(), value.clone()]).collect(),
-        caption: String::new(),
-    }
-}
+use crate::run::error::RunError;
 
 /// Images whose captions are listed.
 const EXAMPLES: usize = 4;
 
-/// Retrieval counts of every mapper run, beside chance.
-pub(crate) fn retrieval(runs: &[(String, PathBuf)]) -> Result<Section> {
+/// Retrieval counts of every mapper, of ridge regression and of combined mappers, beside chance.
+pub(super) fn retrieval(
+    mappers: &[(String, TrainMapperSummary)],
+    evaluation: Option<&EvaluateSummary>,
+) -> Section {
+    let of_mappers = mappers.iter().map(|(name, summary)| (name.clone(), summary.retrieval));
+    let mut section = Section::new("Retrieval of held-out images").text(
+        "Forward: each decoded embedding looks for its image among all images of a batch. Backward: each image \
+         looks for its decoded embedding. Held-out images took no part in training. The run with exchanged betas \
+         is the control: it must be at chance.",
+    );
+    if !mappers.is_empty() {
+        let table = counts(of_mappers);
+        section = section.with(Block::Folded("Counts of every mapper".into(), vec![Block::Table(table)]));
+    }
+    let Some(evaluation) = evaluation else { return section };
+    let rows = evaluation.mappers.iter().chain(&evaluation.ridge);
+    let alone = counts(rows.map(|row| (row.name.clone(), row.by_image)));
+    let combined = counts(evaluation.combinations.iter().map(|row| {
+        let parts = row.mappers.iter().zip(&row.combined.weights);
+        let name = |mapper: &usize| evaluation.mappers.get(*mapper).map_or("unknown", |row| &row.name);
+        let parts: Vec<String> =
+            parts.map(|(mapper, weight)| format!("{} × {}", number(*weight), name(mapper))).collect();
+        (parts.join(" + "), row.combined.retrieval)
+    }));
+    let text = format!(
+        "Below, mappers are combined; {} trials chose the weights, the others count.",
+        evaluation.num_search_trials
+    );
+    let blocks = vec![Block::Table(alone), Block::Text(text), Block::Table(combined)];
+    section.with(Block::Folded("Mappers, ridge regression and combinations".into(), blocks))
+}
+
+fn counts(named: impl Iterator<Item = (String, RetrievalSummary)>) -> Table {
     let mut rows = Vec::new();
-    for (name, run) in runs {
-        let summary: TrainMapperSummary = json_file(&run.join("summary.json"), "a summary of train-mapper")?;
-        let retrieval = summary.retrieval;
+    for (name, retrieval) in named {
         for (direction, count) in [("forward", retrieval.forward), ("backward", retrieval.backward)] {
             let Interval { mean, low, high } = count.over_batches;
             let (found, of) = (count.first_batch as f64, retrieval.batch_size as f64);
@@ -47,87 +69,103 @@ pub(crate) fn retrieval(runs: &[(String, PathBuf)]) -> Result<Section> {
             ]);
         }
     }
-    let head = ["mapper", "direction", "found in the first batch", "mean over batches (95 %)", "chance"];
-    Ok(Section::new("Retrieval of held-out images")
-        .text(
-            "Forward: each decoded embedding looks for its image among all images of a batch. Backward: each image \
-             looks for its decoded embedding. Held-out images took no part in training. The run with exchanged betas \
-             is the control: it must be at chance.",
-        )
-        .with(Block::Table(Table {
-            head: head.map(String::from).to_vec(),
-            rows,
-            caption: "Matches are counted by image, so a repeated presentation in the batch counts as found; chance \
-                      takes that into account. Intervals resample images."
+    let head = ["decoder", "direction", "found in the first batch", "mean over batches (95 %)", "chance"];
+    Table {
+        head: head.map(String::from).to_vec(),
+        rows,
+        caption:
+            "Matches are counted by image, so a repeated presentation in the batch counts as found; chance \
+                  takes that into account. Intervals resample images."
                 .into(),
-        })))
+    }
 }
 
-/// Identification accuracies, beside chance.
-pub(crate) fn identification(
-    named: &[(String, Vec<IdentificationAccuracy>)],
-    features: Option<FeatureKind>,
-) -> Section {
-    let features = match features {
-        Some(FeatureKind::Classifier) => "a scene classifier that no other network was trained with.",
-        Some(FeatureKind::FidInception | FeatureKind::NarrowInception) => "an Inception network.",
-        Some(FeatureKind::ClipImage) | None => {
-            "the CLIP that the generator was trained with: that flatters it."
-        }
+/// Identification accuracies of decoded pictures and of the control's, beside chance.
+pub(super) fn identification(judged: &JudgedPictures, control: Option<&JudgedPictures>) -> Section {
+    let features = match judged.features.kind {
+        FeatureKind::Classifier => "a scene classifier that no other network was trained with.",
+        FeatureKind::FidInception | FeatureKind::NarrowInception => "an Inception network.",
+        FeatureKind::ClipImage => "the CLIP that the generator was trained with: that flatters it.",
     };
-    let row = |name: &String, accuracy: &IdentificationAccuracy| {
+    let other = control.filter(|control| control.features.kind != judged.features.kind);
+    let other = other.map_or("", |_| " The control was measured in features of another network.");
+    let row = |name: &str, accuracy: &IdentificationAccuracy| {
         let IdentificationAccuracy { ways, mean, expected, chance, .. } = accuracy;
         vec![
-            name.clone(),
+            name.to_string(),
             format!("{ways}-way"),
             percent(*mean),
             format!("{} to {}", percent(expected.low), percent(expected.high)),
             percent(*chance),
         ]
     };
-    let rows = named.iter().flat_map(|(name, all)| all.iter().map(move |accuracy| row(name, accuracy)));
+    let named = [(Some(judged), "decoded"), (control, CONTROL)];
+    let named = named.into_iter().filter_map(|(judged, name)| Some((judged?, name)));
+    let rows = named.flat_map(|(judged, name)| {
+        judged.identification.accuracies.iter().map(move |accuracy| row(name, accuracy))
+    });
     let head = ["pictures", "choice", "right", "95 % (images resampled)", "chance"];
+    let table = Table {
+        head: head.map(String::from).to_vec(),
+        rows: rows.collect(),
+        caption: format!("Means of {} repeats with wrong images drawn anew.", judged.identification.repeats),
+    };
     Section::new("Identification of pictures")
         .text(format!(
-            "Each picture is compared with its own ground truth and with other held-out images, in features of {features} \
-             The control's picture is drawn from a mapper that learned from exchanged betas: it must be at chance."
+            "Each picture ({} of {} images) is compared with its own ground truth and with other held-out images, in features of \
+             {features} The control's picture is drawn from a mapper that learned from exchanged betas: it must be at \
+             chance.{other}",
+            judged.num_pictures, judged.num_images
         ))
-        .with(Block::Table(Table {
-            head: head.map(String::from).to_vec(),
-            rows: rows.collect(),
-            caption: "Means of 10 repeats with wrong images drawn anew.".into(),
-        }))
+        .with(Block::Folded("Every choice".into(), vec![Block::Table(table)]))
 }
 
-/// Shares of pictures of which something can be named, beside chance and the ground truth.
-pub(crate) fn naming(named: &[(String, NamingSummary)]) -> Section {
+/// Name of what exchanged betas gave.
+const CONTROL: &str = "control: exchanged betas";
+
+/// Shares of pictures of which something can be named, beside chance and the ground truth; nothing where nobody named.
+pub(super) fn naming(judged: &JudgedPictures, control: Option<&JudgedPictures>) -> Option<Section> {
+    let decoded = judged.naming.as_ref()?;
+    let control = control.and_then(|control| control.naming.as_ref());
+    let named = [(Some(decoded), "decoded"), (control, CONTROL)];
     let mut rows = Vec::new();
-    for (pictures, summary) in named {
-        for (kind, share) in summary.kinds() {
-            let own = share.generated.own;
-            rows.push(vec![
-                pictures.clone(),
-                format!("{kind}, one of {}", share.num_classes),
-                percent(own.mean),
-                format!("{} to {}", percent(own.low), percent(own.high)),
-                share.generated.others.map_or("none".into(), percent_within),
-                percent_within(share.truth.own),
-            ]);
-        }
+    for (summary, pictures) in named.into_iter().filter_map(|(summary, name)| Some((summary?, name))) {
+        rows.extend(named_rows(summary, pictures));
     }
     let head = ["pictures", "kind", "right", "95 % (images resampled)", "chance", "ground truth"];
-    Section::new("What can be named")
-        .text(
-            "A small network that was trained on other images, and with no other network, says which thing and which stuff it \
-             finds most probable in a picture; it is right when the image's annotations show that.",
-        )
-        .with(Block::Table(Table {
-            head: head.map(String::from).to_vec(),
-            rows,
-            caption: "Chance: the same names held against the annotations of all other images. Ground truth: the images themselves, \
-                      named by the same network."
-                .into(),
-        }))
+    let table = Table {
+        head: head.map(String::from).to_vec(),
+        rows,
+        caption: "Chance: the same names held against the annotations of all other images. Ground truth: the images themselves, \
+                  named by the same network."
+            .into(),
+    };
+    Some(
+        Section::new("What can be named")
+            .text(
+                "A small network that was trained on other images, and with no other network, says which thing and which stuff it \
+                 finds most probable in a picture; it is right when the image's annotations show that.",
+            )
+            .with(Block::Folded("Things and stuff".into(), vec![Block::Table(table)])),
+    )
+}
+
+fn named_rows(summary: &NamingSummary, pictures: &str) -> Vec<Vec<String>> {
+    let row = |kind: &str, num_classes: usize, own: Interval, chance: String, truth: Interval| {
+        vec![
+            pictures.to_string(),
+            format!("{kind}, one of {num_classes}"),
+            percent(own.mean),
+            format!("{} to {}", percent(own.low), percent(own.high)),
+            chance,
+            percent_within(truth),
+        ]
+    };
+    let kinds = summary.kinds().map(|(kind, share)| {
+        let chance = share.generated.others.map_or("none".into(), percent_within);
+        row(kind, share.num_classes, share.generated.own, chance, share.truth.own)
+    });
+    kinds.collect()
 }
 
 /// A share with its interval.
@@ -136,7 +174,7 @@ fn percent_within(Interval { mean, low, high }: Interval) -> String {
 }
 
 /// How many captions survived the screening, with examples.
-pub(crate) fn captions(path: &Path) -> Result<Section> {
+pub(super) fn captions(path: &Path) -> Result<Section, RunError> {
     let images: BTreeMap<String, Vec<JudgedCaption>> = json_file(path, "captions with probabilities")?;
     let mut histogram = BTreeMap::new();
     for captions in images.values() {
@@ -148,42 +186,36 @@ pub(crate) fn captions(path: &Path) -> Result<Section> {
         let share = share_interval(&hits, &ids, &BootstrapConfig::default());
         share.map_or("none".into(), percent_within)
     };
-    let examples = images.iter().take(EXAMPLES).map(|(image, captions)| {
+    let kept = Table {
+        head: ["captions kept", "images", "share (95 %)"].map(String::from).to_vec(),
+        rows: histogram
+            .into_iter()
+            .map(|(kept, count)| vec![kept.to_string(), count.to_string(), share(count)])
+            .collect(),
+        caption: String::new(),
+    };
+    Ok(Section::new("Caption screening")
+        .text("A caption is kept when its probability under CLIP is more than half that of the image's best one.")
+        .with(Block::Folded("Captions kept, and examples".into(), vec![
+            Block::Table(kept),
+            Block::Table(examples(&images)),
+        ])))
+}
+
+/// Captions of the first images.
+fn examples(images: &BTreeMap<String, Vec<JudgedCaption>>) -> Table {
+    let rows = images.iter().take(EXAMPLES).map(|(image, captions)| {
         let list = |kept: bool| {
             let chosen = captions.iter().filter(|caption| caption.kept == kept);
-            chosen
-                .map(|caption| format!("{} ({})", caption.caption, percent(caption.probability)))
-                .collect::<Vec<_>>()
-                .join(" · ")
+            let chosen =
+                chosen.map(|caption| format!("{} ({})", caption.caption, percent(caption.probability)));
+            chosen.collect::<Vec<_>>().join(" · ")
         };
         vec![image.clone(), list(true), list(false)]
     });
-    Ok(Section::new("Caption screening")
-        .text("A caption is kept when its probability under CLIP is more than half that of the image's best one.")
-        .with(Block::Table(Table {
-            head: ["captions kept", "images", "share (95 %)"].map(String::from).to_vec(),
-            rows: histogram
-                .into_iter()
-                .map(|(kept, count)| vec![kept.to_string(), count.to_string(), share(count)])
-                .collect(),
-            caption: String::new(),
-        }))
-        .with(Block::Table(Table {
-            head: ["image", "kept (probability)", "dropped (probability)"].map(String::from).to_vec(),
-            rows: examples.collect(),
-            caption: "Examples.".into(),
-        })))
-}
-
-/// Hashes of the networks that drew the pictures.
-pub(crate) fn weights(run: &Path) -> Result<Table> {
-    let hashes = Manifest::read(run, "the report")?.weights_sha256;
-    let rows = hashes.into_iter().flat_map(|DecoderHashes { image_mapper, second_mapper, generator }| {
-        [("image mapper", image_mapper), ("caption mapper", second_mapper), ("generator", generator)]
-    });
-    Ok(Table {
-        head: ["network", "SHA-256 of the snapshot"].map(String::from).to_vec(),
-        rows: rows.map(|(name, hash)| vec![name.into(), hash]).collect(),
-        caption: String::new(),
-    })
+    Table {
+        head: ["image", "kept (probability)", "dropped (probability)"].map(String::from).to_vec(),
+        rows: rows.collect(),
+        caption: "Examples: the first images.".into(),
+    }
 }

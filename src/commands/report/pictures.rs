@@ -1,62 +1,114 @@
-//! Decoded pictures below the ground truth.
+//! The grid: what was seen above what was decoded, of the first held-out images, and what the control draws of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::finished_run::{EVALUATION_FILE, FinishedRun, is_same_run};
+use super::gathered::Gathered;
 use super::run_files::{json_file, picture};
 use crate::commands::evaluate_images::PictureRanking;
 use crate::error::Result;
 use crate::metrics::identification::OwnPicture;
 use crate::models::condition_source::ConditionSource;
-use crate::pipelines::drawing_manifest::{Manifest, ManifestEntry};
-use crate::report::{Block, ImageGrid, Section};
+use crate::pipelines::drawing_manifest::{MANIFEST_FILE, Manifest, ManifestEntry};
+use crate::report::{Block, Cell, ImageGrid};
 use crate::run::error::RunError;
 
 /// Pictures of a row.
 const COLUMNS: usize = 10;
+/// Rows of decoded pictures: of several z and conditions the first.
+const MOST_ROWS: usize = 6;
 
-/// Similarity and rank of the pictures of `run` that its evaluation ranked, by file name.
-fn ranks(run: &Path, evaluation_run: &Path) -> Result<BTreeMap<String, OwnPicture>> {
-    let path = evaluation_run.join("evaluation.json");
+/// Similarity and rank of the pictures of a drawing that an evaluation ranked, by file name.
+fn ranks(drawn: &Path, judged: Option<&FinishedRun>) -> Result<BTreeMap<String, OwnPicture>, RunError> {
+    let Some(judged) = judged else { return Ok(BTreeMap::new()) };
+    let path = judged.folder.join(EVALUATION_FILE);
     let PictureRanking { evaluated, pictures } = json_file(&path, "ranked pictures of a run")?;
-    if evaluated != run {
-        return Err(RunError::invalid(&path, "evaluated", run.display(), evaluated.display()).into());
+    if !is_same_run(&evaluated, drawn) {
+        return Err(RunError::invalid(&path, "evaluated", drawn.display(), evaluated.display()));
     }
     Ok(pictures.into_iter().map(|picture| (picture.file, picture.own)).collect())
 }
 
-/// Ground truth above reconstructions, as the paper's figure 4; `ranking` is an evaluation of that run.
-pub(crate) fn reconstructions(run: &Path, ranking: Option<&Path>) -> Result<Section> {
-    let ranks = ranking.map_or_else(|| Ok(BTreeMap::new()), |ranking| ranks(run, ranking))?;
+/// Ground truth above reconstructions, as the paper's figure 4. Which images are shown follows from their order alone.
+///
+/// # Errors
+/// A manifest or picture that is missing or cannot be read.
+pub(super) fn grid(drawn: &FinishedRun, gathered: &Gathered) -> Result<Block> {
+    let run = drawn.folder.as_path();
+    let ranks = ranks(run, gathered.judged.as_ref())?;
     let entries = Manifest::read(run, "the report")?.images;
     let lines = Lines::of(&entries);
-    let mut rows = Vec::new();
-    for ((condition, sample), entries) in &lines.entries {
-        let step = entries.len().div_ceil(COLUMNS).max(1);
-        let shown: Vec<&ManifestEntry> = entries.iter().copied().step_by(step).collect();
-        if (*condition, *sample) == (0, 0) {
-            let truth = |entry: &&ManifestEntry| {
-                picture(run, &entry.ground_truth, &format!("image {}", entry.nsd_id))
-            };
-            rows.push(("seen".to_string(), shown.iter().map(truth).collect::<Result<_>>()?));
-        }
-        let drawn = |entry: &&ManifestEntry| picture(run, &entry.file, &note(entry, ranks.get(&entry.file)));
-        let drawn = shown.iter().map(drawn).collect::<Result<_>>()?;
-        rows.push((format!("decoded{}, z {}", lines.condition(*condition), sample + 1), drawn));
-    }
-    let ranking = if ranks.is_empty() {
-        ""
-    } else {
-        " Numbers: cosine of the drawn picture's features with those of the seen one, and the seen one's rank among all held-out \
-         pictures (1: the nearest)."
+    let Some(leading) = lines.entries.values().next() else {
+        return Err(RunError::invalid(run.join(MANIFEST_FILE), "images", "at least one", "none").into());
     };
-    Ok(Section::new("Seen and decoded").with(Block::Images(ImageGrid {
-        rows,
-        caption: format!(
-            "Top: the held-out picture that the subject saw. Below: what the generator draws from the two embeddings decoded \
-             from the betas of that picture, one row per random z.{ranking}"
-        ),
-    })))
+    let shown = first_of_images(leading);
+    let truth =
+        |entry: &&ManifestEntry| picture(run, &entry.ground_truth, &format!("image {}", entry.nsd_id));
+    let mut rows = vec![("seen".to_string(), shown.iter().map(truth).collect::<Result<_>>()?)];
+    for ((condition, sample), entries) in lines.entries.iter().take(MOST_ROWS) {
+        let drawn = |shown: &&ManifestEntry| match same_trials(entries, shown) {
+            Some(entry) => picture(run, &entry.file, &note(entry, ranks.get(&entry.file))),
+            None => Ok(Cell::default()),
+        };
+        let label = format!("decoded{}, z {}", lines.condition(*condition), sample.saturating_add(1));
+        rows.push((label, shown.iter().map(drawn).collect::<Result<_>>()?));
+    }
+    rows.extend(control_row(gathered, &shown)?);
+    let caption = caption(drawn, entries.len(), shown.len(), &ranks, gathered.drawn_control.is_some());
+    Ok(Block::Images(ImageGrid { rows, caption }))
+}
+
+/// The first picture of each of the first images, in the order in which they were drawn.
+fn first_of_images<'a>(entries: &[&'a ManifestEntry]) -> Vec<&'a ManifestEntry> {
+    let mut seen = BTreeSet::new();
+    entries.iter().copied().filter(|entry| seen.insert(entry.nsd_id)).take(COLUMNS).collect()
+}
+
+/// The picture of the same trials.
+fn same_trials<'a>(entries: &[&'a ManifestEntry], shown: &ManifestEntry) -> Option<&'a ManifestEntry> {
+    entries.iter().copied().find(|entry| entry.nsd_id == shown.nsd_id && entry.trials == shown.trials)
+}
+
+/// What a mapper of exchanged betas steered the generator to, for the same images.
+fn control_row(gathered: &Gathered, shown: &[&ManifestEntry]) -> Result<Option<(String, Vec<Cell>)>> {
+    let Some(control) = &gathered.drawn_control else { return Ok(None) };
+    let run = control.folder.as_path();
+    let entries = Manifest::read(run, "the report")?.images;
+    let ranks = ranks(run, gathered.judged_control.as_ref())?;
+    let cell = |shown: &&ManifestEntry| match entries.iter().find(|entry| entry.nsd_id == shown.nsd_id) {
+        Some(entry) => picture(run, &entry.file, &note(entry, ranks.get(&entry.file))),
+        None => Ok(Cell::default()),
+    };
+    Ok(Some(("control: exchanged betas".into(), shown.iter().map(cell).collect::<Result<_>>()?)))
+}
+
+fn caption(
+    drawn: &FinishedRun,
+    num_pictures: usize,
+    num_shown: usize,
+    ranks: &BTreeMap<String, OwnPicture>,
+    has_control: bool,
+) -> String {
+    let limit = drawn.config.reconstruct.as_ref().map_or(0, |section| section.limit);
+    let order = match limit {
+        0 => "in the order of the experiment".to_string(),
+        limit => format!("of {limit} that are evenly spread over the experiment"),
+    };
+    let mut text = format!(
+        "The first {num_shown} held-out images {order}, not picked ({num_pictures} pictures were drawn). Top: what the subject saw. \
+         Below: what the generator draws from the embeddings decoded from the betas, one row per random z."
+    );
+    if has_control {
+        text.push_str(" Last: the same from a mapper that learned from exchanged betas.");
+    }
+    if !ranks.is_empty() {
+        text.push_str(
+            " Numbers: cosine of the drawn picture's features with those of the seen one, and the seen one's rank among all \
+             held-out pictures (1: the nearest).",
+        );
+    }
+    text
 }
 
 /// Pictures of a run in the lines of its grid: one per condition and z.
@@ -102,23 +154,51 @@ fn note(entry: &ManifestEntry, own: Option<&OwnPicture>) -> String {
 mod tests {
     use super::*;
 
+    fn run(root: &Path, name: &str, file: &str, config: &str, content: &serde_json::Value) -> FinishedRun {
+        let folder = root.join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("config.toml"), config).unwrap();
+        std::fs::write(folder.join(file), content.to_string()).unwrap();
+        FinishedRun::open(&folder).unwrap()
+    }
+
+    fn entry(trial: usize, nsd_id: u32) -> serde_json::Value {
+        serde_json::json!({"file": format!("{trial}.png"), "trials": [trial], "nsd_id": nsd_id, "sample": 0, "ground_truth": "t.png"})
+    }
+
     #[test]
-    fn a_run_without_manifest_is_named() {
+    fn the_first_images_are_shown_once_each_whatever_their_rank() {
+        let manifest = serde_json::json!({"subject": "subj01", "images": (0..40).map(|trial| entry(trial, trial as u32 / 2)).collect::<Vec<_>>()});
+        let manifest: Manifest = serde_json::from_value(manifest).unwrap();
+        let entries: Vec<&ManifestEntry> = manifest.images.iter().collect();
+        let shown: Vec<u32> = first_of_images(&entries).iter().map(|entry| entry.nsd_id).collect();
+        assert_eq!(shown, (0..10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_manifest_without_pictures_or_with_files_elsewhere_is_refused() {
         let root = tempfile::tempdir().unwrap();
-        let error = || reconstructions(root.path(), None).err().map(|error| error.to_string()).unwrap();
-        assert!(error().contains("manifest.json") && error().contains("the report"), "{}", error());
-        let entry = serde_json::json!({"images": [{"file": 3}]});
-        std::fs::write(root.path().join("manifest.json"), entry.to_string()).unwrap();
-        assert!(error().contains("a manifest of `reconstruct`"), "{}", error());
+        let drawn = |images: serde_json::Value| {
+            let manifest = serde_json::json!({"subject": "subj01", "images": images});
+            let drawn = run(root.path(), "r", "manifest.json", "[reconstruct]\n", &manifest);
+            grid(&drawn, &Gathered::default()).err().map(|error| error.to_string()).unwrap()
+        };
+        assert!(drawn(serde_json::json!([])).contains("manifest.json`: images: found none"));
+        let mut elsewhere = entry(0, 1);
+        elsewhere["ground_truth"] = "../../secret.png".into();
+        let error = drawn(serde_json::json!([elsewhere]));
+        assert!(error.contains("picture: found ../../secret.png"), "{error}");
+        assert!(drawn(serde_json::json!([{"file": 3}])).contains("a manifest of `reconstruct`"));
     }
 
     #[test]
     fn a_ranking_of_another_run_is_refused() {
         let root = tempfile::tempdir().unwrap();
-        let ranking = serde_json::json!({"evaluated": "elsewhere", "pictures": []});
-        std::fs::write(root.path().join("evaluation.json"), ranking.to_string()).unwrap();
-        let error = ranks(Path::new("here"), root.path()).unwrap_err().to_string();
-        assert!(error.contains("here") && error.contains("elsewhere"), "{error}");
-        assert!(ranks(Path::new("elsewhere"), root.path()).unwrap().is_empty());
+        let ranking = serde_json::json!({"evaluated": "00001-elsewhere", "pictures": []});
+        let config = "evaluated = \"x\"\n[evaluate_images]\n";
+        let judged = run(root.path(), "e", "evaluation.json", config, &ranking);
+        let error = ranks(Path::new("00002-here"), Some(&judged)).unwrap_err().to_string();
+        assert!(error.contains("00002-here") && error.contains("00001-elsewhere"), "{error}");
+        assert!(ranks(Path::new("moved/00001-elsewhere"), Some(&judged)).unwrap().is_empty());
     }
 }

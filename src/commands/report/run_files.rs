@@ -1,11 +1,11 @@
 //! Files that runs left, as the report reads them.
 
-use std::path::Path;
+use std::path::{Component, Path};
 
 use serde::de::DeserializeOwned;
 
 use crate::data::image::decode::decode_picture;
-use crate::error::Result;
+use crate::error::{FileError, Result};
 use crate::report::Cell;
 use crate::run::error::RunError;
 
@@ -19,8 +19,34 @@ pub(super) fn json_file<T: DeserializeOwned>(path: &Path, expected: &str) -> Res
 }
 
 /// A picture of a run's folder.
+///
+/// # Errors
+/// A name that leads out of the folder; a file that is missing or no picture.
 pub(super) fn picture(run: &Path, file: &str, note: &str) -> Result<Cell> {
+    let is_inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
+    if file.is_empty() || !is_inside {
+        return Err(RunError::invalid(run, "picture", "a file inside the run's folder", file).into());
+    }
     let path = run.join(file);
     let image = decode_picture(&path, &RunError::read(&path, "the report")?)?;
     Ok(Cell::new(&image, note)?)
+}
+
+/// Names of the files in a folder of a run that end in `suffix`, in their order.
+///
+/// # Errors
+/// A folder that is missing or cannot be listed.
+pub(super) fn files_with(folder: &Path, suffix: &str) -> Result<Vec<String>, RunError> {
+    let entries =
+        std::fs::read_dir(folder).map_err(|error| FileError::from_io(folder, "the report", &error))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| FileError::from_io(folder, "the report", &error))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(suffix) {
+            files.push(name);
+        }
+    }
+    files.sort();
+    Ok(files)
 }

@@ -1,18 +1,28 @@
-//! What the report is made of.
+//! What a report is made of: which runs, and what is said beside them.
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use crate::pipelines::project::Project;
 
-use crate::commands::evaluate_images::NamingSummary;
-use crate::commands::score::ScoreSummary;
-use crate::metrics::identification::IdentificationAccuracy;
-use crate::pipelines::pictures::picture_features::FeatureKind;
-
-/// The runs that the report shows; a missing part is left out.
-#[derive(Clone, Debug, Default, Serialize)]
+/// Everything that a report needs.
+#[derive(Clone, Debug, Default)]
 pub struct ReportSettings {
-    /// Heading.
+    /// Subject, work folder, captions and prepared file; the runs are those of its work folder unless some are named.
+    pub project: Project,
+    /// Folders of finished runs; empty: the newest finished ones of the subject.
+    pub runs: Vec<PathBuf>,
+    /// Where to write the page.
+    pub out: PathBuf,
+    /// Further flags of the commands that make what is missing, such as `--config FILE`.
+    pub flags: Vec<String>,
+    /// What is said beside what the runs say.
+    pub preface: Preface,
+}
+
+/// What a page says beside what its runs say; what is empty is left out.
+#[derive(Clone, Debug, Default)]
+pub struct Preface {
+    /// Heading; by default the subject's name.
     pub title: String,
     /// One sentence below it.
     pub lead: String,
@@ -20,38 +30,16 @@ pub struct ReportSettings {
     pub introduction: Vec<String>,
     /// Facts: name and value.
     pub facts: Vec<(String, String)>,
-    /// What flatters the counts of mappers; stands beside them.
-    pub caveat_of_counts: Option<String>,
-    /// What flatters the figures of decoded pictures; stands beside them.
-    pub caveat_of_pictures: Option<String>,
-    /// Run of `pretrain-clip`.
-    pub clip_run: Option<PathBuf>,
-    /// Vetted captions.
-    pub captions: Option<PathBuf>,
-    /// Mapper runs with their names.
-    pub mapper_runs: Vec<(String, PathBuf)>,
-    /// GAN runs with their names.
-    pub gan_runs: Vec<(String, PathBuf)>,
-    /// Identification accuracies with the names of what was identified.
-    pub identification: Vec<(String, Vec<IdentificationAccuracy>)>,
-    /// The features that they were identified by.
-    pub identified_by: Option<FeatureKind>,
-    /// What a classifier named, with the names of what it looked at.
-    pub naming: Vec<(String, NamingSummary)>,
-    /// Run of `reconstruct`.
-    pub reconstruct_run: Option<PathBuf>,
-    /// Run of `evaluate-images` on that run: how near each picture is to its ground truth.
-    pub ranking_run: Option<PathBuf>,
-    /// Runs of `microstim`.
-    pub microstim_runs: Vec<PathBuf>,
-    /// Run of `encode`.
-    pub encode_run: Option<PathBuf>,
-    /// Estimates beside the truth of a phantom.
-    pub score: Option<ScoreSummary>,
     /// The commands that lead here, one per line.
     pub commands: Vec<String>,
-    /// The resolved configuration as TOML.
+    /// A configuration as TOML, beside those of the runs.
     pub configuration: String,
-    /// Where to write.
-    pub out: PathBuf,
+}
+
+impl ReportSettings {
+    /// Settings of the command in a project; `report-SUBJECT.html` in the work folder unless `out` is given.
+    pub fn resolve(project: &Project, runs: Vec<PathBuf>, out: Option<PathBuf>) -> Self {
+        let out = out.unwrap_or_else(|| project.work().join(format!("report-{}.html", project.subject)));
+        Self { project: project.clone(), runs, out, ..Self::default() }
+    }
 }

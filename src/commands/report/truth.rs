@@ -6,7 +6,7 @@ use crate::report::number_format::{number, percent};
 use crate::report::{Block, Section, Table};
 
 /// Noise ceilings by kind of voxel, captions by grade.
-pub(crate) fn section(score: &ScoreSummary) -> Section {
+pub(super) fn section(score: &ScoreSummary) -> Section {
     let mut section = Section::new("Against the truth").text(
         "This brain was made, so its answers are known. The noise ceiling is estimated from repeated presentations as \
          NSD does it, and compared with the signal-to-noise ratio that each voxel was given; the screening of captions \

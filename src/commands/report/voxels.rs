@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::run_files::{json_file, picture};
+use super::run_files::picture;
 use crate::commands::encode::{EncodeSummary, RegionAccuracy};
 use crate::report::number_format::{number, percent};
 use crate::report::{Block, Cell, ImageGrid, Section, Table};
@@ -12,9 +12,7 @@ use crate::report::{Block, Cell, ImageGrid, Section, Table};
 const LISTED: [&str; 5] = ["prf-visualrois", "floc-faces", "floc-bodies", "floc-places", "floc-words"];
 
 /// Maps and the table of regions.
-pub(crate) fn section(run: &Path) -> crate::error::Result<Section> {
-    let path = run.join("summary.json");
-    let summary: EncodeSummary = json_file(&path, "a summary of encode")?;
+pub(super) fn section(run: &Path, summary: &EncodeSummary) -> crate::error::Result<Section> {
     let mut rows: Vec<(String, Vec<Cell>)> = Vec::new();
     for (map, from, file) in &summary.views {
         let cell = picture(run, file, from)?;
@@ -33,21 +31,23 @@ pub(crate) fn section(run: &Path) -> crate::error::Result<Section> {
             lines.push(line(name.split_once(':').map_or(name.as_str(), |(_, region)| region), region));
         }
     }
-    Ok(Section::new("What every voxel follows")
-        .text(format!(
-            "The way back: ridge regression from the image's CLIP embedding to the betas, scored on {} held-out trials. \
-             Accuracy is Pearson's r of single trials; the noise ceiling is the largest r that a voxel's noise leaves.",
-            summary.num_trials
-        ))
-        .with(Block::Images(ImageGrid {
-            rows,
-            caption: "Means along the line of sight over the voxels of nsdgeneral, dark to bright; grey: none.".into(),
-        }))
-        .with(Block::Table(Table {
+    let mut section = Section::new("What every voxel follows").text(format!(
+        "The way back: ridge regression from the image's CLIP embedding to the betas, scored on {} held-out trials. \
+         Accuracy is Pearson's r of single trials; the noise ceiling is the largest r that a voxel's noise leaves.",
+        summary.num_trials
+    ));
+    if !rows.is_empty() {
+        let caption = "Means along the line of sight over the prepared voxels, dark to bright; grey: none.";
+        section = section.with(Block::Images(ImageGrid { rows, caption: caption.into() }));
+    }
+    Ok(section.with(Block::Folded(
+        "By region".into(),
+        vec![Block::Table(Table {
             head: ["region", "voxels", "accuracy", "noise ceiling", "share"].map(String::from).to_vec(),
             rows: lines,
             caption: "Means over voxels.".into(),
-        })))
+        })],
+    )))
 }
 
 fn line(name: &str, region: &RegionAccuracy) -> Vec<String> {

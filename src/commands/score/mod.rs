@@ -20,6 +20,7 @@ use crate::data::nsd::stim_info::StimInfo;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::trial::NsdId;
+use crate::error::FileError;
 use crate::files::{InputKind, file_is_there, read_input};
 use crate::metrics::bootstrap::{BootstrapConfig, Interval};
 use crate::metrics::correlation::pearson;
@@ -131,6 +132,14 @@ impl ScoreSummary {
     pub fn decoding_table(&self) -> Option<String> {
         (!self.decoding.is_empty()).then(|| decoding::table(&self.decoding))
     }
+}
+
+/// Whether the root of a phantom holds its truth.
+///
+/// # Errors
+/// As [`file_is_there`].
+pub fn has_truth(root: &Path) -> Result<bool, FileError> {
+    file_is_there(&root.join(TRUTH))
 }
 
 /// Compares estimates with the truth of a phantom.

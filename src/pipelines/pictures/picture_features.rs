@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Tensor, TensorData};
 use image::RgbImage;
 use ndarray::Array2;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::interrupt;
@@ -25,7 +25,7 @@ const BATCH: usize = 32;
 const PREPROCESSING: &str = "picture features 1";
 
 /// What kind of features a distance was measured in; only the first gives a FID.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FeatureKind {
     /// Pooled features of the FID's Inception-V3.

@@ -1,6 +1,6 @@
 //! Which runs are finished: what a killed training left is not taken for a result.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -11,7 +11,26 @@ use crate::run::error::RunError;
 use crate::run::event_log::{EventLog, Position};
 use crate::run::run_dir::{NewestRun, RunDir, SUMMARY_FILE};
 
+/// What an evaluation writes last.
+const EVALUATION_FILE: &str = "evaluation.json";
+
+/// Runs by whether they came to their end, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundRuns {
+    /// Those that did.
+    pub finished: Vec<PathBuf>,
+    /// Those that were killed or are under way.
+    pub unfinished: Vec<PathBuf>,
+}
+
 impl Project {
+    /// The project's runs whose name behind the number is wanted.
+    pub fn found_runs(&self, is_wanted: impl Fn(&str) -> bool) -> FoundRuns {
+        let runs = RunDir::all(&self.runs(), is_wanted);
+        let (finished, unfinished) = runs.into_iter().partition(|run| is_finished(run));
+        FoundRuns { finished, unfinished }
+    }
+
     /// The newest finished run of a kind that holds `file`. Newer ones that are not finished are passed over, and said to be.
     pub(super) fn newest_finished(&self, description: &str, file: &str) -> NewestRun {
         let newest = RunDir::newest(&self.runs(), description, file, is_finished);
@@ -35,9 +54,10 @@ pub(super) fn listed(newest: &NewestRun) -> String {
     newest.unfinished.iter().map(of_run).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether the run in this folder came to its end: its summary, or the manifest of its pictures, is written last.
+/// Whether the run in this folder came to its end: its summary, its evaluation or the manifest of its pictures is written last.
 fn is_finished(run: &Path) -> bool {
-    run.join(SUMMARY_FILE).is_file() || run.join(MANIFEST_FILE).is_file() || is_whole_clip(run)
+    [SUMMARY_FILE, MANIFEST_FILE, EVALUATION_FILE].iter().any(|file| run.join(file).is_file())
+        || is_whole_clip(run)
 }
 
 /// The part of `config.toml` that says how long a CLIP is trained.

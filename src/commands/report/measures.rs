@@ -1,0 +1,273 @@
+//! What was counted on held-out trials, as shares from 0 to 1: beside chance, the control's share and the ceiling, where runs have
+//! them.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::finished_run::{EVALUATION_FILE, FinishedRun};
+use super::gathered::Gathered;
+use super::run_files::json_file;
+use crate::commands::evaluate::EvaluateSummary;
+use crate::commands::evaluate_images::{IdentificationSummary, NamingSummary};
+use crate::commands::train_mapper::{BetasControl, TrainMapperSummary};
+use crate::metrics::bootstrap::Interval;
+use crate::metrics::retrieval::RetrievalSummary;
+use crate::models::mapper::MapperTarget;
+use crate::pipelines::pictures::picture_features::FeatureKind;
+use crate::run::error::RunError;
+use crate::run::run_dir::SUMMARY_FILE;
+
+/// What was asked of the decoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    /// Does a decoded embedding find its image in a batch?
+    Retrieval,
+    /// Is a decoded picture closest to what was seen?
+    Identification,
+    /// Is what can be named in a decoded picture there?
+    Naming,
+}
+
+/// A share of held-out trials or pictures.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Measure {
+    pub question: Question,
+    /// What was measured, in a few words.
+    pub name: String,
+    /// Images or pictures that the right one was among; categories, for names.
+    pub among: usize,
+    /// The share that was right, with its interval.
+    pub value: Interval,
+    /// What a random choice gives.
+    pub chance: f64,
+    /// The same with exchanged betas.
+    pub floor: Option<Interval>,
+    /// What the originals get.
+    pub ceiling: Option<f64>,
+}
+
+/// The part of an evaluation of pictures that a report tells.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct JudgedPictures {
+    /// Trials (or averaged images) decoded.
+    pub num_pictures: usize,
+    /// Different images among them.
+    pub num_images: usize,
+    /// The network that made the features.
+    pub features: JudgingNetwork,
+    /// Is each picture closest to its own ground truth?
+    pub identification: IdentificationSummary,
+    /// Is what can be named in a picture there?
+    pub naming: Option<NamingSummary>,
+}
+
+/// The network that made features.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct JudgingNetwork {
+    /// What they are.
+    pub kind: FeatureKind,
+    /// Its snapshot.
+    pub snapshot: PathBuf,
+}
+
+/// What the shown runs counted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Findings {
+    /// Mappers with their names, in the order of the page; controls behind the others.
+    pub mappers: Vec<(String, TrainMapperSummary)>,
+    pub evaluation: Option<EvaluateSummary>,
+    pub judged: Option<JudgedPictures>,
+    pub judged_control: Option<JudgedPictures>,
+    /// All shares, headlines first of their kind.
+    pub measures: Vec<Measure>,
+}
+
+impl Findings {
+    /// Reads the numbers of the shown runs.
+    ///
+    /// # Errors
+    /// [`RunError`] that names file and field of the first one that is missing or cannot be.
+    pub fn read(gathered: &Gathered) -> Result<Self, RunError> {
+        let mut findings = Self::default();
+        for run in &gathered.mappers {
+            let summary = json_file(&run.folder.join(SUMMARY_FILE), "a summary of `train-mapper`")?;
+            findings.mappers.push((super::gathered::mapper_name(run), summary));
+        }
+        if let Some(run) = &gathered.evaluation {
+            findings.evaluation =
+                Some(json_file(&run.folder.join(EVALUATION_FILE), "what `evaluate` writes")?);
+        }
+        let judged = |run: &Option<FinishedRun>| -> Result<Option<JudgedPictures>, RunError> {
+            let Some(run) = run else { return Ok(None) };
+            Ok(Some(json_file(&run.folder.join(EVALUATION_FILE), "what `evaluate-images` writes")?))
+        };
+        findings.judged = judged(&gathered.judged)?;
+        findings.judged_control = judged(&gathered.judged_control)?;
+        findings.measures = findings.retrieval(gathered)?;
+        findings.measures.extend(findings.identification(gathered)?);
+        findings.measures.extend(findings.naming(gathered)?);
+        Ok(findings)
+    }
+
+    /// Both directions of every mapper, then ridge regression.
+    fn retrieval(&self, gathered: &Gathered) -> Result<Vec<Measure>, RunError> {
+        let summary_of = |target, betas| {
+            let place = gathered
+                .mappers
+                .iter()
+                .position(|run| (run.config.target, run.config.betas) == (target, betas))?;
+            Some((gathered.mappers[place].folder.join(SUMMARY_FILE), &self.mappers[place].1.retrieval))
+        };
+        let mut measures = Vec::new();
+        for target in [MapperTarget::Image, MapperTarget::Caption, MapperTarget::Resnet] {
+            let Some((path, found)) = summary_of(target, BetasControl::Measured) else { continue };
+            let control = summary_of(target, BetasControl::Shuffled);
+            let control = control.as_ref().map(|(path, found)| (path.as_path(), *found));
+            measures.extend(both_directions(&format!("{target} mapper"), (&path, found), control)?);
+        }
+        let Some((run, evaluation)) = gathered.evaluation.as_ref().zip(self.evaluation.as_ref()) else {
+            return Ok(measures);
+        };
+        let path = run.folder.join(EVALUATION_FILE);
+        // Mappers that were trained elsewhere have no run of their own.
+        let known: Vec<String> = measures.iter().map(|measure| measure.name.clone()).collect();
+        for row in evaluation.mappers.iter().chain(&evaluation.ridge) {
+            if !known.contains(&forward(&row.name)) {
+                measures.extend(both_directions(&row.name, (&path, &row.by_image), None)?);
+            }
+        }
+        Ok(measures)
+    }
+
+    fn identification(&self, gathered: &Gathered) -> Result<Vec<Measure>, RunError> {
+        let (Some(run), Some(judged)) = (&gathered.judged, &self.judged) else { return Ok(vec![]) };
+        let path = run.folder.join(EVALUATION_FILE);
+        let control = gathered.judged_control.as_ref().zip(self.judged_control.as_ref());
+        let mut measures = Vec::new();
+        for accuracy in &judged.identification.accuracies {
+            let field = format!("identification.accuracies, {}-way", accuracy.ways);
+            let floor = control.and_then(|(run, judged)| {
+                let found =
+                    judged.identification.accuracies.iter().find(|other| other.ways == accuracy.ways)?;
+                Some(share(&run.folder.join(EVALUATION_FILE), &field, found.expected, 1.0))
+            });
+            measures.push(Measure {
+                question: Question::Identification,
+                name: format!("{}-way", accuracy.ways),
+                among: accuracy.ways,
+                value: share(&path, &field, accuracy.expected, 1.0)?,
+                chance: chance(&path, &field, accuracy.chance, 1.0)?,
+                floor: floor.transpose()?,
+                ceiling: None,
+            });
+        }
+        Ok(measures)
+    }
+
+    fn naming(&self, gathered: &Gathered) -> Result<Vec<Measure>, RunError> {
+        let named = self.judged.as_ref().and_then(|judged| judged.naming.as_ref());
+        let (Some(run), Some(naming)) = (&gathered.judged, named) else { return Ok(vec![]) };
+        let path = run.folder.join(EVALUATION_FILE);
+        let control = self.judged_control.as_ref().and_then(|judged| judged.naming.as_ref());
+        let control = gathered.judged_control.as_ref().zip(control);
+        let mut measures = Vec::new();
+        for (kind, share_named) in naming.kinds() {
+            let field = format!("naming.{kind}");
+            // Without another image there is no chance to compare with.
+            let Some(others) = share_named.generated.others else { continue };
+            let floor = control.and_then(|(run, naming)| {
+                let (_, found) = naming.kinds().find(|(other, _)| *other == kind)?;
+                Some(share(&run.folder.join(EVALUATION_FILE), &field, found.generated.own, 1.0))
+            });
+            measures.push(Measure {
+                question: Question::Naming,
+                name: format!("{kind}, one of {}", share_named.num_classes),
+                among: share_named.num_classes,
+                value: share(&path, &field, share_named.generated.own, 1.0)?,
+                chance: chance(&path, &field, others.mean, 1.0)?,
+                floor: floor.transpose()?,
+                ceiling: Some(chance(&path, &field, share_named.truth.own.mean, 1.0)?),
+            });
+        }
+        Ok(measures)
+    }
+}
+
+fn forward(name: &str) -> String {
+    format!("{name}, forward")
+}
+
+/// Shares of a retrieval's counts with those of its control; each with the file that holds them.
+fn both_directions(
+    name: &str,
+    (path, found): (&Path, &RetrievalSummary),
+    control: Option<(&Path, &RetrievalSummary)>,
+) -> Result<[Measure; 2], RunError> {
+    let direction = |name: String, field: &str, count: fn(&RetrievalSummary) -> Interval| {
+        let of = found.batch_size as f64;
+        let floor = control
+            .map(|(path, control)| share(path, field, count(control), control.batch_size as f64))
+            .transpose()?;
+        Ok(Measure {
+            question: Question::Retrieval,
+            name,
+            among: found.batch_size,
+            value: share(path, field, count(found), of)?,
+            chance: chance(path, "retrieval.chance_over_batches", found.chance_over_batches, of)?,
+            floor,
+            ceiling: None,
+        })
+    };
+    Ok([
+        direction(forward(name), "retrieval.forward.over_batches", |found| found.forward.over_batches)?,
+        direction(format!("{name}, backward"), "retrieval.backward.over_batches", |found| {
+            found.backward.over_batches
+        })?,
+    ])
+}
+
+/// A count of `of` as a share with its interval.
+fn share(path: &Path, field: &str, count: Interval, of: f64) -> Result<Interval, RunError> {
+    let Interval { mean, low, high } = count;
+    if of > 0.0 && [mean, low, high].into_iter().all(|value| (0.0..=of).contains(&value)) && low <= high {
+        return Ok(Interval { mean: mean / of, low: low / of, high: high / of });
+    }
+    let expected = format!("a mean with its interval, each from 0 to {of}, which is above 0");
+    Err(RunError::invalid(path, field, expected, format!("{mean} ({low} to {high})")))
+}
+
+/// A number of `of` as a share.
+fn chance(path: &Path, field: &str, count: f64, of: f64) -> Result<f64, RunError> {
+    if of > 0.0 && (0.0..=of).contains(&count) {
+        return Ok(count / of);
+    }
+    Err(RunError::invalid(path, field, format!("a number from 0 to {of}"), count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_that_cannot_be_are_refused_by_file_and_field() {
+        let path = Path::new("runs/x/summary.json");
+        let interval = |mean, low, high| Interval { mean, low, high };
+        let found = share(path, "f", interval(30.0, 15.0, 45.0), 60.0).unwrap();
+        assert_eq!(found, interval(0.5, 0.25, 0.75));
+        for (count, of) in [
+            (interval(61.0, 1.0, 2.0), 60.0),
+            (interval(1.0, f64::NAN, 2.0), 60.0),
+            (interval(1.0, 2.0, 1.0), 60.0),
+            (interval(0.0, 0.0, 0.0), 0.0),
+        ] {
+            let error = share(path, "retrieval.forward.over_batches", count, of).unwrap_err().to_string();
+            assert!(
+                error.starts_with("`runs/x/summary.json`: retrieval.forward.over_batches: found "),
+                "{error}"
+            );
+        }
+        assert_eq!(chance(path, "f", 1.5, 3.0).unwrap(), 0.5);
+        assert!(chance(path, "f", -1.0, 3.0).is_err() && chance(path, "f", f64::INFINITY, 3.0).is_err());
+    }
+}

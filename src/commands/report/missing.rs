@@ -1,0 +1,185 @@
+//! What a page cannot show, each with the command that makes it.
+
+use serde::{Deserialize, Serialize};
+
+use super::gathered::Gathered;
+use super::measures::JudgedPictures;
+use super::settings::ReportSettings;
+use super::subject::Subject;
+use crate::commands::train_mapper::BetasControl;
+use crate::models::mapper::MapperTarget;
+use crate::pipelines::pictures::picture_features::FeatureKind;
+use crate::pipelines::trial_choice::Repeats;
+
+/// Snapshot of a mapper's run.
+const BEST_FILE: &str = "best.safetensors";
+
+/// A part of the page that is not there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingPart {
+    /// What would be shown.
+    pub part: String,
+    /// The command that makes it, as it is typed.
+    pub command: String,
+}
+
+/// Command lines for this subject's files.
+#[derive(Clone, Debug)]
+pub(super) struct Commands {
+    /// What stands behind every command.
+    flags: String,
+}
+
+impl Commands {
+    /// Commands with the paths of the settings, and the tree of the shown runs where none is set.
+    pub fn new(settings: &ReportSettings, subject: &Subject) -> Self {
+        let paths = &settings.project.paths;
+        let mut flags = vec!["--subject".to_string(), settings.project.subject.number().to_string()];
+        for (flag, path) in
+            [("--nsd", paths.nsd.as_ref().or(subject.nsd.as_ref())), ("--work", paths.work.as_ref())]
+        {
+            flags.extend(path.iter().flat_map(|path| [flag.to_string(), path.display().to_string()]));
+        }
+        flags.extend(settings.flags.iter().cloned());
+        Self { flags: flags.iter().map(|flag| format!(" {}", quoted(flag))).collect() }
+    }
+
+    /// `mindreader` with a subcommand and its flags.
+    pub fn line(&self, command: &str) -> String {
+        format!("mindreader {command}{}", self.flags)
+    }
+}
+
+/// An argument as a shell takes it.
+fn quoted(argument: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+@%".contains(letter);
+    if !argument.is_empty() && argument.chars().all(is_plain) {
+        return argument.to_string();
+    }
+    format!("'{}'", argument.replace('\'', "'\\''"))
+}
+
+/// Command that makes the control of the image mapper.
+pub(super) const CONTROL_COMMAND: &str = "train-mapper --target image --shuffle-betas";
+
+/// Everything that is not there, in the order in which it is made. `has_captions`: whether captions were screened.
+pub(super) fn missing(
+    gathered: &Gathered,
+    judged: Option<&JudgedPictures>,
+    has_captions: bool,
+    commands: &Commands,
+) -> Vec<MissingPart> {
+    let mut parts = Vec::new();
+    let mut require = |is_there: bool, part: &str, command: &str| {
+        if !is_there {
+            parts.push(MissingPart { part: part.into(), command: commands.line(command) });
+        }
+    };
+    let has_mapper = |target, betas| gathered.mapper(target, betas).is_some();
+    let (measured, control) = (BetasControl::Measured, BetasControl::Shuffled);
+    require(has_captions, "screened captions", "screen-captions");
+    let image = has_mapper(MapperTarget::Image, measured);
+    require(image, "image mapper", "train-mapper --target image");
+    // A ResNet mapper is the other second mapper.
+    let second = has_mapper(MapperTarget::Caption, measured) || has_mapper(MapperTarget::Resnet, measured);
+    require(second, "caption mapper", "train-mapper --target caption");
+    let has_control = has_mapper(MapperTarget::Image, control);
+    require(has_control, "control of the counts: a mapper of exchanged betas", CONTROL_COMMAND);
+    require(gathered.evaluation.is_some(), "retrieval by combined mappers and ridge", "evaluate --ridge");
+    require(gathered.finetuning.is_some(), "GAN, finetuned", "finetune-gan");
+    require(gathered.drawn.is_some(), "decoded pictures", "reconstruct");
+    if let Some(drawn) = gathered.drawn.as_ref().filter(|_| gathered.judged.is_none()) {
+        let run = quoted(&drawn.folder.display().to_string());
+        require(false, "identification of the decoded pictures", &format!("evaluate-images --run {run}"));
+    }
+    let command = control_drawing(gathered);
+    require(
+        gathered.drawn_control.is_some() || command.is_none(),
+        CONTROL_PICTURES,
+        &command.unwrap_or_default(),
+    );
+    if let Some(drawn) = gathered.drawn_control.as_ref().filter(|_| gathered.judged_control.is_none()) {
+        let run = quoted(&drawn.folder.display().to_string());
+        let network = judged.map_or(String::new(), network_flag);
+        require(
+            false,
+            "identification of the control's pictures",
+            &format!("evaluate-images --run {run}{network}"),
+        );
+    }
+    require(!gathered.stimulated.is_empty(), "microstimulation of a region", "microstim --roi floc-faces");
+    require(gathered.encoded.is_some(), "encoding model, voxel by voxel", "encode");
+    parts
+}
+
+const CONTROL_PICTURES: &str = "control of the pictures: drawn from exchanged betas";
+
+/// Draws what a mapper of exchanged betas decodes as the shown pictures were drawn; none before there are both.
+fn control_drawing(gathered: &Gathered) -> Option<String> {
+    let mapper = gathered.mapper(MapperTarget::Image, BetasControl::Shuffled)?;
+    let section = gathered.drawn.as_ref()?.config.reconstruct.clone()?;
+    let snapshot = quoted(&format!("paths.image_mapper={}", mapper.folder.join(BEST_FILE).display()));
+    let repeats = match section.repeats {
+        Repeats::Single => "",
+        Repeats::First => " --repeats first",
+        Repeats::Average => " --average",
+    };
+    let limit = if section.limit > 0 { format!(" --limit {}", section.limit) } else { String::new() };
+    Some(format!("reconstruct --condition image --samples 1{repeats}{limit} --set {snapshot}"))
+}
+
+/// The flag that takes the network which measured the decoded pictures.
+fn network_flag(judged: &JudgedPictures) -> String {
+    let flag = match judged.features.kind {
+        FeatureKind::FidInception | FeatureKind::NarrowInception => "--inception",
+        FeatureKind::ClipImage => "--clip",
+        FeatureKind::Classifier => "--classifier",
+    };
+    format!(" {flag} {}", quoted(&judged.features.snapshot.display().to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipelines::project::{Project, ProjectPaths};
+
+    #[test]
+    fn commands_have_the_paths_and_are_quoted() {
+        let paths = ProjectPaths { work: Some("my work".into()), ..ProjectPaths::default() };
+        let project = Project { paths, ..Project::default() };
+        let flags = vec!["--config".into(), "it's.toml".into()];
+        let settings = ReportSettings { project, flags, ..ReportSettings::default() };
+        let subject = Subject { nsd: Some("/data/nsd".into()), ..Subject::default() };
+        let line = Commands::new(&settings, &subject).line("encode");
+        assert_eq!(
+            line,
+            "mindreader encode --subject 1 --nsd /data/nsd --work 'my work' --config 'it'\\''s.toml'"
+        );
+    }
+
+    #[test]
+    fn of_nothing_everything_is_missing_in_the_order_of_the_chain() {
+        let commands = Commands { flags: " --subject 1".into() };
+        let parts = missing(&Gathered::default(), None, false, &commands);
+        let of: Vec<&str> = parts
+            .iter()
+            .map(|part| {
+                part.command.strip_prefix("mindreader ").unwrap().strip_suffix(" --subject 1").unwrap()
+            })
+            .collect();
+        assert_eq!(
+            of,
+            [
+                "screen-captions",
+                "train-mapper --target image",
+                "train-mapper --target caption",
+                "train-mapper --target image --shuffle-betas",
+                "evaluate --ridge",
+                "finetune-gan",
+                "reconstruct",
+                "microstim --roi floc-faces",
+                "encode",
+            ]
+        );
+    }
+}

@@ -1,0 +1,83 @@
+//! The chart of the first screen: every share with its interval, beside chance, exchanged betas and ceiling.
+
+use super::measures::{Measure, Question};
+use super::verdict::within;
+use crate::metrics::bootstrap::Interval;
+use crate::report::{Dot, DotChart, DotGroup, DotRow};
+
+/// All measures, by what was asked; nothing where nothing was measured.
+pub(super) fn chart(measures: &[Measure]) -> Option<DotChart> {
+    let group = |question, name: String| {
+        let rows: Vec<DotRow> =
+            measures.iter().filter(|measure| measure.question == question).map(row).collect();
+        (!rows.is_empty()).then_some(DotGroup { name, rows })
+    };
+    let among = measures.iter().find(|measure| measure.question == Question::Retrieval);
+    let among = among.map_or(0, |measure| measure.among);
+    let groups = [
+        group(Question::Retrieval, format!("Retrieval: the right one of {among} comes first")),
+        group(Question::Identification, "Identification: a drawn picture is nearest to its own".into()),
+        group(Question::Naming, "Names: what a drawn picture shows is there".into()),
+    ];
+    let groups: Vec<DotGroup> = groups.into_iter().flatten().collect();
+    (!groups.is_empty()).then(|| DotChart { groups, caption: caption(measures) })
+}
+
+fn row(measure: &Measure) -> DotRow {
+    DotRow {
+        name: measure.name.clone(),
+        note: within(measure.value),
+        value: dot(measure.value),
+        floor: measure.floor.map(dot),
+        chance: Some(measure.chance),
+        ceiling: measure.ceiling,
+    }
+}
+
+fn dot(Interval { mean, low, high }: Interval) -> Dot {
+    Dot { at: mean, low, high }
+}
+
+/// What the marks are, and which of them no run has.
+fn caption(measures: &[Measure]) -> String {
+    let mut text =
+        "Shares of held-out trials or pictures that are right; intervals resample images.".to_string();
+    if measures.iter().any(|measure| measure.ceiling.is_some()) {
+        text.push_str(" Ceiling: the originals, named by the same network.");
+    }
+    if measures.iter().any(|measure| measure.ceiling.is_none() && measure.question != Question::Naming) {
+        text.push_str(
+            " Of retrieval and identification no run measured a ceiling: the true embedding or picture would be right every \
+             time (100 %), what the noise of the betas leaves is not known.",
+        );
+    }
+    if measures.iter().all(|measure| measure.floor.is_none()) {
+        text.push_str(" No control with exchanged betas is shown.");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_measure_has_a_row_and_what_is_absent_is_said() {
+        let value = Interval { mean: 0.25, low: 0.2, high: 0.3 };
+        let measure = Measure {
+            question: Question::Retrieval,
+            name: "image mapper, forward".into(),
+            among: 60,
+            value,
+            chance: 1.0 / 60.0,
+            floor: None,
+            ceiling: None,
+        };
+        let chart = chart(std::slice::from_ref(&measure)).unwrap();
+        assert_eq!(chart.groups.len(), 1);
+        assert_eq!(chart.groups[0].name, "Retrieval: the right one of 60 comes first");
+        assert_eq!(chart.groups[0].rows[0].note, "25.0 % (20.0 % to 30.0 %)");
+        assert!(chart.caption.contains("no run measured a ceiling") && chart.caption.contains("No control"));
+        assert!(super::chart(&[]).is_none());
+    }
+}

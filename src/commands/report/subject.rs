@@ -1,0 +1,102 @@
+//! Whose brain the runs decoded: the facts of the prepared file, and whether the tree is a phantom's.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::gathered::Gathered;
+use super::measures::Findings;
+use super::settings::ReportSettings;
+use crate::data::nsd::tree::NsdTree;
+use crate::data::prepared::PreparedSubject;
+use crate::error::Result;
+use crate::files::file_is_there;
+use crate::phantom::Marker;
+use crate::phantom::files::marker::MARKER;
+use crate::report::number_format::number;
+use crate::report::{Block, Section, Table};
+
+/// What is known of the subject.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Subject {
+    /// Root of the tree of betas and images, as far as runs or settings name it.
+    pub nsd: Option<PathBuf>,
+    /// The prepared file, where it is still there.
+    pub prepared: Option<PathBuf>,
+    /// How a phantom was made; none of a measured brain.
+    pub phantom: Option<Marker>,
+    /// Facts: name and value.
+    facts: Vec<(String, String)>,
+}
+
+impl Subject {
+    /// Looks at the files that the shown runs read; those that are gone leave their facts out.
+    ///
+    /// # Errors
+    /// A prepared file or a phantom's marker that is there and cannot be read.
+    pub fn find(settings: &ReportSettings, gathered: &Gathered) -> Result<Self> {
+        let runs = gathered.all();
+        let recorded = runs.iter().find_map(|(_, run)| run.config.prepared().map(Path::to_path_buf));
+        let stimuli = runs.iter().find_map(|(_, run)| run.config.stimuli());
+        let recorded_tree = stimuli.and_then(NsdTree::of_stimuli).map(|tree| tree.root().to_path_buf());
+        let mut subject = Self {
+            nsd: settings.project.paths.nsd.clone().or(recorded_tree),
+            facts: vec![("subject".into(), settings.project.subject.to_string())],
+            ..Self::default()
+        };
+        for path in [recorded, Some(settings.project.prepared())].into_iter().flatten() {
+            if subject.prepared.is_none() && file_is_there(&path)? {
+                subject.facts.extend(prepared_facts(&PreparedSubject::open(&path)?));
+                subject.prepared = Some(path);
+            }
+        }
+        if let Some(root) = &subject.nsd
+            && file_is_there(&root.join(MARKER))?
+        {
+            let marker = Marker::read(root)?;
+            subject.facts.push(("signal".into(), format!("{} × NSD's", number(marker.config.signal))));
+            subject.phantom = Some(marker);
+        }
+        Ok(subject)
+    }
+
+    /// Strength of a phantom's signal; NSD's is 1.
+    pub fn signal(&self) -> Option<f64> {
+        self.phantom.as_ref().map(|marker| marker.config.signal)
+    }
+
+    /// The section about the subject, with what the settings say beside it.
+    pub fn section(&self, settings: &ReportSettings, findings: &Findings) -> Section {
+        let mut section = Section::new("The subject");
+        if self.phantom.is_some() {
+            section = section.text(PHANTOM);
+        }
+        for text in &settings.preface.introduction {
+            section = section.text(text.clone());
+        }
+        let mut facts = self.facts.clone();
+        if let Some((_, mapper)) = findings.mappers.first() {
+            facts.push(("training trials".into(), mapper.num_train_trials.to_string()));
+            facts.push(("held-out trials".into(), mapper.num_validation_trials.to_string()));
+        }
+        facts.extend(settings.preface.facts.iter().cloned());
+        section.with(Block::Table(Table {
+            head: vec![String::new(), String::new()],
+            rows: facts.into_iter().map(|(name, value)| vec![name, value]).collect(),
+            caption: String::new(),
+        }))
+    }
+}
+
+const PHANTOM: &str = "This subject is a phantom: a synthetic brain that is known, stored as NSD stores one. Retinotopic voxels respond to \
+                       contrast and colour in their receptive field, category voxels to faces, bodies, places and words, others to \
+                       mixtures, some to nothing; every voxel has noise, drift and gain. The decoder sees only the files.";
+
+fn prepared_facts(prepared: &PreparedSubject) -> Vec<(String, String)> {
+    let images: BTreeSet<_> = prepared.trials().iter().map(|trial| trial.nsd_id).collect();
+    let voxels = format!("{} in {}", prepared.num_voxels(), prepared.provenance().selection.join(" + "));
+    vec![
+        ("trials".into(), prepared.num_trials().to_string()),
+        ("images".into(), images.len().to_string()),
+        ("voxels".into(), voxels),
+    ]
+}

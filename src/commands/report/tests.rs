@@ -1,0 +1,300 @@
+//! Pages of runs that are written by hand: only a mapper, nothing, controls in any order, files that lie.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::error::ErrorClass;
+use crate::pipelines::project::{Project, ProjectPaths};
+use crate::run::progress::Silent;
+
+/// A work folder of subject 1.
+struct Work(tempfile::TempDir);
+
+impl Work {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.0.path().join(file)
+    }
+
+    fn write(&self, file: &str, content: &str) {
+        let path = self.path(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    fn settings(&self) -> ReportSettings {
+        let paths = ProjectPaths { work: Some(self.0.path().to_path_buf()), ..ProjectPaths::default() };
+        ReportSettings::resolve(&Project { paths, ..Project::default() }, vec![], None)
+    }
+
+    fn report(&self) -> ReportSummary {
+        run(&self.settings(), &mut Silent).unwrap()
+    }
+
+    fn page(&self) -> String {
+        std::fs::read_to_string(self.report().report).unwrap()
+    }
+
+    /// Why there is no page; nothing was written then.
+    fn error(&self) -> String {
+        let settings = self.settings();
+        let error = run(&settings, &mut Silent).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::BadInput, "{error}");
+        assert!(!settings.out.exists());
+        error.to_string()
+    }
+
+    /// A mapper that finds `found` of 20 images, in an interval of 4 to either side.
+    fn mapper(&self, number: u32, betas: &str, found: f64) -> String {
+        let name = if betas == "shuffled" { "image-subj01-shuffled" } else { "image-subj01" };
+        let run = format!("runs/{number:05}-train-mapper-{name}");
+        let count = json!({"first_batch": 3, "over_batches": {"mean": found, "low": (found - 4.0).max(0.0), "high": found + 4.0}});
+        let summary = json!({
+            "run_dir": run, "snapshot": "best.safetensors", "target": "image", "num_train_trials": 80,
+            "num_validation_trials": 20, "num_parameters": 7, "phases": [], "seconds": 1.0,
+            "retrieval": {"batch_size": 20, "num_batches": 1, "forward": count, "backward": count,
+                          "chance_first_batch": 1.0, "chance_over_batches": 1.0},
+        });
+        self.write(&format!("{run}/summary.json"), &summary.to_string());
+        self.write(&format!("{run}/metrics.jsonl"), "{\"epoch\":1,\"phase\":1,\"train_loss\":0.5}\n");
+        let config = format!(
+            "subject = 1\ntarget = \"image\"\nbetas = \"{betas}\"\nprepared = \"gone.h5\"\n[mapper]\n"
+        );
+        self.write(&format!("{run}/config.toml"), &config);
+        run
+    }
+
+    /// Pictures of three images, and what was measured on them.
+    fn drawing(&self, number: u32, config: &str, right: f64) -> String {
+        let run = format!("runs/{number:05}-reconstruct-subj01");
+        self.write(&format!("{run}/config.toml"), config);
+        let entry = |image: u32| json!({"file": format!("{image}.png"), "trials": [image], "nsd_id": image, "sample": 0, "ground_truth": format!("{image}.png")});
+        let manifest = json!({"subject": "subj01", "images": [entry(5), entry(3), entry(4)], "warnings": ["The <networks> differ."]});
+        for image in 3..6 {
+            let path = self.path(&format!("{run}/{image}.png"));
+            image::RgbImage::from_pixel(2, 2, image::Rgb([number as u8, image, 9])).save(path).unwrap();
+        }
+        self.write(&format!("{run}/manifest.json"), &manifest.to_string());
+        let judged = format!("runs/{:05}-evaluate-images-subj01", number + 50);
+        self.write(
+            &format!("{judged}/config.toml"),
+            &format!("evaluated = {:?}\n[evaluate_images]\n", self.path(&run)),
+        );
+        let expected = json!({"mean": right, "low": right - 0.1, "high": right + 0.1});
+        let accuracy =
+            json!({"ways": 2, "mean": right, "deviation": 0.0, "expected": expected, "chance": 0.5});
+        let picture =
+            |image: u32| json!({"file": format!("{image}.png"), "similarity": 0.5, "rank": 1, "of": 3});
+        let evaluation = json!({
+            "run": judged, "evaluated": self.path(&run), "num_pictures": 3, "num_images": 3,
+            "features": {"kind": "classifier", "snapshot": "judge.safetensors"},
+            "identification": {"trials": "all", "num_trials": 3, "repeats": 10, "accuracies": [accuracy], "skipped_ways": []},
+            "pictures": [picture(3), picture(4), picture(5)],
+        });
+        self.write(&format!("{judged}/evaluation.json"), &evaluation.to_string());
+        run
+    }
+}
+
+fn commands(summary: &ReportSummary) -> Vec<&str> {
+    let first = |part: &'_ MissingPart| part.command.find(" --subject").unwrap();
+    summary.missing.iter().map(|part| &part.command["mindreader ".len()..first(part)]).collect()
+}
+
+#[test]
+fn without_a_finished_run_there_is_no_page() {
+    let work = Work::new();
+    assert!(
+        work.error()
+            .contains("*-subj01` is missing; it is needed for a report: it holds no finished run of subj01")
+    );
+    let killed = work.mapper(0, "measured", 10.0);
+    std::fs::remove_file(work.path(&killed).join("summary.json")).unwrap();
+    let error = work.error();
+    assert!(
+        error.contains("1 were killed or are under way") && error.contains("train-mapper --target image"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_mapper_alone_has_a_page_that_says_what_is_missing() {
+    let work = Work::new();
+    work.mapper(0, "measured", 10.0);
+    let summary = work.report();
+    assert_eq!(summary.report, work.path("report-subj01.html"));
+    assert_eq!(summary.shown.len(), 1);
+    assert!(summary.verdict[0].contains("20 held-out trials of subj01"), "{:?}", summary.verdict);
+    assert!(summary.verdict[0].contains("50.0 % (30.0 % to 70.0 %)"), "{:?}", summary.verdict);
+    assert!(summary.verdict[1].starts_with("Retrieval is 10 times chance (5.0 %)"), "{:?}", summary.verdict);
+    assert!(summary.verdict[2].starts_with("No control"), "{:?}", summary.verdict);
+    let missing = commands(&summary);
+    for command in
+        ["train-mapper --target image --shuffle-betas", "reconstruct", "encode", "evaluate --ridge"]
+    {
+        assert!(missing.contains(&command), "{command}: {missing:?}");
+    }
+    assert!(!missing.contains(&"train-mapper --target image"));
+    let html = work.page();
+    assert!(
+        html.contains("Not on this page yet") && html.contains("epoch of each mapper was chosen"),
+        "{html}"
+    );
+    for needle in ["<script", "<link", "@import", "http://", "https://"] {
+        assert!(!html.replace("http://www.w3.org/2000/svg", "").contains(needle), "{needle}");
+    }
+}
+
+#[test]
+fn controls_are_told_by_their_settings_whatever_their_order() {
+    for (image, control) in [(0, 1), (1, 0)] {
+        let work = Work::new();
+        work.mapper(image, "measured", 10.0);
+        let control = work.mapper(control, "shuffled", 2.0);
+        let steered = |mapper: &str, rest: &str| {
+            let snapshot = work.path(mapper).join("best.safetensors");
+            format!("{rest}\n[networks]\nimage_mapper = {snapshot:?}\n[reconstruct]\nrepeats = \"average\"\n")
+        };
+        let first = if image == 0 { (2, 3) } else { (3, 2) };
+        work.drawing(first.0, &steered(&control, ""), 0.5);
+        work.drawing(first.1, &steered("runs/gone-train-mapper", ""), 0.9);
+        let summary = work.report();
+        let parts: Vec<&str> = summary.shown.iter().map(|shown| shown.part.as_str()).collect();
+        assert_eq!(
+            parts,
+            [
+                "image mapper",
+                "control: exchanged betas",
+                "decoded pictures",
+                "control pictures",
+                "decoded pictures, measured",
+                "control pictures, measured",
+            ]
+        );
+        assert!(
+            summary.verdict[0].contains("told from one other picture in 90.0 %"),
+            "{:?}",
+            summary.verdict
+        );
+        assert!(summary.verdict[2].ends_with("the controls hold."), "{:?}", summary.verdict);
+        // Both directions have the same count, and 2.0 of 20 with an interval down to 0 holds chance.
+        let html = work.page();
+        for needle in [
+            "control: exchanged betas",
+            "The first 3 held-out images in the order of the experiment, not picked",
+            "The &#60;networks&#62; differ.",
+            "0.50, rank 1 of 3",
+            "averaged before it is decoded",
+            "by the image mapper in",
+        ] {
+            assert!(html.contains(needle), "{needle}");
+        }
+        // The order is the manifest's.
+        let places = ["image 5", "image 3", "image 4"].map(|image| html.find(image).unwrap());
+        assert!(places.is_sorted());
+    }
+}
+
+#[test]
+fn a_control_that_does_not_hold_is_said() {
+    let work = Work::new();
+    work.mapper(0, "measured", 10.0);
+    work.mapper(1, "shuffled", 8.0);
+    let verdict = work.report().verdict;
+    assert!(
+        verdict[2].starts_with("The controls do not hold: with exchanged betas retrieval is 40.0 %"),
+        "{verdict:?}"
+    );
+}
+
+#[test]
+fn the_command_of_a_missing_control_draws_as_the_pictures_were_drawn() {
+    let work = Work::new();
+    work.mapper(0, "measured", 10.0);
+    let control = work.mapper(1, "shuffled", 1.0);
+    work.drawing(2, "[reconstruct]\nrepeats = \"average\"\nlimit = 4\n", 0.9);
+    let summary = work.report();
+    let snapshot = work.path(&control).join("best.safetensors");
+    let expected = format!(
+        "reconstruct --condition image --samples 1 --average --limit 4 --set paths.image_mapper={}",
+        snapshot.display()
+    );
+    assert!(commands(&summary).contains(&expected.as_str()), "{:?}", summary.missing);
+}
+
+#[test]
+fn drawings_of_training_trials_are_not_held_out_ones() {
+    let work = Work::new();
+    work.drawing(0, "[reconstruct]\ntrials = \"train\"\n", 0.9);
+    let summary = work.report();
+    assert!(summary.shown.is_empty());
+    assert_eq!(
+        summary.notes,
+        ["00000-reconstruct-subj01 is not shown: it did not draw the held-out trials."]
+    );
+    assert!(summary.verdict[0].starts_with("Nothing that was decoded"), "{:?}", summary.verdict);
+}
+
+#[test]
+fn files_that_lie_are_named_with_the_field() {
+    let work = Work::new();
+    let mapper = work.mapper(0, "measured", 10.0);
+    let summary = work.path(&mapper).join("summary.json");
+    let honest: Value = serde_json::from_slice(&std::fs::read(&summary).unwrap()).unwrap();
+    let mut lying = honest.clone();
+    lying["retrieval"]["forward"]["over_batches"]["mean"] = json!(2000.0);
+    for (text, expected) in [
+        ("[", "summary.json`: content: found "),
+        ("{}", "missing field `run_dir`"),
+        (&lying.to_string(), "summary.json`: retrieval.forward.over_batches: found 2000"),
+        (&honest.to_string().replace("\"batch_size\":20", "\"batch_size\":0"), "over_batches: found 10"),
+        (
+            &honest.to_string().replace("\"batch_size\":20", "\"batch_size\":-1"),
+            "summary.json`: content: found ",
+        ),
+    ] {
+        std::fs::write(&summary, text).unwrap();
+        let error = work.error();
+        assert!(error.contains(expected) && !error.contains('\n'), "{expected}: {error}");
+    }
+    std::fs::write(&summary, honest.to_string()).unwrap();
+    std::fs::write(work.path(&mapper).join("config.toml"), "target = 7\n[mapper]\n").unwrap();
+    assert!(work.error().contains("config.toml`: content: found line 1: "), "{}", work.error());
+}
+
+#[test]
+fn named_runs_are_shown_and_others_are_not() {
+    let work = Work::new();
+    let first = work.mapper(0, "measured", 10.0);
+    work.mapper(1, "measured", 2.0);
+    let mut settings = work.settings();
+    settings.runs = vec![work.path(&first)];
+    let summary = run(&settings, &mut Silent).unwrap();
+    assert_eq!(summary.shown, [ShownRun { part: "image mapper".into(), run: work.path(&first) }]);
+    settings.runs = vec![work.path("runs/none")];
+    let error = run(&settings, &mut Silent).unwrap_err().to_string();
+    assert!(error.contains("none/config.toml` is missing"), "{error}");
+}
+
+#[test]
+fn text_of_files_is_text_on_the_page() {
+    let work = Work::new();
+    work.mapper(0, "measured", 10.0);
+    let captions = json!({"7": [{"caption": "<script>alert(1)</script>", "probability": 0.9, "kept": true}]});
+    work.write("captions/subj01-probabilities.json", &captions.to_string());
+    let html = work.page();
+    assert!(html.contains("&#60;script&#62;alert(1)") && !html.contains("<script"));
+}
+
+#[test]
+fn a_page_that_is_written_twice_is_the_same() {
+    let work = Work::new();
+    work.mapper(0, "measured", 10.0);
+    assert_eq!(work.page(), work.page());
+    assert!(Path::new(&work.report().report).is_file());
+}

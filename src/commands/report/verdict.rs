@@ -1,0 +1,375 @@
+//! The verdict: three sentences that follow from the numbers by fixed rules.
+//!
+//! "Above chance" is only what has chance below its whole interval; a control holds only where its interval contains chance. What
+//! cannot be said is said to be so.
+
+use super::measures::{Measure, Question};
+use crate::metrics::bootstrap::Interval;
+use crate::report::number_format::{number, percent};
+
+/// Where an interval lies to a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Above,
+    /// The number is inside the interval, its ends included.
+    Within,
+    Below,
+}
+
+/// What the verdict is about.
+#[derive(Clone, Debug)]
+pub(super) struct Evidence<'a> {
+    /// Whose brain.
+    pub subject: String,
+    /// Trials that took no part in training.
+    pub held_out: Option<usize>,
+    /// All shares, those of the verdict first of their kind.
+    pub measures: &'a [Measure],
+    /// Mean accuracy (Pearson's r) of the encoding model over voxels, and the noise ceiling.
+    pub encoding: Option<(f64, Option<f64>)>,
+    /// Command that makes a control of retrieval.
+    pub control_command: String,
+    /// Command that makes what can be counted at all.
+    pub first_command: String,
+}
+
+/// Where an interval lies to chance.
+pub(super) fn standing(Interval { low, high, .. }: Interval, chance: f64) -> Standing {
+    if low > chance {
+        Standing::Above
+    } else if high < chance {
+        Standing::Below
+    } else {
+        Standing::Within
+    }
+}
+
+/// Three sentences: what was decoded, how far above chance and below the ceiling, whether the controls hold.
+pub(super) fn sentences(evidence: &Evidence<'_>) -> Vec<String> {
+    let headlines: Vec<&Measure> = [Question::Retrieval, Question::Identification]
+        .into_iter()
+        .filter_map(|question| evidence.measures.iter().find(|measure| measure.question == question))
+        .collect();
+    if headlines.is_empty() {
+        return vec![format!(
+            "Nothing that was decoded from {} has been measured yet: no shown run counts retrieval or identification of \
+             held-out images; `{}` makes the first that does.",
+            evidence.subject, evidence.first_command
+        )];
+    }
+    vec![decoded(evidence, &headlines), distance(evidence, &headlines), controls(evidence, &headlines)]
+}
+
+fn decoded(evidence: &Evidence<'_>, headlines: &[&Measure]) -> String {
+    let trials =
+        evidence.held_out.map_or("held-out trials".into(), |count| format!("{count} held-out trials"));
+    let found: Vec<String> = headlines
+        .iter()
+        .map(|measure| {
+            let (share, among) = (within(measure.value), measure.among);
+            match measure.question {
+                Question::Retrieval => {
+                    let name = measure.name.trim_end_matches(", forward");
+                    format!(
+                        "the {name} finds the picture that was seen among those of {among} trials in {share}"
+                    )
+                }
+                _ if among == 2 => {
+                    format!("a drawn picture is told from one other picture in {share}")
+                }
+                _ => format!("a drawn picture is picked out of {among} in {share}"),
+            }
+        })
+        .collect();
+    format!("From the betas of {trials} of {}, {}.", evidence.subject, found.join(", and "))
+}
+
+fn distance(evidence: &Evidence<'_>, headlines: &[&Measure]) -> String {
+    let standings: Vec<String> = headlines.iter().map(|measure| against_chance(measure)).collect();
+    format!("{}; {}.", capital(&standings.join(", ")), ceiling(evidence))
+}
+
+fn against_chance(measure: &Measure) -> String {
+    let (name, chance) = (word(measure), percent(measure.chance));
+    match standing(measure.value, measure.chance) {
+        Standing::Above if measure.chance > 0.0 && measure.chance < 0.2 => {
+            format!("{name} is {} times chance ({chance})", number(measure.value.mean / measure.chance))
+        }
+        Standing::Above => {
+            let points = number(100.0 * (measure.value.mean - measure.chance));
+            format!("{name} is {points} points above chance ({chance})")
+        }
+        Standing::Within => {
+            format!("{name} is not distinguishable from chance: its interval contains {chance}")
+        }
+        Standing::Below => format!("{name} is below chance ({chance})"),
+    }
+}
+
+/// How far the decoder or the encoding model is from the most that can be expected.
+fn ceiling(evidence: &Evidence<'_>) -> String {
+    let named = evidence.measures.iter().find_map(|measure| Some((measure, measure.ceiling?)));
+    if let Some((measure, ceiling)) = named {
+        let kind = measure.name.split(',').next().unwrap_or_default();
+        let place = match measure.value.high < ceiling {
+            true => "below the ceiling",
+            false => "not distinguishable from the ceiling",
+        };
+        return format!(
+            "{kind} are named rightly in {} of the drawn pictures, {place} of {} for the originals",
+            percent(measure.value.mean),
+            percent(ceiling)
+        );
+    }
+    match evidence.encoding {
+        Some((accuracy, Some(ceiling))) => format!(
+            "no run measured a ceiling of these, but an encoding model predicts voxels with r = {} where their noise leaves {}",
+            number(accuracy),
+            number(ceiling)
+        ),
+        _ => "no shown run measured a ceiling".into(),
+    }
+}
+
+fn controls(evidence: &Evidence<'_>, headlines: &[&Measure]) -> String {
+    let with_floor: Vec<(&Measure, Interval)> =
+        headlines.iter().filter_map(|measure| Some((*measure, measure.floor?))).collect();
+    if with_floor.is_empty() {
+        return format!(
+            "No control with exchanged betas is shown, so nothing here says that these figures come from the betas; `{}` makes one.",
+            evidence.control_command
+        );
+    }
+    let broken: Vec<_> = with_floor
+        .iter()
+        .filter(|(measure, floor)| standing(*floor, measure.chance) != Standing::Within)
+        .collect();
+    let mut sentence = if broken.is_empty() {
+        let held: Vec<String> = with_floor
+            .iter()
+            .map(|(measure, floor)| format!("{} {}", word(measure), within(*floor)))
+            .collect();
+        let verb = if held.len() == 1 { "the control holds" } else { "the controls hold" };
+        format!("With exchanged betas chance is within the interval ({}): {verb}", held.join("; "))
+    } else {
+        let broken: Vec<String> = broken
+            .iter()
+            .map(|(measure, floor)| {
+                let side = match standing(*floor, measure.chance) {
+                    Standing::Below => "below",
+                    _ => "above",
+                };
+                format!(
+                    "{} is {}, {side} chance ({})",
+                    word(measure),
+                    within(*floor),
+                    percent(measure.chance)
+                )
+            })
+            .collect();
+        format!(
+            "The controls do not hold: with exchanged betas {}, so that not all of these figures comes from the betas",
+            broken.join(", ")
+        )
+    };
+    sentence.push_str(&reservations(evidence, headlines));
+    sentence.push('.');
+    sentence
+}
+
+/// What takes away from the controls: headlines without one, intervals that overlap, further controls off chance.
+fn reservations(evidence: &Evidence<'_>, headlines: &[&Measure]) -> String {
+    let mut text = String::new();
+    for measure in headlines {
+        match measure.floor {
+            None => text.push_str(&format!("; {} has no control", word(measure))),
+            Some(floor) if measure.value.low <= floor.high => {
+                text.push_str(&format!(
+                    "; the interval of {} overlaps with that of its control",
+                    word(measure)
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    let is_headline = |measure: &Measure| headlines.iter().any(|headline| **headline == *measure);
+    let others: Vec<&Measure> =
+        evidence.measures.iter().filter(|measure| measure.floor.is_some() && !is_headline(measure)).collect();
+    let off: Vec<&str> = others
+        .iter()
+        .filter(|measure| {
+            measure.floor.is_some_and(|floor| standing(floor, measure.chance) != Standing::Within)
+        })
+        .map(|measure| measure.name.as_str())
+        .collect();
+    if !off.is_empty() {
+        let (off_chance, all) = (off.len(), others.len());
+        text.push_str(&format!(
+            "; of {all} further controls {off_chance} excludes chance ({})",
+            off.join("; ")
+        ));
+    }
+    text
+}
+
+fn word(measure: &Measure) -> &'static str {
+    match measure.question {
+        Question::Retrieval => "retrieval",
+        Question::Identification => "identification",
+        Question::Naming => "naming",
+    }
+}
+
+/// A share with its interval.
+pub(super) fn within(Interval { mean, low, high }: Interval) -> String {
+    format!("{} ({} to {})", percent(mean), percent(low), percent(high))
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interval(mean: f64, low: f64, high: f64) -> Interval {
+        Interval { mean, low, high }
+    }
+
+    fn measure(question: Question, value: Interval, chance: f64, floor: Option<Interval>) -> Measure {
+        let (name, among) = match question {
+            Question::Retrieval => ("image mapper, forward", 100),
+            _ => ("2-way", 2),
+        };
+        Measure { question, name: name.into(), among, value, chance, floor, ceiling: None }
+    }
+
+    fn verdict(measures: &[Measure]) -> Vec<String> {
+        sentences(&Evidence {
+            subject: "subj01".into(),
+            held_out: Some(100),
+            measures,
+            encoding: None,
+            control_command: "mindreader control".into(),
+            first_command: "mindreader first".into(),
+        })
+    }
+
+    #[test]
+    fn an_interval_that_touches_chance_is_not_above_it() {
+        for (low, high, expected) in [
+            (0.51, 0.6, Standing::Above),
+            (0.5, 0.6, Standing::Within),
+            (0.4, 0.5, Standing::Within),
+            (0.4, 0.6, Standing::Within),
+            (0.3, 0.49, Standing::Below),
+        ] {
+            assert_eq!(standing(interval(0.5, low, high), 0.5), expected, "{low} to {high}");
+        }
+    }
+
+    #[test]
+    fn figures_above_chance_with_controls_at_chance() {
+        let found = verdict(&[
+            measure(Question::Retrieval, interval(0.25, 0.2, 0.3), 0.01, Some(interval(0.01, 0.0, 0.03))),
+            measure(
+                Question::Identification,
+                interval(0.84, 0.8, 0.88),
+                0.5,
+                Some(interval(0.48, 0.4, 0.56)),
+            ),
+        ]);
+        assert_eq!(found.len(), 3);
+        assert_eq!(
+            found[0],
+            "From the betas of 100 held-out trials of subj01, the image mapper finds the picture that was seen among those of \
+             100 trials in 25.0 % (20.0 % to 30.0 %), and a drawn picture is told from one other picture in 84.0 % (80.0 % to \
+             88.0 %)."
+        );
+        assert_eq!(
+            found[1],
+            "Retrieval is 25 times chance (1.0 %), identification is 34 points above chance (50.0 %); no shown run measured a \
+             ceiling."
+        );
+        assert!(found[2].ends_with("the controls hold."), "{}", found[2]);
+    }
+
+    #[test]
+    fn what_is_not_above_chance_and_controls_that_do_not_hold_are_said_plainly() {
+        let found = verdict(&[measure(
+            Question::Identification,
+            interval(0.55, 0.48, 0.62),
+            0.5,
+            Some(interval(0.6, 0.52, 0.68)),
+        )]);
+        assert!(
+            found[1].starts_with("Identification is not distinguishable from chance: its interval contains"),
+            "{}",
+            found[1]
+        );
+        assert!(
+            found[2].starts_with("The controls do not hold: with exchanged betas identification is 60.0 %")
+        );
+        assert!(
+            found[2].contains(", above chance (50.0 %)") && found[2].contains("overlaps"),
+            "{}",
+            found[2]
+        );
+        let below = verdict(&[measure(
+            Question::Retrieval,
+            interval(0.002, 0.0, 0.005),
+            0.01,
+            Some(interval(0.001, 0.0, 0.004)),
+        )]);
+        assert!(below[1].starts_with("Retrieval is below chance (1.0 %)"), "{}", below[1]);
+        assert!(below[2].contains("do not hold") && below[2].contains("below chance"), "{}", below[2]);
+    }
+
+    #[test]
+    fn a_missing_control_is_no_control_that_holds() {
+        let above = |question| measure(question, interval(0.9, 0.8, 1.0), 0.5, None);
+        let found = verdict(&[above(Question::Retrieval)]);
+        assert!(
+            found[2].starts_with("No control") && found[2].contains("`mindreader control`"),
+            "{}",
+            found[2]
+        );
+        let half = Measure { floor: Some(interval(0.5, 0.4, 0.6)), ..above(Question::Retrieval) };
+        let found = verdict(&[half, above(Question::Identification)]);
+        assert!(found[2].contains("the control holds; identification has no control."), "{}", found[2]);
+        assert_eq!(verdict(&[]).len(), 1);
+        assert!(verdict(&[])[0].contains("`mindreader first`"));
+    }
+
+    #[test]
+    fn further_controls_and_ceilings_are_told() {
+        let held = Some(interval(0.5, 0.4, 0.6));
+        let headline = measure(Question::Identification, interval(0.9, 0.8, 1.0), 0.5, held);
+        let other = Measure {
+            name: "10-way".into(),
+            among: 10,
+            chance: 0.1,
+            floor: Some(interval(0.2, 0.15, 0.25)),
+            ..headline.clone()
+        };
+        let named = Measure {
+            question: Question::Naming,
+            name: "things, one of 9".into(),
+            value: interval(0.3, 0.2, 0.4),
+            floor: None,
+            ceiling: Some(0.8),
+            ..headline.clone()
+        };
+        let found = verdict(&[headline, other, named]);
+        assert!(found[2].contains("of 1 further controls 1 excludes chance (10-way)"), "{}", found[2]);
+        assert!(
+            found[1].contains(
+                "things are named rightly in 30.0 % of the drawn pictures, below the ceiling of 80.0 %"
+            ),
+            "{}",
+            found[1]
+        );
+    }
+}
