@@ -8,9 +8,9 @@ use serde::de::IgnoredAny;
 use crate::commands::train_mapper::BetasControl;
 use crate::error::toml_reason;
 use crate::files::file_is_there;
-use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::drawing_manifest::MANIFEST_FILE;
+use crate::pipelines::stimulation::Stimulation;
 use crate::pipelines::trial_choice::{Repeats, TrialChoice};
 use crate::run::error::RunError;
 use crate::run::run_dir::SUMMARY_FILE;
@@ -92,8 +92,6 @@ pub(super) struct RunConfig {
     pub networks: Option<NetworksSection>,
     /// Run whose pictures were evaluated.
     pub evaluated: Option<PathBuf>,
-    /// Folder of the GAN that a finetuning started from.
-    pub gan: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -109,14 +107,13 @@ pub(super) struct ReconstructSection {
     pub trials: TrialChoice,
     pub repeats: Repeats,
     pub limit: usize,
-    pub condition: Option<ConditionSource>,
 }
 
 /// What was stimulated.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct MicrostimSection {
     pub roi: String,
-    pub action: crate::pipelines::stimulation::Stimulation,
+    pub action: Stimulation,
 }
 
 /// Snapshots that drew.

@@ -71,7 +71,8 @@ fn has_all(found: &toml::Value, wanted: &toml::Value) -> bool {
             wanted.iter().all(|(key, wanted)| found.get(key).is_some_and(|found| has_all(found, wanted)))
         }
         _ => match (as_number(found), as_number(wanted)) {
-            (Some(found), Some(wanted)) => found == wanted,
+            // Numbers in single precision are written with all digits of the double that they are.
+            (Some(found), Some(wanted)) => (found - wanted).abs() <= 1e-6 * wanted.abs(),
             _ => found == wanted,
         },
     }

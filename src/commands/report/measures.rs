@@ -124,7 +124,7 @@ impl Findings {
             let Some((path, found)) = summary_of(target, BetasControl::Measured) else { continue };
             let control = summary_of(target, BetasControl::Shuffled);
             let control = control.as_ref().map(|(path, found)| (path.as_path(), *found));
-            measures.extend(both_directions(&format!("{target} mapper"), (&path, found), control)?);
+            measures.extend(both_directions(&format!("{target} mapper"), (path.as_path(), found), control)?);
         }
         let Some((run, evaluation)) = gathered.evaluation.as_ref().zip(self.evaluation.as_ref()) else {
             return Ok(measures);
@@ -134,7 +134,7 @@ impl Findings {
         let known: Vec<String> = measures.iter().map(|measure| measure.name.clone()).collect();
         for row in evaluation.mappers.iter().chain(&evaluation.ridge) {
             if !known.contains(&forward(&row.name)) {
-                measures.extend(both_directions(&row.name, (&path, &row.by_image), None)?);
+                measures.extend(both_directions(&row.name, (path.as_path(), &row.by_image), None)?);
             }
         }
         Ok(measures)
@@ -204,21 +204,22 @@ fn both_directions(
     (path, found): (&Path, &RetrievalSummary),
     control: Option<(&Path, &RetrievalSummary)>,
 ) -> Result<[Measure; 2], RunError> {
-    let direction = |name: String, field: &str, count: fn(&RetrievalSummary) -> Interval| {
-        let of = found.batch_size as f64;
-        let floor = control
-            .map(|(path, control)| share(path, field, count(control), control.batch_size as f64))
-            .transpose()?;
-        Ok(Measure {
-            question: Question::Retrieval,
-            name,
-            among: found.batch_size,
-            value: share(path, field, count(found), of)?,
-            chance: chance(path, "retrieval.chance_over_batches", found.chance_over_batches, of)?,
-            floor,
-            ceiling: None,
-        })
-    };
+    let direction =
+        |name: String, field: &str, count: fn(&RetrievalSummary) -> Interval| -> Result<Measure, RunError> {
+            let of = found.batch_size as f64;
+            let floor = control
+                .map(|(path, control)| share(path, field, count(control), control.batch_size as f64))
+                .transpose()?;
+            Ok(Measure {
+                question: Question::Retrieval,
+                name,
+                among: found.batch_size,
+                value: share(path, field, count(found), of)?,
+                chance: chance(path, "retrieval.chance_over_batches", found.chance_over_batches, of)?,
+                floor,
+                ceiling: None,
+            })
+        };
     Ok([
         direction(forward(name), "retrieval.forward.over_batches", |found| found.forward.over_batches)?,
         direction(format!("{name}, backward"), "retrieval.backward.over_batches", |found| {

@@ -92,12 +92,9 @@ pub(super) fn missing(
         let run = quoted(&drawn.folder.display().to_string());
         require(false, "identification of the decoded pictures", &format!("evaluate-images --run {run}"));
     }
-    let command = control_drawing(gathered);
-    require(
-        gathered.drawn_control.is_some() || command.is_none(),
-        CONTROL_PICTURES,
-        &command.unwrap_or_default(),
-    );
+    if let Some(command) = control_drawing(gathered).filter(|_| gathered.drawn_control.is_none()) {
+        require(false, "control of the pictures: drawn from exchanged betas", &command);
+    }
     if let Some(drawn) = gathered.drawn_control.as_ref().filter(|_| gathered.judged_control.is_none()) {
         let run = quoted(&drawn.folder.display().to_string());
         let network = judged.map_or(String::new(), network_flag);
@@ -111,8 +108,6 @@ pub(super) fn missing(
     require(gathered.encoded.is_some(), "encoding model, voxel by voxel", "encode");
     parts
 }
-
-const CONTROL_PICTURES: &str = "control of the pictures: drawn from exchanged betas";
 
 /// Draws what a mapper of exchanged betas decodes as the shown pictures were drawn; none before there are both.
 fn control_drawing(gathered: &Gathered) -> Option<String> {

@@ -41,7 +41,10 @@ pub(super) fn retrieval(
     let alone = counts(rows.map(|row| (row.name.clone(), row.by_image)));
     let combined = counts(evaluation.combinations.iter().map(|row| {
         let parts = row.mappers.iter().zip(&row.combined.weights);
-        let name = |mapper: &usize| evaluation.mappers.get(*mapper).map_or("unknown", |row| &row.name);
+        let name = |mapper: &usize| match evaluation.mappers.get(*mapper) {
+            Some(row) => row.name.clone(),
+            None => format!("mapper {mapper}"),
+        };
         let parts: Vec<String> =
             parts.map(|(mapper, weight)| format!("{} × {}", number(*weight), name(mapper))).collect();
         (parts.join(" + "), row.combined.retrieval)

@@ -96,8 +96,8 @@ fn against_chance(measure: &Measure) -> String {
             format!("{name} is {} times chance ({chance})", number(measure.value.mean / measure.chance))
         }
         Standing::Above => {
-            let points = number(100.0 * (measure.value.mean - measure.chance));
-            format!("{name} is {points} points above chance ({chance})")
+            let points = 100.0 * (measure.value.mean - measure.chance);
+            format!("{name} is {points:.1} points above chance ({chance})")
         }
         Standing::Within => {
             format!("{name} is not distinguishable from chance: its interval contains {chance}")
@@ -290,7 +290,7 @@ mod tests {
         );
         assert_eq!(
             found[1],
-            "Retrieval is 25 times chance (1.0 %), identification is 34 points above chance (50.0 %); no shown run measured a \
+            "Retrieval is 25 times chance (1.0 %), identification is 34.0 points above chance (50.0 %); no shown run measured a \
              ceiling."
         );
         assert!(found[2].ends_with("the controls hold."), "{}", found[2]);
