@@ -135,8 +135,36 @@ impl LineChart {
             .with_y_label(self.y_label.as_str())
             .with_legend_position(LegendPosition::OutsideBottomColumns)
             .with_legend_box(false);
-        Some(SvgBackend::new().render_scene(&render_multiple(plots, layout)))
+        Some(with_own_ids(&SvgBackend::new().render_scene(&render_multiple(plots, layout))))
     }
+}
+
+/// What the plotting library's names of clipping paths begin with; the number behind counts the charts of the process.
+const CLIP: &str = "kuva-clip-";
+
+/// The drawing with names of its own for what it refers to: the same chart is the same text whatever was drawn before, and two
+/// charts of one page keep theirs apart.
+fn with_own_ids(svg: &str) -> String {
+    let mut parts = svg.split(CLIP);
+    let head = parts.next().unwrap_or_default();
+    let parts: Vec<(&str, &str)> = parts
+        .map(|part| part.split_at(part.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(part.len())))
+        .collect();
+    let text = || std::iter::once(head).chain(parts.iter().map(|(_, rest)| *rest));
+    // FNV-1a of 64 bits.
+    let name = text().flat_map(str::bytes).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let mut numbers: Vec<&str> = Vec::new();
+    let mut named = head.to_string();
+    for (number, rest) in &parts {
+        let place = numbers.iter().position(|known| known == number).unwrap_or_else(|| {
+            numbers.push(number);
+            numbers.len() - 1
+        });
+        named.push_str(&format!("clip-{name:016x}-{place}{rest}"));
+    }
+    named
 }
 
 /// Fixed width and height as a view box, so that the page decides the size.
@@ -169,6 +197,23 @@ mod tests {
         let svg = chart.to_svg();
         let head = &svg[..svg.find('>').unwrap()];
         assert!(head.contains("viewBox=\"0 0 460 ") && !head.contains(" width="), "{head}");
+    }
+
+    #[test]
+    fn a_chart_is_the_same_text_whatever_was_drawn_before() {
+        let chart = |last| LineChart {
+            series: vec![Series::new("loss", vec![(0.0, 1.0), (1.0, last)])],
+            ..LineChart::default()
+        };
+        let svg = chart(0.5).to_svg();
+        assert!(svg.contains("<clipPath id=\"clip-") && !svg.contains("kuva-clip"), "{svg}");
+        assert_eq!(svg, chart(0.5).to_svg());
+        let name = |svg: &str| svg.split("id=\"clip-").nth(1).unwrap()[..16].to_string();
+        assert_ne!(name(&svg), name(&chart(0.25).to_svg()));
+        assert_eq!(
+            svg.matches(&name(&svg)).count(),
+            svg.matches("clip-").count() - svg.matches("clip-path").count()
+        );
     }
 
     #[test]

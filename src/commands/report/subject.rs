@@ -25,7 +25,7 @@ pub(super) struct Subject {
     /// How a phantom was made; none of a measured brain.
     pub phantom: Option<Marker>,
     /// Facts: name and value.
-    facts: Vec<(String, String)>,
+    pub facts: Vec<(String, String)>,
 }
 
 impl Subject {
