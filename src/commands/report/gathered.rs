@@ -1,13 +1,14 @@
 //! Which runs a report shows: of each work the newest, controls told from others by what their settings say.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::finished_run::{FinishedRun, RunKind, folder_name, is_of_subject, is_same_run};
 use super::settings::ReportSettings;
 use crate::commands::train_mapper::BetasControl;
 use crate::error::Result;
 use crate::models::mapper::MapperTarget;
-use crate::pipelines::project::FoundRuns;
+use crate::pipelines::chain_record::{ChainRecord, ChainStep};
+use crate::pipelines::project::{FoundRuns, Project};
 use crate::pipelines::trial_choice::TrialChoice;
 use crate::run::error::RunError;
 
@@ -58,8 +59,13 @@ impl Gathered {
             );
             return Err(RunError::missing(project.runs().join(format!("*-{subject}")), purpose).into());
         }
-        let runs = finished.iter().map(|run| FinishedRun::open(run)).collect::<Result<_, _>>()?;
+        let of_chain = runs_of_chain(project)?;
+        let is_other = |run: &&PathBuf| !of_chain.iter().any(|chained| is_same_run(chained, run));
+        let others = finished.iter().filter(is_other);
+        // Of each work the last is shown: what `mindreader run` made together stays together.
+        let runs = others.chain(&of_chain).map(|run| FinishedRun::open(run)).collect::<Result<_, _>>()?;
         let mut gathered = Self::of(runs)?;
+        gathered.notes.extend(newer_than_chain(&finished, &of_chain));
         if !unfinished.is_empty() {
             let names: Vec<String> = unfinished.iter().map(|run| folder_name(run)).collect();
             gathered.notes.push(format!("Not finished, and not shown: {}.", names.join(", ")));
@@ -209,6 +215,28 @@ impl Gathered {
         all.extend(self.encoded.iter().map(|run| ("encoding model".to_string(), run)));
         all
     }
+}
+
+/// The runs that `mindreader run` made for the subject, as far as they are still there.
+fn runs_of_chain(project: &Project) -> Result<Vec<PathBuf>, RunError> {
+    let record = ChainRecord::read(project.work(), project.subject)?;
+    let runs = record.iter().flat_map(|record| {
+        ChainStep::ALL.into_iter().flat_map(|step| record.runs(project.work(), step)).collect::<Vec<_>>()
+    });
+    Ok(runs.filter(|run| run.is_dir()).collect())
+}
+
+/// Says it where finished runs are newer than those of the chain, whose are shown.
+fn newer_than_chain(finished: &[PathBuf], of_chain: &[PathBuf]) -> Option<String> {
+    let last = of_chain.iter().map(|run| folder_name(run)).max()?;
+    let newer: Vec<String> =
+        finished.iter().map(|run| folder_name(run)).filter(|name| *name > last).collect();
+    (!newer.is_empty()).then(|| {
+        format!(
+            "Newer than the runs of `mindreader run`, and shown only where that has none of the kind: {}.",
+            newer.join(", ")
+        )
+    })
 }
 
 /// What a mapper is called.

@@ -297,3 +297,21 @@ fn a_page_that_is_written_twice_is_the_same() {
     assert_eq!(work.page(), work.page());
     assert!(Path::new(&work.report().report).is_file());
 }
+
+#[test]
+fn what_a_chain_made_together_is_shown_together() {
+    let work = Work::new();
+    let chained = work.mapper(0, "measured", 10.0);
+    let newer = work.mapper(1, "measured", 2.0);
+    let record = json!({
+        "format": 1, "subject": "subj01",
+        "steps": [{"step": "image-mapper", "state": "done", "run": chained}],
+    });
+    work.write("chain/subj01.json", &record.to_string());
+    let summary = work.report();
+    assert_eq!(summary.shown, [ShownRun { part: "image mapper".into(), run: work.path(&chained) }]);
+    assert!(summary.notes[0].contains(newer.trim_start_matches("runs/")), "{:?}", summary.notes);
+    work.write("chain/subj01.json", "{");
+    std::fs::remove_file(summary.report).unwrap();
+    assert!(work.error().contains("subj01.json`: content: found "), "{}", work.error());
+}
