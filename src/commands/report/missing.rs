@@ -7,6 +7,7 @@ use super::measures::JudgedPictures;
 use super::settings::ReportSettings;
 use super::subject::Subject;
 use crate::commands::train_mapper::BetasControl;
+use crate::data::subject::SubjectId;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::pictures::picture_features::FeatureKind;
 use crate::pipelines::trial_choice::Repeats;
@@ -34,10 +35,13 @@ impl Commands {
     /// Commands with the paths of the settings, and the tree of the shown runs where none is set.
     pub fn new(settings: &ReportSettings, subject: &Subject) -> Self {
         let paths = &settings.project.paths;
-        let mut flags = vec!["--subject".to_string(), settings.project.subject.number().to_string()];
-        for (flag, path) in
-            [("--nsd", paths.nsd.as_ref().or(subject.nsd.as_ref())), ("--work", paths.work.as_ref())]
-        {
+        let (name, nsd) = match settings.project.subject {
+            SubjectId::Nsd(nsd) => (nsd.number().to_string(), paths.nsd.as_ref().or(subject.nsd.as_ref())),
+            // Its images lie in the work folder.
+            SubjectId::Own(name) => (name.to_string(), None),
+        };
+        let mut flags = vec!["--subject".to_string(), name];
+        for (flag, path) in [("--nsd", nsd), ("--work", paths.work.as_ref())] {
             flags.extend(path.iter().flat_map(|path| [flag.to_string(), path.display().to_string()]));
         }
         flags.extend(settings.flags.iter().cloned());
@@ -62,9 +66,10 @@ fn quoted(argument: &str) -> String {
 /// Command that makes the control of the image mapper.
 pub(super) const CONTROL_COMMAND: &str = "train-mapper --target image --shuffle-betas";
 
-/// Everything that is not there, in the order in which it is made. `has_captions`: whether captions were screened.
+/// Everything that is not there and could be, in the order in which it is made. `has_captions`: whether captions were screened.
 pub(super) fn missing(
     gathered: &Gathered,
+    subject: &Subject,
     judged: Option<&JudgedPictures>,
     has_captions: bool,
     commands: &Commands,
@@ -77,12 +82,12 @@ pub(super) fn missing(
     };
     let has_mapper = |target, betas| gathered.mapper(target, betas).is_some();
     let (measured, control) = (BetasControl::Measured, BetasControl::Shuffled);
-    require(has_captions, "screened captions", "screen-captions");
+    require(has_captions || subject.lacks_captions, "screened captions", "screen-captions");
     let image = has_mapper(MapperTarget::Image, measured);
     require(image, "image mapper", "train-mapper --target image");
     // A ResNet mapper is the other second mapper.
     let second = has_mapper(MapperTarget::Caption, measured) || has_mapper(MapperTarget::Resnet, measured);
-    require(second, "caption mapper", "train-mapper --target caption");
+    require(second || subject.lacks_captions, "caption mapper", "train-mapper --target caption");
     let has_control = has_mapper(MapperTarget::Image, control);
     require(has_control, "control of the counts: a mapper of exchanged betas", CONTROL_COMMAND);
     require(gathered.evaluation.is_some(), "retrieval by combined mappers and ridge", "evaluate --ridge");
@@ -104,7 +109,9 @@ pub(super) fn missing(
             &format!("evaluate-images --run {run}{network}"),
         );
     }
-    require(!gathered.stimulated.is_empty(), "microstimulation of a region", "microstim --roi floc-faces");
+    if let Some(region) = subject.region().filter(|_| gathered.stimulated.is_empty()) {
+        require(false, "microstimulation of a region", &format!("microstim --roi {}", quoted(region)));
+    }
     require(gathered.encoded.is_some(), "encoding model, voxel by voxel", "encode");
     parts
 }
@@ -150,12 +157,29 @@ mod tests {
             line,
             "mindreader encode --subject 1 --nsd /data/nsd --work 'my work' --config 'it'\\''s.toml'"
         );
+        let mut own = settings;
+        own.project.subject = SubjectId::Own("digits".parse().unwrap());
+        let line = Commands::new(&own, &subject).line("encode");
+        assert!(line.starts_with("mindreader encode --subject digits --work "), "{line}");
+    }
+
+    #[test]
+    fn what_a_subject_cannot_have_is_not_missing() {
+        let commands = Commands { flags: String::new() };
+        let subject = Subject { lacks_captions: true, regions: Some(vec![]), ..Subject::default() };
+        let parts = missing(&Gathered::default(), &subject, None, false, &commands);
+        let is_about = |words: &str| parts.iter().any(|part| part.command.contains(words));
+        assert!(!is_about("caption") && !is_about("microstim"), "{parts:?}");
+        let subject =
+            Subject { regions: Some(vec!["nsdgeneral".into(), "V1 left".into()]), ..Subject::default() };
+        let parts = missing(&Gathered::default(), &subject, None, false, &commands);
+        assert!(parts.iter().any(|part| part.command == "mindreader microstim --roi 'V1 left'"), "{parts:?}");
     }
 
     #[test]
     fn of_nothing_everything_is_missing_in_the_order_of_the_chain() {
         let commands = Commands { flags: " --subject 1".into() };
-        let parts = missing(&Gathered::default(), None, false, &commands);
+        let parts = missing(&Gathered::default(), &Subject::default(), None, false, &commands);
         let of: Vec<&str> = parts
             .iter()
             .map(|part| {

@@ -130,7 +130,8 @@ impl Material<'_> {
     }
 
     fn missing(&self) -> Vec<MissingPart> {
-        missing(&self.gathered, self.findings.judged.as_ref(), self.has_captions, &self.commands)
+        let judged = self.findings.judged.as_ref();
+        missing(&self.gathered, &self.subject, judged, self.has_captions, &self.commands)
     }
 
     fn verdict(&self) -> Vec<String> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::gathered::Gathered;
 use super::measures::Findings;
 use super::settings::ReportSettings;
-use crate::data::nsd::tree::NsdTree;
+use crate::data::nsd::tree::{AnnotationKind, NsdTree};
 use crate::data::prepared::PreparedSubject;
 use crate::error::Result;
 use crate::files::file_is_there;
@@ -14,6 +14,11 @@ use crate::phantom::Marker;
 use crate::phantom::files::marker::MARKER;
 use crate::report::number_format::number;
 use crate::report::{Block, Section, Table};
+
+/// The region that the paper drives first.
+const USUAL_REGION: &str = "floc-faces";
+/// All visual voxels: no region to drive.
+const WHOLE: &str = "nsdgeneral";
 
 /// What is known of the subject.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +29,10 @@ pub(super) struct Subject {
     pub prepared: Option<PathBuf>,
     /// How a phantom was made; none of a measured brain.
     pub phantom: Option<Marker>,
+    /// Whether the subject was imported without captions.
+    pub lacks_captions: bool,
+    /// Regions of the prepared file; unknown where that is gone.
+    pub regions: Option<Vec<String>>,
     /// Facts: name and value.
     pub facts: Vec<(String, String)>,
 }
@@ -39,15 +48,21 @@ impl Subject {
         let stimuli = runs.iter().find_map(|(_, run)| run.config.stimuli());
         let recorded_tree = stimuli.and_then(NsdTree::of_stimuli).map(|tree| tree.root().to_path_buf());
         let mut subject = Self {
-            nsd: settings.project.paths.nsd.clone().or(recorded_tree),
+            nsd: settings.project.nsd().ok().or(recorded_tree),
             facts: vec![("subject".into(), settings.project.subject.to_string())],
             ..Self::default()
         };
         for path in [recorded, Some(settings.project.prepared())].into_iter().flatten() {
             if subject.prepared.is_none() && file_is_there(&path)? {
-                subject.facts.extend(prepared_facts(&PreparedSubject::open(&path)?));
+                let prepared = PreparedSubject::open(&path)?;
+                subject.facts.extend(prepared_facts(&prepared));
+                subject.regions = Some(prepared.rois().into_iter().map(String::from).collect());
                 subject.prepared = Some(path);
             }
+        }
+        if let (Some(root), true) = (&subject.nsd, settings.project.subject.is_own()) {
+            let captions = NsdTree::new(root).annotations_present(AnnotationKind::Captions)?;
+            subject.lacks_captions = captions.is_empty();
         }
         if let Some(root) = &subject.nsd
             && file_is_there(&root.join(MARKER))?
@@ -57,6 +72,14 @@ impl Subject {
             subject.phantom = Some(marker);
         }
         Ok(subject)
+    }
+
+    /// A region to stimulate: faces where they are known, else the first; none of a subject without regions.
+    pub fn region(&self) -> Option<&str> {
+        let Some(regions) = &self.regions else { return Some(USUAL_REGION) };
+        let of_some = || regions.iter().find(|region| *region != WHOLE);
+        let usual = regions.iter().find(|region| *region == USUAL_REGION);
+        usual.or_else(of_some).map(String::as_str)
     }
 
     /// Strength of a phantom's signal; NSD's is 1.
