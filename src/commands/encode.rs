@@ -16,7 +16,7 @@ use crate::data::formats::nifti::{Frame, write_volume_at};
 use crate::data::nsd::noise_ceiling::{noise_ceiling_percent, read_ncsnr};
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
-use crate::data::split::Split;
+use crate::data::split::{Split, SplitRecord};
 use crate::data::subject::SubjectId;
 use crate::error::SettingError;
 use crate::files::file_is_there;
@@ -116,6 +116,9 @@ pub struct EncodeSummary {
     pub run: PathBuf,
     /// Trials scored.
     pub num_trials: usize,
+    /// Which pictures were held out, by a hash; unknown in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_record: Option<SplitRecord>,
     /// All prepared voxels.
     pub all: RegionAccuracy,
     /// Regions by `file:name`.
@@ -154,6 +157,7 @@ pub fn run(settings: &EncodeSettings, progress: &mut dyn Progress) -> crate::err
     let summary = EncodeSummary {
         run: dir.path().to_path_buf(),
         num_trials: split.validation.len(),
+        split_record: Some(SplitRecord::of(&settings.data.split, &subject, &split)),
         all: maps.region(&(0..accuracy.len()).collect::<Vec<_>>()),
         regions: maps.regions(&subject),
         accuracy: if has_volume { Some(maps.write_volumes(&dir, &subject)?) } else { None },

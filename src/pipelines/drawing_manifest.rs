@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::brain_decoder::DecoderHashes;
-use crate::data::split::SplitConfig;
+use crate::data::split::{SplitConfig, SplitRecord};
 use crate::models::condition_source::ConditionSource;
 use crate::run::error::RunError;
 use crate::run::precision::Precision;
@@ -24,6 +24,9 @@ pub struct DrawingRecord<'a, S> {
     pub settings: &'a S,
     /// Which trials belong to training and validation.
     pub split: &'a SplitConfig,
+    /// Which pictures it holds out, by a hash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split_record: Option<SplitRecord>,
     /// Number format of the networks.
     pub precision: Precision,
     /// Where it was computed.
@@ -46,6 +49,9 @@ pub struct DrawingRecord<'a, S> {
 pub struct Manifest {
     /// `subj01`, …
     pub subject: String,
+    /// Which pictures were held out; unknown in manifests of older versions.
+    #[serde(default)]
+    pub split_record: Option<SplitRecord>,
     /// The pictures, in the order in which they were drawn.
     pub images: Vec<ManifestEntry>,
     /// The networks; unknown in manifests of older versions.

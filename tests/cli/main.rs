@@ -11,6 +11,7 @@ mod kill;
 mod logs;
 mod mapper_input;
 mod output;
+mod own_data;
 mod phantom;
 mod runs;
 mod settings_file;

@@ -9,6 +9,7 @@ mod mat5;
 mod mutations;
 mod nifti;
 mod odd_betas;
+mod own_data;
 mod phantom;
 mod prepare;
 mod python;

@@ -69,6 +69,7 @@ pub fn run(
         pixel_side: found.pixel_side,
         combinations: counts.combinations(&found.pairs)?,
         num_search_trials,
+        split_record: Some(settings.data.split.record(&subject, &split)),
         ..empty_summary(settings, &dir, images)
     };
     dir.write_atomic("evaluation.json", &serde_json::to_vec_pretty(&summary)?)?;
@@ -109,6 +110,7 @@ fn empty_summary(settings: &EvaluateSettings, dir: &RunDir, images: Vec<u32>) ->
         run: dir.path().to_path_buf(),
         num_trials: images.len(),
         num_search_trials: 0,
+        split_record: None,
         images,
         centre: config.centre,
         mappers: Vec::new(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::config::Centre;
+use crate::data::split::SplitRecord;
 use crate::metrics::bootstrap::Interval;
 use crate::metrics::combined_retrieval::CombinedRetrieval;
 use crate::metrics::pairwise::PairwiseIdentification;
@@ -96,6 +97,9 @@ pub struct EvaluateSummary {
     pub run: PathBuf,
     /// Validation trials; over folds all trials.
     pub num_trials: usize,
+    /// Which pictures were held out, by a hash; none over folds, which hold out all, and in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_record: Option<SplitRecord>,
     /// Trials whose images chose the weights of the combinations.
     pub num_search_trials: usize,
     /// NSD image of every validation trial, in the order of the hits.

@@ -89,6 +89,7 @@ pub fn run(
         noise: reconstructed.settings.reconstruct.noise,
         num_pictures: entries.len(),
         num_images: ids.iter().collect::<BTreeSet<_>>().len(),
+        split_record: reconstructed.split_record.clone(),
         features: FeatureNetworkSummary {
             kind: network.kind(),
             snapshot: settings.features.path().to_path_buf(),

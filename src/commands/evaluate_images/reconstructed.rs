@@ -7,7 +7,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::commands::reconstruct::ReconstructConfig;
-use crate::data::split::SplitConfig;
+use crate::data::split::{SplitConfig, SplitRecord};
 use crate::error::toml_reason;
 use crate::pipelines::drawing_manifest::{MANIFEST_FILE, Manifest, ManifestEntry};
 use crate::run::error::RunError;
@@ -31,6 +31,8 @@ pub(super) struct Reconstructed {
     folder: PathBuf,
     /// `subj01`, …
     pub subject: String,
+    /// Which pictures were held out, where its manifest tells.
+    pub split_record: Option<SplitRecord>,
     /// What its `config.toml` says.
     pub settings: RunSettings,
     /// In order of the trials.
@@ -64,7 +66,8 @@ impl Reconstructed {
             let path = folder.join(MANIFEST_FILE);
             return Err(RunError::invalid(&path, "images", "at least one", "none"));
         }
-        Ok(Self { folder: folder.to_path_buf(), subject: manifest.subject, settings, entries })
+        let Manifest { subject, split_record, .. } = manifest;
+        Ok(Self { folder: folder.to_path_buf(), subject, split_record, settings, entries })
     }
 
     /// Decodes a picture of the run.

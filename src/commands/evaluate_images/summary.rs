@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::IdentifiedTrials;
 use super::naming::NamingSummary;
+use crate::data::split::SplitRecord;
 use crate::metrics::identification::{IdentificationAccuracy, OwnPicture};
 use crate::pipelines::brain_decoder::PixelNoise;
 use crate::pipelines::pictures::picture_distance::Distance;
@@ -89,6 +90,9 @@ pub struct EvaluateImagesSummary {
     pub num_pictures: usize,
     /// Different images among them.
     pub num_images: usize,
+    /// Which pictures the run held out, by a hash; unknown where its manifest is of an older version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split_record: Option<SplitRecord>,
     /// The network that made the features.
     pub features: FeatureNetworkSummary,
     /// Distances between drawn pictures, ground truth and training stimuli.

@@ -14,6 +14,7 @@ pub use self::grid::GridLayout;
 use crate::data::error::DataError;
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::prepared::PreparedSubject;
+use crate::data::split::SplitRecord;
 use crate::error::Result;
 use crate::models::condition_source::ConditionSource;
 use crate::pipelines::brain_decoder::BrainDecoder;
@@ -149,11 +150,15 @@ fn write_manifest(
     warnings: &[String],
     images: &[ManifestEntry],
 ) -> Result<PathBuf> {
+    // Pictures of all trials, or of named ones, need no split.
+    let split = settings.split.split(drawing.prepared).ok();
+    let split_record = split.map(|split| SplitRecord::of(&settings.split, drawing.prepared, &split));
     let record = DrawingRecord {
         subject: drawing.prepared.subject().to_string(),
         seed: settings.seed,
         settings: &settings.reconstruct,
         split: &settings.split,
+        split_record,
         precision: settings.precision,
         device,
         resolution: drawing.decoder.resolution(),

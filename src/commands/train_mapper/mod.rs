@@ -23,6 +23,7 @@ pub use self::both::{BothMappersSummary, run_both};
 pub use self::config::{MapperSizes, ResnetMapperConfig, TrainMapperConfig};
 use self::inputs::{Inputs, MapperTargets};
 pub use self::settings::TrainMapperSettings;
+use crate::data::split::SplitRecord;
 use crate::interrupt;
 use crate::metrics::retrieval::RetrievalSummary;
 use crate::models::mapper::{Mapper, MapperConfig, MapperSnapshot, MapperTarget};
@@ -56,6 +57,9 @@ pub struct TrainMapperSummary {
     pub num_train_trials: usize,
     /// Trials held out.
     pub num_validation_trials: usize,
+    /// Which pictures were held out, by a hash; unknown in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_record: Option<SplitRecord>,
     /// Parameters of the network.
     pub num_parameters: usize,
     /// Losses per phase.
@@ -103,6 +107,7 @@ pub fn run(
         target: settings.target,
         num_train_trials: inputs.split.train.len(),
         num_validation_trials: inputs.split.validation.len(),
+        split_record: Some(SplitRecord::of(&settings.split, &inputs.subject, &inputs.split)),
         num_parameters,
         phases: outcome.phases,
         retrieval: trials.evaluate(&best)?,

@@ -1,0 +1,158 @@
+//! Data of one's own: brought in by the binary, then every command on them without an NSD tree; and `scripts/fetch-data`.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use crate::phantom::{TINY, assert_refused, mindreader, stderr};
+
+/// Sixty trials of thirty pictures; a picture drives voxels by its brightness and by where its bright half is.
+fn write_lab(root: &Path) {
+    fs::create_dir_all(root.join("pictures")).unwrap();
+    let (mut betas, mut trials, mut captions) =
+        (String::new(), String::from("image,session,split\n"), String::from("image,caption\n"));
+    for picture in 0..30_u32 {
+        let (grey, is_left) = ((picture * 8) as u8, picture % 2 == 0);
+        let image = image::RgbImage::from_fn(24, 24, |x, _| {
+            let lit = (x < 12) == is_left;
+            image::Rgb(if lit { [255, 255, 255] } else { [grey, grey, grey] })
+        });
+        image.save(root.join(format!("pictures/p{picture:02}.png"))).unwrap();
+        let side = if is_left { "left" } else { "right" };
+        captions += &format!("p{picture:02}.png,light on the {side}\n");
+    }
+    for trial in 0..60_u32 {
+        let picture = trial % 30;
+        let split = if picture >= 24 { "test" } else { "train" };
+        trials += &format!("p{picture:02}.png,{},{split}\n", trial / 30 + 1);
+        let voxel = |voxel: u32| match voxel % 3 {
+            0 => f64::from(picture),
+            1 => f64::from(picture % 2) * 9.0,
+            _ => f64::from((trial * 7 + voxel * 5) % 11),
+        };
+        let row: Vec<String> = (0..40).map(|number| voxel(number).to_string()).collect();
+        betas += &(row.join(",") + "\n");
+    }
+    for (name, text) in [("betas.csv", betas), ("trials.csv", trials), ("captions.csv", captions)] {
+        fs::write(root.join(name), text).unwrap();
+    }
+    let regions: String = (0..40).map(|voxel| format!("{},{}\n", voxel % 3 == 0, voxel % 3 == 1)).collect();
+    let regions = regions.replace("true", "1").replace("false", "0");
+    fs::write(root.join("rois.csv"), format!("V1,floc-faces\n{regions}")).unwrap();
+}
+
+fn run(root: &Path, arguments: &[&str]) -> Output {
+    mindreader()
+        .current_dir(root)
+        .args(arguments)
+        .args(["--config", TINY, "--work", "work", "--json"])
+        .output()
+        .unwrap()
+}
+
+const IMPORT: [&str; 11] = [
+    "import",
+    "--subject",
+    "lab",
+    "--betas",
+    "betas.csv",
+    "--trials",
+    "trials.csv",
+    "--images",
+    "pictures",
+    "--captions",
+    "captions.csv",
+];
+
+#[test]
+fn an_imported_subject_goes_through_every_command_without_nsd() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write_lab(root);
+    let done = |arguments: &[&str]| -> serde_json::Value {
+        let output = run(root, arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let summary = done(&[&IMPORT[..], &["--rois", "rois.csv"]].concat());
+    assert_eq!((summary["subject"].as_str(), summary["num_test_trials"].as_u64()), (Some("lab"), Some(12)));
+    let of = |command: &[&str]| done(&[command, &["--subject", "lab"]].concat());
+    of(&["pretrain-clip"]);
+    of(&["screen-captions"]);
+    let mapper = of(&["train-mapper", "--target", "image"]);
+    assert_eq!(mapper["num_validation_trials"], 12);
+    assert_eq!(mapper["split_record"]["rule"], "given");
+    assert_eq!(mapper["split_record"]["num_test_images"], 6);
+    of(&["train-mapper", "--target", "caption"]);
+    let snapshot = mapper["snapshot"].as_str().unwrap().to_string();
+    let evaluation = of(&["evaluate", "--mappers", &snapshot, "--ridge"]);
+    assert_eq!(evaluation["split_record"], mapper["split_record"]);
+    let encoded = of(&["encode"]);
+    assert!(encoded.get("accuracy").is_none() && encoded["views"].as_array().unwrap().is_empty());
+    assert!(encoded["regions"]["V1:V1"]["accuracy"].as_f64().unwrap().is_finite());
+    of(&["pretrain-gan"]);
+    of(&["finetune-gan"]);
+    let drawn = of(&["reconstruct"]);
+    let classifier_free =
+        of(&["evaluate-images", "--clip-features", "--run", drawn["run"].as_str().unwrap()]);
+    assert_eq!(classifier_free["split_record"], mapper["split_record"]);
+    of(&["microstim", "--roi", "floc-faces"]);
+    let all = done(&["screen-captions", "--subject", "all"]);
+    assert!(all.get("lab").is_some(), "{all}");
+}
+
+#[test]
+fn what_is_of_nsd_is_refused_for_other_subjects_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write_lab(root);
+    for command in [&["prepare"][..], &["doctor"], &["phantom"]] {
+        let output = run(root, &[command, &["--subject", "lab", "--nsd", "nsd"]].concat());
+        assert_refused(&output, &["unknown subject of NSD `lab`"]);
+    }
+    assert_refused(&run(root, &["encode", "--subject", "lab"]), &["lab.h5", "is missing"]);
+    assert_refused(
+        &run(root, &["encode", "--subject", "a b"]),
+        &["--subject", "1 to 8, the name of an imported subject"],
+    );
+    assert_refused(&run(root, &["import", "--subject", "1"]), &["found subj01", "--subject NAME"]);
+    assert_refused(&run(root, &["import", "--subject", "lab", "--standardize", "x"]), &["--standardize"]);
+    let wrong = [&IMPORT[..], &["--set", "import.coordinates=c.csv"]].concat();
+    assert_refused(&run(root, &wrong), &["import.affine", "not set"]);
+    fs::write(root.join("trials.csv"), b"image\n\xff\n").unwrap();
+    assert_refused(&run(root, &IMPORT), &["trials.csv"]);
+    assert!(!root.join("work/prepared").exists(), "nothing half-written may stay");
+}
+
+#[test]
+fn fetched_data_are_checked_and_never_half_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/fetch-data");
+    let fetch = |arguments: &[&str]| {
+        std::process::Command::new("bash")
+            .arg(&script)
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .unwrap()
+    };
+    let listed = fetch(&[]);
+    assert!(listed.status.success() && String::from_utf8_lossy(&listed.stdout).contains("digits69"));
+    assert_eq!(fetch(&["letters"]).status.code(), Some(2));
+    let mirror = folder.path().join("m/ChangdeDu/DGMM/286503c79b010fd285065da7092ca43f873c1f58");
+    fs::create_dir_all(&mirror).unwrap();
+    fs::write(mirror.join("digit69_28x28.mat"), "other bytes").unwrap();
+    let base = format!("file://{}", folder.path().join("m").display());
+    let output = fetch(&["digits69", "--base-url", &base]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if said.contains("curl is missing") {
+        println!("skipped: no curl");
+        return;
+    }
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("expected 44513e09ad2398566aedd550088b817a3c0bf9cd7873f87078ecd7fdf170b22d"),
+        "{said}"
+    );
+    assert_eq!(fs::read_dir(folder.path().join("data")).unwrap().count(), 0);
+}
