@@ -32,6 +32,8 @@ const FLAG_NAMES: &[(&str, &str)] = &[
     ("import.images", "--images"),
     ("import.image_order", "--image-order"),
     ("import.captions", "--captions"),
+    ("import.targets", "--targets"),
+    ("import.target_names", "--target-names"),
     ("import.rois", "--rois"),
     ("import.coordinates", "--coordinates"),
     ("import.affine", "--affine"),

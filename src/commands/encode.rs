@@ -157,7 +157,7 @@ pub fn run(settings: &EncodeSettings, progress: &mut dyn Progress) -> crate::err
     let summary = EncodeSummary {
         run: dir.path().to_path_buf(),
         num_trials: split.validation.len(),
-        split_record: Some(SplitRecord::of(&settings.data.split, &subject, &split)),
+        split_record: Some(settings.data.split.record(&subject, &split)),
         all: maps.region(&(0..accuracy.len()).collect::<Vec<_>>()),
         regions: maps.regions(&subject),
         accuracy: if has_volume { Some(maps.write_volumes(&dir, &subject)?) } else { None },

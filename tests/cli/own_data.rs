@@ -36,6 +36,9 @@ fn write_lab(root: &Path) {
     for (name, text) in [("betas.csv", betas), ("trials.csv", trials), ("captions.csv", captions)] {
         fs::write(root.join(name), text).unwrap();
     }
+    let targets: String =
+        (0..30_u32).map(|picture| format!("{},{},1\n", picture % 2, f64::from(picture) / 30.0)).collect();
+    fs::write(root.join("targets.csv"), targets).unwrap();
     let regions: String = (0..40).map(|voxel| format!("{},{}\n", voxel % 3 == 0, voxel % 3 == 1)).collect();
     let regions = regions.replace("true", "1").replace("false", "0");
     fs::write(root.join("rois.csv"), format!("V1,floc-faces\n{regions}")).unwrap();
@@ -74,7 +77,7 @@ fn an_imported_subject_goes_through_every_command_without_nsd() {
         assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
         serde_json::from_slice(&output.stdout).unwrap()
     };
-    let summary = done(&[&IMPORT[..], &["--rois", "rois.csv"]].concat());
+    let summary = done(&[&IMPORT[..], &["--rois", "rois.csv", "--targets", "targets.csv"]].concat());
     assert_eq!((summary["subject"].as_str(), summary["num_test_trials"].as_u64()), (Some("lab"), Some(12)));
     let of = |command: &[&str]| done(&[command, &["--subject", "lab"]].concat());
     of(&["pretrain-clip"]);
@@ -87,15 +90,17 @@ fn an_imported_subject_goes_through_every_command_without_nsd() {
     let snapshot = mapper["snapshot"].as_str().unwrap().to_string();
     let evaluation = of(&["evaluate", "--mappers", &snapshot, "--ridge"]);
     assert_eq!(evaluation["split_record"], mapper["split_record"]);
+    let own = of(&["train-mapper", "--target", "image", "--set", "train_mapper.own_targets=true"]);
+    assert_ne!(own["run_dir"], mapper["run_dir"]);
+    of(&["train-mapper", "--target", "image"]);
     let encoded = of(&["encode"]);
     assert!(encoded.get("accuracy").is_none() && encoded["views"].as_array().unwrap().is_empty());
     assert!(encoded["regions"]["V1:V1"]["accuracy"].as_f64().unwrap().is_finite());
     of(&["pretrain-gan"]);
     of(&["finetune-gan"]);
     let drawn = of(&["reconstruct"]);
-    let classifier_free =
-        of(&["evaluate-images", "--clip-features", "--run", drawn["run"].as_str().unwrap()]);
-    assert_eq!(classifier_free["split_record"], mapper["split_record"]);
+    let judged = of(&["evaluate-images", "--run", drawn["run"].as_str().unwrap()]);
+    assert_eq!(judged["split_record"], mapper["split_record"]);
     of(&["microstim", "--roi", "floc-faces"]);
     let all = done(&["screen-captions", "--subject", "all"]);
     assert!(all.get("lab").is_some(), "{all}");

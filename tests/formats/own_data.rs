@@ -142,3 +142,55 @@ fn check_pictures(folder: &Folder) {
         assert_eq!(found, [6, 7, 9, 10], "{images}");
     }
 }
+
+/// The digits of docs/own-data.md, read where they lie.
+#[test]
+fn real_digits_come_in_by_their_variables() {
+    use mindreader::data::import::pictures::PixelOrder;
+    use mindreader::data::nsd::stimuli::Stimuli;
+    use mindreader::data::nsd::tree::NsdTree;
+    use mindreader::data::trial::NsdId;
+    use mindreader::pipelines::targets::captioned_stimuli::CaptionedStimuli;
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/real-fmri/digits69.mat");
+    if !file.exists() {
+        println!("skipped: own_data::real_digits_come_in_by_their_variables: no {}", file.display());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let of = |variable: &str| format!("{}:{variable}", file.display()).parse::<ArrayName>().unwrap();
+    let project = Project {
+        subject: "digits".parse().unwrap(),
+        paths: ProjectPaths { work: Some(folder.path().into()), ..ProjectPaths::default() },
+        ..Project::default()
+    };
+    let config = ImportConfig {
+        betas: vec![of("fmriTrn")],
+        test_betas: vec![of("fmriTest")],
+        images: vec![of("stimTrn"), of("stimTest")],
+        image_order: PixelOrder::Columns,
+        labels: vec![of("labelTrn"), of("labelTest")],
+        label_captions: [("1", "a six"), ("2", "a nine")].map(|(k, v)| (k.into(), vec![v.into()])).into(),
+        ..ImportConfig::default()
+    };
+    let settings = ImportSettings::resolve(&project, &config, ExistingOutput::Refuse).unwrap();
+    let summary = import::run(&settings, &mut Silent).unwrap();
+    assert_eq!((summary.num_trials, summary.num_voxels, summary.image_side), (100, 3092, 28));
+    assert_eq!((summary.num_test_trials, summary.num_captions), (Some(10), 100));
+    let betas = PreparedSubject::open(&summary.out).unwrap().betas().unwrap();
+    // Z-scores of the 90 training trials: the mean of those is 0, that of all need not be.
+    let mean = betas.column(0).iter().take(90).sum::<f32>() / 90.0;
+    assert!(mean.abs() < 1e-5, "{mean}");
+    let stimuli = Stimuli::open(&NsdTree::new(&summary.folder).stimuli()).unwrap();
+    let captions = CaptionedStimuli::open(&summary.folder).unwrap();
+    let upright = (0..100).filter(|number| {
+        let picture = stimuli.image(NsdId(*number)).unwrap();
+        let ink = |rows: std::ops::Range<u32>| -> u32 {
+            let pixels = rows.flat_map(|y| (0..28).map(move |x| (x, y)));
+            pixels.map(|(x, y)| u32::from(picture.get_pixel(x, y).0[0])).sum()
+        };
+        // Most of a six's ink is below, of a nine's above.
+        let is_six = captions.captions(NsdId(*number)).unwrap() == ["a six"];
+        (ink(14..28) > ink(0..14)) == is_six
+    });
+    assert!(upright.count() > 85);
+}

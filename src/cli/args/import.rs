@@ -35,6 +35,12 @@ pub struct ImportArgs {
     /// Table with the columns `image` and `caption`, several rows a picture
     #[arg(long, value_name = "FILE.csv")]
     pub captions: Option<PathBuf>,
+    /// Embeddings, a row a picture, that `train_mapper.own_targets` aims at in place of CLIP's
+    #[arg(long, value_name = "FILE[:NAME]")]
+    pub targets: Option<String>,
+    /// Table with a column `image`: the picture of every row of --targets
+    #[arg(long, value_name = "FILE.csv")]
+    pub target_names: Option<PathBuf>,
     /// Table with a column a region (0/1 or labels) and a row a voxel, or a label volume; may be given several times
     #[arg(long, value_name = "FILE")]
     pub rois: Vec<PathBuf>,
@@ -80,6 +86,7 @@ impl ImportArgs {
             ("import.mask", &self.mask),
             ("import.trials", &self.trials),
             ("import.captions", &self.captions),
+            ("import.target_names", &self.target_names),
             ("import.coordinates", &self.coordinates),
             ("import.affine", &self.affine),
         ] {
@@ -87,6 +94,7 @@ impl ImportArgs {
         }
         layers
             .optional("import.image_order", self.image_order.as_ref())?
+            .optional("import.targets", self.targets.as_ref())?
             .optional("import.noise_ceiling", self.noise_ceiling.as_ref())?
             .optional("import.standardize", self.standardize.as_ref())
     }

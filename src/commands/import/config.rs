@@ -61,6 +61,12 @@ pub struct ImportConfig {
     pub captions: Option<PathBuf>,
     /// A number a trial, its class, for `label_captions`; arrays joined in this order.
     pub labels: Vec<ArrayName>,
+    /// Embeddings, a row a picture, that an image mapper may aim at in place of CLIP's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub targets: Option<ArrayName>,
+    /// Table with a column `image`: the picture of every row of `targets`.
+    #[serde(deserialize_with = "path_from_home", skip_serializing_if = "Option::is_none")]
+    pub target_names: Option<PathBuf>,
     /// Tables with a column a region, or label volumes.
     pub rois: Vec<PathBuf>,
     /// Table with the columns `i`, `j`, `k`, one row a voxel.
@@ -101,6 +107,9 @@ impl ImportConfig {
                 "not set beside `import.mask`, which tells the places of the voxels",
                 "set",
             );
+        }
+        if self.target_names.is_some() && self.targets.is_none() {
+            return wrong("targets", "set where `import.target_names` is", "not set");
         }
         if self.captions.is_some() && !self.labels.is_empty() {
             return wrong("labels", "not set beside `import.captions`", "set");

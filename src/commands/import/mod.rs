@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 pub use self::config::{ImportConfig, ImportSettings, StandardizeBy};
@@ -22,6 +23,7 @@ use crate::data::import::pending_folder::PendingFolder;
 use crate::data::import::pictures::Pictures;
 use crate::data::import::regions::{Regions, read_noise_ceiling};
 use crate::data::import::stimulus_files::{Captions, read_captions, write_stimuli};
+use crate::data::import::targets::{read_targets, write_targets};
 use crate::data::import::trials::TrialList;
 use crate::data::import::voxels::VoxelPlaces;
 use crate::data::import::writing::BetasToWrite;
@@ -54,6 +56,9 @@ pub struct ImportSummary {
     pub image_side: usize,
     /// Captions of the pictures; without any, only what needs none can be run.
     pub num_captions: usize,
+    /// Width of the embeddings that came along, for `train_mapper.own_targets`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_width: Option<usize>,
     /// Voxels: columns of the betas.
     pub num_voxels: usize,
     /// Voxels that are constant in at least one session.
@@ -75,6 +80,7 @@ struct Plan {
     pictures: Pictures,
     trials: TrialList,
     captions: Option<Captions>,
+    targets: Option<Array2<f32>>,
     table: VoxelTable,
     image_side: usize,
     standardization: Standardization,
@@ -103,6 +109,9 @@ pub fn run(settings: &ImportSettings, progress: &mut dyn Progress) -> crate::err
     let mut pictures_done = |done: usize| progress.advance(done as u64, "");
     let captions = plan.captions.as_ref();
     write_stimuli(pending.path(), images, &mut plan.pictures, plan.image_side, captions, &mut pictures_done)?;
+    if let Some(targets) = &plan.targets {
+        write_targets(pending.path(), targets)?;
+    }
     progress.finish("");
     let mut summary = summary(settings, &plan);
     let trials = trial_table(&plan);
@@ -148,6 +157,10 @@ fn plan(import: &ImportConfig) -> Result<Plan, DataError> {
     let mut pictures = Pictures::open(&import.images, import.image_order)?;
     let trials = trials(import, &pictures, &betas, first_test)?;
     let captions = captions(import, &trials, &pictures)?;
+    let targets = import.targets.as_ref();
+    let targets = targets
+        .map(|name| read_targets(name, import.target_names.as_deref(), &trials.images, &pictures))
+        .transpose()?;
     let Regions { rois, hemisphere } = Regions::read(&import.rois, &places)?;
     let ceiling = import.noise_ceiling.as_ref().map(|name| read_noise_ceiling(name, &places)).transpose()?;
     let flat_index = places.flat_index.clone();
@@ -155,7 +168,7 @@ fn plan(import: &ImportConfig) -> Result<Plan, DataError> {
     let usual = if trials.is_test.is_some() { StandardizeBy::Train } else { StandardizeBy::Session };
     let standardization = import.standardize.unwrap_or(usual).into();
     let image_side = pictures.common_side(&trials.images)?;
-    Ok(Plan { betas, places, pictures, trials, captions, table, image_side, standardization })
+    Ok(Plan { betas, places, pictures, trials, captions, targets, table, image_side, standardization })
 }
 
 /// The trials, whose pictures are all there.
@@ -262,6 +275,7 @@ fn summary(settings: &ImportSettings, plan: &Plan) -> ImportSummary {
         num_images: plan.trials.images.len(),
         image_side: plan.image_side,
         num_captions: plan.captions.iter().flatten().map(Vec::len).sum(),
+        target_width: plan.targets.as_ref().map(Array2::ncols),
         num_voxels: plan.places.num_voxels(),
         num_constant_voxels: 0,
         has_places: plan.places.position.is_some(),

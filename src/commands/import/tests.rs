@@ -1,11 +1,7 @@
-use std::path::Path;
-
 use super::*;
 use crate::data::formats::nifti::{Affine, Frame, write_volume_at};
-use crate::data::nsd::stimuli::Stimuli;
-use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
-use crate::data::split::{SplitConfig, SplitRecord, SplitRule};
+use crate::data::split::{SplitConfig, SplitRule};
 use crate::data::trial::NsdId;
 use crate::pipelines::project::{Project, ProjectPaths};
 use crate::pipelines::targets::captioned_stimuli::CaptionedStimuli;
@@ -96,7 +92,7 @@ fn tables_and_a_folder_of_pictures_become_a_subject() {
     let split = SplitConfig { rule: SplitRule::Given, ..SplitConfig::default() };
     let parts = split.split(&prepared).unwrap();
     assert_eq!((parts.train.clone(), parts.validation.clone()), (vec![0, 1, 2], vec![3]));
-    let record = SplitRecord::of(&split, &prepared, &parts);
+    let record = split.record(&prepared, &parts);
     assert_eq!((record.rule.as_str(), record.num_test_images), ("given", 1));
     assert_eq!(prepared.image_name(NsdId(1)), "d/a.png");
     assert_eq!(prepared.select("floc-faces").unwrap(), [2]);
@@ -211,43 +207,4 @@ fn what_does_not_fit_is_named_by_file_row_and_column() {
     let project = Project::default();
     let error = ImportSettings::resolve(&project, &plain, ExistingOutput::Refuse).unwrap_err().to_string();
     assert!(error.contains("found subj01") && error.contains("--subject NAME"), "{error}");
-}
-
-/// The digits of the documentation: counted as skipped where they are not at hand.
-#[test]
-fn real_digits_come_in_by_their_variables() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/real-fmri/digits69.mat");
-    if !file.exists() {
-        eprintln!("skipped: no {}", file.display());
-        return;
-    }
-    let lab = Lab::new();
-    let of = |variable: &str| format!("{}:{variable}", file.display()).parse::<ArrayName>().unwrap();
-    let config = ImportConfig {
-        betas: vec![of("fmriTrn")],
-        test_betas: vec![of("fmriTest")],
-        images: vec![of("stimTrn"), of("stimTest")],
-        image_order: crate::data::import::pictures::PixelOrder::Columns,
-        labels: vec![of("labelTrn"), of("labelTest")],
-        label_captions: [("1", "a six"), ("2", "a nine")].map(|(k, v)| (k.into(), vec![v.into()])).into(),
-        ..ImportConfig::default()
-    };
-    let (summary, prepared) = lab.import(&config).unwrap();
-    assert_eq!((summary.num_trials, summary.num_voxels, summary.image_side), (100, 3092, 28));
-    assert_eq!((summary.num_test_trials, summary.num_captions), (Some(10), 100));
-    let betas = prepared.betas().unwrap();
-    let first = betas.slice(ndarray::s![..90, 0]);
-    let mean = first.iter().sum::<f32>() / 90.0;
-    assert!(mean.abs() < 1e-5, "{mean}");
-    let stimuli = Stimuli::open(&NsdTree::new(&summary.folder).stimuli()).unwrap();
-    let picture = stimuli.image(NsdId(0)).unwrap();
-    let ink = |rows: std::ops::Range<u32>| -> u32 {
-        rows.flat_map(|y| (0..28).map(move |x| (x, y)))
-            .map(|(x, y)| u32::from(picture.get_pixel(x, y).0[0]))
-            .sum()
-    };
-    // A digit stands upright: most of a six's ink is below, of a nine's above.
-    let captions = CaptionedStimuli::open(&summary.folder).unwrap();
-    let is_six = captions.captions(NsdId(0)).unwrap() == ["a six"];
-    assert_eq!(ink(14..28) > ink(0..14), is_six);
 }

@@ -14,7 +14,6 @@ pub use self::grid::GridLayout;
 use crate::data::error::DataError;
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::prepared::PreparedSubject;
-use crate::data::split::SplitRecord;
 use crate::error::Result;
 use crate::models::condition_source::ConditionSource;
 use crate::pipelines::brain_decoder::BrainDecoder;
@@ -152,7 +151,7 @@ fn write_manifest(
 ) -> Result<PathBuf> {
     // Pictures of all trials, or of named ones, need no split.
     let split = settings.split.split(drawing.prepared).ok();
-    let split_record = split.map(|split| SplitRecord::of(&settings.split, drawing.prepared, &split));
+    let split_record = split.map(|split| settings.split.record(drawing.prepared, &split));
     let record = DrawingRecord {
         subject: drawing.prepared.subject().to_string(),
         seed: settings.seed,

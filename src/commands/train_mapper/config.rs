@@ -103,6 +103,9 @@ pub struct TrainMapperConfig {
     pub clamp: f32,
     /// Scaling after the clamp; the paper's is unit norm.
     pub scaling: TargetScaling,
+    /// Whether an image mapper aims at the embeddings that were imported with the pictures, in place of CLIP's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub own_targets: bool,
     /// Sizes of the network.
     pub network: MapperSizes,
     /// What is different for a ResNet mapper.
@@ -122,6 +125,7 @@ impl Default for TrainMapperConfig {
             network: MapperSizes::default(),
             resnet: ResnetMapperConfig::default(),
             train: MapperTrainConfig::default(),
+            own_targets: false,
         }
     }
 }
@@ -153,6 +157,10 @@ impl TrainMapperConfig {
     pub fn validate(&self, num_train: usize) -> Result<(), SettingError> {
         self.check_ranges()?;
         let check = || {
+            if self.own_targets && self.augment.probability > 0.0 {
+                let expected = "`false` where `train_mapper.augment.probability` is above 0: of changed pictures there are no embeddings";
+                return Err(SettingError::new("own_targets", expected, "true"));
+            }
             if self.resize_chain == ResizeChain::Direct && self.augment.probability > 0.0 {
                 let expected = "`through-256` where `train_mapper.augment.probability` is above 0: images are augmented at 256 x 256";
                 return Err(SettingError::new("resize_chain", expected, "direct"));

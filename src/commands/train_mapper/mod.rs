@@ -107,7 +107,7 @@ pub fn run(
         target: settings.target,
         num_train_trials: inputs.split.train.len(),
         num_validation_trials: inputs.split.validation.len(),
-        split_record: Some(SplitRecord::of(&settings.split, &inputs.subject, &inputs.split)),
+        split_record: Some(settings.split.record(&inputs.subject, &inputs.split)),
         num_parameters,
         phases: outcome.phases,
         retrieval: trials.evaluate(&best)?,

@@ -69,6 +69,7 @@ impl TrainMapperSettings {
             stimuli: NsdTree::new(project.nsd()?).stimuli(),
             captions: project.captions(),
             target_network: match target {
+                MapperTarget::Image if train_mapper.own_targets => project.imported_targets()?,
                 MapperTarget::Image | MapperTarget::Caption => project.clip()?,
                 MapperTarget::Resnet => project.resnet()?,
             },

@@ -8,6 +8,7 @@ pub mod pending_folder;
 pub mod pictures;
 pub mod regions;
 pub mod stimulus_files;
+pub mod targets;
 pub mod trials;
 pub mod voxels;
 pub mod writing;

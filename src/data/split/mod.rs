@@ -3,7 +3,7 @@
 mod folds;
 mod record;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -14,6 +14,7 @@ pub use self::record::SplitRecord;
 use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split_file::SplitFile;
+use crate::data::trial::NsdId;
 use crate::error::{SettingError, above_to, in_range};
 use crate::files::{path_from_home, say_used};
 
@@ -137,6 +138,16 @@ impl SplitConfig {
             return Err(DataError::empty(what, "raise `train_fraction` or prepare more sessions"));
         }
         Ok(split)
+    }
+
+    /// What results say of the split that this made of a subject's trials.
+    pub fn record(&self, prepared: &PreparedSubject, split: &Split) -> SplitRecord {
+        let images = split.validation.iter().map(|trial| prepared.trials()[*trial].nsd_id);
+        let images: BTreeSet<NsdId> = images.collect();
+        SplitRecord::new(
+            self.to_string(),
+            images.into_iter().map(|image| prepared.image_name(image)).collect(),
+        )
     }
 
     /// Holds one fold out; `fold_of` numbers the pictures in order of first appearance.

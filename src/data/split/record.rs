@@ -5,9 +5,6 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Split, SplitConfig};
-use crate::data::prepared::PreparedSubject;
-
 /// A split by its rule and a hash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitRecord {
@@ -20,14 +17,8 @@ pub struct SplitRecord {
 }
 
 impl SplitRecord {
-    /// The record of what `config` made of a subject's trials.
-    pub fn of(config: &SplitConfig, prepared: &PreparedSubject, split: &Split) -> Self {
-        let images = split.validation.iter().map(|trial| prepared.trials()[*trial].nsd_id);
-        let names = images.collect::<BTreeSet<_>>().into_iter().map(|image| prepared.image_name(image));
-        Self::of_names(config.to_string(), names.collect())
-    }
-
-    fn of_names(rule: String, names: BTreeSet<String>) -> Self {
+    /// The record of a rule, in words, and the names of the pictures that it holds out.
+    pub(super) fn new(rule: String, names: BTreeSet<String>) -> Self {
         let mut hash = Sha256::new();
         for line in std::iter::once(&rule).chain(&names) {
             hash.update(line.as_bytes());
@@ -45,11 +36,11 @@ mod tests {
     #[test]
     fn the_hash_is_that_of_the_lines() {
         let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-        let record = SplitRecord::of_names("given".into(), names(&["b.png", "a.png"]));
+        let record = SplitRecord::new("given".into(), names(&["b.png", "a.png"]));
         // printf 'given\na.png\nb.png\n' | sha256sum
         assert_eq!(record.sha256, "d3c0fe9fb444203a44ea02b28c14ed145a61258560fed723bafb7baf7a5704c7");
         assert_eq!(record.num_test_images, 2);
-        assert_ne!(record.sha256, SplitRecord::of_names("given".into(), names(&["a.png"])).sha256);
-        assert_ne!(record.sha256, SplitRecord::of_names("paper".into(), names(&["b.png", "a.png"])).sha256);
+        assert_ne!(record.sha256, SplitRecord::new("given".into(), names(&["a.png"])).sha256);
+        assert_ne!(record.sha256, SplitRecord::new("paper".into(), names(&["b.png", "a.png"])).sha256);
     }
 }

@@ -41,7 +41,7 @@ impl FromStr for OwnSubject {
         let is_taken = text == "all" || is_like_nsd || text.ends_with(CONTROL_SUFFIX);
         if !(is_plain && begins_well) || is_taken || text.len() > LONGEST {
             let known = [
-                format!("1 to {} of NSD", super::NUM_SUBJECTS),
+                format!("1 to {} of NSD", super::nsd::NUM_SUBJECTS),
                 format!(
                     "a name of one's own of at most {LONGEST} letters, digits, `-` and `_` that begins with a letter, not like \
                      `subj01`, and does not end in `{CONTROL_SUFFIX}`"

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::Project;
 use super::finished::listed;
+use crate::data::import::targets::TARGETS_FILE;
 use crate::data::prepared;
 use crate::data::subject::OwnSubject;
 use crate::error::FileError;
-use crate::files::folder_is_there;
+use crate::files::{file_is_there, folder_is_there};
 use crate::run::error::RunError;
 use crate::run::run_dir::NewestRun;
 
@@ -34,6 +35,21 @@ impl Project {
     /// Folder of what `import` writes of an imported subject beside its betas.
     pub fn imported(&self) -> PathBuf {
         self.work().join("imported").join(self.subject.to_string())
+    }
+
+    /// The embeddings that were imported with the pictures.
+    ///
+    /// # Errors
+    /// [`RunError::missing`] where none were.
+    pub fn imported_targets(&self) -> Result<PathBuf, RunError> {
+        let path = self.imported().join(TARGETS_FILE);
+        match file_is_there(&path)? {
+            true => Ok(path),
+            false => Err(RunError::missing(
+                path,
+                "`train_mapper.own_targets`; `mindreader import --targets FILE` writes it",
+            )),
+        }
     }
 
     /// The imported subjects that are prepared, by name.

@@ -6,6 +6,7 @@ pub(crate) mod decoded_pairs;
 pub mod decoded_target;
 pub(crate) mod fresh_targets;
 pub(crate) mod pixel_targets;
+mod own_targets;
 pub mod resnet_vectors;
 pub(crate) mod rows;
 pub(crate) mod sentences;

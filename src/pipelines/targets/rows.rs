@@ -11,6 +11,7 @@ use crate::data::trial::NsdId;
 use crate::models::clip::tokenizer::LongText;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
+use crate::pipelines::targets::own_targets::OwnTargets;
 use crate::pipelines::targets::resnet_vectors::{ResnetSnapshot, stimulus_vectors};
 use crate::pipelines::targets::sentences::{CaptionSource, SHORTEN, SentencesByImage};
 use crate::pipelines::targets::source::TargetSource;
@@ -32,6 +33,8 @@ pub(crate) enum TargetNetwork {
     Clip(Box<ClipSnapshot>),
     /// A ResNet-50, by the SHA-256 of its kind, configuration and tensors.
     Resnet(String),
+    /// None: embeddings that were imported, by the SHA-256 of them all.
+    Own(String),
 }
 
 /// Raw targets and how they belong to trials.
@@ -67,8 +70,13 @@ impl TargetSource {
         subject: &PreparedSubject,
         bench: &mut Workbench<'_>,
     ) -> crate::error::Result<RawTargets> {
-        let clip = ClipSnapshot::open(&self.network, bench.device)?;
         let (images, image_of_trial) = images(subject);
+        if OwnTargets::are_in(&self.network) {
+            let OwnTargets { rows, sha256 } = OwnTargets::read(&self.network, &images)?;
+            let rows = TargetRows::one_per_image(rows, image_of_trial);
+            return Ok(RawTargets { rows, network: TargetNetwork::Own(sha256) });
+        }
+        let clip = ClipSnapshot::open(&self.network, bench.device)?;
         let embeddings = embed_stimuli(&clip, &self.stimuli, &images, self.form.view, bench)?;
         let rows = TargetRows::one_per_image(embeddings, image_of_trial);
         Ok(RawTargets { rows, network: TargetNetwork::Clip(Box::new(clip)) })
@@ -112,7 +120,7 @@ impl TargetNetwork {
     pub fn sha256(&self) -> &str {
         match self {
             Self::Clip(clip) => &clip.sha256,
-            Self::Resnet(sha256) => sha256,
+            Self::Resnet(sha256) | Self::Own(sha256) => sha256,
         }
     }
 }
