@@ -116,7 +116,8 @@ fn arrays_and_volumes_of_python_are_brought_in() {
         ("object.npy", "Python objects"),
         ("complex.npy", "real numbers"),
         ("records.npy", "records"),
-        ("b.h5:names", "not among: `group/betas` [4, 3]"),
+        ("b.h5:names", "expected real numbers"),
+        ("b.h5:x", "not among: `names` [], `group/betas` [4, 3]"),
         ("v7.mat", "there are `betas` [4, 3], `label` [1, 2]"),
         ("betas.nii.gz", "--mask"),
     ] {
