@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::args::{
     AblateArgs, Cli, Command, DemoArgs, GlobalArgs, ImportArgs, ImportWeightsArgs, InitArgs, PhantomArgs,
-    PrepareArgs, PretrainGanArgs, ReportArgs, ScoreArgs, SplitArgs, Subjects, TrainMapperArgs, WeightsArgs,
+    PrepareArgs, PretrainGanArgs, ReportArgs, RunArgs, ScoreArgs, SplitArgs, Subjects, TrainMapperArgs,
+    WeightsArgs,
 };
 use super::environment;
 use super::every_subject;
@@ -40,6 +41,7 @@ use crate::commands::pretrain_clip::{self, PretrainClipSettings};
 use crate::commands::pretrain_gan::{self, PretrainGanSettings};
 use crate::commands::reconstruct::{self, ReconstructSettings};
 use crate::commands::report::{self, ReportSettings, ReportSummary};
+use crate::commands::run::{self as chain, ChainPlan, RunSettings, RunSummary};
 use crate::commands::score::{self, EffectTable, ScoreSettings};
 use crate::commands::screen_captions::{self, ScreenCaptionsSettings};
 use crate::commands::split::{self, SplitSettings};
@@ -199,6 +201,7 @@ impl Session<'_> {
             Command::Config => self.config(),
             Command::Demo(args) => self.demo(args),
             Command::Init(args) => self.init(args),
+            Command::Run(args) => self.chain(args),
             Command::Doctor => self.doctor(),
             Command::Phantom(args) => self.phantom(args),
             Command::Prepare(args) => self.prepare(args),
@@ -274,6 +277,15 @@ impl Session<'_> {
             prepare: self.config.prepare,
             existing: ExistingOutput::of_overwrite_flag(args.overwrite),
         }))
+    }
+
+    fn chain(self, args: &RunArgs) -> crate::error::Result<Value> {
+        let settings = RunSettings { config: self.config.clone(), selection: args.selection()? };
+        if args.dry_run {
+            return self.as_text(chain::plan(&settings)?, ChainPlan::text);
+        }
+        let summary = chain::run(&settings, &mut *self.progress)?;
+        self.as_text(summary, RunSummary::text)
     }
 
     /// The state of the NSD tree; as text it has a form of its own.

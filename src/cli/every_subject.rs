@@ -20,6 +20,8 @@ enum Subjects {
     InTree,
     /// Those that are prepared.
     Prepared,
+    /// Those with betas in the NSD tree and those imported, or those that are prepared where no tree is named.
+    InTreeOrPrepared,
 }
 
 /// The subjects that the command is to be run for.
@@ -33,9 +35,8 @@ pub fn subjects(command: &Command, project: &Project) -> Result<Vec<SubjectId>> 
     }
     match wanted(command) {
         Some(Subjects::InTree) => in_tree(project),
-        Some(Subjects::Prepared) => {
-            Ok(project.of_prepared_subjects()?.into_iter().map(|project| project.subject).collect())
-        }
+        Some(Subjects::Prepared) => prepared(project),
+        Some(Subjects::InTreeOrPrepared) => in_tree_or_prepared(project),
         None => {
             let message =
                 "`--subject all`: this command does not go through subjects; leave it out or name one";
@@ -47,6 +48,7 @@ pub fn subjects(command: &Command, project: &Project) -> Result<Vec<SubjectId>> 
 fn wanted(command: &Command) -> Option<Subjects> {
     match command {
         Command::Doctor | Command::Prepare(_) => Some(Subjects::InTree),
+        Command::Run(_) => Some(Subjects::InTreeOrPrepared),
         Command::PretrainClip(_)
         | Command::PretrainClassifier(_)
         | Command::ScreenCaptions(_)
@@ -91,6 +93,19 @@ fn of_one_subject(command: &Command) -> Option<&'static str> {
         Command::Report(args) => flag(!args.runs.is_empty(), "a run of `--runs`"),
         _ => None,
     }
+}
+
+fn prepared(project: &Project) -> Result<Vec<SubjectId>> {
+    Ok(project.of_prepared_subjects()?.into_iter().map(|project| project.subject).collect())
+}
+
+/// Those of a tree that is named, and imported ones; those that are prepared where no tree is named.
+fn in_tree_or_prepared(project: &Project) -> Result<Vec<SubjectId>> {
+    if project.paths.nsd.is_none() {
+        return prepared(project);
+    }
+    let own = project.imported_subjects()?.into_iter().map(SubjectId::Own);
+    Ok(in_tree(project)?.into_iter().chain(own).collect())
 }
 
 fn in_tree(project: &Project) -> Result<Vec<SubjectId>> {
@@ -224,5 +239,8 @@ mod tests {
             std::fs::write(root.path().join(format!("work/prepared/{name}.h5")), "").unwrap();
         }
         assert_eq!(numbers(of("encode", &project).unwrap()), ["subj07", "digits", "letters"]);
+        assert_eq!(numbers(of("run", &project).unwrap()), ["subj02", "subj07", "digits", "letters"]);
+        project.paths.nsd = None;
+        assert_eq!(numbers(of("run", &project).unwrap()), ["subj07", "digits", "letters"]);
     }
 }

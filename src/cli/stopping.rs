@@ -34,7 +34,9 @@ pub fn how_to_go_on(command: &Command) -> &'static str {
         Command::Ablate(AblateArgs { list: false, .. }) => {
             "give the same command again: rows that are done are not done again"
         }
-        Command::Demo(_) => "give the same command again: it begins anew",
+        Command::Demo(_) | Command::Run(_) => {
+            "give the same command again: steps that are done are not done again"
+        }
         Command::ScreenCaptions(_)
         | Command::Split(_)
         | Command::Encode(_)

@@ -13,6 +13,7 @@ use super::pretrain_classifier::PretrainClassifierConfig;
 use super::pretrain_clip::PretrainClipConfig;
 use super::pretrain_gan::PretrainGanConfig;
 use super::reconstruct::ReconstructConfig;
+use super::run::config::RunConfig;
 use super::screen_captions::ScreenCaptionsConfig;
 use super::train_mapper::TrainMapperConfig;
 use crate::data::split::SplitConfig;
@@ -69,6 +70,8 @@ pub struct ProjectConfig {
     pub evaluate_images: EvaluateImagesConfig,
     /// A region driven or silenced.
     pub microstim: MicrostimConfig,
+    /// The whole pipeline.
+    pub run: RunConfig,
 }
 
 impl ProjectConfig {
@@ -92,7 +95,8 @@ impl ProjectConfig {
         self.finetune_gan.validate()?;
         self.reconstruct.validate()?;
         self.evaluate_images.validate()?;
-        self.microstim.validate()
+        self.microstim.validate()?;
+        self.run.validate()
     }
 
     /// Paths and choices that the commands share.

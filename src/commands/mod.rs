@@ -22,6 +22,7 @@ pub mod pretrain_clip;
 pub mod pretrain_gan;
 pub mod reconstruct;
 pub mod report;
+pub mod run;
 pub mod score;
 pub mod screen_captions;
 pub mod split;

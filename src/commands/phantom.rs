@@ -48,7 +48,7 @@ impl Default for PhantomSettings {
 }
 
 /// What was written, in numbers.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PhantomSummary {
     /// The NSD root.
     pub root: PathBuf,

@@ -329,6 +329,28 @@ fn check_against_responses(
     Ok(())
 }
 
+/// The files that the prepared file would be made of, or is: betas, volumes, tables.
+///
+/// # Errors
+/// What [`run`] would refuse.
+pub(super) fn source_files(settings: &PrepareSettings) -> Result<Vec<PathBuf>, DataError> {
+    let tree = NsdTree::new(&settings.nsd_root);
+    let Plan { sessions, voxels, trials } = plan(&tree, settings)?;
+    Ok(sources(&tree, &sessions, &voxels, &trials))
+}
+
+fn sources(
+    tree: &NsdTree,
+    sessions: &[SessionFile],
+    voxels: &VoxelSelection,
+    trials: &TrialTable,
+) -> Vec<PathBuf> {
+    let design = tree.experiment_design();
+    let stim_info = trials.coco_ids.as_ref().map(|_| tree.stim_info());
+    let betas = sessions.iter().map(|session| session.path.clone());
+    betas.chain(voxels.files.iter().cloned()).chain([design]).chain(stim_info).collect()
+}
+
 fn provenance(
     tree: &NsdTree,
     settings: &PrepareSettings,
@@ -336,11 +358,8 @@ fn provenance(
     voxels: &VoxelSelection,
     trials: &TrialTable,
 ) -> Result<Provenance, DataError> {
-    let design = tree.experiment_design();
-    let stim_info = trials.coco_ids.as_ref().map(|_| tree.stim_info());
-    let files =
-        sessions.iter().map(|session| &session.path).chain(&voxels.files).chain([&design]).chain(&stim_info);
-    let sources = files
+    let sources = sources(tree, sessions, voxels, trials)
+        .iter()
         .map(|path| {
             let metadata =
                 std::fs::metadata(path).map_err(|error| DataError::from_io(path, "its record", &error))?;

@@ -1,10 +1,13 @@
 //! Whether what a run must hold fits into the machine, by arithmetic before anything is allocated: memory that is not there ends
 //! a program without a word.
 
+use std::path::Path;
+
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 use super::device::{DeviceChoice, probe_gpus};
 use crate::error::SettingError;
+use crate::files::{InputKind, read_text};
 
 /// Bytes of a value of a network in training: itself, its gradient and two moments.
 const BYTES_IN_TRAINING: u128 = 16;
@@ -33,9 +36,20 @@ impl Need {
         self.check_against(keys, available(device))
     }
 
-    fn check_against(&self, [network, batch]: [&str; 2], available: u128) -> Result<(), SettingError> {
-        let weights = self.parameters.saturating_mul(BYTES_IN_TRAINING);
+    /// Bytes of all of it.
+    pub fn least_bytes(&self) -> u128 {
+        let [weights, rest] = self.parts();
+        weights.saturating_add(rest)
+    }
+
+    /// Bytes of the networks, and of what a batch adds.
+    fn parts(&self) -> [u128; 2] {
         let rest = self.activations.saturating_mul(BYTES_OF_VALUE).saturating_add(self.images);
+        [self.parameters.saturating_mul(BYTES_IN_TRAINING), rest]
+    }
+
+    fn check_against(&self, [network, batch]: [&str; 2], available: u128) -> Result<(), SettingError> {
+        let [weights, rest] = self.parts();
         let whole = weights.saturating_add(rest);
         if whole <= available {
             return Ok(());
@@ -43,6 +57,27 @@ impl Need {
         let key = if weights >= rest { network } else { batch };
         let found = format!("sizes that need at least {} of memory", gigabytes(whole));
         Err(SettingError::new(key, format!("at most the {} that are there", gigabytes(available)), found))
+    }
+}
+
+/// The most memory that the program holds from some moment on.
+#[derive(Debug)]
+pub struct PeakMemory(());
+
+impl PeakMemory {
+    /// From now on. Where the system cannot begin anew, what was held before counts, too.
+    pub fn from_now() -> Self {
+        if std::fs::write("/proc/self/clear_refs", "5").is_err() {
+            // Then it is the peak since the program was started.
+        }
+        Self(())
+    }
+
+    /// The most until now, in bytes; none where the system does not tell.
+    pub fn bytes(&self) -> Option<u64> {
+        let text = read_text(Path::new("/proc/self/status"), InputKind::Text).ok()?;
+        let kib = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        kib.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
     }
 }
 

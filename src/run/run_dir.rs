@@ -121,6 +121,23 @@ impl RunDir {
         found.into_iter().map(|(_, path)| path).collect()
     }
 
+    /// The highest number of a run under `runs`; none where there is no run.
+    pub fn highest(runs: &Path) -> Option<u32> {
+        numbered(runs).into_iter().map(|(number, _)| number).max()
+    }
+
+    /// Folders of runs with a higher number than `after` whose description is wanted, oldest first.
+    pub fn newer(runs: &Path, after: Option<u32>, is_wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+        let mut found = numbered(runs);
+        found.retain(|(number, path)| {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let is_newer = after.is_none_or(|after| *number > after);
+            is_newer && name.split_once('-').is_some_and(|(_, description)| is_wanted(description))
+        });
+        found.sort();
+        found.into_iter().map(|(_, path)| path).collect()
+    }
+
     /// Whether a process is at work in the folder of a run.
     pub fn is_under_way(folder: &Path) -> bool {
         FolderLock::is_held(folder)
@@ -164,8 +181,8 @@ impl RunDir {
     }
 }
 
-/// Who holds a run's folder, for those who come later.
-fn this_process() -> String {
+/// Who holds a folder, for those who come later.
+pub fn this_process() -> String {
     let host = read_text(Path::new("/proc/sys/kernel/hostname"), InputKind::Text)
         .ok()
         .or_else(|| std::env::var("HOSTNAME").ok());
@@ -240,6 +257,12 @@ mod tests {
         assert_eq!(found.file, Some(second.join("best.safetensors")));
         assert_eq!(found.unfinished, [unfinished.path()]);
         assert_eq!(newest("train-mapper"), NewestRun::default());
+        assert_eq!(RunDir::highest(root.path()), Some(2));
+        assert_eq!(RunDir::highest(&root.path().join("none")), None);
+        let newer = |after| RunDir::newer(root.path(), after, |name| name.starts_with("train-mapper-image"));
+        assert_eq!(newer(Some(0)), [second.path(), unfinished.path()]);
+        assert_eq!((newer(None).len(), newer(Some(2)).len()), (3, 0));
+        assert!(RunDir::newer(root.path(), None, |name| name == "train-mapper").is_empty());
     }
 
     #[test]

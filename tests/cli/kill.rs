@@ -184,7 +184,7 @@ fn assert_equal_mappers(run: &Path, undisturbed: &Path) {
     assert_equal_metrics(run, undisturbed);
 }
 
-fn tensors(file: &Path) -> Vec<(String, Vec<u8>)> {
+pub fn tensors(file: &Path) -> Vec<(String, Vec<u8>)> {
     let bytes = fs::read(file).unwrap();
     let read = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let mut tensors: Vec<_> =
@@ -216,7 +216,7 @@ fn assert_equal_joint_trainings(run: &Path, undisturbed: &Path) {
     assert_equal_gans(run, undisturbed);
 }
 
-fn assert_equal_gans(run: &Path, undisturbed: &Path) {
+pub fn assert_equal_gans(run: &Path, undisturbed: &Path) {
     // The files also hold identities of parameters, which every process draws anew.
     for file in ["generator.safetensors", "discriminator.safetensors"] {
         assert!(tensors(&run.join(file)) == tensors(&undisturbed.join(file)), "{file}");
@@ -236,7 +236,7 @@ fn assert_equal_gans(run: &Path, undisturbed: &Path) {
     assert_equal_metrics(run, undisturbed);
 }
 
-fn assert_equal_metrics(run: &Path, undisturbed: &Path) {
+pub fn assert_equal_metrics(run: &Path, undisturbed: &Path) {
     assert_eq!(metrics(run), metrics(undisturbed));
     let strays: Vec<String> = fs::read_dir(run)
         .unwrap()

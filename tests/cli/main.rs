@@ -4,6 +4,7 @@
 
 mod absurd;
 mod bad_input;
+mod chain;
 mod fetch_weights;
 mod inputs;
 mod interrupt;

@@ -10,6 +10,7 @@ fn help_names_every_subcommand() {
     for command in [
         "demo",
         "init",
+        "run",
         "doctor",
         "phantom",
         "prepare",

@@ -16,6 +16,7 @@ mod prepare;
 mod pretrain_gan;
 mod reconstruct;
 mod report;
+mod run;
 mod score;
 mod split;
 mod train_mapper;
@@ -40,6 +41,7 @@ pub use prepare::PrepareArgs;
 pub use pretrain_gan::PretrainGanArgs;
 pub use reconstruct::ReconstructArgs;
 pub use report::ReportArgs;
+pub use run::RunArgs;
 pub use score::ScoreArgs;
 pub use split::SplitArgs;
 pub use train_mapper::TrainMapperArgs;
@@ -72,6 +74,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Look around and write `mindreader.toml`, which every command in the folder reads
     Init(InitArgs),
+    /// Run the whole pipeline of a subject, from its files to its report; steps that are done are not done again
+    Run(RunArgs),
     /// Say what of NSD is there, what is missing, and what each missing file is needed for
     Doctor,
     /// Write a synthetic subject in NSD's files, whose brain is known
@@ -149,6 +153,7 @@ impl Command {
             | Self::PretrainClassifier(_) => Ok(layers),
             Self::Demo(args) => args.layers(layers),
             Self::Init(args) => args.layers(layers),
+            Self::Run(args) => args.layers(layers),
             Self::Phantom(args) => args.layers(layers),
             Self::Prepare(args) => args.layers(layers),
             Self::Import(args) => args.layers(layers),

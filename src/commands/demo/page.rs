@@ -1,10 +1,11 @@
 //! What the demo's report says beside its runs: where the networks come from, how long it took, the commands that lead there.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use super::chain::{Chain, Found};
+use super::found::Found;
 use super::shipped_networks::DemoNetworks;
+use crate::commands::config::ProjectConfig;
 use crate::commands::report::{Preface, ReportSettings};
 use crate::error::Result;
 use crate::report::number_format::{duration, number};
@@ -14,7 +15,7 @@ use crate::report::number_format::{duration, number};
 /// # Errors
 /// When the configuration cannot be written as TOML.
 pub(super) fn report_settings(
-    chain: &Chain<'_>,
+    config: &ProjectConfig,
     found: &Found,
     networks: DemoNetworks,
     out: &Path,
@@ -28,33 +29,16 @@ pub(super) fn report_settings(
         introduction: vec![introduction(networks)],
         facts: facts(found, device, elapsed),
         commands: vec![command(networks, out)],
-        configuration: toml::to_string(&chain.config)?,
+        configuration: toml::to_string(config)?,
     };
-    Ok(ReportSettings {
-        project: chain.project.clone(),
-        runs: runs(found),
-        out: out.join("report.html"),
-        flags: vec![],
-        preface,
-    })
-}
-
-/// The runs of the chain, in its order.
-fn runs(found: &Found) -> Vec<PathBuf> {
-    let Found { mappers, pictures, .. } = found;
-    let mut runs: Vec<PathBuf> = found.clip_run.iter().cloned().collect();
-    runs.extend([&mappers.image, &mappers.caption, &mappers.control].map(|mapper| mapper.run_dir.clone()));
-    runs.extend(found.gan_runs.iter().cloned());
-    runs.extend([&pictures.identified, &pictures.control].map(|judged| judged.evaluated.clone()));
-    runs.extend([&pictures.identified, &pictures.control].map(|judged| judged.run.clone()));
-    runs.extend(found.microstim_runs.iter().cloned());
-    runs.push(found.encoded.run.clone());
-    runs
+    // Its runs are those that the record of the chain names.
+    let settings = ReportSettings::resolve(&config.project(), vec![], Some(out.join("report.html")));
+    Ok(ReportSettings { preface, ..settings })
 }
 
 /// What the table of the subject lists beside what its files say.
 fn facts(found: &Found, device: &str, elapsed: Duration) -> Vec<(String, String)> {
-    let phantom = &found.subject.phantom;
+    let phantom = &found.phantom;
     let stimuli =
         format!("{} images, {} photographs among their sources", phantom.images, phantom.photographs);
     vec![

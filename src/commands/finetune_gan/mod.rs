@@ -18,6 +18,7 @@ use self::observers::{sample_distance, sample_sheet, shown_trials};
 pub use self::settings::{FinetuneGanConfig, FinetuneGanSettings, FinetuneGanSummary};
 use crate::data::error::DataError;
 use crate::interrupt;
+use crate::models::stylegan2::{DiscriminatorConfig, GeneratorConfig};
 use crate::pipelines::gan::mapper_targets::mapper_start;
 use crate::pipelines::gan::observers::{GanObservers, RedecodedTrials};
 use crate::pipelines::gan::origin::FinetuningOrigin;
@@ -28,9 +29,11 @@ use crate::pipelines::workbench::Workbench;
 use crate::run::memory::Need;
 use crate::run::progress::Progress;
 use crate::run::run_dir::{RunDir, SUMMARY_FILE};
+use crate::run::snapshot::Snapshot;
 use crate::training::gan::dataset::GanDataset;
 use crate::training::gan::image_view::FrozenClip;
 use crate::training::gan::mappers::joint::JointMappers;
+use crate::training::gan::run_files::{DISCRIMINATOR_FILE, GENERATOR_FILE};
 use crate::training::gan::task::GanTask;
 use crate::training::gan::trainer::{GanTrainSummary, GanTraining};
 
@@ -50,13 +53,8 @@ pub fn run(
     let inputs = &Inputs::open(settings, &devices.first)?;
     let settings = &in_rounds(settings, devices, inputs, progress);
     let config = &settings.finetune_gan;
-    let generator = &inputs.gan.generator;
-    let need = Need {
-        parameters: generator.least_values() + inputs.gan.discriminator.least_values(),
-        activations: config.train.round_size() as u128 * generator.least_activations(),
-        images: 0,
-    };
-    need.check(["paths.pretrained_gan", "finetune_gan.train.batch_size"], settings.device)?;
+    need(config, &inputs.gan.generator, &inputs.gan.discriminator)
+        .check(["paths.pretrained_gan", "finetune_gan.train.batch_size"], settings.device)?;
     let mut bench = Workbench::new(&devices.first, &settings.cache, progress);
     let data = &FinetuningData::read(settings, inputs, &mut bench)?;
     let distance = sample_distance(settings, inputs, &mut bench)?;
@@ -91,6 +89,27 @@ pub fn run(
     };
     run.write_atomic(SUMMARY_FILE, &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
+}
+
+/// The least that the training holds.
+fn need(
+    config: &FinetuneGanConfig,
+    generator: &GeneratorConfig,
+    discriminator: &DiscriminatorConfig,
+) -> Need {
+    Need {
+        parameters: generator.least_values() + discriminator.least_values(),
+        activations: config.train.round_size() as u128 * generator.least_activations(),
+        images: 0,
+    }
+}
+
+/// Bytes that the training holds at least; none where the GAN that it starts from cannot be read.
+pub(super) fn least_memory(settings: &FinetuneGanSettings) -> Option<u128> {
+    let open = |file: &str| Snapshot::open_any(&settings.gan.join(file)).ok();
+    let generator: GeneratorConfig = open(GENERATOR_FILE)?.config().ok()?;
+    let discriminator: DiscriminatorConfig = open(DISCRIMINATOR_FILE)?.config().ok()?;
+    Some(need(&settings.finetune_gan.resolved(), &generator, &discriminator).least_bytes())
 }
 
 /// What the snapshots say of where they come from.

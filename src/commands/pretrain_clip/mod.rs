@@ -226,6 +226,13 @@ fn need(config: &PretrainClipConfig, num_images: usize) -> Need {
     }
 }
 
+/// Bytes that the training holds at least; none where the prepared subject cannot be read.
+pub(super) fn least_memory(settings: &PretrainClipSettings) -> Option<u128> {
+    let prepared = PreparedSubject::open(&settings.prepared).ok()?;
+    let num_images = distinct_images(prepared.trials().iter().copied()).len();
+    Some(need(&settings.pretrain_clip, num_images).least_bytes())
+}
+
 fn read_images(
     settings: &PretrainClipSettings,
     prepared: &PreparedSubject,

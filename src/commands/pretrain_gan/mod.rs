@@ -105,6 +105,27 @@ fn in_rounds(
     settings
 }
 
+/// The least that the training holds.
+fn need(
+    config: &PretrainGanConfig,
+    generator: &GeneratorConfig,
+    discriminator: &DiscriminatorConfig,
+) -> Need {
+    Need {
+        parameters: generator.least_values() + discriminator.least_values(),
+        activations: config.train.round_size() as u128 * generator.least_activations(),
+        images: 0,
+    }
+}
+
+/// Bytes that the training holds at least, whatever the width of CLIP's embeddings.
+pub(super) fn least_memory(settings: &PretrainGanSettings) -> u128 {
+    let mut config = settings.pretrain_gan.clone();
+    config.train = config.train.resolved();
+    let (generator, discriminator) = config.network.configs(1);
+    need(&config, &generator, &discriminator).least_bytes()
+}
+
 /// Networks that the training reads or starts from.
 struct Networks {
     clip: ClipSnapshot,
@@ -124,12 +145,8 @@ impl Networks {
         for sizes in [generator.validate(), discriminator.validate()] {
             sizes.map_err(|error| error.within("pretrain_gan.network"))?;
         }
-        let need = Need {
-            parameters: generator.least_values() + discriminator.least_values(),
-            activations: config.train.round_size() as u128 * generator.least_activations(),
-            images: 0,
-        };
-        need.check(["pretrain_gan.network", "pretrain_gan.train.batch_size"], settings.device)?;
+        need(config, &generator, &discriminator)
+            .check(["pretrain_gan.network", "pretrain_gan.train.batch_size"], settings.device)?;
         let (start, start_sha256) = match &settings.init_from {
             None => (StartingPoint::Scratch, None),
             Some(folder) => {

@@ -33,7 +33,7 @@ use crate::run::error::RunError;
 use crate::run::progress::Progress;
 
 /// Name of the truth in the root of a phantom.
-const TRUTH: &str = "truth.h5";
+pub const TRUTH: &str = "truth.h5";
 /// Trials that are averaged where a noise ceiling is meant; every image of NSD has three.
 const REPETITIONS: usize = 3;
 /// Kind of the voxels that the truth does not list.

@@ -36,6 +36,13 @@ fn need(config: &TrainMapperConfig, signal_len: usize) -> Need {
     Need { parameters: network.least_values(), activations, images: 0 }
 }
 
+/// Bytes that the training holds at least; none where the prepared subject cannot be read.
+pub fn least_memory(settings: &TrainMapperSettings) -> Option<u128> {
+    let subject = PreparedSubject::open(&settings.prepared).ok()?;
+    let signal_len = padded_len(subject.num_voxels(), subject.subject());
+    Some(need(&settings.mapper.for_target(settings.target), signal_len).least_bytes())
+}
+
 /// Everything that is read before the first network; whatever is wrong with it shows at once.
 pub(super) struct Inputs {
     pub subject: PreparedSubject,

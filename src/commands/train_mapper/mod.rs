@@ -21,6 +21,7 @@ use serde_json::Value;
 
 pub use self::both::{BothMappersSummary, run_both};
 pub use self::config::{MapperSizes, ResnetMapperConfig, TrainMapperConfig};
+pub(super) use self::inputs::least_memory;
 use self::inputs::{Inputs, MapperTargets};
 pub use self::settings::TrainMapperSettings;
 use crate::data::split::SplitRecord;

@@ -56,7 +56,7 @@ impl Project {
     ///
     /// # Errors
     /// [`RunError::File`] for a folder of prepared subjects that is there and cannot be listed.
-    pub(super) fn imported_subjects(&self) -> Result<Vec<OwnSubject>, RunError> {
+    pub fn imported_subjects(&self) -> Result<Vec<OwnSubject>, RunError> {
         let folder = self.work().join("prepared");
         if !folder_is_there(&folder)? {
             return Ok(Vec::new());

@@ -1,0 +1,421 @@
+//! The chain of a subject: which steps it has, and the settings of each, from the configuration and what earlier steps left.
+
+use std::path::{Path, PathBuf};
+
+use super::regions::{named_regions, regions};
+use super::work::Work;
+use crate::commands::config::ProjectConfig;
+use crate::commands::encode::EncodeSettings;
+use crate::commands::evaluate::EvaluateSettings;
+use crate::commands::evaluate_images::EvaluateImagesSettings;
+use crate::commands::finetune_gan::FinetuneGanSettings;
+use crate::commands::microstim::MicrostimSettings;
+use crate::commands::prepare::PrepareSettings;
+use crate::commands::pretrain_clip::PretrainClipSettings;
+use crate::commands::pretrain_gan::{FirstCondition, PretrainGanSettings, SecondCondition};
+use crate::commands::reconstruct::ReconstructSettings;
+use crate::commands::report::ReportSettings;
+use crate::commands::score::{ScoreSettings, TRUTH};
+use crate::commands::screen_captions::ScreenCaptionsSettings;
+use crate::commands::train_mapper::{BetasControl, TrainMapperSettings};
+use crate::data::nsd::tree::{AnnotationKind, DEFAULT_BETAS_VERSION, NsdTree};
+use crate::data::prepared::PreparedSubject;
+use crate::data::subject::SubjectId;
+use crate::error::{Error, Result};
+use crate::files::file_is_there;
+use crate::models::condition_source::ConditionSource;
+use crate::models::mapper::MapperTarget;
+use crate::pipelines::chain_record::{ChainStep, StepId, StepRecord};
+use crate::pipelines::project::{Project, ProjectPaths};
+use crate::run::error::RunError;
+use crate::run::existing_output::ExistingOutput;
+use crate::training::frame::epoch_loop::BEST_FILE;
+use crate::training::gan::mappers::outputs::companion_mapper;
+use crate::training::gan::run_files::GENERATOR_FILE;
+
+/// A step of the chain.
+pub(super) struct PlannedStep {
+    /// Which one.
+    pub id: StepId,
+    /// Why it is not done for this subject, where it is not.
+    pub left_out: Option<String>,
+}
+
+/// A subject's steps.
+pub(super) struct Chain {
+    /// The settings, with the networks that steps left in place of paths that name none.
+    config: ProjectConfig,
+    /// The paths that the user named.
+    named: ProjectPaths,
+    has_captions: bool,
+    has_truth: bool,
+    /// The snapshot that learned from exchanged betas.
+    control_mapper: Option<PathBuf>,
+    /// Runs of pictures: decoded, and by the control.
+    drawn: [Option<PathBuf>; 2],
+    /// Identities of the steps that are done, in their order.
+    results: Vec<String>,
+}
+
+impl Chain {
+    /// The chain of the subject of a configuration.
+    ///
+    /// # Errors
+    /// Files of the NSD tree that cannot be looked at; no CLIP where there are no captions to train one on.
+    pub fn new(config: &ProjectConfig) -> Result<Self> {
+        let mut config = config.clone();
+        let named = config.paths.clone();
+        let tree = config.project().nsd().ok().map(NsdTree::new);
+        let has_captions = match &tree {
+            Some(tree) => {
+                file_is_there(&tree.stim_info())?
+                    && !tree.annotations_present(AnnotationKind::Captions)?.is_empty()
+            }
+            None => false,
+        };
+        let has_truth = match &tree {
+            Some(tree) => file_is_there(&tree.root().join(TRUTH))?,
+            None => false,
+        };
+        config.evaluate.ridge = true;
+        let (control_mapper, drawn, results) = (None, [None, None], vec![]);
+        let mut chain = Self { config, named, has_captions, has_truth, control_mapper, drawn, results };
+        if !chain.has_caption_mapper() {
+            chain.without_captions()?;
+        }
+        Ok(chain)
+    }
+
+    /// Every condition that captions have a part in becomes one of images.
+    fn without_captions(&mut self) -> Result<()> {
+        if self.named.clip.is_none() {
+            let subject = self.config.subject;
+            let message = format!(
+                "no CLIP: {subject} has no captions that one could be trained on; name one with `--clip FILE`"
+            );
+            return Err(Error::bad_input(message)
+                .or_hint("`mindreader import-weights` makes one of a published checkpoint; `scripts/fetch-weights` fetches it"));
+        }
+        let finetuned = &mut self.config.finetune_gan.condition;
+        if finetuned.second_target() == MapperTarget::Caption {
+            *finetuned = ConditionSource::Image;
+        }
+        let pretrained = &mut self.config.pretrain_gan;
+        pretrained.first_condition = FirstCondition::Images;
+        pretrained.second_condition = SecondCondition::Pseudo;
+        self.config.reconstruct.conditions.clear();
+        self.config.reconstruct.condition = Some(ConditionSource::Image);
+        self.config.microstim.condition = Some(ConditionSource::Image);
+        Ok(())
+    }
+
+    /// The settings as they are now.
+    pub fn config(&self) -> &ProjectConfig {
+        &self.config
+    }
+
+    /// Whether embeddings of captions are decoded: a mapper for them is named or can be trained.
+    fn has_caption_mapper(&self) -> bool {
+        self.has_captions || self.named_caption_mapper().is_some()
+    }
+
+    /// The second mapper that the user named, where it is one of captions.
+    fn named_caption_mapper(&self) -> Option<&PathBuf> {
+        let is_of_captions = self.config.finetune_gan.condition.second_target() == MapperTarget::Caption;
+        self.named.second_mapper.as_ref().filter(|_| is_of_captions)
+    }
+
+    /// The steps in their order. Regions that are not named are known when the subject is prepared; until then they are one step.
+    ///
+    /// # Errors
+    /// A prepared file that cannot be read, a region that the subject's label volumes do not know.
+    pub fn steps(&self) -> Result<Vec<PlannedStep>> {
+        let mut steps = Vec::new();
+        for step in ChainStep::ALL {
+            if step == ChainStep::Microstim {
+                steps.extend(self.stimulations()?);
+            } else {
+                steps.push(PlannedStep { id: step.into(), left_out: self.reason_to_skip(step)? });
+            }
+        }
+        Ok(steps)
+    }
+
+    fn stimulations(&self) -> Result<Vec<PlannedStep>> {
+        let prepared = self.config.project().prepared();
+        let of = |region, left_out| {
+            let id = StepId { step: ChainStep::Microstim, region };
+            PlannedStep { id, left_out }
+        };
+        if file_is_there(&prepared)? {
+            let chosen = regions(&self.config.run, &PreparedSubject::open(&prepared)?)?;
+            if chosen.is_empty() {
+                return Ok(vec![of(None, Some("no functional region is known of the subject".into()))]);
+            }
+            return Ok(chosen.into_iter().map(|chosen| of(Some(chosen.region), chosen.left_out)).collect());
+        }
+        match named_regions(&self.config.run) {
+            Some(named) => Ok(named.into_iter().map(|region| of(Some(region), None)).collect()),
+            None => Ok(vec![of(None, None)]),
+        }
+    }
+
+    /// Why a step is not done for this subject; nothing where it is.
+    fn reason_to_skip(&self, step: ChainStep) -> Result<Option<String>> {
+        let named = |path: &Option<PathBuf>, key: &str| {
+            path.as_ref().map(|path| format!("`{key}` names `{}`", path.display()))
+        };
+        let without = |is_there: bool, reason: &str| (!is_there).then(|| reason.to_string());
+        Ok(match step {
+            ChainStep::Prepare => self.reason_not_to_prepare()?,
+            ChainStep::PretrainClip => named(&self.named.clip, "paths.clip"),
+            ChainStep::ScreenCaptions => without(self.has_captions, "the subject's images have no captions"),
+            ChainStep::ImageMapper => named(&self.named.image_mapper, "paths.image_mapper"),
+            ChainStep::CaptionMapper => match self.named_caption_mapper() {
+                Some(path) => named(&Some(path.clone()), "paths.caption_mapper"),
+                None => without(self.has_captions, "the subject's images have no captions"),
+            },
+            ChainStep::PretrainGan => named(&self.named.generator, "paths.generator")
+                .or_else(|| named(&self.named.pretrained_gan, "paths.pretrained_gan")),
+            ChainStep::FinetuneGan => named(&self.named.generator, "paths.generator"),
+            ChainStep::Score => without(self.has_truth, "only a phantom has a truth"),
+            _ => None,
+        })
+    }
+
+    fn reason_not_to_prepare(&self) -> Result<Option<String>> {
+        let project = self.config.project();
+        let prepared = project.prepared();
+        if project.subject.is_own() {
+            return match file_is_there(&prepared)? {
+                true => Ok(Some("`mindreader import` has done it".into())),
+                false => Err(RunError::missing(prepared, "`run`; `mindreader import` makes it").into()),
+            };
+        }
+        let reason = "it is prepared, and no NSD tree is named (`--nsd DIR`)".to_string();
+        Ok((self.named.nsd.is_none() && file_is_there(&prepared)?).then_some(reason))
+    }
+
+    /// The command of a step with its settings.
+    ///
+    /// # Errors
+    /// Something that an earlier step would have left and that is not there.
+    pub fn work(&self, id: &StepId) -> Result<Work> {
+        let config = &self.config;
+        let project = config.project();
+        Ok(match id.step {
+            ChainStep::Prepare => {
+                Work::Prepare(PrepareSettings::resolve(&project, &config.prepare, ExistingOutput::Replace)?)
+            }
+            ChainStep::PretrainClip => {
+                Work::PretrainClip(PretrainClipSettings::resolve(&project, &config.pretrain_clip, None)?)
+            }
+            ChainStep::ScreenCaptions => {
+                Work::ScreenCaptions(ScreenCaptionsSettings::resolve(&project, &config.screen_captions)?)
+            }
+            ChainStep::ImageMapper => self.mapper(MapperTarget::Image, BetasControl::Measured)?,
+            ChainStep::CaptionMapper => self.mapper(MapperTarget::Caption, BetasControl::Measured)?,
+            ChainStep::ControlMapper => self.mapper(MapperTarget::Image, BetasControl::Shuffled)?,
+            ChainStep::PretrainGan => {
+                Work::PretrainGan(PretrainGanSettings::resolve(&project, &config.pretrain_gan, None)?)
+            }
+            ChainStep::FinetuneGan => Work::FinetuneGan(FinetuneGanSettings::resolve(
+                &self.stage_one(),
+                &config.finetune_gan,
+                None,
+            )?),
+            ChainStep::Reconstruct => {
+                Work::Reconstruct(ReconstructSettings::resolve(&self.drawing()?, &config.reconstruct)?)
+            }
+            ChainStep::ReconstructControl => Work::Reconstruct(self.control_drawing()?),
+            ChainStep::Evaluate => Work::Evaluate(self.evaluation()?),
+            ChainStep::EvaluateImages => self.judging(&self.drawn[0])?,
+            ChainStep::EvaluateImagesControl => self.judging(&self.drawn[1])?,
+            ChainStep::Microstim => Work::Microstim(self.stimulation(id)?),
+            ChainStep::Encode => {
+                let settings = EncodeSettings::resolve(&project, &config.encode, &config.train_mapper)?;
+                Work::Encode(settings, self.noise_ceiling(&project)?)
+            }
+            ChainStep::Score => {
+                let out = project.work().join("chain").join(project.subject.to_string()).join("score.json");
+                Work::Score(ScoreSettings::resolve(&project, None)?, out)
+            }
+            ChainStep::Report => {
+                let settings = ReportSettings::resolve(&project, vec![], config.run.report.clone());
+                Work::Report(Box::new(settings), self.results.clone())
+            }
+        })
+    }
+
+    fn mapper(&self, target: MapperTarget, betas: BetasControl) -> Result<Work> {
+        let config = &self.config.train_mapper;
+        Ok(Work::Mapper(TrainMapperSettings::resolve(&self.config.project(), config, target, betas, None)?))
+    }
+
+    /// The project with the mappers of stage one as a GAN takes them.
+    fn stage_one(&self) -> Project {
+        let mut project = self.config.project();
+        let paths = &mut project.paths;
+        if self.config.finetune_gan.condition.second_target() == MapperTarget::Resnet {
+            paths.second_mapper.clone_from(&self.named.second_mapper);
+        } else if !self.has_caption_mapper() {
+            // The condition has no second part: whatever maps into CLIP's space serves.
+            paths.second_mapper.clone_from(&paths.image_mapper);
+        }
+        project
+    }
+
+    /// The project with the networks that draw: mappers that were finetuned with the generator lie beside it.
+    fn drawing(&self) -> Result<Project> {
+        let mut project = self.stage_one();
+        let paths = &mut project.paths;
+        let Some(generator) = &paths.generator else { return Ok(project) };
+        let second = self.config.finetune_gan.condition.second_target();
+        for (target, mapper, named) in [
+            (MapperTarget::Image, &mut paths.image_mapper, &self.named.image_mapper),
+            (second, &mut paths.second_mapper, &self.named.second_mapper),
+        ] {
+            let beside = companion_mapper(generator, target);
+            if named.is_none() && file_is_there(&beside)? {
+                *mapper = Some(beside);
+            }
+        }
+        Ok(project)
+    }
+
+    /// Pictures that the mapper without information steers alone.
+    fn control_drawing(&self) -> Result<ReconstructSettings> {
+        let mut drawing = ReconstructSettings::resolve(&self.drawing()?, &self.config.reconstruct)?;
+        let Some(mapper) = &self.control_mapper else {
+            return Err(Error::failure("no mapper of exchanged betas"));
+        };
+        drawing.networks.image_mapper.clone_from(mapper);
+        drawing.reconstruct.samples = 1;
+        drawing.reconstruct.condition = Some(ConditionSource::Image);
+        drawing.reconstruct.conditions.clear();
+        drawing.is_control = true;
+        Ok(drawing)
+    }
+
+    /// The mappers of stage one beside ridge regression.
+    fn evaluation(&self) -> Result<EvaluateSettings> {
+        let project = self.config.project();
+        let ProjectConfig { evaluate, train_mapper, .. } = &self.config;
+        let mut mappers = vec![];
+        if !evaluate.ridge_only && evaluate.folds == 0 {
+            mappers.push(project.mapper(MapperTarget::Image)?);
+            if self.has_caption_mapper() {
+                mappers.push(project.mapper(MapperTarget::Caption)?);
+            }
+        }
+        Ok(EvaluateSettings::resolve(&project, evaluate, train_mapper, mappers)?)
+    }
+
+    fn judging(&self, drawn: &Option<PathBuf>) -> Result<Work> {
+        let Some(drawn) = drawn else { return Err(Error::failure("no pictures to judge")) };
+        let (project, config) = (self.config.project(), &self.config.evaluate_images);
+        Ok(Work::EvaluateImages(EvaluateImagesSettings::resolve(&project, config, Some(drawn.clone()))?))
+    }
+
+    fn stimulation(&self, id: &StepId) -> Result<MicrostimSettings> {
+        let mut settings = MicrostimSettings::resolve(&self.drawing()?, &self.config.microstim)?;
+        let Some(region) = &id.region else { return Err(Error::failure("a stimulation of no region")) };
+        settings.microstim.roi.clone_from(&region.roi);
+        settings.microstim.action = region.action;
+        Ok(settings)
+    }
+
+    /// The volume of the noise ceilings; those of an imported subject are in its prepared file.
+    fn noise_ceiling(&self, project: &Project) -> Result<Option<PathBuf>> {
+        let SubjectId::Nsd(subject) = project.subject else { return Ok(None) };
+        let version = project.choice.betas_version.as_deref().unwrap_or(DEFAULT_BETAS_VERSION);
+        Ok(Some(NsdTree::new(project.nsd()?).ncsnr(subject, project.resolution, version)))
+    }
+
+    /// Lets later steps take what a step left: its files, if it has a run folder, and its identity.
+    pub fn take(&mut self, known: &StepRecord, run: Option<&Path>) {
+        self.results.push(known.identity.clone());
+        if let Some(run) = run {
+            self.take_run(known.id.step, run);
+        }
+    }
+
+    fn take_run(&mut self, step: ChainStep, run: &Path) {
+        let paths = &mut self.config.paths;
+        match step {
+            ChainStep::PretrainClip => paths.clip = Some(run.join(BEST_FILE)),
+            ChainStep::ImageMapper => paths.image_mapper = Some(run.join(BEST_FILE)),
+            ChainStep::CaptionMapper => paths.second_mapper = Some(run.join(BEST_FILE)),
+            ChainStep::ControlMapper => self.control_mapper = Some(run.join(BEST_FILE)),
+            ChainStep::PretrainGan => paths.pretrained_gan = Some(run.to_path_buf()),
+            ChainStep::FinetuneGan => paths.generator = Some(run.join(GENERATOR_FILE)),
+            ChainStep::Reconstruct => self.drawn[0] = Some(run.to_path_buf()),
+            ChainStep::ReconstructControl => self.drawn[1] = Some(run.to_path_buf()),
+            _ => {}
+        }
+    }
+}
+
+/// The steps whose results a step takes.
+pub(super) fn needs(step: ChainStep) -> &'static [ChainStep] {
+    use ChainStep::{
+        CaptionMapper, ControlMapper, FinetuneGan, ImageMapper, Prepare, PretrainClip, PretrainGan,
+        Reconstruct, ReconstructControl, ScreenCaptions,
+    };
+    match step {
+        Prepare => &[],
+        PretrainClip => &[Prepare],
+        ScreenCaptions | ImageMapper | ControlMapper | ChainStep::Encode => &[Prepare, PretrainClip],
+        CaptionMapper => &[Prepare, PretrainClip, ScreenCaptions],
+        PretrainGan => &[Prepare, PretrainClip, ScreenCaptions],
+        FinetuneGan => &[Prepare, PretrainClip, ImageMapper, CaptionMapper, PretrainGan],
+        Reconstruct | ChainStep::Microstim => &[Prepare, ImageMapper, CaptionMapper, FinetuneGan],
+        ReconstructControl => &[Prepare, ControlMapper, CaptionMapper, FinetuneGan],
+        ChainStep::Evaluate => &[Prepare, PretrainClip, ImageMapper, CaptionMapper],
+        ChainStep::EvaluateImages => &[Reconstruct],
+        ChainStep::EvaluateImagesControl => &[ReconstructControl],
+        ChainStep::Score => &[Prepare, ScreenCaptions],
+        ChainStep::Report => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_takes_the_results_of_earlier_steps_alone() {
+        for step in ChainStep::ALL {
+            assert!(needs(step).iter().all(|needed| *needed < step), "{step}");
+        }
+    }
+
+    #[test]
+    fn named_networks_are_not_trained() {
+        let mut config = ProjectConfig::default();
+        config.paths.clip = Some("clip".into());
+        config.paths.pretrained_gan = Some("gan".into());
+        let chain = Chain::new(&config).unwrap();
+        let skipped: Vec<String> = chain
+            .steps()
+            .unwrap()
+            .into_iter()
+            .filter_map(|step| Some(format!("{}: {}", step.id, step.left_out?)))
+            .collect();
+        let expected = [
+            "pretrain-clip: `paths.clip` names `clip`",
+            "screen-captions: the subject's images have no captions",
+            "caption-mapper: the subject's images have no captions",
+            "pretrain-gan: `paths.pretrained_gan` names `gan`",
+            "score: only a phantom has a truth",
+        ];
+        assert_eq!(skipped[..5], expected);
+        assert_eq!(chain.config().finetune_gan.condition, ConditionSource::Image);
+        config.paths.clip = None;
+        let error = Chain::new(&config).err().map(|error| error.to_string()).unwrap();
+        assert!(
+            error.contains("no CLIP") && error.contains("subj01") && error.contains("--clip FILE"),
+            "{error}"
+        );
+    }
+}
