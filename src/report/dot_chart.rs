@@ -6,9 +6,9 @@
 use askama::Template;
 
 /// Height of a row with its words, in pixels.
-const ROW: usize = 58;
+const ROW: usize = 50;
 /// Height of a group's heading.
-const HEADING: usize = 30;
+const HEADING: usize = 26;
 /// Height of the scale below the last row.
 const SCALE: usize = 26;
 /// Share of the width left free at either side, so that a dot at an end is whole, in percent.
@@ -167,9 +167,9 @@ impl<'a> MeasureLine<'a> {
     fn of(row: &'a DotRow, y: usize) -> Self {
         Self {
             note: &row.note,
-            value_y: y + 30,
-            floor_y: y + 42,
-            chance_y: [y + 20, y + 50],
+            value_y: y + 25,
+            floor_y: y + 36,
+            chance_y: [y + 17, y + 44],
             value: DotPlaces::of(row.value),
             floor: row.floor.map(DotPlaces::of),
             chance: row.chance.map(place),
@@ -200,7 +200,7 @@ impl DotChart {
             lines.push(Line { name: &group.name, words_y: y + 20, measure: None });
             y += HEADING;
             for row in &group.rows {
-                lines.push(Line { name: &row.name, words_y: y + 14, measure: Some(MeasureLine::of(row, y)) });
+                lines.push(Line { name: &row.name, words_y: y + 13, measure: Some(MeasureLine::of(row, y)) });
                 y += ROW;
             }
         }
@@ -240,7 +240,7 @@ mod tests {
             ceiling: Some(1.0),
         });
         for needle in [
-            r#"<circle class="value" cx="50.00%" cy="60""#,
+            r#"<circle class="value" cx="50.00%" cy="51""#,
             r#"<line class="whisker" x1="25.75%" x2="74.25%""#,
             r#"<circle class="floor" cx="1.50%""#,
             r#"<line class="chance" x1="2.47%""#,

@@ -126,3 +126,11 @@ pub struct EvaluateSummary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cross_validation: Option<CrossValidation>,
 }
+
+impl EvaluateSummary {
+    /// The control of ridge regression to the same target as `row`; none of a mapper's row.
+    pub fn floor(&self, row: &DecoderRow) -> Option<&DecoderRow> {
+        let is_ridge = row.mapper.is_none();
+        self.ridge_control.iter().find(|control| is_ridge && control.target == row.target)
+    }
+}

@@ -67,7 +67,8 @@ impl RunKind {
 pub(super) struct RunConfig {
     pretrain_clip: Option<IgnoredAny>,
     mapper: Option<IgnoredAny>,
-    evaluate: Option<IgnoredAny>,
+    /// How mappers and ridge regression were counted.
+    pub evaluate: Option<EvaluateSection>,
     pretrain_gan: Option<IgnoredAny>,
     /// Settings of a finetuning, as they stand there.
     pub finetune_gan: Option<toml::Table>,
@@ -98,6 +99,14 @@ pub(super) struct RunConfig {
 struct DataSection {
     prepared: Option<PathBuf>,
     stimuli: Option<PathBuf>,
+}
+
+/// Protocol of the counts.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct EvaluateSection {
+    /// Folds of a cross-validation; 0 where the split was counted.
+    pub folds: usize,
 }
 
 /// Which trials were drawn, and how.

@@ -18,7 +18,10 @@ pub(super) struct Gathered {
     pub clip: Option<FinishedRun>,
     /// Mappers by target, then their controls.
     pub mappers: Vec<FinishedRun>,
+    /// Counts on the held-out trials of the split.
     pub evaluation: Option<FinishedRun>,
+    /// Ridge regression over folds of the images.
+    pub folds: Option<FinishedRun>,
     pub pretraining: Option<FinishedRun>,
     pub finetuning: Option<FinishedRun>,
     /// Pictures of held-out trials.
@@ -100,6 +103,9 @@ impl Gathered {
     fn take(&mut self, run: FinishedRun) {
         let slot = match run.kind {
             RunKind::PretrainClip => &mut self.clip,
+            RunKind::Evaluate if run.config.evaluate.as_ref().is_some_and(|section| section.folds > 0) => {
+                &mut self.folds
+            }
             RunKind::Evaluate => &mut self.evaluation,
             RunKind::PretrainGan => &mut self.pretraining,
             RunKind::FinetuneGan => &mut self.finetuning,
@@ -203,6 +209,7 @@ impl Gathered {
         all.extend(self.mappers.iter().map(|run| (mapper_name(run), run)));
         let rest = [
             ("retrieval", &self.evaluation),
+            ("ridge regression over folds", &self.folds),
             ("GAN, pretraining", &self.pretraining),
             ("GAN, finetuning", &self.finetuning),
             ("decoded pictures", &self.drawn),

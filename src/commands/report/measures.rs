@@ -8,10 +8,11 @@ use serde::Deserialize;
 use super::finished_run::{EVALUATION_FILE, FinishedRun};
 use super::gathered::Gathered;
 use super::run_files::json_file;
-use crate::commands::evaluate::EvaluateSummary;
+use crate::commands::evaluate::{CrossValidation, EvaluateSummary};
 use crate::commands::evaluate_images::{IdentificationSummary, NamingSummary};
 use crate::commands::train_mapper::{BetasControl, TrainMapperSummary};
 use crate::metrics::bootstrap::Interval;
+use crate::metrics::pairwise::PairwiseIdentification;
 use crate::metrics::retrieval::RetrievalSummary;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::pictures::picture_features::FeatureKind;
@@ -23,8 +24,12 @@ use crate::run::run_dir::SUMMARY_FILE;
 pub(super) enum Question {
     /// Does a decoded embedding find its image in a batch?
     Retrieval,
+    /// Does an image find its decoded embedding in a batch?
+    BackwardRetrieval,
     /// Is a decoded picture closest to what was seen?
     Identification,
+    /// Is a decoded embedding closer to its own image than to another one?
+    Pairs,
     /// Is what can be named in a decoded picture there?
     Naming,
 }
@@ -45,6 +50,16 @@ pub(super) struct Measure {
     pub floor: Option<Interval>,
     /// What the originals get.
     pub ceiling: Option<f64>,
+}
+
+impl Measure {
+    /// What was measured, with the direction where it is not the usual one.
+    pub fn label(&self) -> String {
+        match self.question {
+            Question::BackwardRetrieval => format!("{}, backward", self.name),
+            _ => self.name.clone(),
+        }
+    }
 }
 
 /// The part of an evaluation of pictures that a report tells.
@@ -77,6 +92,7 @@ pub(super) struct Findings {
     /// Mappers with their names, in the order of the page; controls behind the others.
     pub mappers: Vec<(String, TrainMapperSummary)>,
     pub evaluation: Option<EvaluateSummary>,
+    pub folds: Option<EvaluateSummary>,
     pub judged: Option<JudgedPictures>,
     pub judged_control: Option<JudgedPictures>,
     /// All shares, headlines first of their kind.
@@ -94,10 +110,8 @@ impl Findings {
             let summary = json_file(&run.folder.join(SUMMARY_FILE), "a summary of `train-mapper`")?;
             findings.mappers.push((super::gathered::mapper_name(run), summary));
         }
-        if let Some(run) = &gathered.evaluation {
-            findings.evaluation =
-                Some(json_file(&run.folder.join(EVALUATION_FILE), "what `evaluate` writes")?);
-        }
+        findings.evaluation = counted(gathered.evaluation.as_ref())?;
+        findings.folds = counted(gathered.folds.as_ref())?;
         let judged = |run: &Option<FinishedRun>| -> Result<Option<JudgedPictures>, RunError> {
             let Some(run) = run else { return Ok(None) };
             Ok(Some(json_file(&run.folder.join(EVALUATION_FILE), "what `evaluate-images` writes")?))
@@ -105,7 +119,9 @@ impl Findings {
         findings.judged = judged(&gathered.judged)?;
         findings.judged_control = judged(&gathered.judged_control)?;
         findings.measures = findings.retrieval(gathered)?;
+        findings.measures.extend(findings.over_folds(gathered)?);
         findings.measures.extend(findings.identification(gathered)?);
+        findings.measures.extend(findings.pairs(gathered)?);
         findings.measures.extend(findings.naming(gathered)?);
         Ok(findings)
     }
@@ -133,8 +149,56 @@ impl Findings {
         // Mappers that were trained elsewhere have no run of their own.
         let known: Vec<String> = measures.iter().map(|measure| measure.name.clone()).collect();
         for row in evaluation.mappers.iter().chain(&evaluation.ridge) {
-            if !known.contains(&forward(&row.name)) {
-                measures.extend(both_directions(&row.name, (path.as_path(), &row.by_image), None)?);
+            if !known.contains(&row.name) {
+                let control = evaluation.floor(row).map(|control| (path.as_path(), &control.by_image));
+                measures.extend(both_directions(&row.name, (path.as_path(), &row.by_image), control)?);
+            }
+        }
+        Ok(measures)
+    }
+
+    /// Top-1 of ridge regression over folds: each trial among those of its fold.
+    fn over_folds(&self, gathered: &Gathered) -> Result<Vec<Measure>, RunError> {
+        let Some((path, found)) = self.cross_validation(gathered) else { return Ok(vec![]) };
+        let mut measures = Vec::new();
+        for row in &found.rows {
+            let control = found.control.iter().find(|control| control.target == row.target);
+            let field = format!("cross_validation, {}", row.name);
+            measures.push(Measure {
+                question: Question::Retrieval,
+                name: format!("{}, over {} folds", row.name, found.folds),
+                among: found.candidates[1],
+                value: share(&path, &field, row.forward, 1.0)?,
+                chance: chance(&path, &field, row.chance, 1.0)?,
+                floor: control.map(|control| share(&path, &field, control.forward, 1.0)).transpose()?,
+                ceiling: None,
+            });
+        }
+        Ok(measures)
+    }
+
+    fn cross_validation(&self, gathered: &Gathered) -> Option<(PathBuf, &CrossValidation)> {
+        let path = gathered.folds.as_ref()?.folder.join(EVALUATION_FILE);
+        Some((path, self.folds.as_ref()?.cross_validation.as_ref()?))
+    }
+
+    /// 2-way identification of decoded embeddings, on the split and over folds.
+    fn pairs(&self, gathered: &Gathered) -> Result<Vec<Measure>, RunError> {
+        let mut measures = Vec::new();
+        if let Some((run, evaluation)) = gathered.evaluation.as_ref().zip(self.evaluation.as_ref()) {
+            let path = run.folder.join(EVALUATION_FILE);
+            for row in evaluation.mappers.iter().chain(&evaluation.ridge) {
+                let Some(found) = &row.identification else { continue };
+                let control = evaluation.floor(row).and_then(|control| control.identification.as_ref());
+                measures.push(of_pairs(&path, row.name.clone(), found, control)?);
+            }
+        }
+        if let Some((path, found)) = self.cross_validation(gathered) {
+            for row in &found.rows {
+                let control = found.control.iter().find(|control| control.target == row.target);
+                let name = format!("{}, over {} folds", row.name, found.folds);
+                let control = control.map(|control| &control.identification);
+                measures.push(of_pairs(&path, name, &row.identification, control)?);
             }
         }
         Ok(measures)
@@ -194,8 +258,28 @@ impl Findings {
     }
 }
 
-fn forward(name: &str) -> String {
-    format!("{name}, forward")
+/// What an evaluation of embeddings found.
+fn counted(run: Option<&FinishedRun>) -> Result<Option<EvaluateSummary>, RunError> {
+    let Some(run) = run else { return Ok(None) };
+    Ok(Some(json_file(&run.folder.join(EVALUATION_FILE), "what `evaluate` writes")?))
+}
+
+fn of_pairs(
+    path: &Path,
+    name: String,
+    found: &PairwiseIdentification,
+    control: Option<&PairwiseIdentification>,
+) -> Result<Measure, RunError> {
+    let field = format!("identification, {name}");
+    Ok(Measure {
+        question: Question::Pairs,
+        among: 2,
+        value: share(path, &field, found.share, 1.0)?,
+        chance: chance(path, &field, found.chance, 1.0)?,
+        floor: control.map(|control| share(path, &field, control.share, 1.0)).transpose()?,
+        ceiling: None,
+        name,
+    })
 }
 
 /// Shares of a retrieval's counts with those of its control; each with the file that holds them.
@@ -205,14 +289,14 @@ fn both_directions(
     control: Option<(&Path, &RetrievalSummary)>,
 ) -> Result<[Measure; 2], RunError> {
     let direction =
-        |name: String, field: &str, count: fn(&RetrievalSummary) -> Interval| -> Result<Measure, RunError> {
+        |question, field: &str, count: fn(&RetrievalSummary) -> Interval| -> Result<Measure, RunError> {
             let of = found.batch_size as f64;
             let floor = control
                 .map(|(path, control)| share(path, field, count(control), control.batch_size as f64))
                 .transpose()?;
             Ok(Measure {
-                question: Question::Retrieval,
-                name,
+                question,
+                name: name.to_string(),
                 among: found.batch_size,
                 value: share(path, field, count(found), of)?,
                 chance: chance(path, "retrieval.chance_over_batches", found.chance_over_batches, of)?,
@@ -220,11 +304,10 @@ fn both_directions(
                 ceiling: None,
             })
         };
+    let (forward, backward) = (Question::Retrieval, Question::BackwardRetrieval);
     Ok([
-        direction(forward(name), "retrieval.forward.over_batches", |found| found.forward.over_batches)?,
-        direction(format!("{name}, backward"), "retrieval.backward.over_batches", |found| {
-            found.backward.over_batches
-        })?,
+        direction(forward, "retrieval.forward.over_batches", |found| found.forward.over_batches)?,
+        direction(backward, "retrieval.backward.over_batches", |found| found.backward.over_batches)?,
     ])
 }
 

@@ -138,7 +138,10 @@ impl Material<'_> {
         let mapper = self.findings.mappers.first();
         sentences(&Evidence {
             subject: self.settings.project.subject.to_string(),
-            held_out: mapper.map(|(_, summary)| summary.num_validation_trials),
+            held_out: mapper.map(|(_, summary)| summary.num_validation_trials).or_else(|| {
+                let counted = self.findings.evaluation.as_ref().or(self.findings.folds.as_ref());
+                counted.map(|summary| summary.num_trials)
+            }),
             measures: &self.findings.measures,
             encoding: self.encoded.as_ref().map(|summary| (summary.all.accuracy, summary.all.ceiling)),
             control_command: self.commands.line(CONTROL_COMMAND),
@@ -168,8 +171,8 @@ impl Material<'_> {
         let Self { gathered, findings, flattery, .. } = self;
         let mut sections: Vec<Section> = not_here(missing).into_iter().collect();
         sections.push(self.subject.section(self.settings, findings));
-        if !findings.mappers.is_empty() || findings.evaluation.is_some() {
-            let section = numbers::retrieval(&findings.mappers, findings.evaluation.as_ref());
+        if !findings.mappers.is_empty() || findings.evaluation.is_some() || findings.folds.is_some() {
+            let section = numbers::retrieval(findings);
             sections.push(with_caveat(section, flattery.counts.as_ref()));
         }
         if let Some(judged) = &findings.judged {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::measures::JudgedPictures;
+use super::measures::{Findings, JudgedPictures};
 use super::run_files::json_file;
-use crate::commands::evaluate::EvaluateSummary;
+use crate::commands::evaluate::{Centre, CrossValidatedRow, CrossValidation, EvaluateSummary};
 use crate::commands::evaluate_images::NamingSummary;
 use crate::commands::screen_captions::JudgedCaption;
-use crate::commands::train_mapper::TrainMapperSummary;
 use crate::metrics::bootstrap::{BootstrapConfig, Interval};
 use crate::metrics::identification::IdentificationAccuracy;
+use crate::metrics::pairwise::PairwiseIdentification;
 use crate::metrics::retrieval::RetrievalSummary;
 use crate::metrics::share::share_interval;
 use crate::pipelines::pictures::picture_features::FeatureKind;
@@ -21,40 +21,109 @@ use crate::run::error::RunError;
 /// Images whose captions are listed.
 const EXAMPLES: usize = 4;
 
-/// Retrieval counts of every mapper, of ridge regression and of combined mappers, beside chance.
-pub(super) fn retrieval(
-    mappers: &[(String, TrainMapperSummary)],
-    evaluation: Option<&EvaluateSummary>,
-) -> Section {
-    let of_mappers = mappers.iter().map(|(name, summary)| (name.clone(), summary.retrieval));
+/// Retrieval counts of every mapper, of ridge regression and of combined mappers, beside chance; 2-way identification and rank.
+pub(super) fn retrieval(findings: &Findings) -> Section {
     let mut section = Section::new("Retrieval of held-out images").text(
         "Forward: each decoded embedding looks for its image among all images of a batch. Backward: each image \
          looks for its decoded embedding. Held-out images took no part in training. The run with exchanged betas \
          is the control: it must be at chance.",
     );
-    if !mappers.is_empty() {
-        let table = counts(of_mappers);
-        section = section.with(Block::Folded("Counts of every mapper".into(), vec![Block::Table(table)]));
+    if !findings.mappers.is_empty() {
+        let named = findings.mappers.iter().map(|(name, summary)| (name.clone(), summary.retrieval));
+        let table = Block::Table(counts(named));
+        section = section.with(Block::Folded("Counts of every mapper".into(), vec![table]));
     }
-    let Some(evaluation) = evaluation else { return section };
-    let rows = evaluation.mappers.iter().chain(&evaluation.ridge);
-    let alone = counts(rows.map(|row| (row.name.clone(), row.by_image)));
-    let combined = counts(evaluation.combinations.iter().map(|row| {
+    if let Some(evaluation) = &findings.evaluation {
+        section = section.with(of_evaluation(evaluation));
+    }
+    if let Some(found) = findings.folds.as_ref().and_then(|folds| folds.cross_validation.as_ref()) {
+        section = section.with(over_folds(found));
+    }
+    section
+}
+
+/// Mappers and ridge regression, alone and combined.
+fn of_evaluation(evaluation: &EvaluateSummary) -> Block {
+    let rows = || evaluation.mappers.iter().chain(&evaluation.ridge).chain(&evaluation.ridge_control);
+    let mut blocks = vec![Block::Table(counts(rows().map(|row| (row.name.clone(), row.by_image))))];
+    if evaluation.centre != Centre::None {
+        blocks.push(Block::Text(format!("Centred before they are compared: {}.", evaluation.centre)));
+    }
+    let pairs = rows().filter_map(|row| Some(pairs_row(&row.name, row.identification.as_ref()?)));
+    let pairs: Vec<Vec<String>> = pairs.collect();
+    if !pairs.is_empty() {
+        blocks.push(Block::Table(pairs_table(pairs)));
+    }
+    if !evaluation.combinations.is_empty() {
+        blocks.push(Block::Text(format!(
+            "Below, mappers are combined; {} trials chose the weights, the others count.",
+            evaluation.num_search_trials
+        )));
+        blocks.push(Block::Table(combined(evaluation)));
+    }
+    Block::Folded("Mappers, ridge regression and combinations".into(), blocks)
+}
+
+fn combined(evaluation: &EvaluateSummary) -> Table {
+    let name = |mapper: &usize| match evaluation.mappers.get(*mapper) {
+        Some(row) => row.name.clone(),
+        None => format!("mapper {mapper}"),
+    };
+    counts(evaluation.combinations.iter().map(|row| {
         let parts = row.mappers.iter().zip(&row.combined.weights);
-        let name = |mapper: &usize| match evaluation.mappers.get(*mapper) {
-            Some(row) => row.name.clone(),
-            None => format!("mapper {mapper}"),
-        };
         let parts: Vec<String> =
             parts.map(|(mapper, weight)| format!("{} × {}", number(*weight), name(mapper))).collect();
         (parts.join(" + "), row.combined.retrieval)
-    }));
-    let text = format!(
-        "Below, mappers are combined; {} trials chose the weights, the others count.",
-        evaluation.num_search_trials
-    );
-    let blocks = vec![Block::Table(alone), Block::Text(text), Block::Table(combined)];
-    section.with(Block::Folded("Mappers, ridge regression and combinations".into(), blocks))
+    }))
+}
+
+/// Ridge regression over folds, and its control.
+fn over_folds(found: &CrossValidation) -> Block {
+    let both = || found.rows.iter().chain(&found.control);
+    let row = |row: &CrossValidatedRow| {
+        let [forward, backward] = [row.forward, row.backward].map(percent_within);
+        let edge = format!("{} of {}", row.folds_at_edge, found.folds);
+        vec![row.name.clone(), forward, backward, percent(row.chance), edge]
+    };
+    let [fewest, most] = found.candidates;
+    let head =
+        ["decoder", "forward (95 %)", "backward (95 %)", "chance", "folds with a penalty at the grid's end"];
+    let shares = Table {
+        head: head.map(String::from).to_vec(),
+        rows: both().map(row).collect(),
+        caption: format!(
+            "Every trial was held out once, in {} folds of {} images; it looks for its own among the {fewest} to {most} trials of \
+             its fold. Penalties were chosen on the other folds.",
+            found.folds, found.num_groups
+        ),
+    };
+    let pairs = both().map(|row| pairs_row(&row.name, &row.identification)).collect();
+    let blocks = vec![Block::Table(shares), Block::Table(pairs_table(pairs))];
+    Block::Folded(format!("Ridge regression over {} folds", found.folds), blocks)
+}
+
+fn pairs_row(name: &str, found: &PairwiseIdentification) -> Vec<String> {
+    let Interval { mean, low, high } = found.mean_rank;
+    vec![
+        name.to_string(),
+        percent_within(found.share),
+        percent(found.chance),
+        format!("{} ({} to {})", number(mean), number(low), number(high)),
+        number(found.median_rank),
+        number(found.chance_rank),
+        found.num_images.to_string(),
+    ]
+}
+
+fn pairs_table(rows: Vec<Vec<String>>) -> Table {
+    let ranks = ["mean rank (95 %)", "median rank", "rank by chance", "of images"];
+    let head = ["decoder", "pairs won (95 %)", "chance"].into_iter().chain(ranks);
+    Table {
+        head: head.map(String::from).collect(),
+        rows,
+        caption: "2-way identification of decoded embeddings, and the rank of the own image among all held-out ones."
+            .into(),
+    }
 }
 
 fn counts(named: impl Iterator<Item = (String, RetrievalSummary)>) -> Table {

@@ -5,7 +5,7 @@ use super::verdict::within;
 use crate::metrics::bootstrap::Interval;
 use crate::report::{Dot, DotChart, DotGroup, DotRow};
 
-/// All measures, by what was asked; nothing where nothing was measured.
+/// All measures but those of the backward direction, by what was asked; nothing where nothing was measured.
 pub(super) fn chart(measures: &[Measure]) -> Option<DotChart> {
     let group = |question, name: String| {
         let rows: Vec<DotRow> =
@@ -15,8 +15,9 @@ pub(super) fn chart(measures: &[Measure]) -> Option<DotChart> {
     let among = measures.iter().find(|measure| measure.question == Question::Retrieval);
     let among = among.map_or(0, |measure| measure.among);
     let groups = [
-        group(Question::Retrieval, format!("Retrieval: the right one of {among} comes first")),
+        group(Question::Retrieval, format!("Retrieval (forward): the right one of {among} comes first")),
         group(Question::Identification, "Identification: a drawn picture is nearest to its own".into()),
+        group(Question::Pairs, "Embeddings, 2-way: nearer to the own image than to another".into()),
         group(Question::Naming, "Names: what a drawn picture shows is there".into()),
     ];
     let groups: Vec<DotGroup> = groups.into_iter().flatten().collect();
@@ -66,7 +67,7 @@ mod tests {
         let value = Interval { mean: 0.25, low: 0.2, high: 0.3 };
         let measure = Measure {
             question: Question::Retrieval,
-            name: "image mapper, forward".into(),
+            name: "image mapper".into(),
             among: 60,
             value,
             chance: 1.0 / 60.0,
@@ -75,7 +76,7 @@ mod tests {
         };
         let chart = chart(std::slice::from_ref(&measure)).unwrap();
         assert_eq!(chart.groups.len(), 1);
-        assert_eq!(chart.groups[0].name, "Retrieval: the right one of 60 comes first");
+        assert_eq!(chart.groups[0].name, "Retrieval (forward): the right one of 60 comes first");
         assert_eq!(chart.groups[0].rows[0].note, "25.0 % (20.0 % to 30.0 %)");
         assert!(chart.caption.contains("no run measured a ceiling") && chart.caption.contains("No control"));
         assert!(super::chart(&[]).is_none());

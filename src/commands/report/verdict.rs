@@ -46,10 +46,10 @@ pub(super) fn standing(Interval { low, high, .. }: Interval, chance: f64) -> Sta
 
 /// Three sentences: what was decoded, how far above chance and below the ceiling, whether the controls hold.
 pub(super) fn sentences(evidence: &Evidence<'_>) -> Vec<String> {
-    let headlines: Vec<&Measure> = [Question::Retrieval, Question::Identification]
-        .into_iter()
-        .filter_map(|question| evidence.measures.iter().find(|measure| measure.question == question))
-        .collect();
+    let first = |question| evidence.measures.iter().find(|measure| measure.question == question);
+    // Without drawn pictures the decoded embeddings are identified.
+    let identified = first(Question::Identification).or_else(|| first(Question::Pairs));
+    let headlines: Vec<&Measure> = first(Question::Retrieval).into_iter().chain(identified).collect();
     if headlines.is_empty() {
         return vec![format!(
             "Nothing that was decoded from {} has been measured yet: no shown run counts retrieval or identification of \
@@ -63,25 +63,28 @@ pub(super) fn sentences(evidence: &Evidence<'_>) -> Vec<String> {
 fn decoded(evidence: &Evidence<'_>, headlines: &[&Measure]) -> String {
     let trials =
         evidence.held_out.map_or("held-out trials".into(), |count| format!("{count} held-out trials"));
-    let found: Vec<String> = headlines
-        .iter()
-        .map(|measure| {
-            let (share, among) = (within(measure.value), measure.among);
-            match measure.question {
-                Question::Retrieval => {
-                    let name = measure.name.trim_end_matches(", forward");
-                    format!(
-                        "the {name} finds the picture that was seen among those of {among} trials in {share}"
-                    )
-                }
-                _ if among == 2 => {
-                    format!("a drawn picture is told from one other picture in {share}")
-                }
-                _ => format!("a drawn picture is picked out of {among} in {share}"),
-            }
-        })
-        .collect();
+    let found: Vec<String> = headlines.iter().map(|measure| in_words(measure)).collect();
     format!("From the betas of {trials} of {}, {}.", evidence.subject, found.join(", and "))
+}
+
+fn in_words(measure: &Measure) -> String {
+    let Measure { name, among, .. } = measure;
+    let share = within(measure.value);
+    match measure.question {
+        Question::Retrieval | Question::BackwardRetrieval => {
+            let article = if name.starts_with("ridge") { "" } else { "the " };
+            format!(
+                "{article}{name} finds the picture that was seen among those of {among} trials in {share}"
+            )
+        }
+        Question::Pairs => {
+            format!(
+                "a decoded embedding ({name}) is closer to its own picture than to another one in {share}"
+            )
+        }
+        _ if *among == 2 => format!("a drawn picture is told from one other picture in {share}"),
+        _ => format!("a drawn picture is picked out of {among} in {share}"),
+    }
 }
 
 fn distance(evidence: &Evidence<'_>, headlines: &[&Measure]) -> String {
@@ -195,12 +198,12 @@ fn reservations(evidence: &Evidence<'_>, headlines: &[&Measure]) -> String {
     let is_headline = |measure: &Measure| headlines.iter().any(|headline| **headline == *measure);
     let others: Vec<&Measure> =
         evidence.measures.iter().filter(|measure| measure.floor.is_some() && !is_headline(measure)).collect();
-    let off: Vec<&str> = others
+    let off: Vec<String> = others
         .iter()
         .filter(|measure| {
             measure.floor.is_some_and(|floor| standing(floor, measure.chance) != Standing::Within)
         })
-        .map(|measure| measure.name.as_str())
+        .map(|measure| measure.label())
         .collect();
     if !off.is_empty() {
         let (off_chance, all) = (off.len(), others.len());
@@ -215,7 +218,9 @@ fn reservations(evidence: &Evidence<'_>, headlines: &[&Measure]) -> String {
 fn word(measure: &Measure) -> &'static str {
     match measure.question {
         Question::Retrieval => "retrieval",
+        Question::BackwardRetrieval => "backward retrieval",
         Question::Identification => "identification",
+        Question::Pairs => "2-way identification of embeddings",
         Question::Naming => "naming",
     }
 }
@@ -240,7 +245,7 @@ mod tests {
 
     fn measure(question: Question, value: Interval, chance: f64, floor: Option<Interval>) -> Measure {
         let (name, among) = match question {
-            Question::Retrieval => ("image mapper, forward", 100),
+            Question::Retrieval => ("image mapper", 100),
             _ => ("2-way", 2),
         };
         Measure { question, name: name.into(), among, value, chance, floor, ceiling: None }
@@ -341,6 +346,23 @@ mod tests {
         assert!(found[2].contains("the control holds; identification has no control."), "{}", found[2]);
         assert_eq!(verdict(&[]).len(), 1);
         assert!(verdict(&[])[0].contains("`mindreader first`"));
+    }
+
+    #[test]
+    fn without_pictures_embeddings_are_identified() {
+        let held = Some(interval(0.5, 0.4, 0.6));
+        let pairs = measure(Question::Pairs, interval(0.9, 0.8, 1.0), 0.5, held);
+        let pairs = Measure { name: "ridge, pixels".into(), ..pairs };
+        let found = verdict(std::slice::from_ref(&pairs));
+        let expected = "a decoded embedding (ridge, pixels) is closer to its own picture";
+        assert!(found[0].contains(expected), "{}", found[0]);
+        assert!(
+            found[1].starts_with("2-way identification of embeddings is 40.0 points above"),
+            "{}",
+            found[1]
+        );
+        let drawn = measure(Question::Identification, interval(0.6, 0.4, 0.8), 0.5, held);
+        assert!(verdict(&[pairs, drawn])[0].contains("a drawn picture is told"));
     }
 
     #[test]
