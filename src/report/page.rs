@@ -19,14 +19,14 @@ pub struct Page {
     pub sections: Vec<Section>,
 }
 
-/// What is seen first: a verdict beside a chart, pictures below.
+/// What is seen first: a verdict with pictures below it, and a chart beside both.
 #[derive(Debug, Clone, Default)]
 pub struct Opening {
     /// Sentences of the verdict.
     pub verdict: Vec<String>,
-    /// The chart beside the verdict.
+    /// The chart beside verdict and pictures; on a narrow page below them.
     pub chart: Option<DotChart>,
-    /// What stands below both, over the whole width.
+    /// What stands below the verdict: pictures, sentences.
     pub blocks: Vec<Block>,
 }
 
@@ -139,10 +139,13 @@ fn html_of(blocks: &[Block]) -> Result<String, askama::Error> {
 <main>
 <section class="opening">
 <div class="first">
+<div class="left">
 <div class="verdict">
 {%- for sentence in page.opening.verdict %}
 <p>{{ sentence }}</p>
 {%- endfor %}
+</div>
+{{ opening|safe }}
 </div>
 {%- if let Some(chart) = chart %}
 <figure class="overview">
@@ -153,7 +156,6 @@ fn html_of(blocks: &[Block]) -> Result<String, askama::Error> {
 </figure>
 {%- endif %}
 </div>
-{{ opening|safe }}
 </section>
 {%- for (title, blocks) in sections %}
 <section>
@@ -171,7 +173,7 @@ struct PageTemplate<'a> {
     style: &'a str,
     chart: Option<String>,
     chart_caption: &'a str,
-    /// What stands below verdict and chart, as HTML.
+    /// What stands below the verdict, as HTML.
     opening: String,
     /// Heading and HTML of each section.
     sections: Vec<(String, String)>,

@@ -298,7 +298,7 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     // On the first screen, beside identification and beside what is named.
     assert_eq!(html.matches("These figures flatter: ").count(), 4, "counts and three times pictures");
     let own = judged.pictures[0].own;
-    assert!(html.contains(&format!("{:.2}, rank {} of {of}", own.similarity, own.rank)));
+    assert!(html.contains(&format!("{:.2}, {}/{of}", own.similarity, own.rank)));
 
     // Without names: the newest finished runs of the subject.
     let newest = ReportSettings::resolve(&config.project(), vec![], None);

@@ -48,11 +48,18 @@ pub(super) struct Measure {
     pub chance: f64,
     /// The same with exchanged betas.
     pub floor: Option<Interval>,
+    /// What a random choice gives there, where it is not the same: names that are given often are right often.
+    pub floor_chance: Option<f64>,
     /// What the originals get.
     pub ceiling: Option<f64>,
 }
 
 impl Measure {
+    /// Chance of the control.
+    pub fn chance_of_floor(&self) -> f64 {
+        self.floor_chance.unwrap_or(self.chance)
+    }
+
     /// What was measured, with the direction where it is not the usual one.
     pub fn label(&self) -> String {
         match self.question {
@@ -171,6 +178,7 @@ impl Findings {
                 value: share(&path, &field, row.forward, 1.0)?,
                 chance: chance(&path, &field, row.chance, 1.0)?,
                 floor: control.map(|control| share(&path, &field, control.forward, 1.0)).transpose()?,
+                floor_chance: None,
                 ceiling: None,
             });
         }
@@ -223,6 +231,7 @@ impl Findings {
                 value: share(&path, &field, accuracy.expected, 1.0)?,
                 chance: chance(&path, &field, accuracy.chance, 1.0)?,
                 floor: floor.transpose()?,
+                floor_chance: None,
                 ceiling: None,
             });
         }
@@ -240,10 +249,14 @@ impl Findings {
             let field = format!("naming.{kind}");
             // Without another image there is no chance to compare with.
             let Some(others) = share_named.generated.others else { continue };
-            let floor = control.and_then(|(run, naming)| {
+            let control = control.and_then(|(run, naming)| {
                 let (_, found) = naming.kinds().find(|(other, _)| *other == kind)?;
-                Some(share(&run.folder.join(EVALUATION_FILE), &field, found.generated.own, 1.0))
+                Some((run.folder.join(EVALUATION_FILE), &found.generated))
             });
+            let floor = control.as_ref().map(|(path, found)| share(path, &field, found.own, 1.0));
+            let by_chance = control
+                .as_ref()
+                .and_then(|(path, found)| Some(chance(path, &field, found.others?.mean, 1.0)));
             measures.push(Measure {
                 question: Question::Naming,
                 name: format!("{kind}, one of {}", share_named.num_classes),
@@ -251,6 +264,7 @@ impl Findings {
                 value: share(&path, &field, share_named.generated.own, 1.0)?,
                 chance: chance(&path, &field, others.mean, 1.0)?,
                 floor: floor.transpose()?,
+                floor_chance: by_chance.transpose()?,
                 ceiling: Some(chance(&path, &field, share_named.truth.own.mean, 1.0)?),
             });
         }
@@ -277,6 +291,7 @@ fn of_pairs(
         value: share(path, &field, found.share, 1.0)?,
         chance: chance(path, &field, found.chance, 1.0)?,
         floor: control.map(|control| share(path, &field, control.share, 1.0)).transpose()?,
+        floor_chance: None,
         ceiling: None,
         name,
     })
@@ -301,6 +316,7 @@ fn both_directions(
                 value: share(path, field, count(found), of)?,
                 chance: chance(path, "retrieval.chance_over_batches", found.chance_over_batches, of)?,
                 floor,
+                floor_chance: None,
                 ceiling: None,
             })
         };

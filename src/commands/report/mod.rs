@@ -164,7 +164,9 @@ impl Material<'_> {
         let flattery = self.flattery.pictures.as_ref().or(self.flattery.counts.as_ref());
         blocks.extend(flattery.into_iter().chain(notes).map(|text| Block::Text(text.clone())));
         let chart = overview::chart(&self.findings.measures);
-        Ok(Opening { verdict: verdict.to_vec(), chart, blocks })
+        // A number and its unit stay on one line.
+        let verdict = verdict.iter().map(|sentence| sentence.replace(" %", "\u{a0}%")).collect();
+        Ok(Opening { verdict, chart, blocks })
     }
 
     fn sections(&self, missing: &[MissingPart]) -> Result<Vec<Section>> {

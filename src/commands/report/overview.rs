@@ -72,6 +72,7 @@ mod tests {
             value,
             chance: 1.0 / 60.0,
             floor: None,
+            floor_chance: None,
             ceiling: None,
         };
         let chart = chart(std::slice::from_ref(&measure)).unwrap();

@@ -105,7 +105,7 @@ fn caption(
     if !ranks.is_empty() {
         text.push_str(
             " Numbers: cosine of the drawn picture's features with those of the seen one, and the seen one's rank among all \
-             held-out pictures (1: the nearest).",
+             held-out pictures (1/150: the nearest of 150).",
         );
     }
     text
@@ -144,7 +144,7 @@ impl<'a> Lines<'a> {
 /// How near a picture is to its ground truth; else which trials it was decoded from.
 fn note(entry: &ManifestEntry, own: Option<&OwnPicture>) -> String {
     match (own, entry.trials.as_slice()) {
-        (Some(OwnPicture { similarity, rank, of }), _) => format!("{similarity:.2}, rank {rank} of {of}"),
+        (Some(OwnPicture { similarity, rank, of }), _) => format!("{similarity:.2}, {rank}/{of}"),
         (None, [trial]) => format!("trial {trial}"),
         (None, trials) => format!("mean of {}", trials.len()),
     }

@@ -187,7 +187,7 @@ fn controls_are_told_by_their_settings_whatever_their_order() {
             "control: exchanged betas",
             "The first 3 held-out images in the order of the experiment, not picked",
             "The &#60;networks&#62; differ.",
-            "0.50, rank 1 of 3",
+            "0.50, 1/3",
             "averaged before it is decoded",
             "by the image mapper in",
         ] {

@@ -145,7 +145,7 @@ fn controls(evidence: &Evidence<'_>, headlines: &[&Measure]) -> String {
     }
     let broken: Vec<_> = with_floor
         .iter()
-        .filter(|(measure, floor)| standing(*floor, measure.chance) != Standing::Within)
+        .filter(|(measure, floor)| standing(*floor, measure.chance_of_floor()) != Standing::Within)
         .collect();
     let mut sentence = if broken.is_empty() {
         let held: Vec<String> = with_floor
@@ -158,7 +158,7 @@ fn controls(evidence: &Evidence<'_>, headlines: &[&Measure]) -> String {
         let broken: Vec<String> = broken
             .iter()
             .map(|(measure, floor)| {
-                let side = match standing(*floor, measure.chance) {
+                let side = match standing(*floor, measure.chance_of_floor()) {
                     Standing::Below => "below",
                     _ => "above",
                 };
@@ -201,14 +201,15 @@ fn reservations(evidence: &Evidence<'_>, headlines: &[&Measure]) -> String {
     let off: Vec<String> = others
         .iter()
         .filter(|measure| {
-            measure.floor.is_some_and(|floor| standing(floor, measure.chance) != Standing::Within)
+            measure.floor.is_some_and(|floor| standing(floor, measure.chance_of_floor()) != Standing::Within)
         })
         .map(|measure| measure.label())
         .collect();
     if !off.is_empty() {
         let (off_chance, all) = (off.len(), others.len());
+        let verb = if off_chance == 1 { "excludes" } else { "exclude" };
         text.push_str(&format!(
-            "; of {all} further controls {off_chance} excludes chance ({})",
+            "; of {all} further controls {off_chance} {verb} chance ({})",
             off.join("; ")
         ));
     }
@@ -248,7 +249,16 @@ mod tests {
             Question::Retrieval => ("image mapper", 100),
             _ => ("2-way", 2),
         };
-        Measure { question, name: name.into(), among, value, chance, floor, ceiling: None }
+        Measure {
+            question,
+            name: name.into(),
+            among,
+            value,
+            chance,
+            floor,
+            floor_chance: None,
+            ceiling: None,
+        }
     }
 
     fn verdict(measures: &[Measure]) -> Vec<String> {
