@@ -17,7 +17,7 @@ pub(super) fn chart(measures: &[Measure]) -> Option<DotChart> {
     let groups = [
         group(Question::Retrieval, format!("Retrieval (forward): the right one of {among} comes first")),
         group(Question::Identification, "Identification: a drawn picture is nearest to its own".into()),
-        group(Question::Pairs, "Embeddings, 2-way: nearer to the own image than to another".into()),
+        group(Question::Pairs, "Embeddings, 2-way: nearer to their own image".into()),
         group(Question::Naming, "Names: what a drawn picture shows is there".into()),
     ];
     let groups: Vec<DotGroup> = groups.into_iter().flatten().collect();

@@ -48,7 +48,7 @@ pub(super) fn grid(drawn: &FinishedRun, gathered: &Gathered) -> Result<Block> {
     let mut rows = vec![("seen".to_string(), shown.iter().map(truth).collect::<Result<_>>()?)];
     for ((condition, sample), entries) in lines.entries.iter().take(MOST_ROWS) {
         let drawn = |shown: &&ManifestEntry| match same_trials(entries, shown) {
-            Some(entry) => picture(run, &entry.file, &note(entry, ranks.get(&entry.file))),
+            Some(entry) => picture(run, &entry.file, &note(entry, &ranks)),
             None => Ok(Cell::default()),
         };
         let label = format!("decoded{}, z {}", lines.condition(*condition), sample.saturating_add(1));
@@ -77,7 +77,7 @@ fn control_row(gathered: &Gathered, shown: &[&ManifestEntry]) -> Result<Option<(
     let entries = Manifest::read(run, "the report")?.images;
     let ranks = ranks(run, gathered.judged_control.as_ref())?;
     let cell = |shown: &&ManifestEntry| match entries.iter().find(|entry| entry.nsd_id == shown.nsd_id) {
-        Some(entry) => picture(run, &entry.file, &note(entry, ranks.get(&entry.file))),
+        Some(entry) => picture(run, &entry.file, &note(entry, &ranks)),
         None => Ok(Cell::default()),
     };
     Ok(Some(("control: exchanged betas".into(), shown.iter().map(cell).collect::<Result<_>>()?)))
@@ -141,10 +141,11 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// How near a picture is to its ground truth; else which trials it was decoded from.
-fn note(entry: &ManifestEntry, own: Option<&OwnPicture>) -> String {
-    match (own, entry.trials.as_slice()) {
+/// How near a picture is to its ground truth; where none was ranked, which trials it was decoded from.
+fn note(entry: &ManifestEntry, ranks: &BTreeMap<String, OwnPicture>) -> String {
+    match (ranks.get(&entry.file), entry.trials.as_slice()) {
         (Some(OwnPicture { similarity, rank, of }), _) => format!("{similarity:.2}, {rank}/{of}"),
+        (None, _) if !ranks.is_empty() => String::new(),
         (None, [trial]) => format!("trial {trial}"),
         (None, trials) => format!("mean of {}", trials.len()),
     }
