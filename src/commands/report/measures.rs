@@ -11,6 +11,7 @@ use super::run_files::json_file;
 use crate::commands::evaluate::{CrossValidation, EvaluateSummary};
 use crate::commands::evaluate_images::{IdentificationSummary, NamingSummary};
 use crate::commands::train_mapper::{BetasControl, TrainMapperSummary};
+use crate::data::split::SplitRecord;
 use crate::metrics::bootstrap::Interval;
 use crate::metrics::pairwise::PairwiseIdentification;
 use crate::metrics::retrieval::RetrievalSummary;
@@ -76,6 +77,9 @@ pub(super) struct JudgedPictures {
     pub num_pictures: usize,
     /// Different images among them.
     pub num_images: usize,
+    /// Which pictures were held out; unknown in files of older versions.
+    #[serde(default)]
+    pub split_record: Option<SplitRecord>,
     /// The network that made the features.
     pub features: JudgingNetwork,
     /// Is each picture closest to its own ground truth?
@@ -131,6 +135,31 @@ impl Findings {
         findings.measures.extend(findings.pairs(gathered)?);
         findings.measures.extend(findings.naming(gathered)?);
         Ok(findings)
+    }
+
+    /// What was held out, as the results say it, with the names of the results.
+    pub fn splits(&self) -> Vec<(&str, &SplitRecord)> {
+        let mappers = self.mappers.iter().map(|(name, found)| (name.as_str(), found.split_record.as_ref()));
+        let counted = self.evaluation.iter().map(|found| ("retrieval", found.split_record.as_ref()));
+        let pictures = self.judged.iter().map(|found| ("decoded pictures", found.split_record.as_ref()));
+        let control =
+            self.judged_control.iter().map(|found| ("control pictures", found.split_record.as_ref()));
+        let all = mappers.chain(counted).chain(pictures).chain(control);
+        all.filter_map(|(name, record)| Some((name, record?))).collect()
+    }
+
+    /// A sentence where results are of other held-out pictures than the first.
+    pub fn other_splits(&self) -> Option<String> {
+        let splits = self.splits();
+        let (first, expected) = splits.first()?;
+        let others: Vec<&str> =
+            splits.iter().filter(|(_, split)| split != expected).map(|(name, _)| *name).collect();
+        (!others.is_empty()).then(|| {
+            format!(
+                "Other pictures were held out than for the {first}: {}. Their figures are not of one split.",
+                others.join(", ")
+            )
+        })
     }
 
     /// Both directions of every mapper, then ridge regression.

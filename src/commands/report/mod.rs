@@ -152,6 +152,7 @@ impl Material<'_> {
     /// What a reader must know of the runs that are shown.
     fn notes(&self) -> Result<Vec<String>> {
         let mut notes = self.gathered.notes.clone();
+        notes.extend(self.findings.other_splits());
         notes.extend(provenance::warnings(&self.gathered)?);
         Ok(notes)
     }

@@ -15,6 +15,8 @@ use crate::phantom::files::marker::MARKER;
 use crate::report::number_format::number;
 use crate::report::{Block, Section, Table};
 
+/// Digits of a hash that tell it from others.
+const SHOWN_DIGITS: usize = 12;
 /// The region that the paper drives first.
 const USUAL_REGION: &str = "floc-faces";
 /// All visual voxels: no region to drive.
@@ -100,6 +102,11 @@ impl Subject {
         if let Some((_, mapper)) = findings.mappers.first() {
             facts.push(("training trials".into(), mapper.num_train_trials.to_string()));
             facts.push(("held-out trials".into(), mapper.num_validation_trials.to_string()));
+        }
+        if let Some((_, split)) = findings.splits().first() {
+            let digits: String = split.sha256.chars().take(SHOWN_DIGITS).collect();
+            let value = format!("{}, {} pictures, SHA-256 {digits}…", split.rule, split.num_test_images);
+            facts.push(("held out".into(), value));
         }
         facts.extend(settings.preface.facts.iter().cloned());
         section.with(Block::Table(Table {

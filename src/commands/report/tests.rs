@@ -315,3 +315,21 @@ fn what_a_chain_made_together_is_shown_together() {
     std::fs::remove_file(summary.report).unwrap();
     assert!(work.error().contains("subj01.json`: content: found "), "{}", work.error());
 }
+
+#[test]
+fn figures_of_other_splits_are_told_apart() {
+    let work = Work::new();
+    let with_split = |run: String, sha256: &str| {
+        let path = work.path(&run).join("summary.json");
+        let mut summary: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        summary["split_record"] = json!({"rule": "given", "num_test_images": 7, "sha256": sha256});
+        std::fs::write(path, summary.to_string()).unwrap();
+    };
+    with_split(work.mapper(0, "measured", 10.0), "0123456789abcdef");
+    assert!(
+        work.page().contains("given, 7 pictures, SHA-256 0123456789ab…") && work.report().notes.is_empty()
+    );
+    with_split(work.mapper(1, "shuffled", 1.0), "ff");
+    let note = "Other pictures were held out than for the image mapper: control: exchanged betas.";
+    assert!(work.report().notes[0].starts_with(note), "{:?}", work.report().notes);
+}
