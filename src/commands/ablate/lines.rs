@@ -169,7 +169,8 @@ impl<'a> Lines<'a> {
         let runs = self.settings.ablations.join("evaluations");
         let data = EvaluationData { runs, ..EvaluationData::from(training) };
         let (clip, resnet) = (Some(training.target_network.clone()), self.settings.resnet.clone());
-        let settings = EvaluateSettings { mappers, clip, resnet, evaluate, data };
+        // Where targets were imported, they are the target network already.
+        let settings = EvaluateSettings { mappers, clip, own_targets: None, resnet, evaluate, data };
         evaluate::run(&settings, progress)
     }
 

@@ -30,6 +30,9 @@ pub struct EvaluateSettings {
     /// CLIP of the targets; may be missing where ridge regression alone is evaluated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
+    /// Embeddings that were imported with the pictures, which image mappers then aim at in place of CLIP's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own_targets: Option<PathBuf>,
     /// ResNet-50 of the targets of ResNet mappers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resnet: Option<PathBuf>,
@@ -113,8 +116,10 @@ impl EvaluateSettings {
             true => newest_mappers(project, evaluate.ridge)?,
             false => mappers,
         };
+        let own_targets = train_mapper.own_targets.then(|| project.imported_targets()).transpose()?;
         let clip = match project.clip() {
             Ok(clip) => Some(clip),
+            Err(_) if own_targets.is_some() => None,
             Err(error) if !mappers.is_empty() => return Err(error),
             Err(error) => {
                 warn_once(&format!("ridge regression goes without CLIP's targets: {error}"));
@@ -123,7 +128,7 @@ impl EvaluateSettings {
         };
         let resnet = project.paths.resnet.clone();
         let data = EvaluationData::resolve(project, train_mapper)?;
-        Ok(Self { mappers, clip, resnet, evaluate: evaluate.clone(), data })
+        Ok(Self { mappers, clip, own_targets, resnet, evaluate: evaluate.clone(), data })
     }
 
     /// Refuses numbers out of range, too many mappers, and too few.
@@ -168,7 +173,7 @@ impl EvaluateSettings {
             None => self.data.mapper.for_target(target),
         };
         let network = match target {
-            MapperTarget::Image | MapperTarget::Caption => self.clip.clone().ok_or_else(|| {
+            MapperTarget::Image | MapperTarget::Caption => self.image_or_clip(target).ok_or_else(|| {
                 RunError::missing("paths.clip", "the targets of the mappers: set it with `--clip FILE`")
             })?,
             MapperTarget::Resnet => self.resnet.clone().ok_or_else(|| {
@@ -187,7 +192,7 @@ impl EvaluateSettings {
         target: MapperTarget,
     ) -> crate::error::Result<Option<TargetSource>> {
         let network = match target {
-            MapperTarget::Image => self.clip.clone(),
+            MapperTarget::Image => self.image_or_clip(target),
             MapperTarget::Caption => match file_is_there(&self.data.captions)? {
                 true => self.clip.clone(),
                 false => None,
@@ -195,6 +200,12 @@ impl EvaluateSettings {
             MapperTarget::Resnet => self.resnet.clone(),
         };
         Ok(network.map(|network| self.source(target, network, &self.data.mapper.for_target(target))))
+    }
+
+    /// What the targets of a mapper into one of CLIP's spaces are computed by, or read from.
+    fn image_or_clip(&self, target: MapperTarget) -> Option<PathBuf> {
+        let own = self.own_targets.as_ref().filter(|_| target == MapperTarget::Image);
+        own.or(self.clip.as_ref()).cloned()
     }
 
     fn source(&self, target: MapperTarget, network: PathBuf, config: &TrainMapperConfig) -> TargetSource {

@@ -24,7 +24,7 @@ impl Progress for Heard {
 fn settings(root: &Path, evaluate: EvaluateConfig) -> EvaluateSettings {
     let training = training(root);
     let (clip, data) = (Some(training.target_network.clone()), EvaluationData::from(&training));
-    EvaluateSettings { mappers: Vec::new(), clip, resnet: None, evaluate, data }
+    EvaluateSettings { mappers: Vec::new(), clip, own_targets: None, resnet: None, evaluate, data }
 }
 
 fn ridge(targets: &[DecodedTarget]) -> EvaluateConfig {

@@ -47,6 +47,7 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
         &EvaluateSettings {
             mappers: vec![summary.snapshot.clone(); 2],
             clip: Some(settings.target_network.clone()),
+            own_targets: None,
             resnet: None,
             evaluate: EvaluateConfig { ridge: true, ridge_targets: Vec::new(), ..EvaluateConfig::default() },
             data: EvaluationData::from(&settings),
@@ -75,6 +76,7 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
     let none = EvaluateSettings {
         mappers: Vec::new(),
         clip: None,
+        own_targets: None,
         resnet: None,
         evaluate: EvaluateConfig::default(),
         data: EvaluationData::from(&settings),
@@ -84,6 +86,7 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
     let mut leaky = EvaluateSettings {
         mappers: vec![summary.snapshot.clone()],
         clip: Some(settings.target_network.clone()),
+        own_targets: None,
         resnet: None,
         evaluate: EvaluateConfig::default(),
         data: EvaluationData::from(&settings),
