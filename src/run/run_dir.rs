@@ -39,6 +39,15 @@ pub struct NewestRun {
     pub unfinished: Vec<PathBuf>,
 }
 
+/// Runs by whether they came to their end, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundRuns {
+    /// Those that did.
+    pub finished: Vec<PathBuf>,
+    /// Those that were killed or are under way.
+    pub unfinished: Vec<PathBuf>,
+}
+
 impl RunDir {
     /// Makes the next free folder `NNNNN-description` under `runs`.
     ///

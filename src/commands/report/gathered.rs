@@ -8,9 +8,10 @@ use crate::commands::train_mapper::BetasControl;
 use crate::error::Result;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::chain_record::{ChainRecord, ChainStep};
-use crate::pipelines::project::{FoundRuns, Project};
+use crate::pipelines::project::Project;
 use crate::pipelines::trial_choice::TrialChoice;
 use crate::run::error::RunError;
+use crate::run::run_dir::FoundRuns;
 
 /// The runs of a page; what is none was not there.
 #[derive(Debug, Default)]

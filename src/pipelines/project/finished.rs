@@ -1,6 +1,6 @@
 //! Which runs are finished: what a killed training left is not taken for a result.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 
@@ -9,19 +9,10 @@ use crate::files::warn_once;
 use crate::pipelines::drawing_manifest::MANIFEST_FILE;
 use crate::run::error::RunError;
 use crate::run::event_log::{EventLog, Position};
-use crate::run::run_dir::{NewestRun, RunDir, SUMMARY_FILE};
+use crate::run::run_dir::{FoundRuns, NewestRun, RunDir, SUMMARY_FILE};
 
 /// What an evaluation writes last.
 const EVALUATION_FILE: &str = "evaluation.json";
-
-/// Runs by whether they came to their end, oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FoundRuns {
-    /// Those that did.
-    pub finished: Vec<PathBuf>,
-    /// Those that were killed or are under way.
-    pub unfinished: Vec<PathBuf>,
-}
 
 impl Project {
     /// The project's runs whose name behind the number is wanted.

@@ -8,7 +8,6 @@ mod finished;
 mod networks;
 mod paths;
 
-pub use self::finished::FoundRuns;
 pub use self::paths::ProjectPaths;
 use crate::data::image::stimulus_view::StimulusView;
 use crate::data::prepared::PreparedChoice;
