@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 
 use crate::data::formats::hdf5::H5Writer;
 use crate::error::Result;
+use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::{BrainDecoder, DecodedEmbeddings};
 use crate::pipelines::trial_choice::ChosenTrial;
 use crate::run::run_dir::RunDir;
@@ -28,14 +29,17 @@ pub(super) fn write_embeddings(
 ) -> Result<PathBuf> {
     let path = run.join(EMBEDDINGS_FILE);
     let file = H5Writer::create(&path)?;
-    let second = decoder.second_target().to_string();
+    // Without a mapper of captions the image mapper stands in the second place: its embeddings are there already.
+    let second = Some(decoder.second_target()).filter(|target| *target != MapperTarget::Image);
     for (group, predicted) in [("before", before), ("after", after)] {
         file.group(group)?;
         let steering = decoder.steering(predicted);
         write(&file, &format!("{group}/image"), &steering.image)?;
         write(&file, &format!("{group}/image_unnormalised"), &predicted.image)?;
-        write(&file, &format!("{group}/{second}"), &steering.second)?;
-        write(&file, &format!("{group}/{second}_unnormalised"), &predicted.second)?;
+        if let Some(second) = second {
+            write(&file, &format!("{group}/{second}"), &steering.second)?;
+            write(&file, &format!("{group}/{second}_unnormalised"), &predicted.second)?;
+        }
     }
     let ids: Vec<u32> = chosen.iter().map(|trial| trial.nsd_id.0).collect();
     file.write("nsd_id", &[ids.len()], &ids)?;
