@@ -404,7 +404,7 @@ impl Session<'_> {
         let first = MapperTarget::Image;
         let settings = TrainMapperSettings::resolve(&project, &config.train_mapper, first, betas, None)?;
         let screening = ScreenCaptionsSettings::of_unscreened(&project, &config.screen_captions)?;
-        value(train_mapper::run_both(&settings, screening.as_ref(), progress))
+        value(train_mapper::both::run_both(&settings, screening.as_ref(), progress))
     }
 
     fn evaluate(self, mappers: Vec<PathBuf>) -> crate::error::Result<Value> {

@@ -1,7 +1,7 @@
 //! Ridge regression to the targets of the mappers, to configured targets and to pixels, and the same from exchanged betas.
 
-use super::EvaluateSettings;
 use super::config::{Centre, EvaluateConfig};
+use super::settings::EvaluateSettings;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::Split;
 use crate::files::warn_once;

@@ -1,7 +1,7 @@
 //! Ridge regression over folds of the images: every trial is held out once, penalties are chosen inside each fold's training part.
 
-use super::EvaluateSettings;
 use super::baselines::{SplitTask, Targets, regressions, row_name};
+use super::settings::EvaluateSettings;
 use super::summary::{CrossValidatedRow, CrossValidation};
 use crate::data::folds::Folds;
 use crate::data::prepared::PreparedSubject;

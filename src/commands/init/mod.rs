@@ -1,6 +1,7 @@
 //! `mindreader init`: looks around and writes `mindreader.toml`, which every command in that folder reads.
 
 mod places;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use self::places::{find_clip, find_gan, find_nsd};
+pub use self::summary::{InitEntry, InitSummary};
 use super::doctor::{self, Capability, DoctorReport, DoctorSettings};
 use super::prepare::PrepareConfig;
 use crate::data::nsd::tree::{DEFAULT_BETAS_VERSION, NsdTree};
@@ -35,35 +37,6 @@ pub struct InitSettings {
     pub prepare: PrepareConfig,
     /// Whether a file that is there gives way.
     pub existing: ExistingOutput,
-}
-
-/// One key of the file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct InitEntry {
-    /// As it is written in the file.
-    pub key: &'static str,
-    /// Its value; none where nothing was found.
-    pub value: Option<PathBuf>,
-    /// What it is.
-    #[serde(skip)]
-    what: &'static str,
-    /// Where it is missing, the command that makes it; else where it comes from, if it needs no key.
-    pub note: Option<String>,
-}
-
-/// What was written.
-#[derive(Clone, Debug, Serialize)]
-pub struct InitSummary {
-    /// The file.
-    pub file: PathBuf,
-    /// Whose brain.
-    pub subject: String,
-    /// The paths, found and missing.
-    pub paths: Vec<InitEntry>,
-    /// What stands in the way of which task, as `doctor` says it.
-    pub obstacles: Vec<String>,
-    /// The command that comes next.
-    pub next: String,
 }
 
 /// Looks around and writes the file.
@@ -210,11 +183,4 @@ fn next_command(
         "mindreader doctor"
     };
     Ok(next.into())
-}
-
-impl InitEntry {
-    /// Whether a run of the project stands in for the key.
-    fn is_found_elsewhere(&self) -> bool {
-        self.note.as_ref().is_some_and(|note| note.starts_with("not needed"))
-    }
 }

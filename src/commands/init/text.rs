@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{InitEntry, InitSummary};
+use super::summary::{InitEntry, InitSummary};
 use crate::data::subject::{Resolution, SubjectId};
 use crate::error::one_cause;
 use crate::run::error::RunError;

@@ -4,7 +4,7 @@
 //! `last.safetensors`,
 //! `checkpoint.mpk`, `plots/` and `summary.json` into a run folder.
 
-mod both;
+pub mod both;
 mod config;
 mod inputs;
 mod plots;
@@ -19,7 +19,6 @@ use burn::module::{AutodiffModule, Module};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::both::{BothMappersSummary, run_both};
 pub use self::config::{MapperSizes, ResnetMapperConfig, TrainMapperConfig};
 pub(super) use self::inputs::least_memory;
 use self::inputs::{Inputs, MapperTargets};
