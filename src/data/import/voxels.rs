@@ -159,8 +159,11 @@ fn position(affine: Affine, path: &Path) -> VoxelPosition {
     VoxelPosition { affine, source, is_of_betas: true }
 }
 
-/// The grid, if the file tells one, and the affine with its file.
-fn space_of(path: &Path) -> Result<(Option<[usize; 3]>, (Affine, std::path::PathBuf)), DataError> {
+/// An affine with the file that tells it.
+type ToldAffine = (Affine, std::path::PathBuf);
+
+/// The grid, if the file tells one, and the affine.
+fn space_of(path: &Path) -> Result<(Option<[usize; 3]>, ToldAffine), DataError> {
     let needed = "the places of the voxels in millimetres";
     let (grid, affine) = if is_volume(path) {
         let reader = NiftiReader::open(path, needed)?;
