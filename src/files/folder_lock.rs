@@ -1,4 +1,4 @@
-//! A folder that one process at a time may write.
+//! A folder or a file that one process at a time may write.
 //!
 //! The lock is the system's and ends with its process, however that ends. The file that is locked says who holds it; it goes
 //! when the lock is given back, and what a killed process leaves of it locks nobody out.
@@ -8,6 +8,7 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::input::{InputKind, open_input};
+use super::parent_folder::create_parent;
 use super::said::warn_once;
 use crate::error::{FileError, one_line};
 
@@ -18,11 +19,11 @@ const LONGEST_NOTE: u64 = 200;
 /// A lock that is given back just as it is taken is tried again so often.
 const TRIES: usize = 20;
 
-/// A folder's lock; dropping it gives it back.
+/// A lock; dropping it gives it back.
 #[derive(Debug)]
 pub struct FolderLock {
     /// Closed last: the file of its name goes before the lock.
-    _file: File,
+    file: File,
     path: PathBuf,
 }
 
@@ -33,32 +34,48 @@ impl FolderLock {
     /// # Errors
     /// [`FileError::Unwritable`] that names the holder, when there is one, or when the folder cannot be written.
     pub fn take(folder: &Path, holder: &str) -> Result<Option<Self>, FileError> {
-        let path = folder.join(LOCK_FILE);
-        let unwritable = |error: std::io::Error| FileError::unwritable(&path, error);
+        Self::take_by(&folder.join(LOCK_FILE), folder, holder)
+    }
+
+    /// Takes the lock of `target`, which need not be there: the file that is locked lies beside it. None, with a warning, where the
+    /// file system has no locks.
+    ///
+    /// # Errors
+    /// As [`FolderLock::take`].
+    pub fn take_beside(target: &Path, holder: &str) -> Result<Option<Self>, FileError> {
+        create_parent(target)?;
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        Self::take_by(&target.with_file_name(format!(".{name}.lock")), target, holder)
+    }
+
+    /// Locks the file at `path`, which stands for `what`.
+    fn take_by(path: &Path, what: &Path, holder: &str) -> Result<Option<Self>, FileError> {
+        let unwritable = |error: std::io::Error| FileError::unwritable(path, error);
         for _ in 0..TRIES {
             let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
-            let mut file = options.open(&path).map_err(unwritable)?;
+            let mut file = options.open(path).map_err(unwritable)?;
             match file.try_lock() {
-                Ok(()) if is_at(&file, &path) => {
-                    file.set_len(0).and_then(|()| file.write_all(holder.as_bytes())).map_err(unwritable)?;
-                    return Ok(Some(Self { _file: file, path }));
+                Ok(()) if is_at(&file, path) => {
+                    let mut lock = Self { file, path: path.to_path_buf() };
+                    let noted = lock.file.set_len(0).and_then(|()| lock.file.write_all(holder.as_bytes()));
+                    return noted.map(|()| Some(lock)).map_err(unwritable);
                 }
                 // Given back, and its file removed, between opening and locking.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
                     let reason = format!("{} uses it; wait until that ends, or stop it", note(&mut file));
-                    return Err(FileError::unwritable(folder, reason));
+                    return Err(FileError::unwritable(what, reason));
                 }
                 Err(TryLockError::Error(error)) => {
                     warn_once(&format!(
                         "`{}` cannot be locked ({error}): make sure that no other process writes there",
-                        folder.display()
+                        what.display()
                     ));
                     return Ok(None);
                 }
             }
         }
-        Err(FileError::unwritable(folder, "its lock changes hands all the time"))
+        Err(FileError::unwritable(what, "its lock changes hands all the time"))
     }
 
     /// Whether a process that is alive holds the lock of `folder`.
@@ -105,6 +122,17 @@ fn is_at(_file: &File, path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_there_yet_is_locked_from_beside_it() {
+        let root = tempfile::tempdir().unwrap();
+        let target = root.path().join("imported/alice");
+        let _first = FolderLock::take_beside(&target, "process 7").unwrap().unwrap();
+        let _other = FolderLock::take_beside(&target.with_file_name("bob"), "process 8").unwrap().unwrap();
+        let error = FolderLock::take_beside(&target, "process 8").unwrap_err().to_string();
+        assert!(error.contains("imported/alice` cannot be written: process 7 uses it"), "{error}");
+        assert!(!target.exists());
+    }
 
     #[test]
     fn the_second_is_told_who_the_first_is_and_gets_it_afterwards() {

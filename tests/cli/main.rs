@@ -6,6 +6,8 @@ mod absurd;
 mod bad_input;
 mod chain;
 mod fetch_weights;
+#[cfg(unix)]
+mod full_disk;
 mod inputs;
 mod interrupt;
 mod kill;

@@ -7,7 +7,7 @@ use std::process::Output;
 use crate::phantom::{TINY, assert_refused, mindreader, stderr};
 
 /// Sixty trials of thirty pictures; a picture drives voxels by its brightness and by where its bright half is.
-fn write_lab(root: &Path) {
+pub fn write_lab(root: &Path) {
     fs::create_dir_all(root.join("pictures")).unwrap();
     let (mut betas, mut trials, mut captions) =
         (String::new(), String::from("image,session,split\n"), String::from("image,caption\n"));
@@ -53,7 +53,8 @@ fn run(root: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-const IMPORT: [&str; 11] = [
+/// What brings it in.
+pub const IMPORT: [&str; 11] = [
     "import",
     "--subject",
     "lab",

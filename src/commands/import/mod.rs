@@ -30,7 +30,9 @@ use crate::data::import::writing::BetasToWrite;
 use crate::data::prepared::{PreparedWriter, Provenance, SourceFile, TrialTable, VoxelTable};
 use crate::data::standardize::Standardization;
 use crate::data::subject::{Resolution, SubjectId};
+use crate::files::FolderLock;
 use crate::run::progress::Progress;
+use crate::run::run_dir::this_process;
 
 /// What was brought in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,17 +94,14 @@ struct Plan {
 /// [`DataError`] for everything the user can put right; nothing is left half written.
 pub fn run(settings: &ImportSettings, progress: &mut dyn Progress) -> crate::error::Result<ImportSummary> {
     let ImportSettings { subject, out, folder, .. } = settings;
-    for path in [out, folder] {
-        if settings.existing.refuses(path) {
-            return Err(
-                DataError::unwritable(path, "it is there already; allow it with `--overwrite`").into()
-            );
-        }
-    }
+    refuse_existing(settings)?;
     progress.start(&format!("looking through the files of {subject}"), 0);
     let mut plan = plan(&settings.import)?;
     progress.finish("");
     say(&plan, progress);
+    let _lock = FolderLock::take_beside(folder, &this_process())?;
+    // Once more: another process may have brought the subject in since.
+    refuse_existing(settings)?;
     let pending = PendingFolder::create(folder)?;
     let images = &plan.trials.images;
     progress.start("pictures", images.len() as u64);
@@ -135,6 +134,14 @@ pub fn run(settings: &ImportSettings, progress: &mut dyn Progress) -> crate::err
     summary.out_bytes = std::fs::metadata(out).map_or(0, |metadata| metadata.len());
     progress.finish(&format!("{} trials of {} voxels", summary.num_trials, summary.num_voxels));
     Ok(summary)
+}
+
+/// Complains of a subject that is there.
+fn refuse_existing(settings: &ImportSettings) -> Result<(), DataError> {
+    match [&settings.out, &settings.folder].into_iter().find(|path| settings.existing.refuses(path)) {
+        None => Ok(()),
+        Some(path) => Err(DataError::unwritable(path, "it is there already; allow it with `--overwrite`")),
+    }
 }
 
 /// Opens every file and holds it against the others.

@@ -3,6 +3,7 @@
 pub(crate) mod byte_fields;
 pub mod csv;
 pub mod element;
+mod gzip;
 pub mod hdf5;
 pub mod mat5;
 pub mod nifti;

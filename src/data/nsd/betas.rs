@@ -89,12 +89,13 @@ pub fn find_session(
 }
 
 /// Checks that a session file is whole, whatever its grid: its header goes with its size, and its last value can be read.
+/// What lies between shows when the session is read.
 ///
 /// # Errors
 /// Those of [`read_session`], but for the shape.
 pub fn check_whole(file: &SessionFile) -> Result<(), DataError> {
     match file.format {
-        BetasFormat::Nifti => nifti::check_whole(&file.path, NEEDED_FOR),
+        BetasFormat::Nifti => nifti::check_size(&file.path, NEEDED_FOR),
         BetasFormat::Hdf5 => {
             // A file that was cut off is refused here already: it knows its own length.
             let source = H5File::open(&file.path, NEEDED_FOR)?;

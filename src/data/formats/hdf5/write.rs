@@ -1,7 +1,14 @@
 //! New files, complete or absent.
+//!
+//! The library frees what it holds of a dataset even where closing it fails, and then crashes on the next call for its file. So
+//! nothing is closed before all is on the disk, and a file that cannot get there is never closed: it is emptied and left to the end
+//! of the process.
 
+use std::fs::OpenOptions;
+use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use hdf5_metno::types::VarLenUnicode;
 use hdf5_metno::{Dataset, File, H5Type, Hyperslab, Location, SliceOrIndex};
@@ -14,9 +21,32 @@ use crate::files::PendingFile;
 /// An HDF5 file being written; it appears under its name on [`H5Writer::finish`].
 #[derive(Debug)]
 pub struct H5Writer {
-    // Declared first: the library must close the file before the temporary name goes away.
-    file: File,
+    handles: ManuallyDrop<Handles>,
+    // Declared before the temporary name, which is emptied before it goes away.
+    abandoned: Abandoned,
     pending: PendingFile,
+}
+
+/// What the library has open; closed on [`H5Writer::finish`] only.
+#[derive(Debug)]
+struct Handles {
+    /// All of the file: another handle on each keeps it open when its [`H5Output`] is dropped.
+    datasets: Mutex<Vec<Dataset>>,
+    file: File,
+}
+
+/// Gives back the space of a file that is not finished: open as it stays, the end of its name would not.
+#[derive(Debug)]
+struct Abandoned(Option<PathBuf>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0
+            && OpenOptions::new().write(true).truncate(true).open(path).is_err()
+        {
+            // Its space is free when the process ends.
+        }
+    }
 }
 
 impl H5Writer {
@@ -28,7 +58,9 @@ impl H5Writer {
         let pending = PendingFile::create(path)?;
         let file =
             File::create(pending.path()).map_err(|error| DataError::unwritable(path, in_words(&error)))?;
-        Ok(Self { file, pending })
+        let handles = ManuallyDrop::new(Handles { datasets: Mutex::default(), file });
+        let abandoned = Abandoned(Some(pending.path().to_path_buf()));
+        Ok(Self { handles, abandoned, pending })
     }
 
     /// Adds a group.
@@ -36,7 +68,7 @@ impl H5Writer {
     /// # Errors
     /// [`DataError::unwritable`].
     pub fn group(&self, name: &str) -> Result<(), DataError> {
-        self.file.create_group(name).map(|_| ()).map_err(|error| self.unwritable(&error))
+        self.handles.file.create_group(name).map(|_| ()).map_err(|error| self.unwritable(&error))
     }
 
     /// Adds a dataset of zeros to be filled block by block; `chunk` has one size per axis, `None` is contiguous.
@@ -49,7 +81,7 @@ impl H5Writer {
         shape: &[usize],
         chunk: Option<&[usize]>,
     ) -> Result<H5Output, DataError> {
-        let builder = self.file.new_dataset::<T>();
+        let builder = self.handles.file.new_dataset::<T>();
         let builder = match chunk {
             Some(sizes) => builder.chunk(sizes.to_vec()),
             None => builder.no_chunk(),
@@ -60,6 +92,7 @@ impl H5Writer {
             .shape(shape.to_vec())
             .create(name)
             .map_err(|error| self.unwritable(&error))?;
+        self.handles.datasets.lock().unwrap_or_else(PoisonError::into_inner).push(dataset.clone());
         Ok(H5Output { target: self.pending.target().to_path_buf(), name: name.to_string(), dataset })
     }
 
@@ -82,7 +115,7 @@ impl H5Writer {
     /// # Errors
     /// [`DataError::unwritable`].
     pub fn text_attribute(&self, name: &str, text: &str) -> Result<(), DataError> {
-        text_attribute(self.pending.target(), &self.file, name, text)
+        text_attribute(self.pending.target(), &self.handles.file, name, text)
     }
 
     /// Closes the file and gives it its name.
@@ -90,12 +123,14 @@ impl H5Writer {
     /// # Errors
     /// [`DataError::unwritable`].
     pub fn finish(self) -> Result<(), DataError> {
-        let Self { file, pending } = self;
-        let target = pending.target().to_path_buf();
-        // Flushed and closed before the file gets its name: a full or failing disk shows here.
-        file.flush()
-            .and_then(|()| file.close())
-            .map_err(|error| DataError::unwritable(target, in_words(&error)))?;
+        let Self { handles, mut abandoned, pending } = self;
+        let unwritable = |error| DataError::unwritable(pending.target(), in_words(&error));
+        // Flushed before anything is closed, and closed before the file gets its name: a full or failing disk shows here.
+        handles.file.flush().map_err(unwritable)?;
+        let Handles { datasets, file } = ManuallyDrop::into_inner(handles);
+        drop(datasets);
+        file.close().map_err(unwritable)?;
+        abandoned.0 = None;
         Ok(pending.commit()?)
     }
 

@@ -11,5 +11,5 @@ mod write;
 
 pub use affine::{Affine, Turn};
 pub use header::{ElementType, Header};
-pub use read::{NiftiReader, Volume, check_whole, read_volume};
+pub use read::{NiftiReader, Volume, check_size, check_whole, read_volume};
 pub use write::{Frame, NiftiWriter, write_volume, write_volume_at};

@@ -3,12 +3,12 @@
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
-
 use super::affine::Affine;
 use super::header::{ElementType, HEADER_BYTES, Header};
 use crate::data::error::DataError;
+use crate::data::formats::gzip::{self, GzipReader};
 use crate::files::{InputKind, open_input};
+use crate::interrupt;
 
 /// Deflate cannot shrink data by more than this factor, so a larger claim is a lie.
 const MAX_DEFLATE_RATIO: u64 = 1032;
@@ -54,29 +54,30 @@ pub fn read_volume(path: &Path, needed_for: &str) -> Result<Volume, DataError> {
     Ok(Volume { dims, data, pixdim: header.pixdim, affine: header.affine })
 }
 
-/// Checks that a volume is whole: its header goes with the length of its values. A gzip file ends with that length (modulo 2^32);
-/// only where that does not fit are the values decompressed.
+/// Checks that a volume is whole by reading all of it.
 ///
 /// # Errors
 /// Those of [`NiftiReader::open`] and [`NiftiReader::read_frame`].
 pub fn check_whole(path: &Path, needed_for: &str) -> Result<(), DataError> {
-    // The length of a file that is not compressed is checked on opening.
     let mut reader = NiftiReader::open(path, needed_for)?;
-    let header = reader.header();
-    let length = header.data_bytes().and_then(|bytes| bytes.checked_add(header.data_offset));
-    if !is_gzip(path, needed_for)? || length.map(|length| length as u32) == gzip_length(path) {
-        return Ok(());
-    }
     let mut frame = Vec::new();
     (0..reader.header().num_frames()).try_for_each(|_| reader.read_frame(&mut frame))
 }
 
-/// Decided by content: a gzip member begins with these two bytes, a NIfTI header never does.
-fn is_gzip(path: &Path, needed_for: &str) -> Result<bool, DataError> {
-    let io = |error: std::io::Error| DataError::from_io(path, needed_for, &error);
-    let mut start = Vec::new();
-    open_input(path, InputKind::Parts).map_err(io)?.take(2).read_to_end(&mut start).map_err(io)?;
-    Ok(start == [0x1f, 0x8b])
+/// Checks that nothing is missing of a volume: its header goes with the length of its values. A gzip file ends with that length
+/// (modulo 2^32); only where that does not fit are the values decompressed.
+///
+/// # Errors
+/// Those of [`NiftiReader::open`] and [`NiftiReader::read_frame`].
+pub fn check_size(path: &Path, needed_for: &str) -> Result<(), DataError> {
+    // The length of a file that is not compressed is checked on opening.
+    let reader = NiftiReader::open(path, needed_for)?;
+    let header = reader.header();
+    let length = header.data_bytes().and_then(|bytes| bytes.checked_add(header.data_offset));
+    if !reader.is_gzip || length.map(|length| length as u32) == gzip_length(path) {
+        return Ok(());
+    }
+    check_whole(path, needed_for)
 }
 
 /// The last four bytes of a gzip file.
@@ -93,6 +94,7 @@ pub struct NiftiReader {
     path: PathBuf,
     header: Header,
     source: Box<dyn Read>,
+    is_gzip: bool,
     bytes: Vec<u8>,
     frames_read: usize,
 }
@@ -109,11 +111,11 @@ impl NiftiReader {
         let file_bytes = file.metadata().map_err(io)?.len();
         // Decided by content: a gzip member begins with these two bytes, a NIfTI header never does.
         let mut start = [0_u8; 2];
-        let is_gzip = file.read(&mut start).map_err(io)? == 2 && start == [0x1f, 0x8b];
-        let file = open_input(path, InputKind::Parts).map_err(io)?;
+        let is_gzip = file.read(&mut start).map_err(io)? == 2 && start == gzip::START;
+        file.rewind().map_err(io)?;
         let buffered = BufReader::with_capacity(1 << 18, file);
         let mut source: Box<dyn Read> =
-            if is_gzip { Box::new(MultiGzDecoder::new(buffered)) } else { Box::new(buffered) };
+            if is_gzip { Box::new(GzipReader::new(path, buffered)) } else { Box::new(buffered) };
 
         let mut bytes = [0_u8; HEADER_BYTES];
         source.read_exact(&mut bytes).map_err(|error| early_end(path, "the header", &error))?;
@@ -129,7 +131,7 @@ impl NiftiReader {
                 header.data_offset,
             ));
         }
-        Ok(Self { path: path.to_path_buf(), header, source, bytes: Vec::new(), frames_read: 0 })
+        Ok(Self { path: path.to_path_buf(), header, source, is_gzip, bytes: Vec::new(), frames_read: 0 })
     }
 
     /// The header.
@@ -140,7 +142,8 @@ impl NiftiReader {
     /// Reads the next frame into `frame` (cleared first): `X·Y·Z` scaled values, x fastest.
     ///
     /// # Errors
-    /// [`DataError::Invalid`] when the file ends early or no frame is left.
+    /// [`DataError::Invalid`] when the file ends early or no frame is left; [`DataError::unreadable`] for compressed values that are
+    /// damaged, which may show on the last frame only: the checksum is behind it.
     pub fn read_frame(&mut self, frame: &mut Vec<f64>) -> Result<(), DataError> {
         if self.frames_read == self.header.num_frames() {
             let frames = self.header.num_frames();
@@ -162,7 +165,21 @@ impl NiftiReader {
         self.frames_read += 1;
         frame.clear();
         decode(&self.bytes, &self.header, frame);
-        Ok(())
+        if self.is_gzip && self.frames_read == self.header.num_frames() { self.read_to_end() } else { Ok(()) }
+    }
+
+    /// Reads what is behind the values, so that checksum and length of a gzip stream are held against them.
+    fn read_to_end(&mut self) -> Result<(), DataError> {
+        let mut bytes = vec![0; 1 << 16];
+        loop {
+            interrupt::check()?;
+            match self.source.read(&mut bytes) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(early_end(&self.path, "the checksum of its gzip stream", &error)),
+            }
+        }
     }
 }
 
