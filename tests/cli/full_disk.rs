@@ -13,6 +13,7 @@ fn import_within(root: &Path, blocks: &str) -> Output {
     Command::new("sh")
         .args(["-c", "trap '' XFSZ; ulimit -f $1; shift; exec \"$@\"", "sh", blocks])
         .arg(program.get_program())
+        .args(program.get_args())
         .args(IMPORT)
         .args(["--work", "work", "--targets", "targets.csv"])
         .current_dir(root)

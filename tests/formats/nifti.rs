@@ -159,3 +159,24 @@ fn a_reader_gives_frames_one_by_one_and_no_more() {
     let error = reader.read_frame(&mut frame).unwrap_err().to_string();
     assert!(error.contains("number of frames is 2, expected 3"), "{error}");
 }
+
+#[test]
+fn a_compressed_volume_without_its_checksum_or_with_another_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("v.nii.gz");
+    let values = [0.5_f32, 1.5, -2.0, 7.25];
+    write_volume(&path, &[2, 2, 1], Frame::F32(&values), 1.8, 0.0).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let read = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        read_volume(&path, "the test").map(|volume| volume.data).map_err(|error| error.to_string())
+    };
+    let end = whole.len();
+    assert!(read(&whole[..end - 8]).unwrap_err().contains("the file ends inside the checksum of its gzip"));
+    for place in [end - 8, end - 4] {
+        let mut flipped = whole.clone();
+        flipped[place] ^= 1;
+        assert!(read(&flipped).unwrap_err().contains("the checksum of its gzip stream"), "byte {place}");
+    }
+    assert_eq!(read(&[&whole[..], &[0; 512]].concat()).unwrap(), [0.5, 1.5, -2.0, 7.25]);
+}

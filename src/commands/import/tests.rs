@@ -208,3 +208,16 @@ fn what_does_not_fit_is_named_by_file_row_and_column() {
     let error = ImportSettings::resolve(&project, &plain, ExistingOutput::Refuse).unwrap_err().to_string();
     assert!(error.contains("found subj01") && error.contains("--subject NAME"), "{error}");
 }
+
+#[test]
+fn one_process_at_a_time_brings_a_subject_in() {
+    let lab = Lab::new();
+    let config = lab.table_subject();
+    let lock = FolderLock::take_beside(&lab.path("work/imported/lab-1"), "process 7").unwrap();
+    let error = lab.import(&config).unwrap_err();
+    assert!(error.contains("imported/lab-1` cannot be written: process 7 uses it"), "{error}");
+    drop(lock);
+    lab.import(&config).unwrap();
+    let left = std::fs::read_dir(lab.path("work/imported")).unwrap().count();
+    assert_eq!(left, 1, "the lock is gone");
+}
