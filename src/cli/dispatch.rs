@@ -377,7 +377,7 @@ impl Session<'_> {
 
     fn split(self, args: &SplitArgs) -> crate::error::Result<Value> {
         let existing = ExistingOutput::of_overwrite_flag(args.overwrite);
-        let (making, space) = (args.making(), args.space());
+        let (making, space) = (args.making()?, args.space());
         let config = &self.config.train_mapper;
         let settings = SplitSettings::resolve(&self.project, config, making, space, existing)?;
         value(split::run(&settings, self.progress))

@@ -86,7 +86,7 @@ impl Layers {
     pub fn assignment(self, text: &str) -> Result<Self, UsageError> {
         let (key, value) = text.split_once('=').ok_or_else(|| {
             UsageError::new(format!("`--set {}`: expected `key=value`", one_line(text)))
-                .hint("for example `--set mapper.train.phase1.epochs=5`")
+                .hint("for example `--set train_mapper.train.phase1.epochs=5`")
         })?;
         let key = key.trim();
         self.set(key, parsed(value), Origin::Assignment(key.to_string()))

@@ -16,6 +16,7 @@ use crate::data::formats::nifti::{Frame, write_volume_at};
 use crate::data::nsd::noise_ceiling::{noise_ceiling_percent, read_ncsnr};
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
+use crate::data::split::Side;
 use crate::data::split::{Split, SplitRecord};
 use crate::data::subject::SubjectId;
 use crate::error::SettingError;
@@ -141,7 +142,7 @@ pub fn run(settings: &EncodeSettings, progress: &mut dyn Progress) -> crate::err
     let split = settings.data.split.split(&subject)?;
     if split.validation.is_empty() {
         let what = format!("the validation part of `{}`", settings.data.prepared.display());
-        return Err(DataError::empty(what, "lower `train_fraction`").into());
+        return Err(DataError::empty(what, settings.data.split.advice_for(Side::Validation)).into());
     }
     let mut bench = Workbench::new(&device, &settings.data.cache, progress);
     let targets = TrialTargets::load(settings.data.target_source(), &subject, &mut bench)?;

@@ -223,7 +223,13 @@ pub fn run(settings: &PrepareSettings, progress: &mut dyn Progress) -> crate::er
         let mut betas = read_session(session, grid, &voxels.table.flat_index)?;
         let constant_here = constant_voxels(&betas);
         if !prepare.allow_constant {
-            refuse_dead_session(&session.path, &constant_here, &voxels.table)?;
+            refuse_dead_session(
+                &session.path,
+                "all trials",
+                "prepare.allow_constant",
+                &constant_here,
+                &voxels.table,
+            )?;
         }
         for (is_constant, here) in is_constant.iter_mut().zip(constant_here) {
             *is_constant |= here;

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::DataError;
 use super::trial::NsdId;
+use crate::error::one_line;
 use crate::files::{InputKind, read_input, write_atomic};
 
 /// Name and version of the format.
@@ -84,6 +85,18 @@ impl SplitFile {
         Ok(split)
     }
 
+    /// Demands that it was made of this subject's images: their numbers mean other pictures elsewhere.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] with both subjects.
+    pub fn require_subject(&self, path: &Path, subject: &str) -> Result<(), DataError> {
+        if self.subject == subject {
+            return Ok(());
+        }
+        let expected = format!("{subject}; `mindreader split` makes a split of its images");
+        Err(DataError::invalid(path, "`subject`", expected, one_line(&self.subject)))
+    }
+
     /// Writes the file in one step.
     ///
     /// # Errors
@@ -158,6 +171,17 @@ mod tests {
         assert!(SplitFile::read(&path).unwrap_err().to_string().contains("as a split"));
         std::fs::remove_file(&path).unwrap();
         assert!(SplitFile::read(&path).unwrap_err().to_string().contains("mindreader split"));
+    }
+
+    #[test]
+    fn another_subjects_split_is_refused() {
+        let path = Path::new("a.json");
+        assert_eq!(split().require_subject(path, "subj01"), Ok(()));
+        let error = split().require_subject(path, "subj02").unwrap_err().to_string();
+        assert!(error.starts_with("`a.json`: `subject` is subj01, expected subj02"), "{error}");
+        let hostile = SplitFile { subject: "\u{1b}[2J".into(), ..split() };
+        let error = hostile.require_subject(path, "subj02").unwrap_err().to_string();
+        assert!(!error.contains('\u{1b}'), "{error}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Population standard deviation (ddof 0), sums in `f64`, a voxel that never varies becomes 0. The factor 300 of the stored
 //! betas cancels.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 
 /// How the betas of a prepared subject are scaled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -93,10 +93,16 @@ impl ColumnMeans {
     /// - `rows`: `[any, columns]`
     pub fn add(&mut self, rows: ArrayView2<'_, f32>) {
         // Row by row, because rows lie together in memory.
-        for row in rows.rows() {
-            self.sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
-        }
-        self.num_rows += rows.nrows();
+        rows.rows().into_iter().for_each(|row| self.add_row(row));
+    }
+
+    /// Adds a row.
+    ///
+    /// # Shapes
+    /// - `row`: `[columns]`
+    pub fn add_row<N: Copy + Into<f64>>(&mut self, row: ArrayView1<'_, N>) {
+        self.sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += (*value).into());
+        self.num_rows += 1;
     }
 
     /// The means; the rows are wanted once more.
@@ -113,10 +119,16 @@ impl ColumnDeviations {
     /// # Shapes
     /// - `rows`: `[any, columns]`
     pub fn add(&mut self, rows: ArrayView2<'_, f32>) {
-        for row in rows.rows() {
-            for ((sum, value), mean) in self.squares.iter_mut().zip(row).zip(&self.means) {
-                *sum += (f64::from(*value) - mean).powi(2);
-            }
+        rows.rows().into_iter().for_each(|row| self.add_row(row));
+    }
+
+    /// Adds a row.
+    ///
+    /// # Shapes
+    /// - `row`: `[columns]`
+    pub fn add_row<N: Copy + Into<f64>>(&mut self, row: ArrayView1<'_, N>) {
+        for ((sum, value), mean) in self.squares.iter_mut().zip(row).zip(&self.means) {
+            *sum += ((*value).into() - mean).powi(2);
         }
     }
 
@@ -143,6 +155,15 @@ impl ColumnScale {
                 *value = ((f64::from(*value) - mean) * inverse) as f32;
             }
         }
+    }
+
+    /// The z-scores of a row in double precision.
+    ///
+    /// # Shapes
+    /// - `row`: `[columns]`
+    pub fn of_row<'a>(&'a self, row: ArrayView1<'a, f64>) -> impl Iterator<Item = f32> + 'a {
+        let scale = self.means.iter().zip(&self.inverse_deviations);
+        row.into_iter().zip(scale).map(|(value, (mean, inverse))| ((value - mean) * inverse) as f32)
     }
 }
 

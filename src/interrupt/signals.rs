@@ -1,8 +1,8 @@
 //! Signals of the operating system.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
@@ -16,6 +16,11 @@ const LOOK: Duration = Duration::from_millis(50);
 /// A terminal that takes no words must not keep the process.
 const LONGEST_WORDS: Duration = Duration::from_millis(400);
 
+/// Signals this soon after the first are the same request.
+const SAME_REQUEST: Duration = Duration::from_millis(100);
+
+/// When the first signal came.
+static FIRST: OnceLock<Instant> = OnceLock::new();
 /// The process is being ended from the thread of signals.
 static ENDING: AtomicBool = AtomicBool::new(false);
 
@@ -68,7 +73,12 @@ type Words = Arc<dyn Fn() + Send + Sync>;
 /// The first signal is a request, with an end to the patience; the second ends the process.
 fn take(signal: Signal, tidy_up: fn(), words: &Words) {
     let code = exit_code_of(signal as i32);
-    if REQUESTED.swap(signal as i32, Ordering::SeqCst) != 0 {
+    let is_first = REQUESTED.compare_exchange(0, signal as i32, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+    let since_first = FIRST.get_or_init(Instant::now).elapsed();
+    if !is_first {
+        if is_same_request(since_first) {
+            return;
+        }
         tidy_up();
         end(code);
     }
@@ -82,6 +92,11 @@ fn take(signal: Signal, tidy_up: fn(), words: &Words) {
     };
     // Without a thread there still is the flag, which work that polls will see.
     drop(std::thread::Builder::new().name("stop".into()).spawn(watch));
+}
+
+/// `timeout` signals the process and then its group, and a terminal's hang-up comes in several signals: nobody asks twice so fast.
+fn is_same_request(since_first: Duration) -> bool {
+    since_first < SAME_REQUEST
 }
 
 /// Returns when there has been no shelter for the time of grace: whatever is under way then does not poll.
@@ -119,4 +134,15 @@ pub fn wait_while_ending() {
 fn end(code: u8) -> ! {
     // SAFETY: takes no pointers and does not return.
     unsafe { libc::_exit(i32::from(code)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_close_together_are_one_request() {
+        assert!(is_same_request(Duration::from_micros(300)) && is_same_request(Duration::from_millis(2)));
+        assert!(!is_same_request(Duration::from_millis(150)));
+    }
 }

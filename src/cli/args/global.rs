@@ -40,7 +40,7 @@ impl Subjects {
         match text.parse::<SubjectId>() {
             Ok(SubjectId::Nsd(subject)) => Ok(Self::Number(subject.number().into())),
             Ok(SubjectId::Own(name)) => Ok(Self::Named(name)),
-            Err(_) => Err("expected 1 to 8, the name of an imported subject, or `all`".into()),
+            Err(_) => Err("expected 1 to 8, `all`, or the name of an imported subject: 1 to 40 letters, digits, `-` and `_`, a letter first".into()),
         }
     }
 }

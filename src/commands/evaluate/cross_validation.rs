@@ -3,6 +3,7 @@
 use super::baselines::{SplitTask, Targets, regressions, row_name};
 use super::settings::EvaluateSettings;
 use super::summary::{CrossValidatedRow, CrossValidation};
+use crate::data::error::DataError;
 use crate::data::folds::Folds;
 use crate::data::prepared::PreparedSubject;
 use crate::error::{Error, SettingError};
@@ -18,6 +19,8 @@ use crate::run::progress::Progress;
 
 /// Fewest images of a fold: one has no rival.
 const FEWEST_OF_FOLD: usize = 2;
+/// Fewest folds: one is held out, another is learnt from.
+const FEWEST_FOLDS: usize = 2;
 
 /// Fits and counts every fold, once with each trial's own betas and, where that is wanted, once with exchanged ones.
 ///
@@ -32,8 +35,13 @@ pub(super) fn cross_validate(
     let (count, seed) = (settings.evaluate.folds, settings.data.mapper.train.seed);
     let folds = Folds::new(&subject.split_groups(), count, seed);
     let most = folds.num_groups() / FEWEST_OF_FOLD;
-    if !(2..=most).contains(&count) {
-        let expected = format!("2 to {most} for {} images", folds.num_groups());
+    if most < FEWEST_FOLDS {
+        let expected = format!("at least {} for `evaluate.folds`", FEWEST_FOLDS * FEWEST_OF_FOLD);
+        let prepared = &settings.data.prepared;
+        return Err(DataError::invalid(prepared, "number of images", expected, folds.num_groups()).into());
+    }
+    if !(FEWEST_FOLDS..=most).contains(&count) {
+        let expected = format!("{FEWEST_FOLDS} to {most} for {} images", folds.num_groups());
         return Err(SettingError::new("folds", expected, count).within("evaluate").into());
     }
     let sizes: Vec<usize> = (0..count).map(|fold| folds.split(fold).validation.len()).collect();

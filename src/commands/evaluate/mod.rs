@@ -13,7 +13,6 @@ mod table;
 mod tests;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use self::baselines::{SplitTask, Targets, bring_to_comparison, regressions, row_name};
 pub use self::config::{Centre, EvaluateConfig};
@@ -23,7 +22,7 @@ pub use self::settings::{EvaluateSettings, EvaluationData};
 pub use self::summary::{CombinationRow, CrossValidatedRow, CrossValidation, DecoderRow, EvaluateSummary};
 use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
-use crate::data::split::Split;
+use crate::data::split::{Side, Split};
 use crate::metrics::combined_retrieval::{DecodedPair, halves_by_image};
 use crate::pipelines::brain_decoder::LoadedMapper;
 use crate::pipelines::mapper_betas::BetasControl;
@@ -55,7 +54,7 @@ pub fn run(
     }
     let split = settings.data.split.split(&subject)?;
     let images = images_of(&subject, &split.validation);
-    require_images(&settings.data.prepared, &images)?;
+    require_images(&settings.data, &images)?;
     let ids: Vec<u64> = images.iter().map(|image| u64::from(*image)).collect();
     let counts = Counts::new(&ids, &settings.data.mapper.train.retrieval);
     let evaluation = Evaluation { settings, subject: &subject, split: &split, counts: &counts };
@@ -135,11 +134,11 @@ fn images_of(subject: &PreparedSubject, trials: &[usize]) -> Vec<u32> {
 }
 
 /// Refuses validation images that cannot be halved.
-fn require_images(prepared: &Path, images: &[u32]) -> Result<(), DataError> {
+fn require_images(data: &EvaluationData, images: &[u32]) -> Result<(), DataError> {
     let num_images = images.iter().collect::<BTreeSet<_>>().len();
     if num_images < FEWEST_IMAGES {
-        let expected = format!("at least {FEWEST_IMAGES}; lower `split.train_fraction`");
-        return Err(DataError::invalid(prepared, "number of validation images", expected, num_images));
+        let expected = format!("at least {FEWEST_IMAGES}; {}", data.split.advice_for(Side::Validation));
+        return Err(DataError::invalid(&data.prepared, "number of validation images", expected, num_images));
     }
     Ok(())
 }

@@ -173,6 +173,69 @@ fn volumes_with_a_mask_are_scaled_run_by_run() {
 }
 
 #[test]
+fn an_offset_far_from_zero_takes_no_digits_from_the_responses() {
+    let lab = Lab::new();
+    let mut config = lab.table_subject();
+    for by in [StandardizeBy::Train, StandardizeBy::Session] {
+        config.standardize = Some(by);
+        lab.write("betas.csv", "1,5,0\n3,5.5,1\n5,6,2\n9,7,9\n");
+        let (_, near) = lab.import(&config).unwrap();
+        std::fs::remove_dir_all(lab.path("work")).unwrap();
+        let far = "100000001,1000005,0\n100000003,1000005.5,1\n100000005,1000006,2\n100000009,1000007,9\n";
+        lab.write("betas.csv", far);
+        let (summary, far) = lab.import(&config).unwrap();
+        std::fs::remove_dir_all(lab.path("work")).unwrap();
+        assert_eq!(summary.num_constant_voxels, 0);
+        let (near, far) = (near.betas().unwrap(), far.betas().unwrap());
+        let largest = near.iter().zip(&far).map(|(near, far)| (near - far).abs()).fold(0.0, f32::max);
+        assert!(largest < 1e-6, "{largest}: {near} {far}");
+        // Mean 3 and variance 8/3 of 1, 3, 5; mean 4.5 and variance 8.75 of 1, 3, 5, 9.
+        let expected =
+            if by == StandardizeBy::Train { -2.0 / (8.0_f32 / 3.0).sqrt() } else { -3.5 / 8.75_f32.sqrt() };
+        assert!((far[[0, 0]] - expected).abs() < 1e-6, "{far}");
+    }
+}
+
+#[test]
+fn groups_that_cannot_be_scaled_are_named() {
+    let lab = Lab::new();
+    let mut config = lab.table_subject();
+    lab.write("trials.csv", "image,session\nb.png,1\nd/a.png,1\nb.png,2\nc.png,2\n");
+    lab.write("betas.csv", "1,5,0\n3,5,1\n5,5,2\n5,5,2\n");
+    let constant =
+        ["betas.csv`: betas of session 2 is constant in 3 of 3 voxels", "--set import.allow_constant=true"];
+    lab.refused(&config, &constant);
+    lab.write("trials.csv", "image,session\nb.png,1\nd/a.png,1\nb.png,1\nc.png,2\n");
+    lab.refused(&config, &["trials.csv`: number of trials of session 2 is 1, expected at least 2"]);
+    config.standardize = Some(StandardizeBy::Run);
+    lab.refused(&config, &["trials.csv`: column `run` is not there, expected the run of every trial"]);
+    config.standardize = Some(StandardizeBy::Train);
+    lab.refused(&config, &["trials.csv`: column `split` is not there"]);
+    lab.write("trials.csv", "image,split\nb.png,test\nd/a.png,train\nb.png,test\nc.png,test\n");
+    lab.refused(&config, &["trials.csv`: number of training trials is 1, expected at least 2"]);
+}
+
+#[test]
+fn a_region_of_another_size_is_held_against_the_mask() {
+    let lab = Lab::new();
+    for (file, dims) in
+        [("mask.nii.gz", &[2, 2, 1][..]), ("r.nii.gz", &[2, 3, 1]), ("v.nii.gz", &[2, 2, 1, 2])]
+    {
+        let values: Vec<f32> = (0..dims.iter().product::<usize>()).map(|voxel| (voxel + 1) as f32).collect();
+        write_volume_at(&lab.path(file), dims, Frame::F32(&values), None, 2.0, 1.0).unwrap();
+    }
+    lab.write("pictures.csv", "0,1,2,3\n4,5,6,7\n");
+    let config = ImportConfig {
+        betas: vec![lab.array("v.nii.gz")],
+        mask: Some(lab.path("mask.nii.gz")),
+        images: vec![lab.array("pictures.csv")],
+        rois: vec![lab.path("r.nii.gz")],
+        ..ImportConfig::default()
+    };
+    lab.refused(&config, &["r.nii.gz`: size", "expected [2, 2, 1] as in", "mask.nii.gz"]);
+}
+
+#[test]
 fn what_does_not_fit_is_named_by_file_row_and_column() {
     let lab = Lab::new();
     let plain = lab.table_subject();

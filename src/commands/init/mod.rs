@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use self::places::{find_clip, find_gan, find_nsd};
+use self::places::{find_clip, find_gan, find_nsd, require_named};
 pub use self::summary::{InitEntry, InitSummary};
 use super::doctor::{self, Capability, DoctorReport, DoctorSettings};
 use super::prepare::PrepareConfig;
@@ -42,7 +42,7 @@ pub struct InitSettings {
 /// Looks around and writes the file.
 ///
 /// # Errors
-/// A file that is there already; a folder that cannot be written.
+/// A file that is there already; something named that is not what it should be; a folder that cannot be written.
 pub fn run(settings: &InitSettings) -> crate::error::Result<InitSummary> {
     let InitSettings { file, look, project, existing, .. } = settings;
     if existing.refuses(file) {
@@ -50,6 +50,7 @@ pub fn run(settings: &InitSettings) -> crate::error::Result<InitSummary> {
         return Err(crate::error::Error::bad_input(message));
     }
     require_folders(look)?;
+    require_named(&project.paths)?;
     let nsd = match &project.paths.nsd {
         Some(nsd) => Some(nsd.clone()),
         None => find_nsd(look),
@@ -131,7 +132,10 @@ fn entries(project: &Project, nsd: Option<PathBuf>, look: &[PathBuf]) -> Result<
         ),
     };
     let nsd_note = match project.subject.is_own() {
-        true => Some("not needed: the subject was imported".to_string()),
+        true if file_is_there(&project.prepared())? => {
+            Some("not needed: the subject was imported".to_string())
+        }
+        true => Some("not needed: `mindreader import` brings the subject in".to_string()),
         false => note(
             nsd.is_some(),
             "missing: download NSD, or `mindreader phantom --nsd DIR` writes a synthetic one",

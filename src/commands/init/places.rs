@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::error::SettingError;
+use crate::pipelines::project::ProjectPaths;
 use crate::run::snapshot::{CLIP_KIND, DISCRIMINATOR_KIND, GENERATOR_KIND, Snapshot};
 use crate::training::gan::run_files::{DISCRIMINATOR_FILE, GENERATOR_FILE};
 
@@ -14,29 +16,73 @@ const DEEPEST: usize = 2;
 /// Most entries of a folder that are looked at: a folder of photographs is no folder of weights.
 const MOST_ENTRIES: usize = 1000;
 
+/// Whether a folder has the parts of an NSD tree.
+fn is_tree(root: &Path) -> bool {
+    ["nsddata", "nsddata_betas"].iter().all(|part| root.join(part).is_dir())
+}
+
+/// Whether a file is a CLIP snapshot.
+fn is_clip(path: &Path) -> bool {
+    Snapshot::kind_of(path).as_deref() == Some(CLIP_KIND)
+}
+
+/// Whether a folder has a generator and a discriminator.
+fn is_gan(folder: &Path) -> bool {
+    let parts = [(GENERATOR_FILE, GENERATOR_KIND), (DISCRIMINATOR_FILE, DISCRIMINATOR_KIND)];
+    parts.iter().all(|(name, kind)| Snapshot::kind_of(&folder.join(name)).as_deref() == Some(*kind))
+}
+
+/// Refuses what was named and is something else: the file would lead every later command astray.
+///
+/// # Errors
+/// [`SettingError`] that names the flag.
+pub(super) fn require_named(paths: &ProjectPaths) -> Result<(), SettingError> {
+    let named = [
+        (
+            "--nsd",
+            &paths.nsd,
+            is_tree as fn(&Path) -> bool,
+            "an NSD tree: a folder with nsddata and nsddata_betas",
+        ),
+        (
+            "--clip",
+            &paths.clip,
+            is_clip,
+            "a CLIP snapshot, as `mindreader pretrain-clip` or `import-weights` writes",
+        ),
+        (
+            "--gan",
+            &paths.pretrained_gan,
+            is_gan,
+            "a folder with snapshots of a generator and a discriminator",
+        ),
+    ];
+    for (flag, path, fits, expected) in named {
+        if let Some(path) = path.as_deref().filter(|path| !fits(path)) {
+            let found = crate::error::one_line(path.to_string_lossy());
+            return Err(SettingError::new(flag, expected, format!("`{found}`")));
+        }
+    }
+    Ok(())
+}
+
 /// The first folder that has the parts of an NSD tree.
 pub(super) fn find_nsd(look: &[PathBuf]) -> Option<PathBuf> {
-    let is_tree = |root: &PathBuf| ["nsddata", "nsddata_betas"].iter().all(|part| root.join(part).is_dir());
-    candidates(look, &NSD_NAMES).find(is_tree)
+    candidates(look, &NSD_NAMES).find(|root| is_tree(root))
 }
 
 /// The first CLIP snapshot.
 pub(super) fn find_clip(look: &[PathBuf]) -> Option<PathBuf> {
-    let is_clip = |path: &Path| Snapshot::kind_of(path).as_deref() == Some(CLIP_KIND);
     candidates(look, &WEIGHTS_NAMES)
         .find_map(|folder| files_below(&folder, depth_of(&folder)).into_iter().find(|path| is_clip(path)))
 }
 
 /// The first folder with a generator and a discriminator.
 pub(super) fn find_gan(look: &[PathBuf]) -> Option<PathBuf> {
-    let has_both = |folder: &Path| {
-        let parts = [(GENERATOR_FILE, GENERATOR_KIND), (DISCRIMINATOR_FILE, DISCRIMINATOR_KIND)];
-        parts.iter().all(|(name, kind)| Snapshot::kind_of(&folder.join(name)).as_deref() == Some(*kind))
-    };
     candidates(look, &WEIGHTS_NAMES).find_map(|folder| {
         let files = files_below(&folder, depth_of(&folder)).into_iter();
         let generators = files.filter(|path| path.ends_with(GENERATOR_FILE));
-        generators.filter_map(|path| Some(path.parent()?.to_path_buf())).find(|folder| has_both(folder))
+        generators.filter_map(|path| Some(path.parent()?.to_path_buf())).find(|folder| is_gan(folder))
     })
 }
 

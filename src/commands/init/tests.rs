@@ -74,6 +74,7 @@ fn tree_subject_clip_and_gan_are_found_where_they_usually_lie() {
 
     // What is named goes before what is found.
     let mut named = InitSettings { existing: ExistingOutput::Replace, ..settings };
+    std::fs::copy(at("weights/clip.safetensors"), at("mine.safetensors")).unwrap();
     named.project.paths.clip = Some(at("mine.safetensors"));
     named.subject = Some(SubjectId::new(7).unwrap());
     let summary = run(&named).unwrap();
@@ -84,6 +85,41 @@ fn tree_subject_clip_and_gan_are_found_where_they_usually_lie() {
     named.look.push(at("nowhere"));
     let error = run(&named).unwrap_err().to_string();
     assert!(error.contains("nowhere") && error.contains("--look"), "{error}");
+}
+
+#[test]
+fn what_is_named_must_be_what_it_should_be() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    write_all(&at("weights"));
+    std::fs::write(at("text"), "text").unwrap();
+    for (name, flag) in ["nope", "text", "weights"]
+        .iter()
+        .flat_map(|name| ["--nsd", "--clip", "--gan"].map(|flag| (*name, flag)))
+    {
+        let mut settings = settings(root.path());
+        let paths = &mut settings.project.paths;
+        match flag {
+            "--nsd" => paths.nsd = Some(at(name)),
+            "--clip" => paths.clip = Some(at(name)),
+            _ => paths.pretrained_gan = Some(at(name)),
+        }
+        let error = run(&settings).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(&format!("`{flag}`")) && text.contains(name), "{text}");
+        assert!(!settings.file.exists(), "{text}");
+    }
+}
+
+#[test]
+fn a_subject_that_is_not_there_yet_is_not_called_imported() {
+    let root = tempfile::tempdir().unwrap();
+    let mut settings = settings(root.path());
+    settings.subject = Some("zz".parse().unwrap());
+    let summary = run(&settings).unwrap();
+    let note = entry(&summary, "nsd").note.clone().unwrap();
+    assert_eq!(note, "not needed: `mindreader import` brings the subject in");
+    assert_eq!(summary.next, "mindreader import");
 }
 
 #[test]

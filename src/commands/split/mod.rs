@@ -250,6 +250,8 @@ fn write(
     let (train_images, test_images) = (images(&train), images(&test));
     let mut parameters = settings.making.parameters(&name);
     parameters.insert("seed".into(), Value::from(settings.seed));
+    let space = if settings.clip.is_some() { SplitSpace::Image } else { SplitSpace::Pixels };
+    parameters.insert("space".into(), serde_json::to_value(space)?);
     let split = SplitFile {
         format: SPLIT_FORMAT.into(),
         subject: shown.subject.clone(),

@@ -96,6 +96,7 @@ fn splits_are_written_once_and_commands_read_them() {
         (first.sha256.as_str(), Some(0))
     );
     assert!(stored.network_sha256.is_some());
+    assert_eq!(stored.parameters["space"], "image");
 
     let subject = PreparedSubject::open(&all.prepared).unwrap();
     let of_file = |file: &Path| SplitConfig {
@@ -115,7 +116,8 @@ fn splits_are_written_once_and_commands_read_them() {
     let summary = run(&pixels, &mut Silent).unwrap();
     // Less its mean, a picture of two halves is one of two: bright left, or bright right.
     assert!(summary.splits[0].largest_cosine_across < -0.99, "{summary:?}");
-    assert_eq!(SplitFile::read(&summary.splits[0].file).unwrap().network_sha256, None);
+    let stored = SplitFile::read(&summary.splits[0].file).unwrap();
+    assert_eq!((stored.network_sha256, stored.parameters["space"].as_str()), (None, Some("pixels")));
     // So nearly all are near-duplicates of each other, and no part of them can be held out.
     pixels.making = SplitMaking::Tau(TauRule { threshold: 0.95, test_fraction: 0.2 });
     let error = run(&pixels, &mut Silent).unwrap_err().to_string();

@@ -7,7 +7,7 @@ use super::settings::TrainMapperSettings;
 use crate::data::error::DataError;
 use crate::data::padding::{padded_len, padding_left};
 use crate::data::prepared::PreparedSubject;
-use crate::data::split::Split;
+use crate::data::split::{Side, Split};
 use crate::models::mapper::{MapperConfig, MapperSnapshot, MapperTarget};
 use crate::pipelines::mapper_betas::padded_betas;
 use crate::pipelines::run_folder::{Content, ContentHash, file_sha256, photographs_sha256};
@@ -205,12 +205,12 @@ impl Inputs {
 /// The split, with trials on both sides.
 fn whole_split(settings: &TrainMapperSettings, subject: &PreparedSubject) -> Result<Split, DataError> {
     let split = settings.split.split(subject)?;
-    for (part, trials, way) in
-        [("training", &split.train, "raise"), ("validation", &split.validation, "lower")]
+    for (part, trials, side) in
+        [("training", &split.train, Side::Training), ("validation", &split.validation, Side::Validation)]
     {
         if trials.is_empty() {
             let what = format!("the {part} part of `{}`", settings.prepared.display());
-            return Err(DataError::empty(what, format!("{way} `train_fraction`")));
+            return Err(DataError::empty(what, settings.split.advice_for(side)));
         }
     }
     Ok(split)

@@ -78,12 +78,28 @@ impl Table {
     /// Finds a column.
     ///
     /// # Errors
-    /// [`DataError::Invalid`] with the names there are.
+    /// [`DataError::Invalid`] with the names there are, or for a name that several have.
     pub fn column(&self, name: &str) -> Result<Column, DataError> {
-        self.header.iter().position(|found| found == name).map(Column).ok_or_else(|| {
+        self.optional_column(name)?.ok_or_else(|| {
             let found = format!("not among: {}", self.header.iter().collect::<Vec<_>>().join(", "));
             DataError::invalid(&self.path, format!("column `{name}`"), "there", found)
         })
+    }
+
+    /// Finds a column that need not be there.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] for a name that several columns have: which of them is meant?
+    pub fn optional_column(&self, name: &str) -> Result<Option<Column>, DataError> {
+        let mut places = self.header.iter().enumerate().filter(|(_, found)| *found == name);
+        let first = places.next().map(|(place, _)| Column(place));
+        match places.count() {
+            0 => Ok(first),
+            more => {
+                let found = format!("there {} times", more + 1);
+                Err(DataError::invalid(&self.path, format!("column `{name}`"), "one of this name", found))
+            }
+        }
     }
 
     /// A cell as text, trimmed.

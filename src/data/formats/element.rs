@@ -1,6 +1,25 @@
-//! Numbers of every kind that arrays are stored in, turned into single precision.
+//! Numbers of every kind that arrays are stored in, turned into single or double precision.
 
 use half::f16;
+use hdf5_metno::H5Type;
+
+/// Single or double precision.
+pub trait Real: H5Type + Copy + PartialEq + Into<f64> {
+    /// The nearest number of this precision.
+    fn nearest(number: f64) -> Self;
+}
+
+impl Real for f32 {
+    fn nearest(number: f64) -> Self {
+        number as Self
+    }
+}
+
+impl Real for f64 {
+    fn nearest(number: f64) -> Self {
+        number
+    }
+}
 
 /// Type of a stored number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +50,13 @@ impl Element {
         }
     }
 
+    /// Whether it has numbers that single precision does not hold.
+    pub fn needs_double(self) -> bool {
+        matches!(self, Self::U32 | Self::I32 | Self::U64 | Self::I64 | Self::F64)
+    }
+
     /// Appends the numbers that `bytes` hold; bytes behind the last whole number are left out.
-    pub fn decode(self, bytes: &[u8], is_big_endian: bool, values: &mut Vec<f32>) {
+    pub fn decode<R: Real>(self, bytes: &[u8], is_big_endian: bool, values: &mut Vec<R>) {
         macro_rules! numbers {
             ($number:ty, $to:expr) => {
                 values.extend(bytes.chunks_exact(size_of::<$number>()).map(|chunk| {
@@ -43,23 +67,23 @@ impl Element {
                     } else {
                         <$number>::from_le_bytes(array)
                     };
-                    $to(number)
+                    R::nearest($to(number))
                 }))
             };
         }
         match self {
-            Self::Bool => values.extend(bytes.iter().map(|byte| f32::from(u8::from(*byte != 0)))),
-            Self::U8 => values.extend(bytes.iter().map(|byte| f32::from(*byte))),
-            Self::I8 => numbers!(i8, f32::from),
-            Self::U16 => numbers!(u16, f32::from),
-            Self::I16 => numbers!(i16, f32::from),
-            Self::F16 => numbers!(f16, f32::from),
-            Self::U32 => numbers!(u32, |number| number as f32),
-            Self::I32 => numbers!(i32, |number| number as f32),
-            Self::U64 => numbers!(u64, |number| number as f32),
-            Self::I64 => numbers!(i64, |number| number as f32),
-            Self::F32 => numbers!(f32, |number| number),
-            Self::F64 => numbers!(f64, |number| number as f32),
+            Self::Bool => values.extend(bytes.iter().map(|byte| R::nearest(f64::from(u8::from(*byte != 0))))),
+            Self::U8 => values.extend(bytes.iter().map(|byte| R::nearest(f64::from(*byte)))),
+            Self::I8 => numbers!(i8, f64::from),
+            Self::U16 => numbers!(u16, f64::from),
+            Self::I16 => numbers!(i16, f64::from),
+            Self::F16 => numbers!(f16, f64::from),
+            Self::U32 => numbers!(u32, f64::from),
+            Self::I32 => numbers!(i32, f64::from),
+            Self::U64 => numbers!(u64, |number| number as f64),
+            Self::I64 => numbers!(i64, |number| number as f64),
+            Self::F32 => numbers!(f32, f64::from),
+            Self::F64 => numbers!(f64, |number| number),
         }
     }
 }
@@ -71,7 +95,7 @@ mod tests {
     #[test]
     fn numbers_of_every_kind_and_order_are_read() {
         let read = |element: Element, bytes: &[u8], is_big_endian| {
-            let mut values = Vec::new();
+            let mut values: Vec<f32> = Vec::new();
             element.decode(bytes, is_big_endian, &mut values);
             values
         };
@@ -85,5 +109,12 @@ mod tests {
             [0.25, 4.0]
         );
         assert!(read(Element::F32, &[0, 0, 0], false).is_empty());
+        let mut exact: Vec<f64> = Vec::new();
+        Element::I64.decode(&16_777_217_i64.to_le_bytes(), false, &mut exact);
+        assert_eq!(
+            (exact, read(Element::I64, &16_777_217_i64.to_le_bytes(), false)),
+            (vec![16_777_217.0], vec![16_777_216.0])
+        );
+        assert!(Element::I64.needs_double() && !Element::I16.needs_double());
     }
 }

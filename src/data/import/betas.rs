@@ -8,6 +8,7 @@ use ndarray::Array2;
 use super::array::ArrayInput;
 use super::array_name::ArrayName;
 use crate::data::error::DataError;
+use crate::data::formats::element::Real;
 use crate::data::formats::nifti::NiftiReader;
 use crate::data::nsd::betas::named_voxel;
 use crate::data::nsd::space::VolumeSpace;
@@ -42,7 +43,7 @@ pub struct BetaFile {
 #[derive(Debug)]
 enum Source {
     Array(Box<ArrayInput>),
-    Volumes { path: PathBuf },
+    Volumes { path: PathBuf, needs_double: bool },
 }
 
 /// Whether a file holds a volume, by its name.
@@ -115,30 +116,39 @@ impl BetaFiles {
         None
     }
 
-    /// Reads all files in order and hands blocks of rows, `[rows, voxels]`, to `take`.
+    /// Whether a file has numbers that single precision does not hold.
+    pub fn needs_double(&self) -> bool {
+        self.files.iter().any(|file| match &file.source {
+            Source::Array(array) => array.needs_double(),
+            Source::Volumes { needs_double, .. } => *needs_double,
+        })
+    }
+
+    /// Reads all files in order, in single or double precision, and hands blocks of rows, `[rows, voxels]`, to `take`.
     ///
     /// # Errors
     /// Those of the files and of `take`; [`DataError::Invalid`] for an infinite beta. What is no number at all is handed on.
-    pub fn read(
-        self,
+    pub fn read<R: Real>(
+        &mut self,
         mask: Option<&MaskedVoxels>,
-        take: &mut dyn FnMut(Array2<f32>) -> Result<(), DataError>,
+        take: &mut dyn FnMut(Array2<R>) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         let num_voxels = self.num_voxels;
-        for file in self.files {
+        for file in &mut self.files {
             let BetaFile { name, num_trials, source } = file;
+            let num_trials = *num_trials;
             let mut first = 0;
-            let mut checked = |block: Array2<f32>| {
-                check_infinite(&name, first, &block, mask)?;
+            let mut checked = |block: Array2<R>| {
+                check_infinite(name, first, &block, mask)?;
                 first += block.nrows();
                 take(block)
             };
             match (source, mask) {
-                (Source::Volumes { path }, Some(mask)) => read_volumes(&path, mask, &mut checked)?,
-                (Source::Volumes { path }, None) => {
+                (Source::Volumes { path, .. }, Some(mask)) => read_volumes(path, mask, &mut checked)?,
+                (Source::Volumes { path, .. }, None) => {
                     return Err(DataError::missing("--mask", path.to_string_lossy()));
                 }
-                (Source::Array(mut array), _) => {
+                (Source::Array(array), _) => {
                     let at_once = (NUMBERS_AT_ONCE / num_voxels.max(1)).max(1);
                     for start in (0..num_trials).step_by(at_once) {
                         let rows = start..num_trials.min(start + at_once);
@@ -164,7 +174,7 @@ impl BetaFile {
     pub fn path(&self) -> &Path {
         match &self.source {
             Source::Array(array) => array.path(),
-            Source::Volumes { path } => path,
+            Source::Volumes { path, .. } => path,
         }
     }
 
@@ -200,22 +210,24 @@ fn volumes(path: &Path, mask: &MaskedVoxels) -> Result<BetaFile, DataError> {
         is_of_betas: true,
     };
     mask.space.require_same(&space)?;
-    let source = Source::Volumes { path: path.to_path_buf() };
+    // An intercept far from 0 takes digits from the response in single precision.
+    let needs_double = header.element.needs_double() || header.intercept != 0.0;
+    let source = Source::Volumes { path: path.to_path_buf(), needs_double };
     Ok(BetaFile { name: path.to_path_buf(), num_trials: header.num_frames(), source })
 }
 
 /// One volume after the other; memory holds one of them.
-fn read_volumes(
+fn read_volumes<R: Real>(
     path: &Path,
     mask: &MaskedVoxels,
-    take: &mut dyn FnMut(Array2<f32>) -> Result<(), DataError>,
+    take: &mut dyn FnMut(Array2<R>) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
     let mut reader = NiftiReader::open(path, "the responses")?;
     let mut frame = Vec::new();
     for _ in 0..reader.header().num_frames() {
         crate::interrupt::check()?;
         reader.read_frame(&mut frame)?;
-        let row = mask.voxels.iter().map(|voxel| frame[*voxel] as f32).collect();
+        let row = mask.voxels.iter().map(|voxel| R::nearest(frame[*voxel])).collect();
         let row = Array2::from_shape_vec((1, mask.voxels.len()), row);
         take(row.map_err(|error| DataError::unreadable(path, error))?)?;
     }
@@ -223,17 +235,17 @@ fn read_volumes(
 }
 
 /// Refuses an infinite beta of rows from `first` on.
-fn check_infinite(
+fn check_infinite<R: Real>(
     name: &Path,
     first: usize,
-    block: &Array2<f32>,
+    block: &Array2<R>,
     mask: Option<&MaskedVoxels>,
 ) -> Result<(), DataError> {
-    match block.indexed_iter().find(|(_, beta)| beta.is_infinite()) {
+    match block.indexed_iter().find(|(_, beta)| Into::<f64>::into(**beta).is_infinite()) {
         None => Ok(()),
         Some(((row, column), beta)) => {
             let field = format!("row {}, {}", first + row + 1, named_column(column, mask));
-            Err(DataError::invalid(name, field, "a finite number", beta))
+            Err(DataError::invalid(name, field, "a finite number", Into::<f64>::into(*beta)))
         }
     }
 }

@@ -16,7 +16,7 @@ const ROWS_AT_ONCE: usize = 64;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct NumberTable {
     /// `[rows, columns]`, row by row.
-    pub values: Vec<f32>,
+    pub values: Vec<f64>,
     /// Rows of numbers.
     pub num_rows: usize,
     /// Numbers of a row.
@@ -83,9 +83,8 @@ impl NumberTable {
     }
 }
 
-fn number(cell: &str) -> Option<f32> {
-    // In double precision first, as every other format is read.
-    cell.trim().parse::<f64>().ok().map(|value| value as f32)
+fn number(cell: &str) -> Option<f64> {
+    cell.trim().parse().ok()
 }
 
 #[cfg(test)]

@@ -219,7 +219,7 @@ impl PictureArray {
     }
 
     fn picture(&mut self, row: usize) -> Result<RgbImage, DataError> {
-        let values = self.array.rows(row..row + 1)?;
+        let values: Vec<f32> = self.array.rows(row..row + 1)?;
         let (height, width, channels) = (self.height, self.width, self.channels);
         let value = |x: usize, y: usize, channel: usize| {
             let pixel = match self.order {

@@ -15,7 +15,7 @@ use crate::data::nsd::tree::Hemisphere;
 use crate::data::prepared::RoiLabels;
 
 /// Largest label of a region.
-const LARGEST_LABEL: f32 = 65_535.0;
+const LARGEST_LABEL: f64 = 65_535.0;
 /// Largest noise ceiling.
 const WHOLE: f32 = 100.0;
 
@@ -57,7 +57,7 @@ impl Regions {
             let expected = "a table, one row a voxel: the voxels have no places in a volume (`--mask` or `--coordinates` tells them)";
             return Err(DataError::invalid(path, "format of the regions", expected, "a volume"));
         }
-        let volume = RoiVolume::read(path, Some(&places.space(path)))?;
+        let volume = RoiVolume::read(path, Some(&places.space()))?;
         let labels = places.flat_index.iter().map(|voxel| volume.labels[*voxel].max(0)).collect();
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let name = file.trim_end_matches(".gz").trim_end_matches(".nii");
@@ -133,7 +133,7 @@ pub fn read_noise_ceiling(name: &ArrayName, places: &VoxelPlaces) -> Result<Vec<
             return Err(DataError::invalid(&name.path, "format of the noise ceiling", expected, "a volume"));
         }
         let volume = nifti::read_volume(&name.path, "the noise ceiling")?;
-        let volume = places.space(&name.path).align(&name.path, volume)?;
+        let volume = places.space().align(&name.path, volume)?;
         if volume.dims.len() != 3 {
             let found = format!("{:?}", volume.dims);
             return Err(DataError::invalid(&name.path, "size of the volume", "three axes", found));

@@ -1,7 +1,7 @@
 //! Which picture was shown in which trial: `trials.csv`, or one picture a trial in the order of the pictures.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::betas::BetaFiles;
 use crate::data::error::DataError;
@@ -13,6 +13,8 @@ use crate::files::{InputKind, open_input, skip_mark};
 /// What is known of the trials, one a row of the betas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrialList {
+    /// The table that tells; none where every trial has a picture of its own.
+    pub table: Option<PathBuf>,
     /// Names of the distinct pictures, in order of first appearance.
     pub images: Vec<String>,
     /// Picture (its place in `images`), session and repetition.
@@ -75,7 +77,9 @@ impl TrialList {
             }
             rows.push(read);
         }
-        Self::of_rows(path, rows, columns.run.is_some())
+        let list = Self::of_rows(path, rows, columns.run.is_some())?;
+        list.require_both_sides(path)?;
+        Ok(Self { table: Some(path.to_path_buf()), ..list })
     }
 
     /// One picture a trial, named by its number from 0, as arrays of pictures are. The rows from `first_test` on are held out, if it is
@@ -125,7 +129,25 @@ impl TrialList {
             runs.push(*runs_by_name.entry((*session, run.as_str())).or_insert(next));
         }
         let is_test: Option<Vec<bool>> = rows.iter().map(|row| row.is_test).collect();
-        Ok(Self { images, trials, runs, has_runs, is_test: is_test.filter(|flags| flags.contains(&true)) })
+        Ok(Self { table: None, images, trials, runs, has_runs, is_test })
+    }
+
+    /// Refuses a split with an empty side: it would be no split, and another would hold out what was said to be for training.
+    fn require_both_sides(&self, path: &Path) -> Result<(), DataError> {
+        let Some(is_test) = &self.is_test else { return Ok(()) };
+        let everywhere = match (is_test.contains(&false), is_test.contains(&true)) {
+            (true, true) => return Ok(()),
+            (_, is_test) => {
+                if is_test {
+                    "test"
+                } else {
+                    "train"
+                }
+            }
+        };
+        let expected =
+            "at least one trial of each, `train` and `test`; without the column `split.rule` decides";
+        Err(DataError::invalid(path, "column `split`", expected, format!("`{everywhere}` in every row")))
     }
 }
 
@@ -149,12 +171,12 @@ struct Columns {
 
 impl Columns {
     fn find(table: &Table) -> Result<Self, DataError> {
-        let optional = |name| table.column(name).ok();
+        let optional = |name| table.optional_column(name);
         Ok(Self {
             image: table.column("image")?,
-            session: optional("session"),
-            run: optional("run"),
-            split: optional("split"),
+            session: optional("session")?,
+            run: optional("run")?,
+            split: optional("split")?,
         })
     }
 
@@ -221,7 +243,7 @@ mod tests {
         assert_eq!((list.runs, list.is_test), (vec![0, 1, 2], Some(vec![false, true, false])));
         let list = read("image\na\na\nb\n", &[2, 1], Some(2)).unwrap();
         assert_eq!((list.is_test, list.trials[2].session), (Some(vec![false, false, true]), 1));
-        assert_eq!(read("image,split\na,train\n", &[1], None).unwrap().is_test, None, "nothing is held out");
+        assert_eq!(read("image\na\n", &[1], None).unwrap().is_test, None, "nothing is said of it");
     }
 
     #[test]
@@ -246,6 +268,14 @@ mod tests {
             ),
             ("image\na\na\n", &[1, 1], Some(1), "column `split`, row 2 is test"),
             ("image,split\na,train\n", &[1], Some(0), "none beside `--test-betas`"),
+            (
+                "image,split\na,train\nb,train\n",
+                &[2],
+                None,
+                "column `split` is `train` in every row, expected at least one trial of each",
+            ),
+            ("image,split\na,test\n", &[1], None, "column `split` is `test` in every row"),
+            ("image,session,session\na,1,2\n", &[1], None, "column `session` is there 2 times"),
             ("image,run\n,1\n", &[1], None, "column `image`, row 1 is ``"),
         ] {
             let error = read(text, counts, first_test).unwrap_err();

@@ -1,7 +1,7 @@
 //! Where the columns of the betas lie in a volume, if anything says so.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Axis};
 
@@ -26,6 +26,8 @@ pub struct VoxelPlaces {
     pub position: Option<VoxelPosition>,
     /// Position of every prepared voxel, `x + X·(y + Y·z)`, ascending.
     pub flat_index: Vec<usize>,
+    /// The file that tells the places; empty where none does.
+    pub told_by: PathBuf,
     /// Voxels of volumes.
     pub mask: Option<MaskedVoxels>,
     /// Column of the betas of every prepared voxel, where they are in another order.
@@ -36,7 +38,14 @@ impl VoxelPlaces {
     /// No places: the columns in their order.
     pub fn unknown(num_voxels: usize) -> Self {
         let flat_index = (0..num_voxels).collect();
-        Self { grid: [num_voxels, 1, 1], position: None, flat_index, mask: None, order: None }
+        Self {
+            grid: [num_voxels, 1, 1],
+            position: None,
+            flat_index,
+            told_by: PathBuf::new(),
+            mask: None,
+            order: None,
+        }
     }
 
     /// The voxels that are not 0 in a mask.
@@ -58,6 +67,7 @@ impl VoxelPlaces {
             grid: space.grid,
             position,
             flat_index: voxels.clone(),
+            told_by: path.to_path_buf(),
             mask: Some(MaskedVoxels { space, voxels }),
             order: None,
         })
@@ -112,6 +122,7 @@ impl VoxelPlaces {
             grid,
             position: Some(position(affine.0, &affine.1)),
             flat_index,
+            told_by: affine.1,
             mask: None,
             order: Some(order),
         })
@@ -127,10 +138,10 @@ impl VoxelPlaces {
         self.position.is_some() || self.mask.is_some()
     }
 
-    /// How volumes of the subject lie.
-    pub fn space(&self, path: &Path) -> VolumeSpace {
+    /// How volumes of the subject lie, by the mask or the affine.
+    pub fn space(&self) -> VolumeSpace {
         VolumeSpace {
-            path: path.to_path_buf(),
+            path: self.told_by.clone(),
             grid: self.grid,
             affine: self.position.as_ref().map(|position| position.affine),
             is_of_betas: true,
@@ -138,7 +149,7 @@ impl VoxelPlaces {
     }
 
     /// Columns of the betas in the order in which they are prepared.
-    pub fn arrange(&self, betas: Array2<f32>) -> Array2<f32> {
+    pub fn arrange<R: Copy>(&self, betas: Array2<R>) -> Array2<R> {
         match &self.order {
             None => betas,
             Some(order) => betas.select(Axis(1), order),
@@ -160,7 +171,7 @@ fn position(affine: Affine, path: &Path) -> VoxelPosition {
 }
 
 /// An affine with the file that tells it.
-type ToldAffine = (Affine, std::path::PathBuf);
+type ToldAffine = (Affine, PathBuf);
 
 /// The grid, if the file tells one, and the affine.
 fn space_of(path: &Path) -> Result<(Option<[usize; 3]>, ToldAffine), DataError> {
@@ -177,9 +188,17 @@ fn space_of(path: &Path) -> Result<(Option<[usize; 3]>, ToldAffine), DataError> 
             let found = format!("{} rows of {}", table.num_rows, table.num_columns);
             return Err(DataError::invalid(path, "affine", "3 or 4 rows of 4 numbers", found));
         }
+        if let Some(last) = table.values.get(12..16).filter(|last| **last != [0.0, 0.0, 0.0, 1.0]) {
+            return Err(DataError::invalid(
+                path,
+                "row 4",
+                "0, 0, 0, 1, as in every affine",
+                format!("{last:?}"),
+            ));
+        }
         let mut rows = [[0.0; 4]; 3];
         for (row, values) in rows.iter_mut().zip(table.values.chunks_exact(4)) {
-            row.iter_mut().zip(values).for_each(|(number, value)| *number = f64::from(*value));
+            row.copy_from_slice(values);
         }
         (None, Affine { rows })
     };
@@ -210,7 +229,7 @@ mod tests {
         let found = places("k,j,i\n1,0,0\n0,1,2\n0,0,1\n", AFFINE, 3).unwrap();
         assert_eq!((found.grid, found.flat_index.clone()), ([3, 2, 2], vec![1, 5, 6]));
         assert_eq!(found.arrange_values(vec!['a', 'b', 'c']), ['c', 'b', 'a']);
-        let betas = Array2::from_shape_vec((1, 3), vec![1.0, 2.0, 3.0]).unwrap();
+        let betas = Array2::from_shape_vec((1, 3), vec![1.0_f32, 2.0, 3.0]).unwrap();
         assert_eq!(found.arrange(betas).into_raw_vec_and_offset().0, [3.0, 2.0, 1.0]);
         assert_eq!(found.position.unwrap().affine.rows[0], [2.0, 0.0, 0.0, -10.0]);
     }
@@ -225,6 +244,11 @@ mod tests {
             ("x,j,k\n0,0,0\n0,0,1\n", AFFINE, "column `i` is not among"),
             ("i,j,k\n0,0,0\n0,0,1\n", "1,0,0\n0,1,0\n", "3 or 4 rows of 4 numbers"),
             ("i,j,k\n0,0,0\n0,0,1\n", "1,0,0,0\n0,0,0,0\n0,0,0,0\n", "one that can be inverted"),
+            (
+                "i,j,k\n0,0,0\n0,0,1\n",
+                "2,0,0,0\n0,2,0,0\n0,0,2,0\n0,1,0,1\n",
+                "affine.csv`: row 4 is [0.0, 1.0, 0.0, 1.0], expected 0, 0, 0, 1",
+            ),
             ("i,j,k\n0,0,0\n0,0,1\n", "1,0,0,nan\n0,1,0,0\n0,0,1,0\n", "one that can be inverted"),
         ] {
             let error = places(coordinates, affine, 2).unwrap_err();

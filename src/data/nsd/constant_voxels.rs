@@ -19,15 +19,22 @@ pub fn constant_voxels(betas: &Array2<f32>) -> Vec<bool> {
     betas.columns().into_iter().map(|column| column.iter().all(|beta| *beta == column[0])).collect()
 }
 
-/// Refuses a session of which every voxel, or more than half of a region of at least 20 selected voxels, is constant.
+/// Refuses a session of which every voxel, or more than half of a region of at least 20 selected voxels, is constant. `trials` names the
+/// session's trials in the file, `key` the setting that allows it.
 ///
 /// # Errors
 /// [`DataError::Invalid`] that names the session's file, the region and the setting that allows it.
-pub fn refuse_dead_session(path: &Path, is_constant: &[bool], voxels: &VoxelTable) -> Result<(), DataError> {
+pub fn refuse_dead_session(
+    path: &Path,
+    trials: &str,
+    key: &str,
+    is_constant: &[bool],
+    voxels: &VoxelTable,
+) -> Result<(), DataError> {
     let dead = |members: &[usize]| members.iter().filter(|voxel| is_constant[**voxel]).count();
     let all: Vec<usize> = (0..is_constant.len()).collect();
     let refuse = |of: String, dead: usize, size: usize| {
-        let expected = "a session with responses (`--set prepare.allow_constant=true` takes it as it is)";
+        let expected = format!("a session with responses (`--set {key}=true` takes it as it is)");
         Err(DataError::invalid(
             path,
             format!("betas of {of}"),
@@ -36,12 +43,12 @@ pub fn refuse_dead_session(path: &Path, is_constant: &[bool], voxels: &VoxelTabl
         ))
     };
     if dead(&all) == all.len() {
-        return refuse("all trials".into(), all.len(), all.len());
+        return refuse(trials.into(), all.len(), all.len());
     }
     for (name, members) in regions(voxels) {
         let constant = dead(&members);
         if members.len() >= MIN_REGION_VOXELS && constant * 2 > members.len() {
-            return refuse(format!("region `{name}`"), constant, members.len());
+            return refuse(format!("region `{name}` in {trials}"), constant, members.len());
         }
     }
     Ok(())
@@ -75,7 +82,13 @@ mod tests {
     fn check(dead: usize) -> Result<(), DataError> {
         let betas =
             Array2::from_shape_fn((4, 60), |(trial, voxel)| if voxel < dead { 0.5 } else { trial as f32 });
-        refuse_dead_session(Path::new("s.hdf5"), &constant_voxels(&betas), &voxels())
+        refuse_dead_session(
+            Path::new("s.hdf5"),
+            "all trials",
+            "prepare.allow_constant",
+            &constant_voxels(&betas),
+            &voxels(),
+        )
     }
 
     #[test]
@@ -83,7 +96,9 @@ mod tests {
         assert_eq!(check(10), Ok(()));
         let error = check(11).unwrap_err().to_string();
         assert!(
-            error.contains("s.hdf5`: betas of region `visual:V1` is constant in 11 of 20 voxels"),
+            error.contains(
+                "s.hdf5`: betas of region `visual:V1` in all trials is constant in 11 of 20 voxels"
+            ),
             "{error}"
         );
         let error = check(60).unwrap_err().to_string();

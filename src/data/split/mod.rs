@@ -38,6 +38,15 @@ pub enum SplitRule {
     File,
 }
 
+/// A side of a split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// What is learnt from.
+    Training,
+    /// What is held out.
+    Validation,
+}
+
 /// Folds unless another number is asked for.
 const USUAL_FOLDS: usize = 5;
 /// Most folds.
@@ -135,9 +144,26 @@ impl SplitConfig {
         };
         if split.train.is_empty() {
             let what = format!("the training part of `{}`", prepared.path().display());
-            return Err(DataError::empty(what, "raise `train_fraction` or prepare more sessions"));
+            return Err(DataError::empty(what, self.advice_for(Side::Training)));
         }
         Ok(split)
+    }
+
+    /// What brings more images to a side that has too few, by the rule.
+    pub fn advice_for(&self, side: Side) -> &'static str {
+        match (self.rule, side) {
+            (SplitRule::FirstAppearance, Side::Training) => {
+                "raise `split.train_fraction` or bring in more sessions"
+            }
+            (SplitRule::FirstAppearance, Side::Validation) => "lower `split.train_fraction`",
+            (SplitRule::Shared1000, _) => "choose another `split.rule` than `shared1000`",
+            (SplitRule::Given, _) => {
+                "choose another `split.rule` than `given`, or import with another column `split`"
+            }
+            (SplitRule::Random | SplitRule::Pictures, Side::Training) => "raise `split.folds`",
+            (SplitRule::Random | SplitRule::Pictures, Side::Validation) => "lower `split.folds`",
+            (SplitRule::File, _) => "name another `split.file`",
+        }
     }
 
     /// What results say of the split that this made of a subject's trials.
@@ -199,6 +225,7 @@ impl SplitConfig {
             SettingError::new("file", expected, "nothing").within("split")
         })?;
         let file = SplitFile::read(path)?;
+        file.require_subject(path, &prepared.subject().to_string())?;
         say_used("the split", path);
         let is_train = file.is_train(path, prepared.trials().iter().map(|trial| trial.nsd_id))?;
         Ok(Split::by(is_train.len(), |trial| is_train[trial]))
@@ -290,6 +317,18 @@ mod tests {
         let groups: Vec<u64> = (0..9841).collect();
         let split = split_by_first_appearance(&groups, 0.85);
         assert_eq!((split.train.len(), split.validation.len()), (8364, 1477));
+    }
+
+    #[test]
+    fn advice_fits_the_rule() {
+        let of = |rule| SplitConfig { rule, ..SplitConfig::default() };
+        let paper = of(SplitRule::FirstAppearance);
+        assert_eq!(paper.advice_for(Side::Validation), "lower `split.train_fraction`");
+        assert!(paper.advice_for(Side::Training).starts_with("raise `split.train_fraction`"));
+        for rule in [SplitRule::Given, SplitRule::Shared1000, SplitRule::Random, SplitRule::File] {
+            assert!(!of(rule).advice_for(Side::Validation).contains("train_fraction"));
+        }
+        assert_eq!(of(SplitRule::Pictures).advice_for(Side::Validation), "lower `split.folds`");
     }
 
     #[test]

@@ -22,6 +22,8 @@ fn translate(reasons: &[&str]) -> String {
     let says = |part: &str| all.contains(part);
     let between = |before: &str, after: &str| {
         let (_, rest) = all.split_once(before)?;
+        // Each reason has a line of its own.
+        let rest = rest.lines().next().unwrap_or_default();
         Some(rest.split_once(after).map_or(rest, |(text, _)| text).trim().to_string())
     };
     if let Some(filter) = between("required filter '", "'") {
@@ -71,6 +73,16 @@ mod tests {
         let reason = "file write failed: time = Mon Nov 30 02:10:00 2026\n, filename = '.partial-x', file descriptor = 5, \
                       errno = 28, error message = 'No space left on device', buf = 0x55, total write size = 4096";
         assert_eq!(translate(&[reason]), "No space left on device");
+    }
+
+    #[test]
+    fn a_cut_file_is_told_without_the_calls_around() {
+        let reasons = [
+            "truncated file: eof = 100, sblock->base_addr = 0, stored_eof = 4928",
+            "unable to read superblock",
+            "unable to open file",
+        ];
+        assert_eq!(translate(&reasons), "it is truncated: 100 bytes are there, 4928 were written");
     }
 
     #[test]

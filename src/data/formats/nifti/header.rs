@@ -54,6 +54,11 @@ impl ElementType {
         Self::CODES.iter().find(|(_, element)| *element == self).map_or(0, |(code, _)| *code)
     }
 
+    /// Whether it has numbers that single precision does not hold.
+    pub fn needs_double(self) -> bool {
+        matches!(self, Self::I32 | Self::U32 | Self::I64 | Self::U64 | Self::F64)
+    }
+
     /// Bytes of one number.
     pub fn size(self) -> usize {
         match self {

@@ -1,6 +1,7 @@
 //! Arrays of any number type, whatever file they lie in, row by row: `.npy`, `.npz`, HDF5, MATLAB, CSV.
 //!
-//! What can be read in parts is: HDF5 datasets and `.npy` in C order. Everything else is in memory, in single precision.
+//! What can be read in parts is: HDF5 datasets and `.npy` in C order. Everything else is in memory, in the
+//! precision that its type needs.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -13,6 +14,7 @@ use ndarray::ArrayD;
 use super::array_name::ArrayName;
 use super::number_table::NumberTable;
 use crate::data::error::DataError;
+use crate::data::formats::element::Real;
 use crate::data::formats::hdf5::{H5Dataset, H5File};
 use crate::data::formats::mat5;
 use crate::data::formats::npy::NpyHead;
@@ -39,9 +41,11 @@ enum Rows {
     /// A file of numbers, one row behind the other.
     Npy { file: File, head: NpyHead },
     /// A dataset; MATLAB's axes lie the other way round.
-    Hdf5 { dataset: H5Dataset, is_reversed: bool },
+    Hdf5 { dataset: H5Dataset, is_reversed: bool, needs_double: bool },
     /// All numbers, row by row.
     Memory(Vec<f32>),
+    /// The same of a type that single precision does not hold.
+    MemoryDouble(Vec<f64>),
 }
 
 /// An array of a file, by the name it is chosen by.
@@ -111,11 +115,21 @@ impl ArrayInput {
         DataError::invalid(&self.name, field, expected, found)
     }
 
-    /// Some rows, one behind the other, the last axis fastest. The caller bounds how many.
+    /// Whether the type of the numbers holds more than single precision.
+    pub fn needs_double(&self) -> bool {
+        match &self.rows {
+            Rows::Memory(_) => false,
+            Rows::MemoryDouble(_) => true,
+            Rows::Npy { head, .. } => head.element.needs_double(),
+            Rows::Hdf5 { needs_double, .. } => *needs_double,
+        }
+    }
+
+    /// Some rows in single or double precision, one behind the other, the last axis fastest. The caller bounds how many.
     ///
     /// # Errors
     /// [`DataError::unreadable`] for a file that ends early or is damaged; [`DataError::Invalid`] for rows beyond the array.
-    pub fn rows(&mut self, rows: Range<usize>) -> Result<Vec<f32>, DataError> {
+    pub fn rows<R: Real>(&mut self, rows: Range<usize>) -> Result<Vec<R>, DataError> {
         if rows.start > rows.end || rows.end > self.num_rows() {
             return Err(self.invalid("number of rows", format!("at least {}", rows.end), self.num_rows()));
         }
@@ -124,7 +138,8 @@ impl ArrayInput {
         }
         let row_len = self.row_len();
         match &mut self.rows {
-            Rows::Memory(values) => Ok(values[rows.start * row_len..rows.end * row_len].to_vec()),
+            Rows::Memory(values) => Ok(in_precision(&values[rows.start * row_len..rows.end * row_len])),
+            Rows::MemoryDouble(values) => Ok(in_precision(&values[rows.start * row_len..rows.end * row_len])),
             Rows::Npy { file, head } => {
                 let row_bytes = (row_len * head.element.size()) as u64;
                 let mut bytes = Vec::new();
@@ -139,7 +154,7 @@ impl ArrayInput {
                 head.element.decode(&bytes, head.is_big_endian, &mut values);
                 Ok(values)
             }
-            Rows::Hdf5 { dataset, is_reversed } => {
+            Rows::Hdf5 { dataset, is_reversed, .. } => {
                 let others = self.shape[1..].iter().map(|axis| 0..*axis);
                 let mut block: Vec<Range<usize>> = std::iter::once(rows).chain(others).collect();
                 if !*is_reversed {
@@ -152,7 +167,7 @@ impl ArrayInput {
         }
     }
 
-    /// All numbers.
+    /// All numbers in single precision.
     ///
     /// # Errors
     /// As [`ArrayInput::rows`].
@@ -227,24 +242,34 @@ fn npy(name: &ArrayName) -> Result<(Vec<usize>, Rows), DataError> {
     if !head.is_fortran || head.shape.len() < 2 {
         return Ok((head.shape.clone(), Rows::Npy { file, head }));
     }
-    let values = decoded(&name.path, &head, file)?;
-    fortran(&name.path, head.shape, values)
+    let rows = match head.element.needs_double() {
+        true => Rows::MemoryDouble(row_by_row(&name.path, &head, decoded(&name.path, &head, file)?)?),
+        false => Rows::Memory(row_by_row(&name.path, &head, decoded(&name.path, &head, file)?)?),
+    };
+    Ok((head.shape, rows))
 }
 
-/// Numbers whose first axis is the fastest, row by row.
-fn fortran(name: &Path, shape: Vec<usize>, values: Vec<f32>) -> Result<(Vec<usize>, Rows), DataError> {
-    let stored = shape.iter().rev().copied().collect();
-    Ok((shape, Rows::Memory(reversed(name, stored, values)?)))
+/// Numbers in another precision.
+fn in_precision<R: Real>(values: &[impl Real]) -> Vec<R> {
+    values.iter().map(|value| R::nearest((*value).into())).collect()
+}
+
+/// The numbers behind a header, row by row.
+fn row_by_row<R: Real>(name: &Path, head: &NpyHead, values: Vec<R>) -> Result<Vec<R>, DataError> {
+    if !head.is_fortran {
+        return Ok(values);
+    }
+    reversed(name, head.shape.iter().rev().copied().collect(), values)
 }
 
 /// The numbers of an array of `stored` sizes with its axes the other way round.
-fn reversed(name: &Path, stored: Vec<usize>, values: Vec<f32>) -> Result<Vec<f32>, DataError> {
+fn reversed<R: Real>(name: &Path, stored: Vec<usize>, values: Vec<R>) -> Result<Vec<R>, DataError> {
     let array = ArrayD::from_shape_vec(stored, values).map_err(|error| DataError::unreadable(name, error))?;
     Ok(array.reversed_axes().iter().copied().collect())
 }
 
 /// The numbers behind a header, which grow with what is really there.
-fn decoded(name: &Path, head: &NpyHead, mut source: impl Read) -> Result<Vec<f32>, DataError> {
+fn decoded<R: Real>(name: &Path, head: &NpyHead, mut source: impl Read) -> Result<Vec<R>, DataError> {
     let (mut values, mut bytes, mut left) = (Vec::new(), Vec::new(), head.data_bytes);
     while left > 0 {
         crate::interrupt::check()?;
@@ -290,7 +315,10 @@ fn npz(name: &ArrayName, axes: &[usize]) -> Result<(Vec<usize>, Rows), DataError
     }
     let (variable, _) = chosen(name, &listed, axes)?;
     let (head, mut reader) = head_of(&format!("{variable}.npy"))?;
-    let values = decoded(&name.path, &head, &mut reader)?;
+    let rows = match head.element.needs_double() {
+        true => Rows::MemoryDouble(row_by_row(&name.path, &head, decoded(&name.path, &head, &mut reader)?)?),
+        false => Rows::Memory(row_by_row(&name.path, &head, decoded(&name.path, &head, &mut reader)?)?),
+    };
     // The archive tells of damage when an entry's end is reached.
     let rest = std::io::copy(&mut reader, &mut std::io::sink())
         .map_err(|error| DataError::unreadable(&name.path, error))?;
@@ -303,10 +331,7 @@ fn npz(name: &ArrayName, axes: &[usize]) -> Result<(Vec<usize>, Rows), DataError
             format!("{rest} bytes more"),
         ));
     }
-    match head.is_fortran {
-        true => fortran(&name.path, head.shape, values),
-        false => Ok((head.shape, Rows::Memory(values))),
-    }
+    Ok((head.shape, rows))
 }
 
 fn hdf5(name: &ArrayName, axes: &[usize]) -> Result<(Vec<usize>, Rows), DataError> {
@@ -323,7 +348,10 @@ fn hdf5(name: &ArrayName, axes: &[usize]) -> Result<(Vec<usize>, Rows), DataErro
     if is_reversed {
         shape.reverse();
     }
-    Ok((shape, Rows::Hdf5 { dataset, is_reversed }))
+    // As in `Element::needs_double`: types of more than two bytes, but for single precision.
+    let is_single = matches!(element, TypeDescriptor::Float(_)) && element.size() <= size_of::<f32>();
+    let needs_double = !is_single && element.size() > size_of::<u16>();
+    Ok((shape, Rows::Hdf5 { dataset, is_reversed, needs_double }))
 }
 
 fn mat5(name: &ArrayName, axes: &[usize], needed_for: &str) -> Result<(Vec<usize>, Rows), DataError> {
@@ -333,7 +361,8 @@ fn mat5(name: &ArrayName, axes: &[usize], needed_for: &str) -> Result<(Vec<usize
     let (variable, shape) = chosen(name, &listed, axes)?;
     let mut arrays = mat5::parse_arrays(&name.path, &bytes, &[&variable])?;
     let values = arrays.remove(&variable).map(|array| array.data).unwrap_or_default();
-    fortran(&name.path, shape, values.into_iter().map(|value| value as f32).collect())
+    let stored = shape.iter().rev().copied().collect();
+    Ok((shape, Rows::MemoryDouble(reversed(&name.path, stored, values)?)))
 }
 
 fn csv(name: &ArrayName, needed_for: &str) -> Result<(Vec<usize>, Rows), DataError> {
@@ -342,7 +371,7 @@ fn csv(name: &ArrayName, needed_for: &str) -> Result<(Vec<usize>, Rows), DataErr
         return Err(DataError::invalid(&name.path, field, "no name: a table is one array", "named"));
     }
     let table = NumberTable::read(&name.path, needed_for)?;
-    Ok((vec![table.num_rows, table.num_columns], Rows::Memory(table.values)))
+    Ok((vec![table.num_rows, table.num_columns], Rows::MemoryDouble(table.values)))
 }
 
 #[cfg(test)]

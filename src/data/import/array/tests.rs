@@ -42,11 +42,13 @@ impl Folder {
 /// `[[0, 1, 2], [3, 4, 5]]`, whatever the format.
 fn check(mut array: ArrayInput) {
     assert_eq!((array.shape(), array.num_rows(), array.row_len()), (&[2, 3][..], 2, 3));
-    assert_eq!(array.rows(1..2).unwrap(), [3.0, 4.0, 5.0]);
-    assert_eq!(array.rows(0..1).unwrap(), [0.0, 1.0, 2.0]);
+    assert_eq!(array.rows::<f32>(1..2).unwrap(), [3.0, 4.0, 5.0]);
+    assert_eq!(array.rows::<f64>(0..1).unwrap(), [0.0, 1.0, 2.0]);
     assert_eq!(array.all().unwrap(), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
-    assert!(array.rows(1..3).unwrap_err().to_string().contains("number of rows is 2, expected at least 3"));
-    assert!(array.rows(2..2).unwrap().is_empty());
+    assert!(
+        array.rows::<f32>(1..3).unwrap_err().to_string().contains("number of rows is 2, expected at least 3")
+    );
+    assert!(array.rows::<f32>(2..2).unwrap().is_empty());
 }
 
 #[test]
