@@ -15,6 +15,11 @@ use crate::data::prepared::{PreparedWriter, VoxelTable};
 use crate::data::standardize::{ColumnDeviations, ColumnMeans, ColumnScale, Standardization};
 use crate::interrupt;
 
+/// What is done with a block of rows and the number of its first row; it may change them.
+type ChangeRows<'a, R> = &'a mut dyn FnMut(usize, &mut Array2<R>) -> Result<(), DataError>;
+/// The same where nothing is changed.
+type LookAtRows<'a, R> = &'a mut dyn FnMut(usize, &Array2<R>) -> Result<(), DataError>;
+
 /// Numbers of rows that are scaled together: 32 MiB.
 const NUMBERS_AT_ONCE: usize = 1 << 23;
 /// Trials of which a deviation can be told.
@@ -148,10 +153,7 @@ impl BetasToWrite<'_> {
     }
 
     /// Reads all betas in the order of the prepared voxels; `take` is told the first row of a block.
-    fn read<R: Real>(
-        &mut self,
-        take: &mut dyn FnMut(usize, &mut Array2<R>) -> Result<(), DataError>,
-    ) -> Result<(), DataError> {
+    fn read<R: Real>(&mut self, take: ChangeRows<'_, R>) -> Result<(), DataError> {
         let (places, mut next) = (self.places, 0);
         self.betas.read(places.mask.as_ref(), &mut |block| {
             interrupt::check()?;
@@ -163,10 +165,7 @@ impl BetasToWrite<'_> {
     }
 
     /// Reads all betas once and checks every session; `take` is handed the blocks.
-    fn survey<R: Real>(
-        &mut self,
-        take: &mut dyn FnMut(usize, &Array2<R>) -> Result<(), DataError>,
-    ) -> Result<BTreeMap<u16, Session<R>>, DataError> {
+    fn survey<R: Real>(&mut self, take: LookAtRows<'_, R>) -> Result<BTreeMap<u16, Session<R>>, DataError> {
         let mut sessions: BTreeMap<u16, Session<R>> = BTreeMap::new();
         let trials = self.trials;
         self.read(&mut |first_row, block| {
