@@ -56,7 +56,11 @@ fn resolved(key: &str, value: &str) -> Result<ProjectConfig, UsageError> {
 
 /// What is wrong with how `key = value` is refused: it must be in one line, with the key and both ends of the range.
 fn fault(key: &str, value: &str, is_list: bool) -> Option<String> {
-    let Err(error) = resolved(key, value) else { return Some(format!("{key} = {value} is taken")) };
+    let Err(error) = resolved(key, value) else {
+        // A word may be the name of an imported subject.
+        let is_name = key == "subject" && value == "many";
+        return (!is_name).then(|| format!("{key} = {value} is taken"));
+    };
     let text = error.to_string();
     let is_one_line = !text.contains(char::is_control) && text.chars().count() < 700;
     // What is no optimiser at all is an error of its phase.

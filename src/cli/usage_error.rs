@@ -63,9 +63,9 @@ mod tests {
         for (arguments, message, hint) in [
             ("evaluate --bogus", "unexpected argument '--bogus' found", "`mindreader evaluate --help`"),
             (
-                "train-mapper",
-                "the following required arguments were not provided: --target <TARGET>",
-                "`mindreader train-mapper --help`",
+                "compact-weights",
+                "the following required arguments were not provided: --from <FILE.safetensors>",
+                "`mindreader compact-weights --help`",
             ),
             (
                 "weights a --log-format xml",

@@ -56,7 +56,7 @@ fn errors_of_flags_name_the_flag_and_the_range() {
         ),
         (&["import-weights", "--from", "a", "--out", "b", "--padding-left", "-1"], &["--padding-left"]),
         (&["evaluate", "--bogus\u{1b}[2J"], &["--bogus"]),
-        (&["train-mapper"], &["--target", "mindreader train-mapper --help"]),
+        (&["compact-weights"], &["--from", "--out", "mindreader compact-weights --help"]),
     ] {
         refuse(arguments, needles);
     }

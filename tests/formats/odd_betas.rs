@@ -133,7 +133,13 @@ fn links_and_virtual_datasets_give_the_betas_or_an_error_and_never_other_bytes()
     // Where the source is gone the library hands out its fill value, and such a session is refused as a dead one.
     for name in ["virtual-gone.hdf5", "virtual-other.hdf5"] {
         let betas = read(name).unwrap();
-        let error = refuse_dead_session(Path::new(name), &constant_voxels(&betas), &VoxelTable::default());
+        let error = refuse_dead_session(
+            Path::new(name),
+            "all trials",
+            "prepare.allow_constant",
+            &constant_voxels(&betas),
+            &VoxelTable::default(),
+        );
         assert!(error.unwrap_err().to_string().contains("constant in 4 of 4 voxels"), "{name}");
     }
     // Invalid throughout, as GLMsingle's masks write it.
