@@ -105,7 +105,7 @@ fn caption(
     if !ranks.is_empty() {
         text.push_str(
             " Numbers: cosine of the drawn picture's features with those of the seen one, and the seen one's rank among all \
-             held-out pictures (1/150: the nearest of 150).",
+             held-out pictures (1: the nearest).",
         );
     }
     text
