@@ -118,7 +118,7 @@ fn what_is_of_nsd_is_refused_for_other_subjects_in_one_line() {
     }
     assert_refused(
         &run(root, &["encode", "--subject", "a b"]),
-        &["--subject", "1 to 8, the name of an imported subject"],
+        &["--subject", "1 to 8, `all`, or the name of an imported subject: 1 to 40 letters"],
     );
     assert_refused(&run(root, &["import", "--subject", "1"]), &["found subj01", "--subject NAME"]);
     assert_refused(&run(root, &["import", "--subject", "lab", "--standardize", "x"]), &["--standardize"]);
