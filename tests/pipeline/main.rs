@@ -303,7 +303,13 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     // Without names: the newest finished runs of the subject.
     let newest = ReportSettings::resolve(&config.project(), vec![], None);
     let summary = report::run(&newest, quiet).unwrap();
-    assert!(summary.shown.len() >= settings.runs.len(), "{:?}", summary.shown);
+    let parts: Vec<&str> = summary.shown.iter().map(|shown| shown.part.as_str()).collect();
+    let made = ["CLIP, training", "image mapper", "caption mapper", "retrieval", "GAN, pretraining"];
+    assert!(made.iter().all(|part| parts.contains(part)), "{parts:?}");
+    assert!(parts.contains(&"GAN, finetuning") && parts.contains(&"decoded pictures"), "{parts:?}");
+    // The newest pictures are others than those that were judged: their numbers do not stand beside these.
+    assert!(!summary.shown.iter().any(|shown| shown.run == reconstructed.run), "{:?}", summary.shown);
+    assert!(summary.missing.iter().any(|part| part.command.contains("evaluate-images")), "{parts:?}");
     assert!(newest.out.ends_with("report-subj01.html") && newest.out.is_file());
 }
 
