@@ -6,6 +6,8 @@
 //! (6,375 rows: 650 MB; a whole subject of NSD, 15,724 voxels: 4 GB), and `W`.
 
 mod config;
+pub mod reliability;
+mod rows_of_images;
 
 use faer::linalg::matmul::matmul;
 use faer::linalg::solvers::{Llt, Solve};
