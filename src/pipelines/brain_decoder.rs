@@ -13,13 +13,14 @@ use super::pictures::picture::pictures;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
 use crate::models::condition_source::ConditionSource;
-use crate::models::mapper::{Mapper, MapperSnapshot, MapperTarget};
+use crate::models::mapper::{
+    AnyMapperSnapshot, Mapper, MapperNetwork, MapperNetworkConfig, MapperSnapshot, MapperTarget,
+};
 use crate::models::stylegan2::{Condition, Generator, GeneratorConfig, HALF_RESOLUTIONS, Noise, Truncation};
 use crate::run::error::RunError;
 use crate::run::precision::Precision;
 use crate::run::snapshot::{GENERATOR_KIND, MAPPER_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device};
-use crate::tensor_ops::half::{half_like, in_half, single};
 use crate::tensor_ops::random::{keyed_rng, normal};
 use crate::tensor_ops::similarity::unit_norm;
 
@@ -98,9 +99,9 @@ pub struct BrainDecoder {
 /// A mapper with what it was trained for.
 #[derive(Debug)]
 pub struct LoadedMapper {
-    mapper: Mapper<Base>,
+    network: MapperNetwork<Base>,
     /// What the snapshot says of the mapper's input and output.
-    pub snapshot: MapperSnapshot,
+    pub snapshot: AnyMapperSnapshot,
     /// How it was trained, or where it was imported from.
     pub provenance: Value,
     /// SHA-256 of the snapshot.
@@ -114,9 +115,12 @@ impl LoadedMapper {
     /// [`RunError`] when the file is missing or holds no such mapper.
     pub fn open(path: &Path, device: &Device) -> Result<Self, RunError> {
         let file = Snapshot::open(path, MAPPER_KIND)?;
-        let (snapshot, mapper) =
-            file.network(|snapshot: &MapperSnapshot| snapshot.network.init(0, device))?;
-        Ok(Self { mapper, snapshot, provenance: file.provenance().clone(), sha256: file.sha256().into() })
+        let snapshot: AnyMapperSnapshot = file.claimed_config()?;
+        let network = match snapshot.network.init(device).map_err(|error| file.unfit(error))? {
+            MapperNetwork::Paper(empty) => MapperNetwork::Paper(file.load_into(empty)?),
+            MapperNetwork::Ridge(empty) => MapperNetwork::Ridge(file.load_into(empty)?),
+        };
+        Ok(Self { network, snapshot, provenance: file.provenance().clone(), sha256: file.sha256().into() })
     }
 
     /// Refuses betas of another subject, or of another selection of voxels.
@@ -124,7 +128,7 @@ impl LoadedMapper {
     /// # Errors
     /// [`RunError::invalid`] that names the prepared file.
     pub fn check_input(&self, prepared: &PreparedSubject) -> Result<(), RunError> {
-        let MapperSnapshot { subject, num_voxels, .. } = &self.snapshot;
+        let AnyMapperSnapshot { subject, num_voxels, .. } = &self.snapshot;
         let wrong = |field, expected: String, found: String| {
             let expected = format!("{expected} as the mapper was trained on");
             Err(RunError::invalid(prepared.path(), field, expected, found))
@@ -138,9 +142,20 @@ impl LoadedMapper {
         Ok(())
     }
 
-    /// The network.
-    pub fn network(&self) -> &Mapper<Base> {
-        &self.mapper
+    /// The paper's network with its snapshot, which alone is trained further with a GAN.
+    ///
+    /// # Errors
+    /// [`RunError::invalid`] that names `path`, which the mapper was read from, where it is of another kind.
+    pub fn papers(&self, path: &Path) -> Result<(&Mapper<Base>, MapperSnapshot), RunError> {
+        match (&self.network, &self.snapshot.network) {
+            (MapperNetwork::Paper(network), MapperNetworkConfig::Paper(sizes)) => {
+                Ok((network, self.snapshot.with_network(sizes.clone())))
+            }
+            (_, other) => {
+                let expected = "`paper`, the kind that is finetuned end to end (`train-mapper --kind paper`)";
+                Err(RunError::invalid(path, "kind of mapper", expected, format!("`{}`", other.kind())))
+            }
+        }
     }
 
     /// One embedding per trial, of unit norm.
@@ -164,13 +179,11 @@ impl LoadedMapper {
     /// # Shapes
     /// - as [`LoadedMapper::embed`]
     pub fn predict(&self, betas: &Array2<f32>, device: &Device) -> Tensor<Base, 2> {
-        // Betas follow the precision of the weights: only a mapper in half precision gets half-precision input.
-        let betas = half_like(self.snapshot.signal(betas, device), &self.mapper.lift.weight.val());
-        single(self.mapper.forward(betas))
+        self.network.forward(self.snapshot.signal(betas, device))
     }
 
     fn in_half(self) -> Self {
-        Self { mapper: in_half(self.mapper), ..self }
+        Self { network: self.network.in_half(), ..self }
     }
 
     fn steering<'a>(&'a self, path: &'a Path) -> SteeringMapper<'a> {
@@ -239,7 +252,7 @@ impl BrainDecoder {
             return Err(RunError::invalid(second_mapper, "target", expected, format!("`{found}`")));
         }
         let [first, second] =
-            [&self.image_mapper, &self.second_mapper].map(|mapper| mapper.snapshot.network.embed_dim);
+            [&self.image_mapper, &self.second_mapper].map(|mapper| mapper.snapshot.network.embed_dim());
         let field = "width of the embedding";
         if source.uses() == [true; 2] && !source.needs_two_heads() && first != second {
             let expected = format!("{first} as the image mapper's");

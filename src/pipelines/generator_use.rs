@@ -11,7 +11,7 @@ use super::mapper_provenance::MapperProvenance;
 use crate::data::split::{SplitConfig, SplitRule};
 use crate::error::Error;
 use crate::models::condition_source::ConditionSource;
-use crate::models::mapper::{MapperSnapshot, MapperTarget};
+use crate::models::mapper::{AnyMapperSnapshot, MapperTarget};
 use crate::models::stylegan2::{ConditionHeads, GeneratorConfig};
 use crate::run::error::RunError;
 use crate::run::progress::Progress;
@@ -61,7 +61,7 @@ pub struct SteeringMapper<'a> {
     /// SHA-256 of the file.
     pub sha256: &'a str,
     /// What the file says of input and output.
-    pub snapshot: &'a MapperSnapshot,
+    pub snapshot: &'a AnyMapperSnapshot,
     /// How it was trained, or where it was imported from.
     pub provenance: &'a Value,
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::data::split::SplitConfig;
-use crate::models::mapper::MapperSnapshot;
+use crate::models::mapper::AnyMapperSnapshot;
 use crate::pipelines::mapper_betas::BetasControl;
 use crate::run::error::RunError;
 
@@ -17,7 +17,7 @@ pub struct MapperProvenance<Settings> {
     /// Network, form of the targets, training.
     pub mapper: Settings,
     /// Sizes and data that the network is for.
-    pub data: MapperSnapshot,
+    pub data: AnyMapperSnapshot,
     /// Trials of the subject.
     pub num_trials: usize,
     /// Which betas went with which image.

@@ -229,14 +229,25 @@ impl Snapshot {
         &self,
         init: impl FnOnce(&C) -> Result<M, SettingError>,
     ) -> Result<(C, M), RunError> {
-        let config: C = self.config()?;
-        let unfit = |error: SettingError| {
-            RunError::invalid(&self.path, format!("config `{}`", error.key()), error.expected, error.found)
-        };
-        config.check_sizes().map_err(unfit)?;
-        config.claim(&mut self.tensors()?).map_err(|fault| fault.at(&self.path))?;
-        let empty = init(&config).map_err(unfit)?;
+        let config: C = self.claimed_config()?;
+        let empty = init(&config).map_err(|error| self.unfit(error))?;
         Ok((config, self.load_into(empty)?))
+    }
+
+    /// The configuration, once it has been held against the tensors of the file: what [`Snapshot::network`] believes.
+    ///
+    /// # Errors
+    /// [`RunError::invalid`] when the configuration makes no network, or its tensors are not those of the file.
+    pub fn claimed_config<C: DeserializeOwned + StoredNetwork>(&self) -> Result<C, RunError> {
+        let config: C = self.config()?;
+        config.check_sizes().map_err(|error| self.unfit(error))?;
+        config.claim(&mut self.tensors()?).map_err(|fault| fault.at(&self.path))?;
+        Ok(config)
+    }
+
+    /// A configuration that makes no network, as an error of the file.
+    pub fn unfit(&self, error: SettingError) -> RunError {
+        RunError::invalid(&self.path, format!("config `{}`", error.key()), error.expected, error.found)
     }
 
     /// Names and shapes of the tensors, all of them numbers that a network can have.

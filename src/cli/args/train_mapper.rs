@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::flag_groups::TargetArg;
 use crate::cli::layers::Layers;
 use crate::cli::usage_error::UsageError;
-use crate::models::mapper::MapperTarget;
+use crate::models::mapper::{MapperKind, MapperTarget};
 
 /// Arguments of `train-mapper`.
 #[derive(Debug, Args)]
@@ -17,6 +17,9 @@ pub struct TrainMapperArgs {
     /// The space to predict; by default image and caption, one mapper after the other
     #[arg(long, value_enum)]
     pub target: Option<TargetArg>,
+    /// How betas become an embedding
+    #[arg(long, value_enum)]
+    pub kind: Option<KindArg>,
     /// CLIP snapshot; by default that of the newest `pretrain-clip`
     #[arg(long, value_name = "FILE")]
     pub clip: Option<PathBuf>,
@@ -32,6 +35,24 @@ pub struct TrainMapperArgs {
     /// Continue a run from its checkpoint
     #[arg(long, value_name = "CHECKPOINT")]
     pub resume: Option<PathBuf>,
+}
+
+/// [`MapperKind`] as a flag.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum KindArg {
+    /// The residual network of Mind Reader
+    Paper,
+    /// Ridge regression
+    Ridge,
+}
+
+impl From<KindArg> for MapperKind {
+    fn from(kind: KindArg) -> Self {
+        match kind {
+            KindArg::Paper => Self::Paper,
+            KindArg::Ridge => Self::Ridge,
+        }
+    }
 }
 
 impl TrainMapperArgs {
@@ -54,6 +75,9 @@ impl TrainMapperArgs {
     /// # Errors
     /// As [`Layers::value`].
     pub fn layers(&self, mut layers: Layers) -> Result<Layers, UsageError> {
+        if let Some(kind) = self.kind {
+            layers = layers.value("train_mapper.kind", MapperKind::from(kind).to_string())?;
+        }
         layers = layers.optional_path("paths.clip", self.clip.as_ref())?;
         layers.optional_path("paths.resnet", self.resnet.as_ref())
     }

@@ -7,13 +7,15 @@ use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::Split;
 use crate::data::trial::CocoId;
+use crate::models::mapper::{Mapper, MapperSnapshot};
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::gan::conditions::DecodingMappers;
 use crate::pipelines::gan::data::{LowLevelResnet, low_level_resnet};
 use crate::pipelines::gan::mapper_targets::check_split;
 use crate::pipelines::gan::starting_gan::StartingGan;
 use crate::pipelines::held_out_photographs::HeldOut;
-use crate::tensor_ops::backend::Device;
+use crate::run::error::RunError;
+use crate::tensor_ops::backend::{Base, Device};
 
 /// Subject, mappers and networks.
 pub(super) struct Inputs<'a> {
@@ -44,7 +46,7 @@ impl<'a> Inputs<'a> {
         let FinetuneGanSettings { image_mapper, second_mapper, .. } = settings;
         let mappers =
             DecodingMappers::open(image_mapper, second_mapper, config.condition, &prepared, device)?;
-        let second_width = mappers.second.snapshot.network.embed_dim;
+        let second_width = mappers.second.snapshot.network.embed_dim();
         let gan =
             StartingGan::open(&settings.gan, config.condition, second_width, config.train.seed, device)?;
         let clip = ClipSnapshot::open(&settings.clip, device)?;
@@ -60,10 +62,23 @@ impl<'a> Inputs<'a> {
         let resnet_space = settings.resnet.as_deref().zip(resnet);
         self.mappers.check_space((&settings.clip, &self.clip), resnet_space)?;
         if settings.finetune_gan.is_joint() {
+            self.papers_mappers(settings)?;
             check_split(&settings.image_mapper, &self.mappers.image, &settings.split)?;
             check_split(&settings.second_mapper, &self.mappers.second, &settings.split)?;
         }
         Ok(())
+    }
+
+    /// The mappers as they are trained along with the GAN.
+    ///
+    /// # Errors
+    /// [`RunError::Invalid`] that names the file of a mapper that is not of the paper's kind.
+    pub fn papers_mappers(
+        &self,
+        settings: &FinetuneGanSettings,
+    ) -> Result<[(&Mapper<Base>, MapperSnapshot); 2], RunError> {
+        let DecodingMappers { image, second, .. } = &self.mappers;
+        Ok([image.papers(&settings.image_mapper)?, second.papers(&settings.second_mapper)?])
     }
 
     /// Trials that the GAN is not trained on, if there are any: what is shown and measured on the way then tells how decoding

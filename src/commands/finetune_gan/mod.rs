@@ -169,10 +169,11 @@ impl Finetuning<'_> {
         let Inputs { mappers, gan, clip, resnet, .. } = self.inputs;
         let config = &self.settings.finetune_gan;
         let betas = |samples: &[usize]| self.betas(samples);
-        let joint = config.is_joint().then(|| JointMappers {
+        let papers = config.is_joint().then(|| self.inputs.papers_mappers(self.settings)).transpose()?;
+        let joint = papers.as_ref().map(|[image, second]| JointMappers {
             config: &config.mappers,
             source: config.condition,
-            starts: [mapper_start(&mappers.image), mapper_start(&mappers.second)],
+            starts: [mapper_start(image, &mappers.image), mapper_start(second, &mappers.second)],
             second_targets: self.data.second_targets.as_ref(),
             betas: &betas,
         });

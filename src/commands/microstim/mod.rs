@@ -260,7 +260,7 @@ impl Inputs {
         let stimuli = Stimuli::open(&settings.stimuli)?;
         let decoder = BrainDecoder::open(&settings.networks, &device)?.with_precision(settings.precision);
         decoder.check_input(&prepared)?;
-        let width = decoder.image_mapper().1.snapshot.network.embed_dim;
+        let width = decoder.image_mapper().1.snapshot.network.embed_dim();
         let probe = CaptionProbe::open(&settings.clip, &config.probes, width, &device)?;
         Ok(Self { prepared, voxels, stimuli, decoder, probe })
     }

@@ -7,11 +7,12 @@ use crate::data::image::augment::AugmentConfig;
 use crate::data::image::stimulus_view::{ResizeChain, StimulusView};
 use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
 use crate::error::{SettingError, in_range, limits};
-use crate::models::mapper::{MOST_HALVINGS, MapperConfig, MapperTarget};
+use crate::models::mapper::{MOST_HALVINGS, MapperConfig, MapperKind, MapperTarget};
 use crate::pipelines::targets::resnet_vectors::ResnetVector;
 use crate::pipelines::targets::source::TargetForm;
 use crate::training::mapper::config::MapperTrainConfig;
 use crate::training::mapper::targets::CaptionChoice;
+use crate::training::ridge::RidgeConfig;
 
 /// Sizes of the network that the data do not decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +93,10 @@ impl Default for ResnetMapperConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainMapperConfig {
+    /// How betas become an embedding: `paper` is the network of *Mind Reader*, whose sizes and training are `network` and `train`;
+    /// `ridge` is ridge regression, which is fitted as `ridge` says to the targets of the images as they are, without
+    /// augmentation, and of several captions to their mean.
+    pub kind: MapperKind,
     /// Which caption of an image a caption mapper aims at.
     pub caption_choice: CaptionChoice,
     /// Sizes that a stimulus passes on its way to CLIP, in every command that embeds stimuli: `through-256`, as published, or
@@ -112,11 +117,14 @@ pub struct TrainMapperConfig {
     pub resnet: ResnetMapperConfig,
     /// Losses, phases, optimiser, seed.
     pub train: MapperTrainConfig,
+    /// Penalties of ridge regression, and what chooses one.
+    pub ridge: RidgeConfig,
 }
 
 impl Default for TrainMapperConfig {
     fn default() -> Self {
         Self {
+            kind: MapperKind::default(),
             caption_choice: CaptionChoice::Random,
             resize_chain: ResizeChain::default(),
             augment: AugmentConfig::default(),
@@ -126,6 +134,7 @@ impl Default for TrainMapperConfig {
             resnet: ResnetMapperConfig::default(),
             train: MapperTrainConfig::default(),
             own_targets: false,
+            ridge: RidgeConfig::default(),
         }
     }
 }
@@ -134,6 +143,11 @@ impl TrainMapperConfig {
     /// The settings that decide a run's numbers: all but the time between its checkpoints.
     pub(crate) fn identity(&self) -> serde_json::Result<Value> {
         let mut settings = serde_json::to_value(self)?;
+        if let Some(settings) = settings.as_object_mut().filter(|_| self.kind == MapperKind::Paper) {
+            // As the first version wrote them, when there was no other kind.
+            settings.shift_remove("kind");
+            settings.shift_remove("ridge");
+        }
         if let Some(train) = settings["train"].as_object_mut() {
             // Not `remove`, which would change the order of the others.
             train.shift_remove("checkpoint_every_minutes");
@@ -142,10 +156,11 @@ impl TrainMapperConfig {
     }
 
     /// The settings that a snapshot tells of its training. Those from before there was a choice of [`ResizeChain`] were
-    /// validated on stimuli that CLIP was given directly.
+    /// validated on stimuli that CLIP was given directly, and those without a kind are the paper's.
     pub(crate) fn of_training(mut settings: Value) -> serde_json::Result<Self> {
         if let Some(settings) = settings.as_object_mut() {
             settings.entry("resize_chain").or_insert(serde_json::to_value(ResizeChain::Direct)?);
+            settings.entry("kind").or_insert(serde_json::to_value(MapperKind::Paper)?);
         }
         serde_json::from_value(settings)
     }
@@ -180,14 +195,19 @@ impl TrainMapperConfig {
             self.augment.validate().map_err(|error| error.within("augment"))?;
             self.network.validate().map_err(|error| error.within("network"))?;
             self.resnet.validate().map_err(|error| error.within("resnet"))?;
+            self.ridge.validate().map_err(|error| error.within("ridge"))?;
             self.train.check_ranges().map_err(|error| error.within("train"))
         };
         check().map_err(|error| error.within("train_mapper"))
     }
 
-    /// What holds for `target`: a ResNet mapper's constants, vectors of 0..1 left as they are.
+    /// What holds for `target`: a ResNet mapper's constants, vectors of 0..1 left as they are. Augmentation is the paper's network's
+    /// alone: what is fitted once has one target per image.
     pub(crate) fn for_target(&self, target: MapperTarget) -> Self {
         let mut config = self.clone();
+        if self.kind != MapperKind::Paper {
+            config.augment.probability = 0.0;
+        }
         if target == MapperTarget::Resnet {
             let ResnetMapperConfig {
                 num_down,

@@ -8,7 +8,7 @@ use crate::data::error::DataError;
 use crate::data::padding::{padded_len, padding_left};
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::{Side, Split};
-use crate::models::mapper::{MapperConfig, MapperSnapshot, MapperTarget};
+use crate::models::mapper::{MapperConfig, MapperKind, MapperSnapshot, MapperTarget};
 use crate::pipelines::mapper_betas::padded_betas;
 use crate::pipelines::run_folder::{Content, ContentHash, file_sha256, photographs_sha256};
 use crate::pipelines::targets::augmented_stimuli::AugmentedStimuli;
@@ -19,14 +19,27 @@ use crate::pipelines::workbench::Workbench;
 use crate::run::error::RunError;
 use crate::run::memory::Need;
 use crate::tensor_ops::backend::Device;
-use crate::training::mapper::targets::EmbeddingTargets;
+use crate::training::mapper::targets::{CaptionChoice, EmbeddingTargets};
 use crate::training::mapper::trials::MapperTrials;
 
 /// Keys of sizes that decide the memory.
 const MEMORY_KEYS: [&str; 2] = ["train_mapper.network", "train_mapper.train.phase2.batch"];
 
+/// Length of what the network reads: the paper's has zeros around the voxels.
+fn signal_len(config: &TrainMapperConfig, subject: &PreparedSubject) -> usize {
+    match config.kind {
+        MapperKind::Paper => padded_len(subject.num_voxels(), subject.subject()),
+        MapperKind::Ridge => subject.num_voxels(),
+    }
+}
+
 /// The least that the training holds.
-fn need(config: &TrainMapperConfig, signal_len: usize) -> Need {
+fn need(config: &TrainMapperConfig, signal_len: usize, num_train: usize) -> Need {
+    if config.kind == MapperKind::Ridge {
+        // The square matrix of the smaller side in double precision, and its factor.
+        let side = signal_len.min(num_train) as u128;
+        return Need { parameters: 0, activations: 0, images: 2 * 8 * side * side };
+    }
     let MapperSizes { num_down, num_blocks, hidden, fc } = config.network;
     // The width of the embedding is the target's, which is not read yet.
     let network = MapperConfig { signal_len, num_down, num_blocks, hidden, fc, embed_dim: 1, sigmoid: false };
@@ -39,8 +52,9 @@ fn need(config: &TrainMapperConfig, signal_len: usize) -> Need {
 /// Bytes that the training holds at least; none where the prepared subject cannot be read.
 pub fn least_memory(settings: &TrainMapperSettings) -> Option<u128> {
     let subject = PreparedSubject::open(&settings.prepared).ok()?;
-    let signal_len = padded_len(subject.num_voxels(), subject.subject());
-    Some(need(&settings.mapper.for_target(settings.target), signal_len).least_bytes())
+    let num_train = settings.split.split(&subject).ok()?.train.len();
+    let config = settings.mapper.for_target(settings.target);
+    Some(need(&config, signal_len(&config, &subject), num_train).least_bytes())
 }
 
 /// Everything that is read before the first network; whatever is wrong with it shows at once.
@@ -49,17 +63,19 @@ pub(super) struct Inputs {
     pub split: Split,
     /// What holds for the target.
     pub config: TrainMapperConfig,
-    /// `[trials, signal_len]`, padded.
-    betas: Array2<f32>,
+    /// `[trials, signal_len]`, padded for the paper's network.
+    pub betas: Array2<f32>,
     padding_left: usize,
     /// NSD image of every trial.
-    image_ids: Vec<u64>,
+    pub image_ids: Vec<u64>,
 }
 
 /// What the mapper aims at.
 pub(super) struct MapperTargets {
     /// For every trial.
     pub finished: EmbeddingTargets,
+    /// One per image, for what is fitted once to all trials: of several captions their mean.
+    pub single: EmbeddingTargets,
     /// For training, made anew in every epoch in place of those.
     pub fresh: Option<FreshTargets>,
     network_sha256: String,
@@ -79,13 +95,19 @@ impl Inputs {
         }
         let split = whole_split(settings, &subject)?;
         let config = settings.mapper.for_target(settings.target);
-        config.validate(split.train.len())?;
+        match config.kind {
+            MapperKind::Paper => config.validate(split.train.len())?,
+            MapperKind::Ridge => config.check_ranges()?,
+        }
         if let Some(checkpoint) = settings.resume.as_ref().filter(|checkpoint| !checkpoint.is_file()) {
             return Err(RunError::missing(checkpoint, "`--resume`").into());
         }
-        let signal_len = padded_len(subject.num_voxels(), subject.subject());
-        need(&config, signal_len).check(MEMORY_KEYS, settings.device)?;
-        let padding_left = padding_left(subject.num_voxels(), signal_len);
+        let signal_len = signal_len(&config, &subject);
+        need(&config, signal_len, split.train.len()).check(MEMORY_KEYS, settings.device)?;
+        let padding_left = match config.kind {
+            MapperKind::Paper => padding_left(subject.num_voxels(), signal_len),
+            MapperKind::Ridge => 0,
+        };
         let order = settings.betas.order(subject.num_trials(), settings.mapper.train.seed);
         let betas = padded_betas(&subject, &order, signal_len, padding_left)?;
         let image_ids = subject.trials().iter().map(|trial| u64::from(trial.nsd_id.0)).collect();
@@ -109,11 +131,12 @@ impl Inputs {
             let validation = &self.split.validation;
             raw.rows.replace(validation, &fresh.validation(validation)?)?;
         }
-        Ok(MapperTargets {
-            finished: raw.rows.finished(&source, source.form.choice()),
-            fresh,
-            network_sha256,
-        })
+        let finished = raw.rows.finished(&source, source.form.choice());
+        let single = match settings.target {
+            MapperTarget::Image | MapperTarget::Resnet => finished.clone(),
+            MapperTarget::Caption => raw.rows.finished(&source, CaptionChoice::Mean),
+        };
+        Ok(MapperTargets { finished, single, fresh, network_sha256 })
     }
 
     /// Embeddings of augmented images, where the settings want them.
@@ -136,10 +159,10 @@ impl Inputs {
         Ok(Some(FreshTargets { stimuli, images, scale }))
     }
 
-    /// Sizes and data of the network to fit.
-    pub fn snapshot(&self, target: MapperTarget, targets: &MapperTargets) -> MapperSnapshot {
+    /// Sizes of the paper's network for these data.
+    pub fn papers_sizes(&self, target: MapperTarget, targets: &MapperTargets) -> MapperConfig {
         let MapperSizes { num_down, num_blocks, hidden, fc } = self.config.network;
-        let network = MapperConfig {
+        MapperConfig {
             signal_len: self.betas.ncols(),
             num_down,
             num_blocks,
@@ -147,7 +170,16 @@ impl Inputs {
             fc,
             embed_dim: targets.finished.embed_dim(),
             sigmoid: target == MapperTarget::Resnet,
-        };
+        }
+    }
+
+    /// Data of the network to fit, and its sizes.
+    pub fn snapshot<Network>(
+        &self,
+        target: MapperTarget,
+        targets: &MapperTargets,
+        network: Network,
+    ) -> MapperSnapshot<Network> {
         MapperSnapshot {
             network,
             target,

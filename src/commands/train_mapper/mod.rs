@@ -7,42 +7,37 @@
 pub mod both;
 mod config;
 mod inputs;
+mod papers;
 mod plots;
+mod ridge;
 mod settings;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
-use burn::module::{AutodiffModule, Module};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::config::{MapperSizes, ResnetMapperConfig, TrainMapperConfig};
 pub(super) use self::inputs::least_memory;
 use self::inputs::{Inputs, MapperTargets};
+pub use self::ridge::RidgeReport;
 pub use self::settings::TrainMapperSettings;
 use crate::data::split::SplitRecord;
-use crate::interrupt;
 use crate::metrics::retrieval::RetrievalSummary;
-use crate::models::mapper::{Mapper, MapperConfig, MapperSnapshot, MapperTarget};
+use crate::models::mapper::{AnyMapperSnapshot, MapperKind, MapperNetwork, MapperTarget};
 pub use crate::pipelines::mapper_betas::BetasControl;
 use crate::pipelines::mapper_provenance::MapperProvenance;
 use crate::pipelines::run_folder::RunPlace;
-use crate::pipelines::targets::fresh_targets::FreshTargets;
 use crate::pipelines::workbench::Workbench;
 use crate::run::device::open;
-use crate::run::error::RunError;
 use crate::run::progress::Progress;
 use crate::run::run_dir::{RunDir, SUMMARY_FILE};
-use crate::run::snapshot::{MAPPER_KIND, Snapshot};
-use crate::tensor_ops::backend::{Device, Diff};
+use crate::tensor_ops::backend::Base;
 use crate::training::frame::epoch_loop::BEST_FILE;
-use crate::training::mapper::error::MapperTrainError;
 use crate::training::mapper::events::PhaseReport;
-use crate::training::mapper::target_queue::TargetQueue;
-use crate::training::mapper::training::{MapperOutcome, MapperTraining};
 
 /// What `train-mapper` found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,6 +46,9 @@ pub struct TrainMapperSummary {
     pub run_dir: PathBuf,
     /// Snapshot to use.
     pub snapshot: PathBuf,
+    /// How betas become the embedding; the paper's network in files of older versions.
+    #[serde(default)]
+    pub kind: MapperKind,
     /// What it predicts.
     pub target: MapperTarget,
     /// Trials fitted.
@@ -62,8 +60,11 @@ pub struct TrainMapperSummary {
     pub split_record: Option<SplitRecord>,
     /// Parameters of the network.
     pub num_parameters: usize,
-    /// Losses per phase.
+    /// Losses per phase; none of what is fitted in one piece.
     pub phases: Vec<PhaseReport>,
+    /// How ridge regression was fitted, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ridge: Option<RidgeReport>,
     /// Retrieval on the held-out trials by the best weights, with chance level and interval.
     pub retrieval: RetrievalSummary,
     /// Duration of this call.
@@ -81,47 +82,51 @@ pub fn run(
     let started = Instant::now();
     let (device, _) = open(settings.device)?;
     let inputs = Inputs::open(settings)?;
-    let targets = inputs.targets(settings, &mut Workbench::new(&device, &settings.cache, progress))?;
-    let snapshot = inputs.snapshot(settings.target, &targets);
-    let network = starting_network(settings, &snapshot.network, inputs.config.train.seed, &device)?;
-    let num_parameters = network.num_params();
-
-    let dir = run_dir(settings, &inputs, &targets)?;
-    let MapperTargets { finished, fresh, .. } = targets;
-    let trials = inputs.trials(&finished, &device);
-    let training = MapperTraining {
-        trials,
-        snapshot_config: &snapshot,
-        identity: &identity(settings, &inputs, &snapshot)?,
-        run: &dir,
-        interrupted: &interrupt::requested,
+    let mut targets = inputs.targets(settings, &mut Workbench::new(&device, &settings.cache, progress))?;
+    let fresh = targets.fresh.take();
+    let trained = match inputs.config.kind {
+        MapperKind::Paper => papers::train(settings, &inputs, &targets, fresh, &device, progress)?,
+        MapperKind::Ridge => ridge::fit(settings, &inputs, &targets, &device, progress)?,
     };
-    let outcome = fit(training, network, fresh, settings.resume.as_deref(), progress)?;
-    let best = outcome.best.valid();
+    let Trained { dir, network, num_parameters, phases, ridge } = trained;
+    let trials = inputs.trials(&targets.finished, &device);
     let shown = plots::shown_trials(&inputs.split.validation);
-    let (predicted, target) = trials.predicted_and_true(&best, &shown)?;
+    let (predicted, target) = trials.predicted_and_true(&network, &shown)?;
     plots::write(&dir, &shown, &predicted, &target)?;
     let summary = TrainMapperSummary {
         run_dir: dir.path().to_path_buf(),
         snapshot: dir.join(BEST_FILE),
+        kind: inputs.config.kind,
         target: settings.target,
         num_train_trials: inputs.split.train.len(),
         num_validation_trials: inputs.split.validation.len(),
         split_record: Some(settings.split.record(&inputs.subject, &inputs.split)),
         num_parameters,
-        phases: outcome.phases,
-        retrieval: trials.evaluate(&best)?,
+        phases,
+        ridge,
+        retrieval: trials.evaluate(&network)?,
         seconds: started.elapsed().as_secs_f64(),
     };
     dir.write_atomic(SUMMARY_FILE, &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
 }
 
+/// A mapper that was trained, and its run's folder.
+struct Trained {
+    dir: RunDir,
+    /// What the snapshot to use holds.
+    network: MapperNetwork<Base>,
+    num_parameters: usize,
+    /// None of what is fitted in one piece.
+    phases: Vec<PhaseReport>,
+    ridge: Option<RidgeReport>,
+}
+
 /// What decides the numbers of this run; its snapshots keep it.
 fn identity(
     settings: &TrainMapperSettings,
     inputs: &Inputs,
-    snapshot: &MapperSnapshot,
+    snapshot: &AnyMapperSnapshot,
 ) -> serde_json::Result<Value> {
     serde_json::to_value(MapperProvenance {
         mapper: inputs.config.identity()?,
@@ -129,47 +134,6 @@ fn identity(
         num_trials: inputs.subject.num_trials(),
         betas: settings.betas,
         split: settings.split.clone(),
-    })
-}
-
-/// Random weights, or those of another mapper of the same sizes.
-fn starting_network(
-    settings: &TrainMapperSettings,
-    sizes: &MapperConfig,
-    seed: u64,
-    device: &Device,
-) -> crate::error::Result<Mapper<Diff>> {
-    match &settings.init_from {
-        Some(path) => open_mapper(path, sizes, device),
-        None => Ok(sizes.init::<Diff>(seed, device).map_err(|error| error.within("train_mapper.network"))?),
-    }
-}
-
-/// The weights of a mapper of exactly these sizes.
-fn open_mapper(path: &Path, sizes: &MapperConfig, device: &Device) -> crate::error::Result<Mapper<Diff>> {
-    let snapshot = Snapshot::open(path, MAPPER_KIND)?;
-    let found = snapshot.config::<MapperSnapshot>()?.network;
-    if found != *sizes {
-        let expected = format!("that of this run, {}", serde_json::to_string(sizes)?);
-        return Err(RunError::invalid(path, "network", expected, serde_json::to_string(&found)?).into());
-    }
-    let (_, mapper) = snapshot.network(|stored: &MapperSnapshot| stored.network.init::<Diff>(0, device))?;
-    Ok(mapper)
-}
-
-/// Trains; targets that are made anew come from another thread, so that the network does not wait for them.
-fn fit(
-    training: MapperTraining<'_>,
-    network: Mapper<Diff>,
-    fresh: Option<FreshTargets>,
-    resume: Option<&Path>,
-    progress: &mut dyn Progress,
-) -> Result<MapperOutcome, MapperTrainError> {
-    let Some(fresh) = fresh else { return training.run(network, resume, progress) };
-    std::thread::scope(|scope| {
-        let queue = TargetQueue::start(scope, move |batch| fresh.of_batch(batch))?;
-        let trials = training.trials.with_fresh_targets(&queue);
-        MapperTraining { trials, ..training }.run(network, resume, progress)
     })
 }
 

@@ -10,10 +10,12 @@ use crate::commands::fixtures::linear_brain::{settings, write_all, write_caption
 use crate::data::error::DataError;
 use crate::data::image::augment::AugmentConfig;
 use crate::data::image::stimulus_view::ResizeChain;
+use crate::models::mapper::{MapperConfig, MapperSnapshot};
 use crate::models::resnet::ResnetConfig;
 use crate::pipelines::targets::resnet_vectors::ResnetVector;
+use crate::run::error::RunError;
 use crate::run::progress::Silent;
-use crate::run::snapshot::save_snapshot;
+use crate::run::snapshot::{Snapshot, save_snapshot};
 use crate::tensor_ops::backend::{Base, cpu};
 use crate::training::frame::epoch_loop::CHECKPOINT_FILE;
 
@@ -265,4 +267,44 @@ fn a_run_starts_from_another_ones_weights_if_sizes_agree() {
     settings.mapper.network.hidden = 8;
     let error = run(&settings, &mut Silent).unwrap_err().to_string();
     assert!(error.contains("best.safetensors`: network") && error.contains("\"hidden\":8"), "{error}");
+}
+
+#[test]
+fn ridge_is_a_mapper_that_every_reader_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    let mut settings = settings(folder.path());
+    settings.mapper.kind = MapperKind::Ridge;
+    // Of augmented images there is one target each time; a regression is fitted once, and leaves them alone.
+    settings.mapper.augment.probability = 1.0;
+    let summary = run(&settings, &mut Silent).unwrap();
+    assert_eq!((summary.kind, summary.num_parameters), (MapperKind::Ridge, 40 * 8 + 8));
+    assert!(summary.phases.is_empty() && summary.ridge.is_some());
+    let snapshot: AnyMapperSnapshot = Snapshot::open(&summary.snapshot, "mapper").unwrap().config().unwrap();
+    assert_eq!(
+        (snapshot.network.kind(), snapshot.num_voxels, snapshot.padding_left),
+        (MapperKind::Ridge, 40, 0)
+    );
+
+    // The same regression as the baseline's, counted from its snapshot.
+    let evaluation = EvaluateSettings {
+        mappers: vec![summary.snapshot.clone()],
+        clip: Some(settings.target_network.clone()),
+        own_targets: None,
+        resnet: None,
+        evaluate: EvaluateConfig { ridge: true, ridge_targets: Vec::new(), ..EvaluateConfig::default() },
+        data: EvaluationData::from(&settings),
+    };
+    let found = evaluate::run(&evaluation, &mut Silent).unwrap();
+    assert_eq!(found.mappers[0].by_image, summary.retrieval);
+    assert_eq!(found.mappers[0].by_image, found.ridge[0].by_image);
+
+    let control = TrainMapperSettings { betas: BetasControl::Shuffled, ..settings.clone() };
+    let shuffled = run(&control, &mut Silent).unwrap().retrieval;
+    assert!(shuffled.forward.over_batches.low <= 2.0, "{shuffled:?}");
+    assert!(summary.retrieval.forward.over_batches.low > 6.0, "{:?}", summary.retrieval);
+
+    let resumed = TrainMapperSettings { resume: Some(folder.path().join("stimuli.hdf5")), ..settings };
+    let error = run(&resumed, &mut Silent).unwrap_err().to_string();
+    assert!(error.contains("`--resume`") && error.contains("in one piece"), "{error}");
 }

@@ -4,6 +4,7 @@ use burn::tensor::{Tensor, TensorData, backend::Backend};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use super::kinds::{MapperNetworkConfig, MapperShape};
 use super::network::MapperConfig;
 use super::padding::between_zeros;
 use crate::tensor_ops::similarity::unit_norm;
@@ -34,11 +35,11 @@ impl std::fmt::Display for MapperTarget {
     }
 }
 
-/// Configuration stored in a snapshot of kind `mapper`.
+/// Configuration stored in a snapshot of kind `mapper`; `Network` are the sizes of the network, by default the paper's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MapperSnapshot {
+pub struct MapperSnapshot<Network = MapperConfig> {
     /// Sizes of the network.
-    pub network: MapperConfig,
+    pub network: Network,
     /// The space that it predicts.
     pub target: MapperTarget,
     /// Voxels before padding.
@@ -54,13 +55,32 @@ pub struct MapperSnapshot {
     pub target_network_sha256: String,
 }
 
-impl MapperSnapshot {
+/// Configuration of a mapper of any kind.
+pub type AnyMapperSnapshot = MapperSnapshot<MapperNetworkConfig>;
+
+impl<Network> MapperSnapshot<Network> {
+    /// The same of a network of other sizes.
+    pub fn with_network<Other>(&self, network: Other) -> MapperSnapshot<Other> {
+        let Self { target, num_voxels, padding_left, subject, roi, target_network_sha256, .. } = self;
+        MapperSnapshot {
+            network,
+            target: *target,
+            num_voxels: *num_voxels,
+            padding_left: *padding_left,
+            subject: subject.clone(),
+            roi: roi.clone(),
+            target_network_sha256: target_network_sha256.clone(),
+        }
+    }
+}
+
+impl<Network: MapperShape> MapperSnapshot<Network> {
     /// Betas between the zeros that the network expects around them.
     ///
     /// # Shapes
     /// - betas: `[trials, num_voxels]`, z-scored within session; output: `[trials, signal_len]`
     pub fn signal<B: Backend>(&self, betas: &Array2<f32>, device: &B::Device) -> Tensor<B, 2> {
-        let signal = between_zeros(betas.view(), self.padding_left, self.network.signal_len);
+        let signal = between_zeros(betas.view(), self.padding_left, self.network.signal_len());
         let (trials, signal_len) = signal.dim();
         let (values, _) = signal.into_raw_vec_and_offset();
         Tensor::from_data(TensorData::new(values, [trials, signal_len]), device)

@@ -1,5 +1,6 @@
 //! The tensors that a mapper's snapshot must have.
 
+use super::kinds::MapperShape;
 use super::network::MapperConfig;
 use super::snapshot::MapperSnapshot;
 use crate::error::{Fault, SettingError};
@@ -29,10 +30,10 @@ impl StoredNetwork for MapperConfig {
     }
 }
 
-impl StoredNetwork for MapperSnapshot {
+impl<Network: StoredNetwork + MapperShape> StoredNetwork for MapperSnapshot<Network> {
     fn check_sizes(&self) -> Result<(), SettingError> {
         self.network.check_sizes().map_err(|error| error.within("network"))?;
-        let signal_len = self.network.signal_len;
+        let signal_len = self.network.signal_len();
         if self.num_voxels == 0 || self.num_voxels > signal_len {
             let expected = format!("1 to {signal_len}, the length of the signal");
             return Err(SettingError::new("num_voxels", expected, self.num_voxels));

@@ -10,7 +10,7 @@ use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
 use crate::data::trial::NsdId;
 use crate::models::clip::tokenizer::LongText;
 use crate::models::condition_source::ConditionSource;
-use crate::models::mapper::{MapperTarget, RESNET_CENTRE};
+use crate::models::mapper::{Mapper, MapperSnapshot, MapperTarget, RESNET_CENTRE};
 use crate::pipelines::brain_decoder::LoadedMapper;
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::mapper_provenance::MapperProvenance;
@@ -18,17 +18,16 @@ use crate::pipelines::targets::resnet_vectors::{ResnetSnapshot, ResnetVector, st
 use crate::pipelines::targets::sentences::{CaptionSource, SHORTEN, SentencesByImage};
 use crate::pipelines::workbench::Workbench;
 use crate::run::error::RunError;
+use crate::tensor_ops::backend::Base;
 use crate::training::gan::mappers::joint::MapperStart;
 use crate::training::mapper::targets::{CaptionChoice, EmbeddingTargets};
 
-/// A mapper as training starts from it.
-pub(crate) fn mapper_start(mapper: &LoadedMapper) -> MapperStart<'_> {
-    MapperStart {
-        network: mapper.network(),
-        snapshot: &mapper.snapshot,
-        sha256: &mapper.sha256,
-        provenance: &mapper.provenance,
-    }
+/// A mapper as training starts from it; `network` is its [`LoadedMapper::papers`].
+pub(crate) fn mapper_start<'a>(
+    (network, snapshot): &'a (&'a Mapper<Base>, MapperSnapshot),
+    mapper: &'a LoadedMapper,
+) -> MapperStart<'a> {
+    MapperStart { network, snapshot, sha256: &mapper.sha256, provenance: &mapper.provenance }
 }
 
 /// Refuses to finetune a mapper on another split than its own: images that neither may see would be seen by one of them. A mapper
@@ -131,9 +130,9 @@ impl SecondTargets<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::mapper::{MapperConfig, MapperSnapshot};
+    use crate::models::mapper::MapperConfig;
     use crate::run::snapshot::{MAPPER_KIND, save_snapshot};
-    use crate::tensor_ops::backend::{Base, cpu};
+    use crate::tensor_ops::backend::cpu;
     use serde_json::{Value, json};
 
     fn snapshot() -> MapperSnapshot {

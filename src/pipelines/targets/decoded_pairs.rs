@@ -75,7 +75,7 @@ pub(crate) fn by_mapper(
     trials: &[usize],
     device: &Device,
 ) -> crate::error::Result<Decoded> {
-    let width = mapper.snapshot.network.embed_dim;
+    let width = mapper.snapshot.network.embed_dim();
     let mut predicted = Array2::zeros((trials.len(), width));
     for (batch, rows) in trials.chunks(BATCH).enumerate() {
         let embedded = mapper.embed(&subject.betas_of(rows)?, device).into_data();

@@ -62,7 +62,7 @@ impl TrialTargets {
             let expected = format!("{expected}, the network of the mapper's targets");
             return Err(RunError::invalid(&self.source.network, "sha256", expected, found));
         }
-        let (expected, found) = (self.targets.embed_dim(), mapper.snapshot.network.embed_dim);
+        let (expected, found) = (self.targets.embed_dim(), mapper.snapshot.network.embed_dim());
         if expected != found {
             return Err(RunError::invalid(path, "embed_dim", format!("{expected} as its target has"), found));
         }

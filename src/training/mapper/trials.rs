@@ -16,7 +16,7 @@ use super::joint_expander::JointExpander;
 use super::target_queue::{TargetBatch, TargetQueue};
 use super::targets::EmbeddingTargets;
 use crate::metrics::retrieval::{RetrievalSummary, compute_retrieval};
-use crate::models::mapper::{ExpanderConfig, Mapper};
+use crate::models::mapper::{ExpanderConfig, Mapper, MapperNetwork};
 use crate::tensor_ops::backend::{Base, Device, Diff};
 use crate::training::frame::host_rows::gather;
 
@@ -29,7 +29,7 @@ const EVALUATION_BATCH: usize = 64;
 /// batch instead of 1.7 GB of betas.
 #[derive(Clone, Copy)]
 pub struct MapperTrials<'a> {
-    /// `[trials, signal_len]`, padded.
+    /// `[trials, signal_len]`, padded where the network wants it.
     pub betas: &'a Array2<f32>,
     /// One entry per trial.
     pub targets: &'a EmbeddingTargets,
@@ -89,7 +89,7 @@ impl<'a> MapperTrials<'a> {
     /// [`MapperTrainError::Metrics`].
     pub fn predicted_and_true(
         &self,
-        model: &Mapper<Base>,
+        model: &MapperNetwork<Base>,
         trials: &[usize],
     ) -> Result<(Array2<f32>, Array2<f32>), MapperTrainError> {
         let metrics = |reason: String| MapperTrainError::Metrics { reason };
@@ -105,7 +105,7 @@ impl<'a> MapperTrials<'a> {
     ///
     /// # Errors
     /// [`MapperTrainError::Metrics`].
-    pub fn evaluate(&self, model: &Mapper<Base>) -> Result<RetrievalSummary, MapperTrainError> {
+    pub fn evaluate(&self, model: &MapperNetwork<Base>) -> Result<RetrievalSummary, MapperTrainError> {
         let batches = self.validation.chunks(EVALUATION_BATCH);
         self.retrieval(batches.map(|trials| model.forward(self.betas(trials))).collect())
     }

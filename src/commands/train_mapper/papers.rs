@@ -1,0 +1,88 @@
+//! The paper's network: two phases of training, from random weights or another mapper's.
+
+use std::path::Path;
+
+use burn::module::{AutodiffModule, Module};
+
+use super::inputs::{Inputs, MapperTargets};
+use super::{TrainMapperSettings, Trained, identity, run_dir};
+use crate::interrupt;
+use crate::models::mapper::{Mapper, MapperConfig, MapperNetwork, MapperNetworkConfig, MapperSnapshot};
+use crate::pipelines::targets::fresh_targets::FreshTargets;
+use crate::run::error::RunError;
+use crate::run::progress::Progress;
+use crate::run::snapshot::{MAPPER_KIND, Snapshot};
+use crate::tensor_ops::backend::{Device, Diff};
+use crate::training::mapper::error::MapperTrainError;
+use crate::training::mapper::target_queue::TargetQueue;
+use crate::training::mapper::training::{MapperOutcome, MapperTraining};
+
+/// Trains it.
+///
+/// # Errors
+/// A mapper to start from that does not fit, an interruption, a loss that is not finite.
+pub(super) fn train(
+    settings: &TrainMapperSettings,
+    inputs: &Inputs,
+    targets: &MapperTargets,
+    fresh: Option<FreshTargets>,
+    device: &Device,
+    progress: &mut dyn Progress,
+) -> crate::error::Result<Trained> {
+    let snapshot = inputs.snapshot(settings.target, targets, inputs.papers_sizes(settings.target, targets));
+    let network = starting_network(settings, &snapshot.network, inputs.config.train.seed, device)?;
+    let num_parameters = network.num_params();
+    let dir = run_dir(settings, inputs, targets)?;
+    let described = snapshot.with_network(MapperNetworkConfig::Paper(snapshot.network.clone()));
+    let training = MapperTraining {
+        trials: inputs.trials(&targets.finished, device),
+        snapshot_config: &snapshot,
+        identity: &identity(settings, inputs, &described)?,
+        run: &dir,
+        interrupted: &interrupt::requested,
+    };
+    let outcome = fit(training, network, fresh, settings.resume.as_deref(), progress)?;
+    let network = MapperNetwork::Paper(outcome.best.valid());
+    Ok(Trained { dir, network, num_parameters, phases: outcome.phases, ridge: None })
+}
+
+/// Random weights, or those of another mapper of the same sizes.
+fn starting_network(
+    settings: &TrainMapperSettings,
+    sizes: &MapperConfig,
+    seed: u64,
+    device: &Device,
+) -> crate::error::Result<Mapper<Diff>> {
+    match &settings.init_from {
+        Some(path) => open_mapper(path, sizes, device),
+        None => Ok(sizes.init::<Diff>(seed, device).map_err(|error| error.within("train_mapper.network"))?),
+    }
+}
+
+/// The weights of a mapper of exactly these sizes.
+fn open_mapper(path: &Path, sizes: &MapperConfig, device: &Device) -> crate::error::Result<Mapper<Diff>> {
+    let snapshot = Snapshot::open(path, MAPPER_KIND)?;
+    let found = snapshot.config::<MapperSnapshot>()?.network;
+    if found != *sizes {
+        let expected = format!("that of this run, {}", serde_json::to_string(sizes)?);
+        return Err(RunError::invalid(path, "network", expected, serde_json::to_string(&found)?).into());
+    }
+    let (_, mapper) = snapshot.network(|stored: &MapperSnapshot| stored.network.init::<Diff>(0, device))?;
+    Ok(mapper)
+}
+
+/// Trains; targets that are made anew come from another thread, so that the network does not wait for them.
+fn fit(
+    training: MapperTraining<'_>,
+    network: Mapper<Diff>,
+    fresh: Option<FreshTargets>,
+    resume: Option<&Path>,
+    progress: &mut dyn Progress,
+) -> Result<MapperOutcome, MapperTrainError> {
+    let Some(fresh) = fresh else { return training.run(network, resume, progress) };
+    std::thread::scope(|scope| {
+        let queue = TargetQueue::start(scope, move |batch| fresh.of_batch(batch))?;
+        let trials = training.trials.with_fresh_targets(&queue);
+        MapperTraining { trials, ..training }.run(network, resume, progress)
+    })
+}
