@@ -6,9 +6,13 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::files::file_is_there;
 use crate::report::{LineChart, Series};
 use crate::run::error::RunError;
 use crate::run::event_log::EventLog;
+
+/// The log of a training's steps.
+const METRICS_FILE: &str = "metrics.jsonl";
 
 /// A line of a mapper's metrics, as far as it is drawn.
 #[derive(Debug, Clone, Deserialize)]
@@ -49,7 +53,10 @@ struct OverBatches {
 /// # Errors
 /// When its metrics cannot be read.
 pub(crate) fn mapper_curves(run: &Path) -> Result<Vec<(String, LineChart)>, RunError> {
-    let rows = numbered(rows(run)?);
+    let rows = mapper_rows(run)?;
+    if rows.is_empty() {
+        return Ok(vec![]);
+    }
     let losses = losses("Losses", &rows).into_iter().zip(1..);
     let mut charts: Vec<(String, LineChart)> =
         losses.map(|(chart, phase)| (format!("losses-phase{phase}"), chart)).collect();
@@ -98,7 +105,7 @@ pub(crate) fn retrieval(title: &str, rows: &[MapperRow]) -> LineChart {
 /// # Errors
 /// As [`EventLog::read`].
 pub(crate) fn rows<R: DeserializeOwned>(run: &Path) -> Result<Vec<R>, RunError> {
-    EventLog::new(run.join("metrics.jsonl")).read()
+    EventLog::new(run.join(METRICS_FILE)).read()
 }
 
 impl MapperRow {
@@ -107,8 +114,20 @@ impl MapperRow {
     }
 }
 
+/// Epochs of a mapper's run, counted over both phases; none of one that was fitted in one piece and has no log of steps.
+///
+/// # Errors
+/// When its metrics cannot be read.
+pub(crate) fn mapper_rows(run: &Path) -> Result<Vec<MapperRow>, RunError> {
+    let log = run.join(METRICS_FILE);
+    if !file_is_there(&log)? {
+        return Ok(vec![]);
+    }
+    Ok(numbered(EventLog::new(log).read()?))
+}
+
 /// Epochs counted over both phases.
-pub(crate) fn numbered(mut rows: Vec<MapperRow>) -> Vec<MapperRow> {
+fn numbered(mut rows: Vec<MapperRow>) -> Vec<MapperRow> {
     rows.iter_mut().zip(1..).for_each(|(row, number)| row.number = number);
     rows
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::gathered::{Gathered, mapper_name};
 use super::run_files::json_file;
-use crate::pipelines::training_curves::{losses, numbered, retrieval, rows, series};
+use crate::pipelines::training_curves::{losses, mapper_rows, retrieval, rows, series};
 use crate::report::number_format::number;
 use crate::report::{Block, LineChart, Section, Series};
 use crate::run::error::RunError;
@@ -96,7 +96,10 @@ pub(super) fn section(gathered: &Gathered) -> crate::error::Result<Option<Sectio
     }
     for run in &gathered.mappers {
         let name = mapper_name(run);
-        let rows = numbered(rows(&run.folder)?);
+        let rows = mapper_rows(&run.folder)?;
+        if rows.is_empty() {
+            continue;
+        }
         for chart in losses(&format!("{name}: loss"), &rows) {
             section = section.with(Block::Chart(chart));
         }
