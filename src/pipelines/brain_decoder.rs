@@ -119,6 +119,8 @@ impl LoadedMapper {
         let network = match snapshot.network.init(device).map_err(|error| file.unfit(error))? {
             MapperNetwork::Paper(empty) => MapperNetwork::Paper(file.load_into(empty)?),
             MapperNetwork::Ridge(empty) => MapperNetwork::Ridge(file.load_into(empty)?),
+            MapperNetwork::Residual(empty) => MapperNetwork::Residual(file.load_into(empty)?),
+            MapperNetwork::KernelRidge(empty) => MapperNetwork::KernelRidge(file.load_into(empty)?),
         };
         Ok(Self { network, snapshot, provenance: file.provenance().clone(), sha256: file.sha256().into() })
     }

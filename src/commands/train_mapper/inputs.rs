@@ -29,7 +29,7 @@ const MEMORY_KEYS: [&str; 2] = ["train_mapper.network", "train_mapper.train.phas
 fn signal_len(config: &TrainMapperConfig, subject: &PreparedSubject) -> usize {
     match config.kind {
         MapperKind::Paper => padded_len(subject.num_voxels(), subject.subject()),
-        MapperKind::Ridge => subject.num_voxels(),
+        _ => subject.num_voxels(),
     }
 }
 
@@ -97,7 +97,7 @@ impl Inputs {
         let config = settings.mapper.for_target(settings.target);
         match config.kind {
             MapperKind::Paper => config.validate(split.train.len())?,
-            MapperKind::Ridge => config.check_ranges()?,
+            _ => config.check_ranges()?,
         }
         if let Some(checkpoint) = settings.resume.as_ref().filter(|checkpoint| !checkpoint.is_file()) {
             return Err(RunError::missing(checkpoint, "`--resume`").into());
@@ -106,7 +106,7 @@ impl Inputs {
         need(&config, signal_len, split.train.len()).check(MEMORY_KEYS, settings.device)?;
         let padding_left = match config.kind {
             MapperKind::Paper => padding_left(subject.num_voxels(), signal_len),
-            MapperKind::Ridge => 0,
+            _ => 0,
         };
         let order = settings.betas.order(subject.num_trials(), settings.mapper.train.seed);
         let betas = padded_betas(&subject, &order, signal_len, padding_left)?;

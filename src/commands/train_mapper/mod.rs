@@ -26,6 +26,7 @@ use self::inputs::{Inputs, MapperTargets};
 pub use self::ridge::RidgeReport;
 pub use self::settings::TrainMapperSettings;
 use crate::data::split::SplitRecord;
+use crate::error::SettingError;
 use crate::metrics::retrieval::RetrievalSummary;
 use crate::models::mapper::{AnyMapperSnapshot, MapperKind, MapperNetwork, MapperTarget};
 pub use crate::pipelines::mapper_betas::BetasControl;
@@ -87,6 +88,9 @@ pub fn run(
     let trained = match inputs.config.kind {
         MapperKind::Paper => papers::train(settings, &inputs, &targets, fresh, &device, progress)?,
         MapperKind::Ridge => ridge::fit(settings, &inputs, &targets, &device, progress)?,
+        kind @ (MapperKind::Residual | MapperKind::KernelRidge) => {
+            return Err(SettingError::new("kind", "`paper` or `ridge`", kind).within("train_mapper").into());
+        }
     };
     let Trained { dir, network, num_parameters, phases, ridge } = trained;
     let trials = inputs.trials(&targets.finished, &device);

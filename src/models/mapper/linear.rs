@@ -1,7 +1,8 @@
 //! Linear decoder: one matrix from voxels to embedding, as ridge regression fits it.
 
 use burn::module::{Module, Param, ParamId};
-use burn::tensor::{Tensor, backend::Backend};
+use burn::tensor::{Tensor, TensorData, backend::Backend};
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::network::MOST_VOXELS;
@@ -84,6 +85,17 @@ impl<B: Backend> LinearMapper<B> {
     /// - weight: `[num_voxels, embed_dim]`, bias: `[embed_dim]`
     pub fn new(weight: Tensor<B, 2>, bias: Tensor<B, 1>) -> Self {
         Self { weight: frozen(weight), bias: frozen(bias) }
+    }
+
+    /// The map of fitted coefficients.
+    ///
+    /// # Shapes
+    /// - weight: `[num_voxels, embed_dim]`; bias: a value per coordinate of the embedding
+    pub fn of_coefficients(weight: ArrayView2<'_, f32>, bias: &[f32], device: &B::Device) -> Self {
+        let (voxels, width) = weight.dim();
+        let weight = TensorData::new(weight.iter().copied().collect::<Vec<f32>>(), [voxels, width]);
+        let bias = TensorData::new(bias.to_vec(), [bias.len()]);
+        Self::new(Tensor::from_data(weight, device), Tensor::from_data(bias, device))
     }
 
     /// `betas · weight + bias`, one embedding per trial.
