@@ -31,9 +31,10 @@ use crate::pipelines::workbench::Workbench;
 use crate::report::{BrainView, Viewpoint};
 use crate::run::device::open;
 use crate::run::error::RunError;
+use crate::run::memory::WorkingMemory;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
-use crate::training::ridge::{RidgeConfig, fit_tuned_ridge};
+use crate::training::ridge::{RidgeConfig, fit_tuned_ridge, least_bytes};
 
 /// Voxels fitted together; bounds the memory.
 const VOXELS_AT_ONCE: usize = 2048;
@@ -144,6 +145,7 @@ pub fn run(settings: &EncodeSettings, progress: &mut dyn Progress) -> crate::err
         let what = format!("the validation part of `{}`", settings.data.prepared.display());
         return Err(DataError::empty(what, settings.data.split.advice_for(Side::Validation)).into());
     }
+    need(&subject, &split).check()?;
     let mut bench = Workbench::new(&device, &settings.data.cache, progress);
     let targets = TrialTargets::load(settings.data.target_source(), &subject, &mut bench)?;
     let accuracy = accuracies(settings, &subject, &split, &targets, progress)?;
@@ -166,6 +168,19 @@ pub fn run(settings: &EncodeSettings, progress: &mut dyn Progress) -> crate::err
     };
     dir.write_atomic("summary.json", &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
+}
+
+/// The least that the fit holds: the betas of all trials, and a block of voxels in f64.
+fn need(subject: &PreparedSubject, split: &Split) -> WorkingMemory {
+    let (num_trials, num_voxels) = (split.train.len() + split.validation.len(), subject.num_voxels());
+    // The width of the embeddings is not read yet.
+    let of_block = least_bytes(split.train.len(), 1, num_voxels.min(VOXELS_AT_ONCE));
+    WorkingMemory {
+        key: "encode",
+        what: format!("betas of {num_voxels} voxels in {num_trials} trials"),
+        bytes: 4 * num_trials as u128 * num_voxels as u128 + of_block,
+        advice: "fewer voxels (`prepare.roi`) or fewer trials (`split`) need less",
+    }
 }
 
 /// The largest r that the noise of single trials leaves every voxel, where the tree says.

@@ -9,6 +9,7 @@ use crate::data::padding::padding_left;
 use crate::data::subject::{NsdSubject, Resolution, SubjectId};
 use crate::error::Result;
 use crate::models::mapper::{MapperConfig, MapperSnapshot, MapperTarget};
+use crate::pipelines::mapper_provenance::PADDING_KEY;
 use crate::run::error::RunError;
 use crate::run::existing_output::ExistingOutput;
 use crate::run::progress::Progress;
@@ -109,15 +110,21 @@ pub fn run(settings: &ImportWeightsSettings, progress: &mut dyn Progress) -> Res
     progress.start("reading weights", 0);
     let file = read_foreign(from)?;
     let mut imported = import(&file, &settings.request, &cpu())?;
+    let mut padding = None;
     let config = match &imported.network {
         ImportedNetwork::Mapper(network, _) => {
             let (snapshot, assumed) = mapper_snapshot(from, &imported.name, network, &settings.mapper)?;
             imported.report.assumed.extend(assumed);
+            padding = Some(snapshot.padding_left);
             serde_json::to_value(snapshot)?
         }
         _ => imported.config()?,
     };
-    imported.save(out, &config, &provenance(&file, &imported))?;
+    let mut origin = provenance(&file, &imported);
+    if let (Some(left), Some(origin)) = (padding, origin.as_object_mut()) {
+        origin.insert(PADDING_KEY.into(), left.into());
+    }
+    imported.save(out, &config, &origin)?;
     progress.finish("");
     let snapshot_sha256 = Snapshot::open(out, imported.kind.as_str())?.sha256().to_string();
     let not_imported = others(&file, &imported.name);

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::coco::vetted_captions::VettedCaptions;
 use crate::data::image::stimulus_view::StimulusView;
 use crate::data::nsd::tree::{AnnotationKind, NsdTree};
 use crate::data::prepared::PreparedSubject;
@@ -64,7 +65,7 @@ pub struct ScreenCaptionsSettings {
     pub screen_captions: ScreenCaptionsConfig,
     /// Folder of cached embeddings.
     pub cache: PathBuf,
-    /// The kept captions: `{"<nsd id>": ["…", …], …}`.
+    /// The kept captions: `{"clip_sha256": "…", "<nsd id>": ["…", …], …}`.
     pub output: PathBuf,
     /// Every caption with its probability: `{"<nsd id>": [{"caption", "probability", "kept"}, …], …}`.
     pub probabilities: PathBuf,
@@ -203,7 +204,7 @@ pub fn run(
     let kept: BTreeMap<u32, Vec<&str>> =
         judged.iter().map(|(image, captions)| (*image, kept(captions))).collect();
     write_atomic(&settings.probabilities, &serde_json::to_vec_pretty(&judged)?)?;
-    write_atomic(&settings.output, &serde_json::to_vec_pretty(&kept)?)?;
+    write_atomic(&settings.output, &VettedCaptions::to_json(&kept, &clip.sha256)?)?;
     let summary = summarise(settings, &judged, logit_scale);
     write_atomic(&settings.report, &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)

@@ -157,6 +157,11 @@ impl ColumnScale {
         }
     }
 
+    /// Whether a column becomes 0: it did not vary, or by less than can be told from rounding.
+    pub fn is_flat(&self, column: usize) -> bool {
+        self.inverse_deviations[column] == 0.0
+    }
+
     /// The z-scores of a row in double precision.
     ///
     /// # Shapes

@@ -48,7 +48,7 @@ pub(super) fn file_in(folder: &Path) -> io::Result<NamedTempFile> {
 ///
 /// # Errors
 /// The system's, when it cannot be made.
-pub fn folder_in(folder: &Path) -> io::Result<(TempDir, Option<File>)> {
+pub(super) fn folder_in(folder: &Path) -> io::Result<(TempDir, Option<File>)> {
     sweep_once(folder);
     let _making = making(folder);
     let made = tempfile::Builder::new().prefix(PREFIX).rand_bytes(SUFFIX_LEN).tempdir_in(folder)?;

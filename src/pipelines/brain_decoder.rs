@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::generator_use::{GeneratorUse, SteeringMapper};
+use super::mapper_provenance::check_padding;
 use super::pictures::picture::pictures;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
@@ -122,6 +123,7 @@ impl LoadedMapper {
             MapperNetwork::Residual(empty) => MapperNetwork::Residual(file.load_into(empty)?),
             MapperNetwork::KernelRidge(empty) => MapperNetwork::KernelRidge(file.load_into(empty)?),
         };
+        check_padding(path, &snapshot, file.provenance())?;
         Ok(Self { network, snapshot, provenance: file.provenance().clone(), sha256: file.sha256().into() })
     }
 

@@ -192,8 +192,9 @@ impl GeneratorUse {
             let training = MapperProvenance::<IgnoredAny>::of_provenance(mapper.path, mapper.provenance)?;
             found.push((mapper.path, training.map(|training| training.split)));
         }
-        let others =
-            found.into_iter().filter_map(|(path, own)| Some((path, own.filter(|own| own != split)?)));
+        let others = found
+            .into_iter()
+            .filter_map(|(path, own)| Some((path, own.filter(|own| !split.is_same_as_stored(own))?)));
         let sentence = |(path, own): (&Path, SplitConfig)| {
             format!(
                 "`{}` was trained under another split ({}) than this ({}): images called held out may be among those it has seen",

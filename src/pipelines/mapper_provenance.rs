@@ -6,10 +6,15 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::data::padding::padding_left;
 use crate::data::split::SplitConfig;
-use crate::models::mapper::AnyMapperSnapshot;
+use crate::files::warn_once;
+use crate::models::mapper::{AnyMapperSnapshot, MapperShape};
 use crate::pipelines::mapper_betas::BetasControl;
 use crate::run::error::RunError;
+
+/// Where an imported mapper's provenance says how many zeros come before its voxels.
+pub(crate) const PADDING_KEY: &str = "padding_left";
 
 /// Everything that decides a mapper's numbers. `Settings` is the command's section, or whatever a reader wants of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,12 +58,43 @@ impl<Settings> MapperProvenance<Settings> {
     /// # Errors
     /// [`RunError::Invalid`] naming the mapper's file.
     pub fn require_split(&self, path: &Path, split: &SplitConfig, purpose: &str) -> crate::error::Result<()> {
-        if self.split == *split {
+        if split.is_same_as_stored(&self.split) {
             return Ok(());
         }
         let expected = format!("the split of this {purpose}, {}", serde_json::to_value(split)?);
         Err(RunError::invalid(path, "settings.split", expected, serde_json::to_value(&self.split)?).into())
     }
+}
+
+/// Holds the zeros in front of the voxels against where a training puts them, or against what an import recorded.
+///
+/// # Errors
+/// [`RunError::Invalid`] naming the mapper's file: every voxel would be read in another one's place.
+pub(crate) fn check_padding(
+    path: &Path,
+    snapshot: &AnyMapperSnapshot,
+    provenance: &Value,
+) -> Result<(), RunError> {
+    let recorded = provenance.get(PADDING_KEY).and_then(Value::as_u64);
+    let usual = padding_left(snapshot.num_voxels, snapshot.network.signal_len());
+    let (found, expected) = (snapshot.padding_left as u64, recorded.unwrap_or(usual as u64));
+    if found == expected {
+        return Ok(());
+    }
+    if recorded.is_none() && provenance.get("imported_from").is_some() {
+        // Versions before this record was written could be told any.
+        warn_once(&format!(
+            "`{}` has {found} zeros in front of its voxels in place of {usual}, and does not say that it was imported so",
+            path.display()
+        ));
+        return Ok(());
+    }
+    Err(RunError::invalid(
+        path,
+        "padding_left",
+        format!("{expected}, where its training had the voxels"),
+        found,
+    ))
 }
 
 #[cfg(test)]
@@ -91,8 +127,39 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("settings.split") && error.contains("0.85"), "{error}");
+        // 17 digits, of which the last may be lost in JSON.
+        let split = SplitConfig { train_fraction: 0.9666666666666667, ..split };
+        let stored = serde_json::from_str(&serde_json::to_string(&split).unwrap()).unwrap();
+        let found = MapperProvenance { split: stored, ..found };
+        assert!(found.require_split(Path::new("m"), &split, "evaluation").is_ok());
         settings.as_object_mut().unwrap().remove("split");
         let error = read(&json!({"settings": settings})).unwrap_err().to_string();
         assert!(error.contains("m.safetensors") && error.contains("split"), "{error}");
+    }
+
+    #[test]
+    fn voxels_stay_where_the_training_or_the_import_had_them() {
+        let data = json!({
+            "network": {"signal_len": 64, "num_down": 1, "num_blocks": 1, "hidden": 4, "fc": 4, "embed_dim": 8},
+            "target": "image", "num_voxels": 40, "padding_left": 12, "subject": "subj02", "roi": "nsdgeneral",
+            "clip_sha256": "0",
+        });
+        let check = |left: usize, provenance: Value| {
+            let snapshot: AnyMapperSnapshot = serde_json::from_value(data.clone()).unwrap();
+            let snapshot = AnyMapperSnapshot { padding_left: left, ..snapshot };
+            check_padding(Path::new("m.safetensors"), &snapshot, &provenance)
+                .map_err(|error| error.to_string())
+        };
+        let trained = json!({"settings": {}});
+        assert_eq!(check(12, trained.clone()), Ok(()));
+        let error = check(13, trained).unwrap_err();
+        assert!(
+            error.starts_with("`m.safetensors`: padding_left is 13, expected 12")
+                || error.contains("padding_left: found 13, expected 12"),
+            "{error}"
+        );
+        assert_eq!(check(13, json!({"imported_from": "a", "padding_left": 13})), Ok(()));
+        assert!(check(12, json!({"imported_from": "a", "padding_left": 13})).is_err());
+        assert_eq!(check(13, json!({"imported_from": "by an older version"})), Ok(()));
     }
 }

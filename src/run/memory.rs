@@ -60,6 +60,39 @@ impl Need {
     }
 }
 
+/// The least that some work other than a training holds in the memory of the machine.
+#[derive(Clone, Debug)]
+pub struct WorkingMemory {
+    /// Key of the setting that decides the size.
+    pub key: &'static str,
+    /// What needs the memory, with its numbers.
+    pub what: String,
+    /// Bytes.
+    pub bytes: u128,
+    /// What needs less.
+    pub advice: &'static str,
+}
+
+impl WorkingMemory {
+    /// Refuses what cannot fit.
+    ///
+    /// # Errors
+    /// [`SettingError`] that names the key, the least need, what is there, and what would need less.
+    pub fn check(&self) -> Result<(), SettingError> {
+        self.check_against(available(DeviceChoice::Cpu))
+    }
+
+    fn check_against(&self, available: u128) -> Result<(), SettingError> {
+        let Self { key, what, bytes, advice } = self;
+        if *bytes <= available {
+            return Ok(());
+        }
+        let found = format!("{what}, which need at least {} of memory", gigabytes(*bytes));
+        let expected = format!("at most the {} that are there; {advice}", gigabytes(available));
+        Err(SettingError::new(key, expected, found))
+    }
+}
+
 /// The most memory that the program holds from some moment on.
 #[derive(Debug)]
 pub struct PeakMemory(());
@@ -118,6 +151,22 @@ mod tests {
         assert_eq!(batch.check_against(keys, 1 << 40).unwrap_err().key(), "a.batch_size");
         let absurd = Need { parameters: u128::MAX, activations: u128::MAX, images: u128::MAX };
         assert_eq!(absurd.check(keys, DeviceChoice::Cpu).unwrap_err().key(), "a.network");
+    }
+
+    #[test]
+    fn work_that_cannot_fit_is_refused_with_what_would_need_less() {
+        let work = |bytes| WorkingMemory {
+            key: "a.limit",
+            what: "7 images".into(),
+            bytes,
+            advice: "fewer images need less",
+        };
+        assert_eq!(work(1_000_000_000).check_against(1_000_000_000), Ok(()));
+        let error = work(2_000_000_000).check_against(1_000_000_000).unwrap_err().to_string();
+        let expected = "`a.limit`: found 7 images, which need at least 2.0 GB of memory, expected at most the 1.0 GB that are there; \
+                        fewer images need less";
+        assert_eq!(error, expected);
+        assert!(work(u128::MAX).check().is_err());
     }
 
     #[test]

@@ -9,7 +9,10 @@ use tracing::{Span, info_span};
 use super::clock::now_utc;
 use super::error::RunError;
 use super::event_log::EventLog;
-use crate::files::{FolderLock, InputKind, is_temporary, read_text, write_atomic};
+use crate::error::FileError;
+use crate::files::{
+    FolderLock, InputKind, file_is_there, folder_is_there, is_temporary, read_text, write_atomic,
+};
 
 /// Extensions of the files that runs write in one step.
 const RUN_FILES: [&str; 7] = ["mpk", "safetensors", "jsonl", "json", "toml", "svg", "png"];
@@ -56,7 +59,8 @@ impl RunDir {
     pub fn create(runs: &Path, description: &str) -> Result<Self, RunError> {
         fs::create_dir_all(runs).map_err(|error| RunError::unwritable(runs, error))?;
         // Behind the highest number, never in a gap: numbers tell the order of runs.
-        let mut number = numbered(runs).into_iter().map(|(number, _)| number + 1).max().unwrap_or(0);
+        let mut number =
+            numbered(runs)?.into_iter().filter_map(|(number, _)| number.checked_add(1)).max().unwrap_or(0);
         loop {
             let path = runs.join(format!("{number:05}-{description}"));
             match fs::create_dir(&path) {
@@ -75,10 +79,10 @@ impl RunDir {
     pub fn of_checkpoint(checkpoint: &Path) -> Result<Self, RunError> {
         let folder = match checkpoint.parent() {
             Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
-            Some(folder) if folder.is_dir() => folder,
+            Some(folder) if folder_is_there(folder)? => folder,
             _ => return Err(RunError::missing(checkpoint, "`--resume`")),
         };
-        if !checkpoint.is_file() {
+        if !file_is_there(checkpoint)? {
             // Some other folder may have been named by mistake: nothing begins there.
             return Ok(Self { path: folder.to_path_buf(), span: Span::none(), _lock: None });
         }
@@ -107,44 +111,68 @@ impl RunDir {
 
     /// The newest run under `runs` whose name is `NNNNN-description`, that holds `file` and that is finished by
     /// `is_finished`.
+    ///
+    /// # Errors
+    /// [`RunError::File`] for a run that is there and cannot be looked at: an older one must not take its place in silence.
     pub fn newest(
         runs: &Path,
         description: &str,
         file: &str,
-        is_finished: impl Fn(&Path) -> bool,
-    ) -> NewestRun {
-        let mut found = Self::all(runs, |name| name == description);
-        let finished = found.iter().rposition(|path| path.join(file).is_file() && is_finished(path));
-        let newer = finished.map_or(0, |place| place + 1);
-        NewestRun { file: finished.map(|place| found[place].join(file)), unfinished: found.split_off(newer) }
+        is_finished: impl Fn(&Path) -> Result<bool, RunError>,
+    ) -> Result<NewestRun, RunError> {
+        let mut found = Self::all(runs, |name| name == description)?;
+        let mut unfinished = Vec::new();
+        while let Some(run) = found.pop() {
+            let file = run.join(file);
+            if file_is_there(&file)? && is_finished(&run)? {
+                unfinished.reverse();
+                return Ok(NewestRun { file: Some(file), unfinished });
+            }
+            unfinished.push(run);
+        }
+        unfinished.reverse();
+        Ok(NewestRun { file: None, unfinished })
     }
 
     /// The runs under `runs` whose name behind the number is wanted, oldest first.
-    pub fn all(runs: &Path, is_wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-        let mut found = numbered(runs);
+    ///
+    /// # Errors
+    /// [`RunError::File`] for a folder that is there and cannot be listed.
+    pub fn all(runs: &Path, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, RunError> {
+        let mut found = numbered(runs)?;
         found.retain(|(_, path)| {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             name.split_once('-').is_some_and(|(_, rest)| is_wanted(rest))
         });
         found.sort();
-        found.into_iter().map(|(_, path)| path).collect()
+        Ok(found.into_iter().map(|(_, path)| path).collect())
     }
 
     /// The highest number of a run under `runs`; none where there is no run.
-    pub fn highest(runs: &Path) -> Option<u32> {
-        numbered(runs).into_iter().map(|(number, _)| number).max()
+    ///
+    /// # Errors
+    /// As [`RunDir::all`].
+    pub fn highest(runs: &Path) -> Result<Option<u32>, RunError> {
+        Ok(numbered(runs)?.into_iter().map(|(number, _)| number).max())
     }
 
     /// Folders of runs with a higher number than `after` whose description is wanted, oldest first.
-    pub fn newer(runs: &Path, after: Option<u32>, is_wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-        let mut found = numbered(runs);
+    ///
+    /// # Errors
+    /// As [`RunDir::all`].
+    pub fn newer(
+        runs: &Path,
+        after: Option<u32>,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<PathBuf>, RunError> {
+        let mut found = numbered(runs)?;
         found.retain(|(number, path)| {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let is_newer = after.is_none_or(|after| *number > after);
             is_newer && name.split_once('-').is_some_and(|(_, description)| is_wanted(description))
         });
         found.sort();
-        found.into_iter().map(|(_, path)| path).collect()
+        Ok(found.into_iter().map(|(_, path)| path).collect())
     }
 
     /// Whether a process is at work in the folder of a run.
@@ -224,22 +252,24 @@ fn is_half_written(name: &str) -> bool {
 }
 
 /// Folders named `NNNNN-…` with their numbers.
-fn numbered(runs: &Path) -> Vec<(u32, PathBuf)> {
-    let Ok(entries) = fs::read_dir(runs) else { return Vec::new() };
-    entries
-        .flatten()
-        .filter_map(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let number = name.split_once('-')?.0.parse().ok()?;
-            Some((number, entry.path()))
-        })
-        .collect()
+fn numbered(runs: &Path) -> Result<Vec<(u32, PathBuf)>, RunError> {
+    if !folder_is_there(runs)? {
+        return Ok(Vec::new());
+    }
+    let unreadable = |error: std::io::Error| FileError::unreadable(runs, error);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(runs).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let number = name.split_once('-').and_then(|(number, _)| number.parse().ok());
+        found.extend(number.map(|number| (number, entry.path())));
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::FileError;
 
     #[test]
     fn numbers_go_up_and_the_newest_run_with_the_file_is_found() {
@@ -253,9 +283,8 @@ mod tests {
         assert!(unfinished.path().ends_with("00002-train-mapper-image-subj01"));
         first.write_atomic(SUMMARY_FILE, b"{}").unwrap();
         let newest = |description: &str| {
-            RunDir::newest(root.path(), description, "best.safetensors", |run| {
-                run.join(SUMMARY_FILE).is_file()
-            })
+            let is_finished = |run: &Path| Ok(run.join(SUMMARY_FILE).is_file());
+            RunDir::newest(root.path(), description, "best.safetensors", is_finished).unwrap()
         };
         // Killed: its best weights so far are there, its summary is not.
         let found = newest("train-mapper-image-subj01");
@@ -266,12 +295,13 @@ mod tests {
         assert_eq!(found.file, Some(second.join("best.safetensors")));
         assert_eq!(found.unfinished, [unfinished.path()]);
         assert_eq!(newest("train-mapper"), NewestRun::default());
-        assert_eq!(RunDir::highest(root.path()), Some(2));
-        assert_eq!(RunDir::highest(&root.path().join("none")), None);
-        let newer = |after| RunDir::newer(root.path(), after, |name| name.starts_with("train-mapper-image"));
+        assert_eq!(RunDir::highest(root.path()).unwrap(), Some(2));
+        assert_eq!(RunDir::highest(&root.path().join("none")).unwrap(), None);
+        let newer =
+            |after| RunDir::newer(root.path(), after, |name| name.starts_with("train-mapper-image")).unwrap();
         assert_eq!(newer(Some(0)), [second.path(), unfinished.path()]);
         assert_eq!((newer(None).len(), newer(Some(2)).len()), (3, 0));
-        assert!(RunDir::newer(root.path(), None, |name| name == "train-mapper").is_empty());
+        assert!(RunDir::newer(root.path(), None, |name| name == "train-mapper").unwrap().is_empty());
     }
 
     #[test]

@@ -55,6 +55,16 @@ fn errors_of_flags_name_the_flag_and_the_range() {
             &["--conv-clamp", "0 to 1000000"],
         ),
         (&["import-weights", "--from", "a", "--out", "b", "--padding-left", "-1"], &["--padding-left"]),
+        (
+            &["split", "--rule", "cluster", "--clusters", "-1"],
+            &["`--clusters`: found -1, expected 0 to 1000"],
+        ),
+        (&["split", "--rule", "cluster", "--clusters", "1"], &["`--clusters`: found 1, expected 2 to 1000"]),
+        (&["split", "--rule", "cluster", "--cluster", "-1"], &["`--cluster`: found -1"]),
+        (&["split", "--rule", "cluster", "--cluster", "5"], &["`--cluster`: found 5, expected 0 to 4"]),
+        (&["split", "--rule", "tau", "--threshold", "-1"], &["`--threshold`: found -1, expected above -1"]),
+        (&["split", "--rule", "tau", "--threshold", "nan"], &["`--threshold`: found NaN"]),
+        (&["split", "--rule", "tau", "--test-fraction", "-1"], &["`--test-fraction`: found -1"]),
         (&["evaluate", "--bogus\u{1b}[2J"], &["--bogus"]),
         (&["compact-weights"], &["--from", "--out", "mindreader compact-weights --help"]),
     ] {
@@ -98,6 +108,19 @@ fn numbers_of_the_environment_are_checked_before_work() {
         assert_one_line(&output, &[name, value, "expected 0 to"]);
     }
     assert!(mindreader().arg("config").env("RAYON_NUM_THREADS", "2").output().unwrap().status.success());
+}
+
+#[test]
+fn the_example_of_an_assignment_is_one_that_works() {
+    let output = mindreader().args(["config", "--set", "a"]).output().unwrap();
+    assert_one_line(&output, &["`--set a`: expected `key=value`"]);
+    let text = stderr(&output);
+    let (_, example) = text.split_once("hint: for example `--set ").unwrap();
+    let (assignment, _) = example.split_once('`').unwrap();
+    assert_eq!(assignment, "train_mapper.train.phase1.epochs=5");
+    let output = mindreader().args(["config", "--set", assignment]).output().unwrap();
+    let config: toml::Table = toml::from_str(std::str::from_utf8(&output.stdout).unwrap()).unwrap();
+    assert_eq!(config["train_mapper"]["train"]["phase1"]["epochs"].as_integer(), Some(5));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod chain;
 mod fetch_weights;
 #[cfg(unix)]
 mod full_disk;
+mod hostile_formats;
 mod inputs;
 mod interrupt;
 mod kill;

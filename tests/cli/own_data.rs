@@ -161,3 +161,34 @@ fn fetched_data_are_checked_and_never_half_there() {
     );
     assert_eq!(fs::read_dir(folder.path().join("data")).unwrap().count(), 0);
 }
+
+#[test]
+fn one_image_has_no_folds_and_the_message_says_how_many_it_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    fs::create_dir(root.join("pictures")).unwrap();
+    image::RgbImage::from_fn(8, 8, |x, y| image::Rgb([(x * y) as u8; 3]))
+        .save(root.join("pictures/a.png"))
+        .unwrap();
+    let betas: String =
+        (0..6).map(|trial| format!("{trial},{},{}\n", trial * trial % 7, trial * 3 % 5)).collect();
+    fs::write(root.join("betas.csv"), betas).unwrap();
+    fs::write(root.join("trials.csv"), format!("image,session\n{}", "a.png,1\n".repeat(6))).unwrap();
+    let output = run(
+        root,
+        &[
+            "import",
+            "--subject",
+            "lab",
+            "--betas",
+            "betas.csv",
+            "--trials",
+            "trials.csv",
+            "--images",
+            "pictures",
+        ],
+    );
+    assert!(output.status.success(), "{}", stderr(&output));
+    let output = run(root, &["evaluate", "--subject", "lab", "--ridge-only", "--folds", "2"]);
+    assert_refused(&output, &["lab.h5`: number of images is 1, expected at least 4 for `evaluate.folds`"]);
+}

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::layers::Layers;
 use crate::cli::usage_error::UsageError;
-use crate::commands::split::{ClusterRule, SplitMaking, SplitSpace, TauRule};
+use crate::commands::split::{ClusterRule, MOST_CLUSTERS, SplitMaking, SplitSpace, TauRule};
 
 /// Clusters unless another number is asked for.
 const USUAL_CLUSTERS: usize = 5;
@@ -44,10 +44,10 @@ pub struct SplitArgs {
     pub rule: RuleArg,
     /// Number of clusters [default: 5]
     #[arg(long, value_name = "K", allow_negative_numbers = true)]
-    pub clusters: Option<usize>,
+    pub clusters: Option<i64>,
     /// The cluster that is held out, from 0; by default a split is made for each
     #[arg(long, value_name = "I", allow_negative_numbers = true)]
-    pub cluster: Option<usize>,
+    pub cluster: Option<i64>,
     /// Cosine above which two images are near-duplicates [default: 0.9]
     #[arg(long, value_name = "COSINE", allow_negative_numbers = true)]
     pub threshold: Option<f64>,
@@ -77,14 +77,15 @@ impl SplitArgs {
     /// The rule with its numbers.
     ///
     /// # Errors
-    /// A number of the other rule, which this one would not heed.
+    /// A number out of range, or one of the other rule, which this one would not heed.
     pub fn making(&self) -> Result<SplitMaking, UsageError> {
         let Self { clusters, cluster, threshold, test_fraction, .. } = *self;
         let of_cluster = [("--clusters", clusters.is_some()), ("--cluster", cluster.is_some())];
         let of_tau = [("--threshold", threshold.is_some()), ("--test-fraction", test_fraction.is_some())];
         let (making, rule, foreign, other) = match self.rule {
             RuleArg::Cluster => {
-                let clusters = clusters.unwrap_or(USUAL_CLUSTERS);
+                let clusters = clusters.map_or(Ok(USUAL_CLUSTERS), |count| whole("--clusters", count))?;
+                let cluster = cluster.map(|cluster| whole("--cluster", cluster)).transpose()?;
                 (SplitMaking::Cluster(ClusterRule { clusters, cluster }), "cluster", of_tau, "tau")
             }
             RuleArg::Tau => {
@@ -94,7 +95,10 @@ impl SplitArgs {
             }
         };
         match foreign.iter().find(|(_, is_given)| *is_given) {
-            None => Ok(making),
+            None => {
+                making.validate().map_err(|error| UsageError::new(error.to_string()))?;
+                Ok(making)
+            }
             Some((flag, _)) => {
                 let message =
                     format!("`{flag}`: it belongs to `--rule {other}`, found beside `--rule {rule}`");
@@ -110,6 +114,12 @@ impl SplitArgs {
             SpaceArg::Pixels => SplitSpace::Pixels,
         }
     }
+}
+
+/// A number that counts.
+fn whole(flag: &str, number: i64) -> Result<usize, UsageError> {
+    usize::try_from(number)
+        .map_err(|_| UsageError::new(format!("`{flag}`: found {number}, expected 0 to {MOST_CLUSTERS}")))
 }
 
 #[cfg(test)]

@@ -26,7 +26,9 @@ use crate::data::split::{Side, Split};
 use crate::metrics::combined_retrieval::{DecodedPair, halves_by_image};
 use crate::pipelines::brain_decoder::LoadedMapper;
 use crate::pipelines::mapper_betas::BetasControl;
-use crate::pipelines::targets::decoded_pairs::{Aims, RidgeDecoder, by_mapper, tuning_split};
+use crate::pipelines::targets::decoded_pairs::{
+    Aims, RidgeDecoder, by_mapper, require_ridge_memory, tuning_split,
+};
 use crate::pipelines::targets::trial_targets::TrialTargets;
 use crate::pipelines::workbench::Workbench;
 use crate::run::device::open;
@@ -56,6 +58,9 @@ pub fn run(
     let images = images_of(&subject, &split.validation);
     require_images(&settings.data, &images)?;
     let ids: Vec<u64> = images.iter().map(|image| u64::from(*image)).collect();
+    if settings.evaluate.ridge {
+        require_ridge_memory("evaluate.ridge", &subject, split.train.len())?;
+    }
     let counts = Counts::new(&ids, &settings.data.mapper.train.retrieval);
     let evaluation = Evaluation { settings, subject: &subject, split: &split, counts: &counts };
     let found = evaluation.decoders(bench)?;
@@ -81,6 +86,8 @@ fn over_folds(
     subject: &PreparedSubject,
     bench: &mut Workbench<'_>,
 ) -> crate::error::Result<EvaluateSummary> {
+    let num_train = subject.num_trials() - subject.num_trials() / settings.evaluate.folds;
+    require_ridge_memory("evaluate.folds", subject, num_train)?;
     let mut targets = Targets::default();
     targets.add_configured(settings, subject, bench)?;
     let found = cross_validate(settings, subject, &targets, bench.progress)?;

@@ -40,6 +40,7 @@ use crate::pipelines::scene_labels::has_scene_annotations;
 use crate::pipelines::targets::captioned_stimuli::distinct_images;
 use crate::pipelines::workbench::Workbench;
 use crate::run::device;
+use crate::run::memory::WorkingMemory;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::tensor_ops::backend::Device;
@@ -61,6 +62,7 @@ pub fn run(
         Evaluation { settings, reconstructed: &reconstructed, network: &network, device: &device };
 
     let entries = &reconstructed.entries;
+    need(entries.len(), network.width(), config.real).check()?;
     let generated_files: Vec<String> = entries.iter().map(|entry| entry.file.clone()).collect();
     let truth_files: Vec<String> = entries.iter().map(|entry| entry.ground_truth.clone()).collect();
     let generated = evaluation.of_files("generated pictures", &generated_files, progress)?;
@@ -104,6 +106,18 @@ pub fn run(
     };
     run.write_atomic("evaluation.json", &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
+}
+
+/// The least that the distances hold: the features of both sides in f32, and for each set and the root of a product a matrix in f64.
+fn need(num_pictures: usize, width: usize, real: RealSets) -> WorkingMemory {
+    let (num_pictures, width) = (num_pictures as u128, width as u128);
+    let num_matrices = if real == RealSets::Test { 3 } else { 4 };
+    WorkingMemory {
+        key: "evaluate_images",
+        what: format!("features of {width} numbers for {num_pictures} pictures and as many originals"),
+        bytes: 8 * num_pictures * width + 8 * num_matrices * width * width,
+        advice: "fewer pictures (`reconstruct.limit`), or another network for the features (`--inception`, `--classifier`), need less",
+    }
 }
 
 struct Evaluation<'a> {

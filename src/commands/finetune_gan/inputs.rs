@@ -11,7 +11,7 @@ use crate::models::mapper::{Mapper, MapperSnapshot};
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::pipelines::gan::conditions::DecodingMappers;
 use crate::pipelines::gan::data::{LowLevelResnet, low_level_resnet};
-use crate::pipelines::gan::mapper_targets::check_split;
+use crate::pipelines::gan::mapper_targets::{check_split, check_view};
 use crate::pipelines::gan::starting_gan::StartingGan;
 use crate::pipelines::held_out_photographs::HeldOut;
 use crate::run::error::RunError;
@@ -65,6 +65,7 @@ impl<'a> Inputs<'a> {
             self.papers_mappers(settings)?;
             check_split(&settings.image_mapper, &self.mappers.image, &settings.split)?;
             check_split(&settings.second_mapper, &self.mappers.second, &settings.split)?;
+            check_view(&settings.image_mapper, &self.mappers.image, settings.stimulus_view)?;
         }
         Ok(())
     }

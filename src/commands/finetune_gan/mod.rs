@@ -22,11 +22,10 @@ use crate::models::stylegan2::{DiscriminatorConfig, GeneratorConfig};
 use crate::pipelines::gan::mapper_targets::mapper_start;
 use crate::pipelines::gan::observers::{GanObservers, RedecodedTrials};
 use crate::pipelines::gan::origin::FinetuningOrigin;
-use crate::pipelines::gan::place::{GanDevices, stored_round_size};
+use crate::pipelines::gan::place::{GanDevices, least_need, stored_round_size};
 use crate::pipelines::gan::snapshots::GanSnapshots;
 use crate::pipelines::run_folder::RunPlace;
 use crate::pipelines::workbench::Workbench;
-use crate::run::memory::Need;
 use crate::run::progress::Progress;
 use crate::run::run_dir::{RunDir, SUMMARY_FILE};
 use crate::run::snapshot::Snapshot;
@@ -53,7 +52,7 @@ pub fn run(
     let inputs = &Inputs::open(settings, &devices.first)?;
     let settings = &in_rounds(settings, devices, inputs, progress);
     let config = &settings.finetune_gan;
-    need(config, &inputs.gan.generator, &inputs.gan.discriminator)
+    least_need(&config.train, &inputs.gan.generator, &inputs.gan.discriminator)
         .check(["paths.pretrained_gan", "finetune_gan.train.batch_size"], settings.device)?;
     let mut bench = Workbench::new(&devices.first, &settings.cache, progress);
     let data = &FinetuningData::read(settings, inputs, &mut bench)?;
@@ -91,25 +90,12 @@ pub fn run(
     Ok(summary)
 }
 
-/// The least that the training holds.
-fn need(
-    config: &FinetuneGanConfig,
-    generator: &GeneratorConfig,
-    discriminator: &DiscriminatorConfig,
-) -> Need {
-    Need {
-        parameters: generator.least_values() + discriminator.least_values(),
-        activations: config.train.round_size() as u128 * generator.least_activations(),
-        images: 0,
-    }
-}
-
 /// Bytes that the training holds at least; none where the GAN that it starts from cannot be read.
 pub(super) fn least_memory(settings: &FinetuneGanSettings) -> Option<u128> {
     let open = |file: &str| Snapshot::open_any(&settings.gan.join(file)).ok();
     let generator: GeneratorConfig = open(GENERATOR_FILE)?.config().ok()?;
     let discriminator: DiscriminatorConfig = open(DISCRIMINATOR_FILE)?.config().ok()?;
-    Some(need(&settings.finetune_gan.resolved(), &generator, &discriminator).least_bytes())
+    Some(least_need(&settings.finetune_gan.resolved().train, &generator, &discriminator).least_bytes())
 }
 
 /// What the snapshots say of where they come from.

@@ -19,7 +19,6 @@ use crate::data::error::DataError;
 use crate::data::import::array::ArrayInput;
 use crate::data::import::array_name::ArrayName;
 use crate::data::import::betas::BetaFiles;
-use crate::data::import::pending_folder::PendingFolder;
 use crate::data::import::pictures::Pictures;
 use crate::data::import::regions::{Regions, read_noise_ceiling};
 use crate::data::import::stimulus_files::{Captions, read_captions, write_stimuli};
@@ -30,7 +29,8 @@ use crate::data::import::writing::BetasToWrite;
 use crate::data::prepared::{PreparedWriter, Provenance, SourceFile, TrialTable, VoxelTable};
 use crate::data::standardize::Standardization;
 use crate::data::subject::{Resolution, SubjectId};
-use crate::files::FolderLock;
+use crate::files::PendingFolder;
+use crate::interrupt::Shelter;
 use crate::run::progress::Progress;
 use crate::run::run_dir::this_process;
 
@@ -99,10 +99,9 @@ pub fn run(settings: &ImportSettings, progress: &mut dyn Progress) -> crate::err
     let mut plan = plan(&settings.import)?;
     progress.finish("");
     say(&plan, progress);
-    let _lock = FolderLock::take_beside(folder, &this_process())?;
+    let pending = PendingFolder::create(folder, &this_process())?;
     // Once more: another process may have brought the subject in since.
     refuse_existing(settings)?;
-    let pending = PendingFolder::create(folder)?;
     let images = &plan.trials.images;
     progress.start("pictures", images.len() as u64);
     let mut pictures_done = |done: usize| progress.advance(done as u64, "");
@@ -130,7 +129,11 @@ pub fn run(settings: &ImportSettings, progress: &mut dyn Progress) -> crate::err
     };
     summary.num_constant_voxels =
         to_write.write(&mut writer, &mut |done| progress.advance(done as u64, ""))?;
-    pending.commit(|| writer.finish())?;
+    {
+        let _shelter = Shelter::new();
+        // The older pictures, if there were any, go.
+        drop(pending.commit(|| writer.finish())?);
+    }
     summary.out_bytes = std::fs::metadata(out).map_or(0, |metadata| metadata.len());
     progress.finish(&format!("{} trials of {} voxels", summary.num_trials, summary.num_voxels));
     Ok(summary)
@@ -195,15 +198,15 @@ fn trials(
         return TrialList::in_order(count, name, betas, first_test);
     };
     let trials = TrialList::read(path, betas, first_test)?;
-    match trials.images.iter().position(|name| !pictures.has(name)) {
-        None => Ok(trials),
-        Some(number) => {
+    for (number, name) in trials.images.iter().enumerate() {
+        if !pictures.has(name)? {
             let row = trials.trials.iter().position(|trial| trial.nsd_id.row() == number).unwrap_or(0);
-            let found = format!("`{}`", crate::error::one_line(&trials.images[number]));
+            let found = format!("`{}`", crate::error::one_line(name));
             let field = format!("column `image`, row {}", row + 1);
-            Err(DataError::invalid(path, field, pictures.expected_name(), found))
+            return Err(DataError::invalid(path, field, pictures.expected_name(), found));
         }
     }
+    Ok(trials)
 }
 
 /// The captions of every picture, from their table or by the classes of the trials.

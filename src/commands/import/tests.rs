@@ -3,6 +3,7 @@ use crate::data::formats::nifti::{Affine, Frame, write_volume_at};
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::{SplitConfig, SplitRule};
 use crate::data::trial::NsdId;
+use crate::files::FolderLock;
 use crate::pipelines::project::{Project, ProjectPaths};
 use crate::pipelines::targets::captioned_stimuli::CaptionedStimuli;
 use crate::run::existing_output::ExistingOutput;
@@ -194,6 +195,21 @@ fn an_offset_far_from_zero_takes_no_digits_from_the_responses() {
             if by == StandardizeBy::Train { -2.0 / (8.0_f32 / 3.0).sqrt() } else { -3.5 / 8.75_f32.sqrt() };
         assert!((far[[0, 0]] - expected).abs() < 1e-6, "{far}");
     }
+}
+
+#[test]
+fn an_offset_that_leaves_nothing_of_the_responses_is_refused() {
+    let lab = Lab::new();
+    let mut config = lab.table_subject();
+    config.standardize = Some(StandardizeBy::Session);
+    let row = |by: u64| format!("{},{},{by}\n", 10_000_000_000_000_000 + by, 20_000_000_000_000_000 + by);
+    lab.write("betas.csv", &[2, 4, 8, 16].map(row).concat());
+    lab.refused(
+        &config,
+        &["betas.csv`: spread of the betas of session 1", "2 of 3 voxels", "take the offset"],
+    );
+    config.allow_constant = true;
+    lab.import(&config).unwrap();
 }
 
 #[test]

@@ -35,6 +35,7 @@ use crate::pipelines::trial_choice::{ChosenTrial, Repeats, TrialChoice, betas_of
 use crate::report::image_grid::contact_sheet;
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
+use crate::run::memory::WorkingMemory;
 use crate::run::precision::Precision;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
@@ -194,6 +195,7 @@ pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> Result<
     let Inputs { prepared, voxels, .. } = &inputs;
     let (trials, repeats) = (TrialChoice::Validation, Repeats::Average);
     let chosen = choose_trials(prepared, &settings.split, trials, repeats, config.limit)?;
+    need(prepared, chosen.len(), inputs.decoder.resolution()).check()?;
     let betas = betas_of(prepared, &chosen)?;
     let run = run_dir(settings, prepared)?;
     progress.start(&format!("microstim {} ({})", config.roi, verb(config.action)), 2);
@@ -227,6 +229,18 @@ pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> Result<
     run.write_atomic("summary.json", serde_json::to_string_pretty(&summary)?.as_bytes())?;
     progress.finish(&format!("{} voxels, {} trials", summary.num_voxels, summary.num_trials));
     Ok(summary)
+}
+
+/// The least that a run holds: the betas before and after, and the pictures, by themselves and in the grid.
+fn need(prepared: &PreparedSubject, num_images: usize, resolution: usize) -> WorkingMemory {
+    let betas = 4 * prepared.num_voxels() as u128;
+    let picture = 3 * (resolution as u128).pow(2);
+    WorkingMemory {
+        key: "microstim.limit",
+        what: format!("{num_images} images, decoded twice at {resolution}²"),
+        bytes: num_images as u128 * (2 * betas + 6 * picture),
+        advice: "fewer images need less",
+    }
 }
 
 /// What a run reads, checked.

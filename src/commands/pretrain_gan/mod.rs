@@ -16,7 +16,7 @@ use crate::pipelines::gan::data::{LowLevelResnet, low_level_resnet};
 use crate::pipelines::gan::distance::SampleDistance;
 use crate::pipelines::gan::observers::GanObservers;
 use crate::pipelines::gan::origin::PretrainingOrigin;
-use crate::pipelines::gan::place::{GanDevices, stored_round_size};
+use crate::pipelines::gan::place::{GanDevices, least_need, stored_round_size};
 pub use crate::pipelines::gan::pretraining_data::{FirstCondition, PretrainImages, SecondCondition};
 use crate::pipelines::gan::pretraining_data::{PretrainingData, pretraining_data};
 use crate::pipelines::gan::sample_sheet::{NUM_SAMPLES, SampleSheet, evenly_spread};
@@ -25,7 +25,6 @@ use crate::pipelines::gan::starting_gan::same_sized_start;
 use crate::pipelines::pictures::picture::pictures;
 use crate::pipelines::run_folder::{Content, RunPlace};
 use crate::pipelines::workbench::Workbench;
-use crate::run::memory::Need;
 use crate::run::progress::Progress;
 use crate::run::run_dir::{RunDir, SUMMARY_FILE};
 use crate::tensor_ops::backend::Device;
@@ -105,25 +104,12 @@ fn in_rounds(
     settings
 }
 
-/// The least that the training holds.
-fn need(
-    config: &PretrainGanConfig,
-    generator: &GeneratorConfig,
-    discriminator: &DiscriminatorConfig,
-) -> Need {
-    Need {
-        parameters: generator.least_values() + discriminator.least_values(),
-        activations: config.train.round_size() as u128 * generator.least_activations(),
-        images: 0,
-    }
-}
-
 /// Bytes that the training holds at least, whatever the width of CLIP's embeddings.
 pub(super) fn least_memory(settings: &PretrainGanSettings) -> u128 {
     let mut config = settings.pretrain_gan.clone();
     config.train = config.train.resolved();
     let (generator, discriminator) = config.network.configs(1);
-    need(&config, &generator, &discriminator).least_bytes()
+    least_need(&config.train, &generator, &discriminator).least_bytes()
 }
 
 /// Networks that the training reads or starts from.
@@ -145,7 +131,7 @@ impl Networks {
         for sizes in [generator.validate(), discriminator.validate()] {
             sizes.map_err(|error| error.within("pretrain_gan.network"))?;
         }
-        need(config, &generator, &discriminator)
+        least_need(&config.train, &generator, &discriminator)
             .check(["pretrain_gan.network", "pretrain_gan.train.batch_size"], settings.device)?;
         let (start, start_sha256) = match &settings.init_from {
             None => (StartingPoint::Scratch, None),

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::gathered::{Gathered, mapper_name};
 use super::run_files::json_file;
+use crate::files::file_is_there;
 use crate::pipelines::training_curves::{losses, mapper_rows, retrieval, rows, series};
 use crate::report::number_format::number;
 use crate::report::{Block, LineChart, Section, Series};
@@ -74,7 +75,7 @@ struct Best {
 /// Which snapshot of a GAN run is the best, and what chose it; nothing where none was measured.
 fn best_snapshot(name: &str, run: &Path) -> crate::error::Result<Option<String>> {
     let path = run.join("summary.json");
-    if !path.is_file() {
+    if !file_is_there(&path)? {
         return Ok(None);
     }
     let summary: GanSummary = json_file(&path, "a summary of a GAN's training")?;

@@ -6,6 +6,7 @@ use super::finished_run::{FinishedRun, RunKind, folder_name, is_of_subject, is_s
 use super::settings::ReportSettings;
 use crate::commands::train_mapper::BetasControl;
 use crate::error::Result;
+use crate::files::file_is_there;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::chain_record::{ChainRecord, ChainStep};
 use crate::pipelines::project::Project;
@@ -51,7 +52,7 @@ impl Gathered {
         }
         let project = &settings.project;
         let subject = project.subject.to_string();
-        let FoundRuns { finished, unfinished } = project.found_runs(|name| is_of_subject(name, &subject));
+        let FoundRuns { finished, unfinished } = project.found_runs(|name| is_of_subject(name, &subject))?;
         if finished.is_empty() {
             let killed = match unfinished.len() {
                 0 => String::new(),
@@ -158,7 +159,8 @@ impl Gathered {
             return Ok(known.config.betas == BetasControl::Shuffled);
         }
         // A mapper of another place: its own settings tell, where they are still there.
-        let is_run = folder.join("config.toml").is_file() && folder.join("summary.json").is_file();
+        let is_run =
+            file_is_there(&folder.join("config.toml"))? && file_is_there(&folder.join("summary.json"))?;
         Ok(is_run && FinishedRun::open(folder)?.config.betas == BetasControl::Shuffled)
     }
 

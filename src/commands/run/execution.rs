@@ -165,7 +165,7 @@ impl<'a> Execution<'a> {
                 self.progress.note(&format!("Goes on from `{}`.", checkpoint.display()));
                 (after, work.resumed(checkpoint), false)
             }
-            _ => (RunDir::highest(&project.runs()), work, true),
+            _ => (RunDir::highest(&project.runs())?, work, true),
         };
         let begun =
             StepRecord { identity, inputs: files, ..StepRecord::new(id.clone(), StepState::Begun { after }) };

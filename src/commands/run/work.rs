@@ -16,7 +16,7 @@ use crate::commands::score::{self, ScoreSettings};
 use crate::commands::screen_captions::{self, ScreenCaptionsSettings};
 use crate::commands::train_mapper::{self, BetasControl, TrainMapperSettings};
 use crate::error::{FileError, Result};
-use crate::files::write_atomic;
+use crate::files::{file_is_there, write_atomic};
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::drawing_manifest::MANIFEST_FILE;
 use crate::run::error::RunError;
@@ -130,15 +130,16 @@ impl Work {
             Self::FinetuneGan(_) => {
                 let mut found = files(&[GENERATOR_FILE, DISCRIMINATOR_FILE, SUMMARY_FILE]);
                 let targets = [MapperTarget::Image, MapperTarget::Caption, MapperTarget::Resnet];
-                let mappers = targets.map(|target| run.join(mapper_file(target)));
-                found.extend(mappers.into_iter().filter(|mapper| mapper.is_file()));
+                for mapper in targets.map(|target| run.join(mapper_file(target))) {
+                    found.extend(file_is_there(&mapper)?.then_some(mapper));
+                }
                 Ok(found)
             }
             Self::Reconstruct(_) => with_folder(&[MANIFEST_FILE, "grid.png"], "images"),
             Self::Evaluate(_) | Self::EvaluateImages(_) => Ok(files(&[EVALUATION_FILE])),
             Self::Microstim(_) => Ok(files(&[SUMMARY_FILE, "grid.png", "embeddings.hdf5"])),
             // Without coordinates of the voxels there is no volume.
-            Self::Encode(..) => match run.join("accuracy.nii.gz").is_file() {
+            Self::Encode(..) => match file_is_there(&run.join("accuracy.nii.gz"))? {
                 true => with_folder(&[SUMMARY_FILE, "accuracy.nii.gz"], "views"),
                 false => Ok(files(&[SUMMARY_FILE])),
             },
@@ -155,7 +156,7 @@ impl Work {
         let newer = RunDir::newer(runs, after, |description| match name.strip_suffix('*') {
             Some(start) => description.starts_with(start),
             None => description == name,
-        });
+        })?;
         let Some(run) = newer.last() else { return Ok(None) };
         if RunDir::is_under_way(run) {
             return Err(RunError::unwritable(
@@ -163,7 +164,8 @@ impl Work {
                 "another process is at work there; wait until it ends, or stop it",
             ));
         }
-        Ok(Some(run.join(CHECKPOINT_FILE)).filter(|checkpoint| checkpoint.is_file()))
+        let checkpoint = run.join(CHECKPOINT_FILE);
+        Ok(file_is_there(&checkpoint)?.then_some(checkpoint))
     }
 
     /// Where a training has its runs, and what their names say behind the number; `*` for any end.

@@ -14,7 +14,7 @@ use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::rules::{ClusterRule, SplitMaking, TauRule};
+pub use self::rules::{ClusterRule, MOST_CLUSTERS, SplitMaking, TauRule};
 use self::rules::{Sides, make};
 use crate::commands::train_mapper::TrainMapperConfig;
 use crate::data::nsd::tree::NsdTree;

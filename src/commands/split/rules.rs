@@ -14,7 +14,7 @@ use crate::metrics::near_duplicates::near_duplicates;
 use crate::tensor_ops::random::keyed_rng;
 
 /// Most clusters.
-const MOST_CLUSTERS: usize = 1000;
+pub const MOST_CLUSTERS: usize = 1000;
 
 /// A rule with its numbers.
 #[derive(Clone, Debug, PartialEq, Serialize)]

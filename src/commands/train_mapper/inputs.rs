@@ -8,6 +8,7 @@ use crate::data::error::DataError;
 use crate::data::padding::{padded_len, padding_left};
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::{Side, Split};
+use crate::files::file_is_there;
 use crate::models::mapper::{MapperConfig, MapperKind, MapperSnapshot, MapperTarget};
 use crate::pipelines::mapper_betas::padded_betas;
 use crate::pipelines::run_folder::{Content, ContentHash, file_sha256, photographs_sha256};
@@ -99,8 +100,11 @@ impl Inputs {
             MapperKind::Paper => config.validate(split.train.len())?,
             _ => config.check_ranges()?,
         }
-        if let Some(checkpoint) = settings.resume.as_ref().filter(|checkpoint| !checkpoint.is_file()) {
-            return Err(RunError::missing(checkpoint, "`--resume`").into());
+        match &settings.resume {
+            Some(checkpoint) if !file_is_there(checkpoint)? => {
+                return Err(RunError::missing(checkpoint, "`--resume`").into());
+            }
+            _ => {}
         }
         let signal_len = signal_len(&config, &subject);
         need(&config, signal_len, split.train.len()).check(MEMORY_KEYS, settings.device)?;

@@ -17,6 +17,15 @@ pub enum ResizeChain {
     Direct,
 }
 
+impl std::fmt::Display for ResizeChain {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Through256 => "through-256",
+            Self::Direct => "direct",
+        })
+    }
+}
+
 /// What CLIP's preprocessing is given of a stimulus. One view holds for all that is compared with each other: targets of
 /// training and validation, plain and augmented, `evaluate`, the GAN's conditions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,6 @@ pub mod array;
 pub mod array_name;
 pub mod betas;
 mod number_table;
-pub mod pending_folder;
 pub mod pictures;
 pub mod regions;
 pub mod stimulus_files;

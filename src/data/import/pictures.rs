@@ -12,7 +12,7 @@ use crate::data::image::decode::decode_picture;
 use crate::data::image::resize::{Filter, resize_and_center_crop};
 use crate::data::nsd::stimuli::IMAGE_SIDE;
 use crate::error::one_line;
-use crate::files::{InputKind, read_input};
+use crate::files::{InputKind, file_is_there, read_input};
 use crate::interrupt;
 
 /// Largest value of a colour.
@@ -80,12 +80,18 @@ impl Pictures {
     }
 
     /// Whether there is a picture of this name.
-    pub fn has(&self, name: &str) -> bool {
+    ///
+    /// # Errors
+    /// [`DataError::File`] for one that is there and cannot be looked at.
+    pub fn has(&self, name: &str) -> Result<bool, DataError> {
         match self {
-            Self::Folder(folder) => inside(folder, name).is_some_and(|path| path.is_file()),
+            Self::Folder(folder) => match inside(folder, name) {
+                Some(path) => Ok(file_is_there(&path)?),
+                None => Ok(false),
+            },
             Self::Arrays(_) => {
                 let count = self.count().map_or(0, |(count, _)| count);
-                name.parse::<usize>().is_ok_and(|number| number < count && number.to_string() == name)
+                Ok(name.parse::<usize>().is_ok_and(|number| number < count && number.to_string() == name))
             }
         }
     }
@@ -259,7 +265,8 @@ mod tests {
             let found = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(x, y)| picture.get_pixel(x, y).0[2]);
             assert_eq!(found, corner);
             assert_eq!(pictures.common_side(&[]).unwrap(), 2);
-            assert!(pictures.has("1") && !pictures.has("2") && !pictures.has("01") && !pictures.has("a.png"));
+            let known = ["1", "2", "01", "a.png"].map(|name| pictures.has(name).unwrap());
+            assert_eq!(known, [true, false, false, false]);
         }
     }
 
@@ -287,7 +294,9 @@ mod tests {
         gray.save(root.path().join("out.png")).unwrap();
         let mut pictures =
             Pictures::open(&[folder.to_str().unwrap().parse().unwrap()], PixelOrder::Rows).unwrap();
-        assert!(pictures.has("dog/a.png") && !pictures.has("../out.png") && !pictures.has("b.png"));
+        let known = ["dog/a.png", "../out.png", "b.png"].map(|name| pictures.has(name).unwrap());
+        assert_eq!(known, [true, false, false]);
+        assert!(pictures.has("dog").unwrap_err().to_string().contains("it is not a file"));
         assert_eq!(pictures.common_side(&["dog/a.png".into()]).unwrap(), 4);
         let cut = square(pictures.picture("dog/a.png").unwrap(), 4);
         assert_eq!((cut.dimensions(), cut.get_pixel(1, 1).0), ((4, 4), [9; 3]));

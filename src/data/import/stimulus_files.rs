@@ -36,7 +36,7 @@ pub fn read_captions(path: &Path, images: &[String], pictures: &Pictures) -> Res
         match numbers.get(name) {
             Some(number) => captions[*number].push(text.into()),
             // The captions of a whole set may tell of pictures that this subject did not see.
-            None if pictures.has(name) => {}
+            None if pictures.has(name)? => {}
             None => return Err(table.wrong(row, image, &pictures.expected_name(), &one_line(name))),
         }
     }

@@ -140,6 +140,7 @@ impl BetasToWrite<'_> {
         })?;
         let first_file = self.betas.files().first().map_or(PathBuf::new(), |file| file.name().to_path_buf());
         let scales: Vec<ColumnScale> = deviations.into_iter().map(ColumnDeviations::finish).collect();
+        self.require_spread(groups, &scales, &sessions)?;
         self.read(&mut |first_row, block: &mut Array2<f64>| {
             silent(block);
             let rows = block.rows().into_iter().zip(&group_of[first_row..]);
@@ -150,6 +151,32 @@ impl BetasToWrite<'_> {
             Ok(())
         })?;
         Ok(constant_somewhere(&sessions, num_voxels))
+    }
+
+    /// Refuses sessions whose numbers vary, but by so little beside their offset that z-scores of most voxels would be 0.
+    fn require_spread<R: Real>(
+        &self,
+        groups: &[Group],
+        scales: &[ColumnScale],
+        sessions: &BTreeMap<u16, Session<R>>,
+    ) -> Result<(), DataError> {
+        let num_voxels = self.places.num_voxels();
+        for (group, scale) in groups.iter().zip(scales) {
+            let first = group.rows.first().copied().unwrap_or_default();
+            let number = self.trials.trials[first].session;
+            // What is constant is known of whole sessions.
+            let whole = sessions.get(&number).filter(|session| session.num_rows == group.rows.len());
+            let Some(session) = whole.filter(|_| !self.allow_constant) else { continue };
+            let is_lost = |voxel: &usize| scale.is_flat(*voxel) && !session.is_constant[*voxel];
+            let num_lost = (0..num_voxels).filter(is_lost).count();
+            if num_lost * 2 > num_voxels {
+                let name = self.betas.place_of(first).map_or(Path::new(""), |(file, _)| file.name());
+                let found = format!("less than a 1e-12th of their mean in {num_lost} of {num_voxels} voxels");
+                let field = format!("spread of the betas of session {number}");
+                return Err(DataError::invalid(name, field, "more: take the offset from them first", found));
+            }
+        }
+        Ok(())
     }
 
     /// Reads all betas in the order of the prepared voxels; `take` is told the first row of a block.

@@ -121,6 +121,12 @@ impl SplitConfig {
         self
     }
 
+    /// Whether `stored`, which may have gone through JSON, says the same: a number that did may differ in its last bit.
+    pub fn is_same_as_stored(&self, stored: &Self) -> bool {
+        let through_json = || serde_json::from_str::<Self>(&serde_json::to_string(self).ok()?).ok();
+        self == stored || through_json().as_ref() == Some(stored)
+    }
+
     /// Divides the trials of a prepared subject.
     ///
     /// # Errors

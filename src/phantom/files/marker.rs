@@ -5,12 +5,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tempfile::TempDir;
 
 use super::super::config::PhantomConfig;
 use crate::data::error::DataError;
-use crate::files::{InputKind, Unfinished, read_text, temporary_folder_in, write_through};
+use crate::files::{InputKind, PendingFolder, ReplacedFolder, read_text, write_through};
 use crate::interrupt::Shelter;
+use crate::run::run_dir::this_process;
 
 /// Name of the marker in the root of a phantom.
 pub const MARKER: &str = "phantom.json";
@@ -85,52 +85,30 @@ pub enum Existing {
     Replace,
 }
 
-/// A folder under a temporary name beside its target.
+/// A phantom under a temporary name beside its target, which nobody else may write meanwhile.
+#[derive(Debug)]
 pub struct PendingTree {
-    temporary: TempDir,
-    /// Held until the folder has its name or is gone.
-    lock: Option<fs::File>,
+    folder: PendingFolder,
     target: PathBuf,
-    unfinished: Unfinished,
 }
 
 impl PendingTree {
     /// Checks that the target may be written and starts the temporary folder.
     ///
     /// # Errors
-    /// [`DataError::unwritable`] when the target is a file, a folder with anything but a phantom, or a phantom
-    /// that is to be kept.
+    /// [`DataError::unwritable`] when the target is a file, a folder with anything but a phantom, a phantom
+    /// that is to be kept, or one that another process writes.
     pub fn create(target: &Path, existing: Existing) -> Result<Self, DataError> {
-        let unwritable = |error: std::io::Error| DataError::unwritable(target, error);
-        if target.exists() && !target.is_dir() {
-            return Err(DataError::unwritable(target, "it is a file"));
-        }
-        if target.is_dir() && fs::read_dir(target).map_err(unwritable)?.next().is_some() {
-            if Marker::read(target).is_err() {
-                let reason =
-                    format!("the folder is neither empty nor a phantom (it has no valid `{MARKER}`)");
-                return Err(DataError::unwritable(target, reason));
-            }
-            if existing == Existing::Keep {
-                return Err(DataError::unwritable(
-                    target,
-                    "there is a phantom already; allow it to be replaced with `--overwrite`",
-                ));
-            }
-        }
-        let parent = match target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        fs::create_dir_all(parent).map_err(unwritable)?;
-        let (temporary, lock) = temporary_folder_in(parent).map_err(unwritable)?;
-        let unfinished = Unfinished::note(temporary.path());
-        Ok(Self { temporary, lock, target: target.to_path_buf(), unfinished })
+        require_writable(target, existing)?;
+        let folder = PendingFolder::create(target, &this_process())?;
+        // Once more: another process may have written it since.
+        require_writable(target, existing)?;
+        Ok(Self { folder, target: target.to_path_buf() })
     }
 
     /// Where to write.
     pub fn path(&self) -> &Path {
-        self.temporary.path()
+        self.folder.path()
     }
 
     /// Writes the marker and moves the folder to its target; an older phantom goes only when the new one is there. Files that it did
@@ -139,48 +117,43 @@ impl PendingTree {
     /// # Errors
     /// [`DataError::unwritable`].
     pub fn commit(self, marker: &Marker) -> Result<(), DataError> {
-        let Self { temporary, lock: _lock, target, unfinished: _unfinished } = self;
+        let Self { folder, target } = self;
         // Between two renames there is no phantom at all: not a moment to be stopped at.
         let _shelter = Shelter::new();
         // Listed before the marker is written, which is known by its name.
-        let files = files_below(temporary.path())?;
-        Marker { files, ..marker.clone() }.write(temporary.path())?;
-        let unwritable = |error: std::io::Error| DataError::unwritable(&target, error);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // Temporary folders are private; a phantom is an ordinary folder.
-            fs::set_permissions(temporary.path(), fs::Permissions::from_mode(0o755)).map_err(unwritable)?;
+        let files = files_below(folder.path())?;
+        Marker { files, ..marker.clone() }.write(folder.path())?;
+        match folder.commit(|| Ok::<(), DataError>(()))? {
+            Some(old) => keep_foreign_files(old, &target),
+            None => Ok(()),
         }
-        // Two renames within one folder: at no moment is there half of a phantom, and for one moment there is none.
-        let old = if target.exists() {
-            let parent = temporary.path().parent().unwrap_or(Path::new("."));
-            let aside =
-                tempfile::Builder::new().prefix(".replaced-").tempdir_in(parent).map_err(unwritable)?;
-            fs::rename(&target, aside.path().join("phantom")).map_err(unwritable)?;
-            Some(aside)
-        } else {
-            None
-        };
-        let written = temporary.keep();
-        if let Err(error) = fs::rename(&written, &target) {
-            // Bring the old one back and leave nothing half written behind.
-            if let Some(old) = &old {
-                fs::rename(old.path().join("phantom"), &target).map_err(unwritable)?;
-            }
-            fs::remove_dir_all(&written).map_err(unwritable)?;
-            return Err(unwritable(error));
-        }
-        if let Some(old) = old {
-            keep_foreign_files(old, &target)?;
-        }
-        Ok(())
     }
 }
 
+/// Refuses a target that is no phantom, or one that is to be kept.
+fn require_writable(target: &Path, existing: Existing) -> Result<(), DataError> {
+    let unwritable = |error: std::io::Error| DataError::unwritable(target, error);
+    if target.exists() && !target.is_dir() {
+        return Err(DataError::unwritable(target, "it is a file"));
+    }
+    if target.is_dir() && fs::read_dir(target).map_err(unwritable)?.next().is_some() {
+        if Marker::read(target).is_err() {
+            let reason = format!("the folder is neither empty nor a phantom (it has no valid `{MARKER}`)");
+            return Err(DataError::unwritable(target, reason));
+        }
+        if existing == Existing::Keep {
+            return Err(DataError::unwritable(
+                target,
+                "there is a phantom already; allow it to be replaced with `--overwrite`",
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Moves what is not the phantom's own from the folder of the older one into the new one.
-fn keep_foreign_files(old: TempDir, target: &Path) -> Result<(), DataError> {
-    let folder = old.path().join("phantom");
+fn keep_foreign_files(old: ReplacedFolder, target: &Path) -> Result<(), DataError> {
+    let folder = old.path();
     if !folder.join(MARKER).exists() {
         // An empty folder was there, or nothing would have been replaced.
         return Ok(());
@@ -195,7 +168,7 @@ fn keep_foreign_files(old: TempDir, target: &Path) -> Result<(), DataError> {
         };
         if let Err(error) = moved {
             // What could not be moved must not go with the rest.
-            let kept = old.keep().join("phantom").join(file);
+            let kept = old.keep().join(file);
             let reason = format!("{error}; the file is at `{}` now", kept.display());
             return Err(DataError::unwritable(to, reason));
         }
@@ -265,7 +238,11 @@ mod tests {
     #[test]
     fn an_abandoned_tree_vanishes_and_files_are_no_folders() {
         let folder = tempfile::tempdir().unwrap();
-        drop(PendingTree::create(&folder.path().join("nsd"), Existing::Keep).unwrap());
+        let pending = PendingTree::create(&folder.path().join("nsd"), Existing::Keep).unwrap();
+        let error =
+            PendingTree::create(&folder.path().join("nsd"), Existing::Replace).unwrap_err().to_string();
+        assert!(error.contains("nsd` cannot be written: process") && error.contains(" uses it"), "{error}");
+        drop(pending);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         let file = folder.path().join("file");
         fs::write(&file, "x").unwrap();

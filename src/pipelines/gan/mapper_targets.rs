@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::data::coco::vetted_captions::VettedCaptions;
+use crate::data::image::stimulus_view::{ResizeChain, StimulusView};
 use crate::data::split::SplitConfig;
 use crate::data::targets::{DEFAULT_THRESHOLD, TargetScale, TargetScaling};
 use crate::data::trial::NsdId;
@@ -46,6 +48,31 @@ pub(crate) fn check_split(
         return Err(RunError::invalid(path, "settings.split", expected, "none").into());
     };
     training.require_split(path, split, "finetuning")
+}
+
+/// The part of a mapper's settings that says how it was shown the stimuli.
+#[derive(Deserialize)]
+struct TrainedView {
+    /// Unknown of mappers from before there was a choice.
+    resize_chain: Option<ResizeChain>,
+}
+
+/// Refuses to finetune an image mapper on stimuli of other sizes than it was trained on. One that does not say is taken.
+///
+/// # Errors
+/// [`RunError::Invalid`] naming the mapper's file.
+pub(crate) fn check_view(path: &Path, mapper: &LoadedMapper, view: StimulusView) -> Result<(), RunError> {
+    if mapper.snapshot.target != MapperTarget::Image {
+        return Ok(());
+    }
+    let training = MapperProvenance::<TrainedView>::of_provenance(path, &mapper.provenance)?;
+    match training.and_then(|training| training.mapper.resize_chain) {
+        Some(chain) if chain != view.chain => {
+            let expected = format!("{}, `train_mapper.resize_chain` of this finetuning", view.chain);
+            Err(RunError::invalid(path, "settings.mapper.resize_chain", expected, chain))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the targets of the second mapper are made of.
@@ -111,6 +138,7 @@ impl SecondTargets<'_> {
         bench: &mut Workbench<'_>,
     ) -> crate::error::Result<EmbeddingTargets> {
         let vetted = VettedCaptions::read(self.captions)?;
+        vetted.warn_of_other_clip(&clip.sha256);
         let sentences =
             images.iter().map(|image| vetted.of(*image)).collect::<Result<SentencesByImage, _>>()?;
         let image = |image: usize| images[image].to_string();
@@ -186,5 +214,24 @@ mod tests {
             let error = found(origin).unwrap_err();
             assert!(error.contains("mapper.safetensors") && error.contains("settings"), "{error}");
         }
+    }
+
+    #[test]
+    fn an_image_mapper_is_finetuned_on_stimuli_of_its_own_sizes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mapper.safetensors");
+        let check = |settings: Value| {
+            let split = SplitConfig::default();
+            let settings = json!({
+                "mapper": settings, "data": snapshot(), "num_trials": 3, "betas": "measured", "split": split,
+            });
+            let mapper = mapper(&path, &json!({"phases": [], "settings": settings}));
+            check_view(&path, &mapper, StimulusView::default()).map_err(|error| error.to_string())
+        };
+        assert_eq!(check(json!({"resize_chain": "through-256"})), Ok(()));
+        assert_eq!(check(json!({})), Ok(()));
+        let error = check(json!({"resize_chain": "direct"})).unwrap_err();
+        assert!(error.contains("mapper.safetensors") && error.contains("direct"), "{error}");
+        assert!(error.contains("through-256, `train_mapper.resize_chain` of this finetuning"), "{error}");
     }
 }

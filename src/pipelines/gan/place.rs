@@ -6,6 +6,7 @@ use crate::files::{InputKind, read_text};
 use crate::models::stylegan2::{DiscriminatorConfig, GeneratorConfig};
 use crate::run::device::{self, DeviceChoice};
 use crate::run::error::RunError;
+use crate::run::memory::Need;
 use crate::run::precision::Precision;
 use crate::tensor_ops::backend::Device;
 use crate::training::gan::config::GanTrainConfig;
@@ -74,6 +75,19 @@ impl GanDevices {
             images / size
         );
         (config, Some(line))
+    }
+}
+
+/// The least that a training of these networks holds.
+pub(crate) fn least_need(
+    config: &GanTrainConfig,
+    generator: &GeneratorConfig,
+    discriminator: &DiscriminatorConfig,
+) -> Need {
+    Need {
+        parameters: generator.least_values() + discriminator.least_values(),
+        activations: config.round_size() as u128 * generator.least_activations(),
+        images: 0,
     }
 }
 

@@ -229,6 +229,7 @@ fn captioned_stimuli(
     let images = image_set(&ids, &NsdTree::new(source.nsd).stimuli(), clip, source.view, resolution, bench)?;
     let captions = if choice.needs_captions() {
         let vetted = VettedCaptions::read(source.captions)?;
+        vetted.warn_of_other_clip(&clip.sha256);
         let of_images = ids.iter().map(|image| Ok(vetted.of(*image)?.to_vec()));
         Captions::Sentences {
             of_images: of_images.collect::<Result<_, DataError>>()?,

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::distance::{MeasuredDistances, SampleDistance, SetDistance};
 use super::snapshot_config::SnapshotConfig;
+use crate::files::file_is_there;
 use crate::models::mapper::MapperTarget;
 use crate::models::stylegan2::GeneratorConfig;
 use crate::run::error::RunError;
@@ -150,7 +151,7 @@ impl GanSnapshots<'_> {
             num_newest += usize::from(is_of_this_course);
             let is_new = self.config.keep == 0 || num_newest <= self.config.keep;
             if !(is_of_this_course && (is_new || best == Some(number))) {
-                for file in companions(&path).into_iter().chain([path]) {
+                for file in companions(&path)?.into_iter().chain([path]) {
                     std::fs::remove_file(&file).map_err(|error| RunError::unwritable(&file, error))?;
                 }
             }
@@ -184,8 +185,8 @@ impl GanSnapshots<'_> {
             let generator = self.run.join(&file_name(images_seen));
             let is_better = best.as_ref().is_none_or(|best| value < best.value);
             // A snapshot that was removed can no longer be the best.
-            if frechet.protocol == protocol && is_better && generator.is_file() {
-                let (mappers, note) = (companions(&generator), meaning(headline));
+            if frechet.protocol == protocol && is_better && file_is_there(&generator)? {
+                let (mappers, note) = (companions(&generator)?, meaning(headline));
                 best =
                     Some(BestSnapshot { generator, mappers, chosen_on: headline, note, images_seen, value });
             }
@@ -211,10 +212,13 @@ impl GanSnapshots<'_> {
 }
 
 /// The mappers that lie beside a generator.
-fn companions(generator: &Path) -> Vec<PathBuf> {
-    let targets = [MapperTarget::Image, MapperTarget::Caption, MapperTarget::Resnet];
-    let paths = targets.map(|target| companion_mapper(generator, target));
-    paths.into_iter().filter(|path| path.is_file()).collect()
+fn companions(generator: &Path) -> Result<Vec<PathBuf>, RunError> {
+    let mut found = Vec::new();
+    for target in [MapperTarget::Image, MapperTarget::Caption, MapperTarget::Resnet] {
+        let path = companion_mapper(generator, target);
+        found.extend(file_is_there(&path)?.then_some(path));
+    }
+    Ok(found)
 }
 
 /// What it means that the smallest distance to these real pictures chose the best snapshot.

@@ -124,7 +124,7 @@ impl Project {
             return Ok(path.clone());
         }
         let description = format!("{kind}-{}", self.subject);
-        let newest = self.newest_finished(&description, file);
+        let newest = self.newest_finished(&description, file)?;
         let path = self.runs().join(format!("*-{description}")).join(file);
         match newest {
             NewestRun { file: Some(file), .. } => Ok(file),

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::Project;
-use crate::files::warn_once;
+use crate::files::{file_is_there, warn_once};
 use crate::pipelines::drawing_manifest::MANIFEST_FILE;
 use crate::run::error::RunError;
 use crate::run::event_log::{EventLog, Position};
@@ -16,15 +16,24 @@ const EVALUATION_FILE: &str = "evaluation.json";
 
 impl Project {
     /// The project's runs whose name behind the number is wanted.
-    pub fn found_runs(&self, is_wanted: impl Fn(&str) -> bool) -> FoundRuns {
-        let runs = RunDir::all(&self.runs(), is_wanted);
-        let (finished, unfinished) = runs.into_iter().partition(|run| is_finished(run));
-        FoundRuns { finished, unfinished }
+    ///
+    /// # Errors
+    /// [`RunError::File`] for runs that are there and cannot be looked at.
+    pub fn found_runs(&self, is_wanted: impl Fn(&str) -> bool) -> Result<FoundRuns, RunError> {
+        let mut found = FoundRuns::default();
+        for run in RunDir::all(&self.runs(), is_wanted)? {
+            let kind = if is_finished(&run)? { &mut found.finished } else { &mut found.unfinished };
+            kind.push(run);
+        }
+        Ok(found)
     }
 
     /// The newest finished run of a kind that holds `file`. Newer ones that are not finished are passed over, and said to be.
-    pub(super) fn newest_finished(&self, description: &str, file: &str) -> NewestRun {
-        let newest = RunDir::newest(&self.runs(), description, file, is_finished);
+    ///
+    /// # Errors
+    /// As [`Project::found_runs`].
+    pub(super) fn newest_finished(&self, description: &str, file: &str) -> Result<NewestRun, RunError> {
+        let newest = RunDir::newest(&self.runs(), description, file, is_finished)?;
         if let (Some(file), [.., _]) = (&newest.file, &newest.unfinished[..]) {
             warn_once(&format!(
                 "passed over as not finished: {}; `{}` is taken (what is named is taken in any case)",
@@ -32,7 +41,7 @@ impl Project {
                 file.display()
             ));
         }
-        newest
+        Ok(newest)
     }
 }
 
@@ -46,9 +55,13 @@ pub(super) fn listed(newest: &NewestRun) -> String {
 }
 
 /// Whether the run in this folder came to its end: its summary, its evaluation or the manifest of its pictures is written last.
-fn is_finished(run: &Path) -> bool {
-    [SUMMARY_FILE, MANIFEST_FILE, EVALUATION_FILE].iter().any(|file| run.join(file).is_file())
-        || is_whole_clip(run)
+fn is_finished(run: &Path) -> Result<bool, RunError> {
+    for file in [SUMMARY_FILE, MANIFEST_FILE, EVALUATION_FILE] {
+        if file_is_there(&run.join(file))? {
+            return Ok(true);
+        }
+    }
+    Ok(is_whole_clip(run))
 }
 
 /// The part of `config.toml` that says how long a CLIP is trained.
@@ -108,8 +121,13 @@ mod tests {
         write(&run(1), SUMMARY_FILE, "{}");
         write(&run(2), "best.safetensors", "half-trained");
         assert_eq!(project.mapper(MapperTarget::Image).unwrap(), run(1).join("best.safetensors"));
-        let newest = project.newest_finished("train-mapper-image-subj01", "best.safetensors");
+        let newest = project.newest_finished("train-mapper-image-subj01", "best.safetensors").unwrap();
         assert_eq!(listed(&newest), format!("`{}`", run(2).display()));
+        // There, and no file: not the same as absent, or an older run would be taken without a word.
+        std::fs::create_dir(run(3)).unwrap();
+        std::os::unix::fs::symlink("gone", run(3).join("best.safetensors")).unwrap();
+        let error = project.mapper(MapperTarget::Image).unwrap_err().to_string();
+        assert!(error.contains("00003-train-mapper-image") && error.contains("a link to `gone`"), "{error}");
         project.paths.image_mapper = Some(run(2).join("best.safetensors"));
         assert_eq!(project.mapper(MapperTarget::Image).unwrap(), run(2).join("best.safetensors"));
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 pub(crate) use self::content::{
     Content, ContentHash, betas_sha256, file_sha256, photographs_sha256, pictures_sha256,
 };
-use crate::files::warn_once;
+use crate::files::{file_is_there, warn_once};
 use crate::run::error::RunError;
 use crate::run::run_dir::RunDir;
 
@@ -34,7 +34,7 @@ impl RunPlace<'_> {
     pub fn open(&self, settings: &impl Serialize, content: &Content) -> crate::error::Result<RunDir> {
         if let Some(checkpoint) = self.resume {
             let run = RunDir::of_checkpoint(checkpoint)?;
-            if checkpoint.is_file() {
+            if file_is_there(checkpoint)? {
                 require_same_content(&run, checkpoint, content)?;
             }
             return Ok(run);
@@ -50,7 +50,7 @@ impl RunPlace<'_> {
 /// they do.
 fn require_same_content(run: &RunDir, checkpoint: &Path, now: &Content) -> crate::error::Result<()> {
     let path = run.join(CONTENT_FILE);
-    if !path.exists() {
+    if !file_is_there(&path)? {
         warn_once(&format!(
             "`{}` does not say on which data its run was begun: make sure that they are the same",
             checkpoint.display()

@@ -7,11 +7,13 @@ use super::pixel_targets::PixelTargets;
 use super::trial_targets::TrialTargets;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::{Split, split_by_first_appearance};
+use crate::error::SettingError;
 use crate::metrics::combined_retrieval::DecodedPair;
 use crate::pipelines::brain_decoder::LoadedMapper;
+use crate::run::memory::WorkingMemory;
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
-use crate::training::ridge::{RidgeConfig, fit_tuned_ridges};
+use crate::training::ridge::{RidgeConfig, fit_tuned_ridges, least_bytes};
 
 /// Trials per forward pass.
 const BATCH: usize = 64;
@@ -134,6 +136,26 @@ impl RidgeDecoder<'_> {
     fn given(&self, trials: &[usize]) -> Vec<usize> {
         trials.iter().map(|trial| self.order[*trial]).collect()
     }
+}
+
+/// Refuses ridge regression from betas of `num_train` trials that cannot fit into memory; `key` wants the regression.
+///
+/// # Errors
+/// [`SettingError`] that names the key, and what would need less.
+pub(crate) fn require_ridge_memory(
+    key: &'static str,
+    subject: &PreparedSubject,
+    num_train: usize,
+) -> Result<(), SettingError> {
+    let num_voxels = subject.num_voxels();
+    let need = WorkingMemory {
+        key,
+        what: format!("betas of {num_voxels} voxels in {num_train} training trials"),
+        // The width of the targets is not read yet.
+        bytes: least_bytes(num_train, num_voxels, 1),
+        advice: "fewer voxels (`prepare.roi`) or fewer training trials (`split`) need less",
+    };
+    need.check()
 }
 
 /// Which of the training trials choose a penalty, as positions in `train`: those of the images that come last.

@@ -93,6 +93,7 @@ impl TargetSource {
         let sentences =
             images.iter().map(|image| vetted.of(*image)).collect::<Result<SentencesByImage, _>>()?;
         let clip = ClipSnapshot::open(&self.network, bench.device)?;
+        vetted.warn_of_other_clip(&clip.sha256);
         let image = |image: usize| images[image].to_string();
         let source = CaptionSource { file: &self.captions, image: &image, cure: SHORTEN };
         let embeddings = sentences.embed(&clip, LongText::Error, &source, bench)?;

@@ -31,14 +31,31 @@ pub(crate) fn refuse_other_settings(
     then: &Value,
 ) -> Result<(), RunError> {
     match (now, then) {
-        (Value::Object(now), Value::Object(then)) if now.keys().eq(then.keys()) => {
-            now.iter().zip(then.values()).try_for_each(|((name, now), then)| {
+        (Value::Object(now), Value::Object(then)) => {
+            for (name, now) in now {
+                let key = format!("{key}.{name}");
+                let Some(then) = then.get(name) else {
+                    let expected = format!("{now} as in this run");
+                    return Err(RunError::invalid(
+                        path,
+                        key,
+                        expected,
+                        "missing, as older versions leave it",
+                    ));
+                };
                 if name == RATE && now.is_number() && then.is_number() {
-                    say_other_rate(&format!("{key}.{name}"), now, then);
-                    return Ok(());
+                    say_other_rate(&key, now, then);
+                    continue;
                 }
-                refuse_other_settings(path, &format!("{key}.{name}"), now, then)
-            })
+                refuse_other_settings(path, &key, now, then)?;
+            }
+            match then.iter().find(|(name, _)| !now.contains_key(*name)) {
+                None => Ok(()),
+                Some((name, then)) => {
+                    let expected = "nothing, as this run has no such setting";
+                    Err(RunError::invalid(path, format!("{key}.{name}"), expected, then))
+                }
+            }
         }
         _ if now == then => Ok(()),
         _ => Err(RunError::invalid(path, key, format!("{now} as in this run"), then)),
@@ -64,6 +81,22 @@ mod tests {
         let error = require_same_identity(Path::new("c.mpk"), &now.to_string(), &then.to_string());
         let text = error.unwrap_err().to_string();
         assert_eq!(text, "`c.mpk`: settings.train.phase1.epochs: found 4, expected 3 as in this run");
+    }
+
+    #[test]
+    fn a_setting_that_one_side_does_not_have_is_named_alone() {
+        let compare = |now: Value, then: Value| {
+            let error = require_same_identity(Path::new("c.mpk"), &now.to_string(), &then.to_string());
+            error.unwrap_err().to_string()
+        };
+        let newer = json!({"clamp": 1.5, "resize_chain": "direct", "train": {"seed": 42}});
+        let older = json!({"clamp": 1.5, "train": {"seed": 42}});
+        assert_eq!(
+            compare(newer.clone(), older.clone()),
+            "`c.mpk`: settings.resize_chain: found missing, as older versions leave it, expected \"direct\" as in this run"
+        );
+        let error = compare(older, newer);
+        assert!(error.contains("settings.resize_chain: found \"direct\", expected nothing"), "{error}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Shapes and blocks are in file order (C order, last axis fastest), as h5py shows them. The library reports errors
 //! through return values only; it never prints.
 
+mod elsewhere;
 mod read;
 mod words;
 mod write;

@@ -4,8 +4,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use hdf5_metno::types::{TypeDescriptor, VarLenAscii, VarLenUnicode};
-use hdf5_metno::{Dataset, File, Group, H5Type, Hyperslab, Location, SliceOrIndex};
+use hdf5_metno::{Dataset, File, Group, H5Type, Hyperslab, Location, LocationType, SliceOrIndex};
 
+use super::elsewhere::{check_sources, check_way};
 use super::words::in_words;
 use crate::data::error::DataError;
 use crate::files::{InputKind, open_input};
@@ -52,14 +53,19 @@ impl H5File {
 
     /// Whether there is an object of this name.
     pub fn has(&self, name: &str) -> bool {
-        self.file.link_exists(name)
+        let groups = name.rsplit_once('/').map_or("", |(groups, _)| groups);
+        // Behind a way that must not be gone there may be one: whoever opens it is told.
+        check_way(&self.file, &self.path, groups).is_err() || self.file.link_exists(name)
     }
 
     /// A dataset by its path inside the file.
     ///
     /// # Errors
-    /// [`DataError::Invalid`] listing what there is instead.
+    /// [`DataError::Invalid`] listing what there is instead; [`DataError::unreadable`] where it leads to what is no regular file.
     pub fn dataset(&self, name: &str) -> Result<H5Dataset, DataError> {
+        let leads_astray =
+            |error: String| DataError::unreadable(&self.path, format!("dataset `/{name}`: {error}"));
+        check_way(&self.file, &self.path, name).map_err(leads_astray)?;
         let dataset = self.file.dataset(name).map_err(|_| {
             let names = self.file.member_names().unwrap_or_default();
             let found = if names.iter().any(|member| member == name) {
@@ -69,6 +75,7 @@ impl H5File {
             };
             DataError::invalid(&self.path, format!("dataset `/{name}`"), "there", found)
         })?;
+        check_sources(&dataset).map_err(leads_astray)?;
         Ok(H5Dataset { path: self.path.clone(), name: name.to_string(), dataset })
     }
 
@@ -77,16 +84,18 @@ impl H5File {
     /// # Errors
     /// [`DataError::Invalid`] when there is no such group.
     pub fn members(&self, group: &str) -> Result<Vec<String>, DataError> {
-        self.file.group(group).and_then(|group| group.member_names()).map_err(|error| {
-            let found = in_words(&error);
+        let invalid = |found: String| {
             DataError::invalid(&self.path, format!("group `/{group}`"), "a readable group", found)
-        })
+        };
+        check_way(&self.file, &self.path, group).map_err(invalid)?;
+        let members = self.file.group(group).and_then(|group| group.member_names());
+        members.map_err(|error| invalid(in_words(&error)))
     }
 
     /// Paths and sizes of all datasets, those of groups as `group/name`; at most [`MOST_LISTED`], [`DEEPEST_LISTED`] groups deep.
     pub fn datasets(&self) -> Vec<(String, Vec<usize>)> {
         let mut found = Vec::new();
-        list_datasets(&self.file, "", DEEPEST_LISTED, &mut found);
+        list_datasets(&self.file, &self.path, "", DEEPEST_LISTED, &mut found);
         found
     }
 
@@ -250,24 +259,35 @@ impl H5Dataset {
 }
 
 /// Adds the datasets of a group, then those of the groups in it.
-fn list_datasets(group: &Group, prefix: &str, depth: usize, found: &mut Vec<(String, Vec<usize>)>) {
-    // A part of the file that is damaged lists nothing; whoever asks for it by name is told.
-    for dataset in group.datasets().unwrap_or_default() {
-        let name = dataset.name();
-        let name = name.rsplit('/').next().unwrap_or_default();
-        if found.len() < MOST_LISTED {
+fn list_datasets(
+    group: &Group,
+    from: &Path,
+    prefix: &str,
+    depth: usize,
+    found: &mut Vec<(String, Vec<usize>)>,
+) {
+    // A part of the file that is damaged, or that leads nowhere, lists nothing; whoever asks for it by name is told.
+    let mut names = group.member_names().unwrap_or_default();
+    names.retain(|name| check_way(group, from, name).is_ok());
+    let kinds: Vec<_> = names.iter().map(|name| group.loc_type_by_name(name).ok()).collect();
+    let of_kind = |wanted| names.iter().zip(&kinds).filter(move |(_, kind)| **kind == Some(wanted));
+    for (name, _) in of_kind(LocationType::Dataset) {
+        let dataset = group.dataset(name).ok().filter(|dataset| check_sources(dataset).is_ok());
+        if let Some(dataset) = dataset.filter(|_| found.len() < MOST_LISTED) {
             found.push((format!("{prefix}{name}"), dataset.shape()));
         }
     }
-    if depth == 0 || found.len() >= MOST_LISTED {
+    if depth == 0 {
         return;
     }
-    for inner in group.groups().unwrap_or_default() {
-        let name = inner.name();
-        let name = name.rsplit('/').next().unwrap_or_default();
+    for (name, _) in of_kind(LocationType::Group) {
         // What MATLAB keeps of cells and objects is not for choosing.
-        if !name.starts_with('#') {
-            list_datasets(&inner, &format!("{prefix}{name}/"), depth - 1, found);
+        if found.len() < MOST_LISTED
+            && !name.starts_with('#')
+            && let Ok(inner) = group.group(name)
+        {
+            let from = PathBuf::from(inner.filename());
+            list_datasets(&inner, &from, &format!("{prefix}{name}/"), depth - 1, found);
         }
     }
 }
