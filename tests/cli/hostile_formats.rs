@@ -140,8 +140,24 @@ fn texts_of_a_nifti_header_are_never_shown() {
         header[range.clone()].copy_from_slice(&text[..range.len()]);
     }
     fs::write(root.join("betas.nii"), &header).unwrap();
-    assert_tame(&import(root, "betas.nii"), &["betas.nii"]);
+    let import = || {
+        let mut command = mindreader();
+        command.current_dir(root).args([
+            "import",
+            "--work",
+            "work",
+            "--subject",
+            "lab",
+            "--betas",
+            "betas.nii",
+        ]);
+        command
+            .args(["--mask", "betas.nii", "--trials", "trials.csv", "--images", "pictures"])
+            .output()
+            .unwrap()
+    };
+    assert_tame(&import(), &["betas.nii"]);
     header[344..348].copy_from_slice(b"n+1\0");
     fs::write(root.join("betas.nii"), &header).unwrap();
-    assert_tame(&import(root, "betas.nii"), &["betas.nii"]);
+    assert_tame(&import(), &["betas.nii"]);
 }
