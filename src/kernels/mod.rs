@@ -16,3 +16,4 @@ pub mod simd;
 pub mod sum;
 pub mod tile;
 pub mod transformer;
+pub mod wide_sums;

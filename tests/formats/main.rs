@@ -1,5 +1,6 @@
 //! File formats against the packages that brain scientists use: what h5py, nibabel and scipy.io write is read with equal
-//! values, and what the program writes is read back by them; then malformed files, one per kind of error.
+//! values, and what the program writes is read back by them; ridge regression with their coefficients; then malformed files, one
+//! per kind of error.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod hdf5;
@@ -13,4 +14,5 @@ mod own_data;
 mod phantom;
 mod prepare;
 mod python;
+mod ridge;
 mod small_tree;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Python with h5py, nibabel, numpy, pillow and scipy; none (after saying so) when it is not there.
+/// Python with h5py, himalaya, nibabel, numpy, pillow, scikit-learn and scipy; none (after saying so) when it is not there.
 pub fn find(test: &str) -> Option<&'static Path> {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let found = PYTHON.get_or_init(|| {

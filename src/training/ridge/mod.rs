@@ -6,6 +6,8 @@
 //! (6,375 rows: 650 MB; a whole subject of NSD, 15,724 voxels: 4 GB), and `W`.
 
 mod config;
+pub mod decoder;
+mod error;
 pub mod reliability;
 mod rows_of_images;
 
@@ -15,51 +17,11 @@ use faer::{Accum, Mat, Side, get_global_parallelism};
 use ndarray::{Array2, ArrayView2};
 
 pub use self::config::{GridEdge, RidgeConfig};
-use crate::error::{Classified, ErrorClass, SettingError};
-use crate::interrupt::{self, Stopped};
+pub use self::error::RidgeError;
+use crate::interrupt;
 
 /// Rows converted to f64 at a time.
 const BLOCK: usize = 1024;
-
-/// Why nothing was fitted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RidgeError {
-    /// A setting out of range.
-    #[error(transparent)]
-    Setting(#[from] SettingError),
-    /// Somebody asked to stop before the last penalty was tried.
-    #[error(transparent)]
-    Stopped(#[from] Stopped),
-    /// Matrices that do not fit each other, or too few rows.
-    #[error("ridge regression: {what}: found {found}, expected {expected}")]
-    Shape {
-        /// Which number.
-        what: &'static str,
-        /// What it is.
-        found: usize,
-        /// What it should be.
-        expected: String,
-    },
-    /// Values that are not finite, or a penalty of 0 with dependent columns.
-    #[error(
-        "ridge regression: the penalty {penalty} of `ridge_fit.penalties` is too small for these predictors, which depend on each \
-         other or are not all finite numbers; leave it out, or raise it"
-    )]
-    Singular {
-        /// Relative penalty.
-        penalty: String,
-    },
-}
-
-impl Classified for RidgeError {
-    fn class(&self) -> ErrorClass {
-        match self {
-            Self::Setting(error) => error.class(),
-            Self::Stopped(error) => error.class(),
-            Self::Shape { .. } | Self::Singular { .. } => ErrorClass::BadInput,
-        }
-    }
-}
 
 /// A fitted regression.
 #[derive(Clone, Debug)]
