@@ -21,3 +21,4 @@ pub mod similarity;
 pub mod stored;
 pub mod transformer_kernels;
 pub mod upfirdn;
+pub mod wide_products;

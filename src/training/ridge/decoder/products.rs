@@ -4,8 +4,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, get_global_parallelism};
 use ndarray::{Array2, ArrayView2};
 
-use crate::kernels::panels::Matrix;
-use crate::kernels::wide_sums::{Wanted, add_wide_product};
+use crate::tensor_ops::wide_products::{Matrix, Wanted, add_wide_product};
 
 /// Rows or columns converted to f64 at a time.
 const BLOCK: usize = 1024;
