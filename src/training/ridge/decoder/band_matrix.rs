@@ -5,7 +5,8 @@ use rayon::prelude::*;
 
 use super::columns::columns_mut;
 
-/// Right sides that one thread solves at a time.
+/// Right sides that one thread solves at a time: the elements of the band are loaded once for all of them, and no sum waits for the
+/// last.
 const COLUMNS_PER_TASK: usize = 8;
 
 /// The lower half of a symmetric matrix whose elements further than `width` from the diagonal are 0.
@@ -53,19 +54,36 @@ impl BandMatrix {
         Some(Self { values, size: self.size, width: self.width })
     }
 
-    /// Solves `L Lᵀ z = b` in place, `self` being `L`.
-    fn solve_in_place(&self, b: &mut [f64]) {
+    /// Solves `L Lᵀ z = b` in place, `self` being `L`, for some right sides at once: `b` is `[size]` of them side by side.
+    fn solve_in_place(&self, b: &mut [[f64; COLUMNS_PER_TASK]]) {
         let step = self.width + 1;
         for (column, lower) in self.values.chunks_exact(step).enumerate() {
             let (head, tail) = b.split_at_mut(column + 1);
-            let solved = head[column] / lower[0];
+            let solved = head[column].map(|value| value / lower[0]);
             head[column] = solved;
-            tail.iter_mut().zip(&lower[1..]).for_each(|(value, below)| *value -= solved * below);
+            for (values, below) in tail.iter_mut().zip(&lower[1..]) {
+                values.iter_mut().zip(&solved).for_each(|(value, solved)| *value -= solved * below);
+            }
         }
         for (column, lower) in self.values.chunks_exact(step).enumerate().rev() {
             let (head, tail) = b.split_at_mut(column + 1);
-            let known: f64 = tail.iter().zip(&lower[1..]).map(|(value, below)| value * below).sum();
-            head[column] = (head[column] - known) / lower[0];
+            let mut rest = head[column];
+            for (values, below) in tail.iter().zip(&lower[1..]) {
+                rest.iter_mut().zip(values).for_each(|(rest, value)| *rest -= value * below);
+            }
+            head[column] = rest.map(|value| value / lower[0]);
+        }
+    }
+
+    /// As [`Self::solve_in_place`] for columns that lie apart.
+    fn solve_columns(&self, columns: &mut [&mut [f64]]) {
+        let mut side_by_side = vec![[0.0; COLUMNS_PER_TASK]; self.size];
+        for (place, column) in columns.iter().enumerate() {
+            side_by_side.iter_mut().zip(column.iter()).for_each(|(values, value)| values[place] = *value);
+        }
+        self.solve_in_place(&mut side_by_side);
+        for (place, column) in columns.iter_mut().enumerate() {
+            column.iter_mut().zip(&side_by_side).for_each(|(value, values)| *value = values[place]);
         }
     }
 
@@ -81,9 +99,7 @@ impl BandMatrix {
         for equal in order.chunk_by(|a, b| penalties[*a] == penalties[*b]) {
             let factor = self.factor(penalties[equal[0]])?;
             let mut of_penalty: Vec<&mut [f64]> = equal.iter().filter_map(|at| columns[*at].take()).collect();
-            of_penalty.par_chunks_mut(COLUMNS_PER_TASK).for_each(|columns| {
-                columns.iter_mut().for_each(|column| factor.solve_in_place(column));
-            });
+            of_penalty.par_chunks_mut(COLUMNS_PER_TASK).for_each(|columns| factor.solve_columns(columns));
         }
         Some(solution)
     }
