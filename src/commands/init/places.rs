@@ -32,6 +32,11 @@ fn is_gan(folder: &Path) -> bool {
     parts.iter().all(|(name, kind)| Snapshot::kind_of(&folder.join(name)).as_deref() == Some(*kind))
 }
 
+/// Whether a folder is there, or can be made.
+fn is_folder_or_free(path: &Path) -> bool {
+    path.is_dir() || path.symlink_metadata().is_err()
+}
+
 /// Refuses what was named and is something else: the file would lead every later command astray.
 ///
 /// # Errors
@@ -56,6 +61,7 @@ pub(super) fn require_named(paths: &ProjectPaths) -> Result<(), SettingError> {
             is_gan,
             "a folder with snapshots of a generator and a discriminator",
         ),
+        ("--work", &paths.work, is_folder_or_free, "a folder, or a name that nothing has yet"),
     ];
     for (flag, path, fits, expected) in named {
         if let Some(path) = path.as_deref().filter(|path| !fits(path)) {

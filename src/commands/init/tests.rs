@@ -112,6 +112,18 @@ fn what_is_named_must_be_what_it_should_be() {
 }
 
 #[test]
+fn a_work_folder_is_a_folder_or_nothing_yet() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("text"), "text").unwrap();
+    let mut settings = settings(root.path());
+    settings.project.paths.work = Some(root.path().join("text"));
+    let text = run(&settings).unwrap_err().to_string();
+    assert!(text.contains("`--work`: found `") && text.contains("expected a folder"), "{text}");
+    settings.project.paths.work = Some(root.path().join("new"));
+    run(&settings).unwrap();
+}
+
+#[test]
 fn a_subject_that_is_not_there_yet_is_not_called_imported() {
     let root = tempfile::tempdir().unwrap();
     let mut settings = settings(root.path());
