@@ -2,6 +2,7 @@
 //!
 //! Paths and the device are no part of it: files may be moved, and work may go on elsewhere than where it was begun.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -271,25 +272,64 @@ fn finetuning(settings: &FinetuneGanSettings) -> Result<Decisive> {
 /// SHA-256 of names, sizes and times of everything below a folder of images, which has too many to be read each time.
 fn listing_sha256(folder: &Path) -> Result<String> {
     let mut found = Vec::new();
-    list_below(folder, folder, &mut found)?;
+    list_below(folder, folder, &mut BTreeSet::new(), &mut found)?;
     found.sort();
     Ok(hex(&Sha256::digest(serde_json::to_vec(&found)?)))
 }
 
-fn list_below(root: &Path, folder: &Path, found: &mut Vec<(String, u64, u64)>) -> Result<(), RunError> {
+/// Adds the files of a folder, behind links too; `known` are the folders that were listed, for links may lead in a circle.
+fn list_below(
+    root: &Path,
+    folder: &Path,
+    known: &mut BTreeSet<PathBuf>,
+    found: &mut Vec<(String, u64, u64)>,
+) -> Result<(), RunError> {
     let unreadable = |error: std::io::Error| FileError::from_io(folder, "`--images`", &error);
+    if !known.insert(std::fs::canonicalize(folder).map_err(unreadable)?) {
+        return Ok(());
+    }
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         interrupt::check()?;
-        let path = entry.map_err(unreadable)?.path();
-        // Links to folders are not followed: they may lead in a circle.
-        if path.is_dir() && !path.is_symlink() {
-            list_below(root, &path, found)?;
-        } else if path.is_file() {
-            let metadata = std::fs::metadata(&path).map_err(unreadable)?;
+        let entry = entry.map_err(unreadable)?;
+        let path = entry.path();
+        let metadata = match std::fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            // No image has such a name, and editors keep links there that lead nowhere.
+            Err(_) if entry.file_name().to_string_lossy().starts_with('.') => continue,
+            Err(error) => return Err(FileError::from_io(&path, "`--images`", &error).into()),
+        };
+        if metadata.is_dir() {
+            list_below(root, &path, known, found)?;
+        } else if metadata.is_file() {
             let seconds = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
             let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
             found.push((name, metadata.len(), seconds.map_or(0, |time| time.as_secs())));
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn images_behind_links_are_listed_and_links_that_lead_nowhere_are_named() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        std::fs::create_dir_all(at("elsewhere/deep")).unwrap();
+        std::fs::create_dir(at("images")).unwrap();
+        std::fs::write(at("elsewhere/deep/a.png"), b"1").unwrap();
+        symlink(at("elsewhere"), at("images/link")).unwrap();
+        symlink(at("images"), at("elsewhere/circle")).unwrap();
+        symlink("gone", at("images/.#a.png")).unwrap();
+        let first = listing_sha256(&at("images")).unwrap();
+        assert_eq!(listing_sha256(&at("images")).unwrap(), first);
+        std::fs::write(at("elsewhere/deep/b.png"), b"12").unwrap();
+        assert_ne!(listing_sha256(&at("images")).unwrap(), first);
+        symlink("gone", at("images/c.png")).unwrap();
+        assert!(listing_sha256(&at("images")).unwrap_err().to_string().contains("c.png"));
+    }
 }

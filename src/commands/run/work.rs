@@ -208,7 +208,7 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if path.is_file() {
+        if !path.is_dir() && file_is_there(&path)? {
             found.push(path);
         }
     }
