@@ -99,6 +99,21 @@ impl H5File {
         found
     }
 
+    /// Complains of the first member of the file that leads where it must not, or to nothing.
+    ///
+    /// # Errors
+    /// [`DataError::unreadable`], as [`H5File::dataset`].
+    pub fn require_readable_members(&self) -> Result<(), DataError> {
+        for name in self.file.member_names().unwrap_or_default() {
+            let is_group = check_way(&self.file, &self.path, &name).is_ok()
+                && self.file.loc_type_by_name(&name).is_ok_and(|kind| kind != LocationType::Dataset);
+            if !is_group {
+                self.dataset(&name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the file has an attribute of this name.
     pub fn has_attribute(&self, name: &str) -> bool {
         self.file.attr_names().is_ok_and(|names| names.iter().any(|known| known == name))

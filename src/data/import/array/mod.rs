@@ -212,6 +212,7 @@ fn chosen(name: &ArrayName, listed: &[Listed], axes: &[usize]) -> Result<Listed,
     match (listed, &fitting[..]) {
         ([only], _) => Ok(only.clone()),
         (_, [only]) => Ok((*only).clone()),
+        ([], _) => Err(DataError::invalid(&name.path, "number of arrays of numbers", "at least one", 0)),
         _ => Err(DataError::invalid(
             &name.path,
             "the array that is meant",
@@ -336,7 +337,16 @@ fn npz(name: &ArrayName, axes: &[usize]) -> Result<(Vec<usize>, Rows), DataError
 
 fn hdf5(name: &ArrayName, axes: &[usize]) -> Result<(Vec<usize>, Rows), DataError> {
     let file = H5File::open(&name.path, "an array")?;
-    let (variable, mut shape) = chosen(name, &file.datasets(), axes)?;
+    let listed = file.datasets();
+    match name.variable.as_deref().map(|wanted| wanted.trim_start_matches('/')) {
+        // It is there, and what is wrong with it is no secret.
+        Some(wanted) if listed.iter().all(|(known, _)| known != wanted) && file.has(wanted) => {
+            file.dataset(wanted)?;
+        }
+        None if listed.is_empty() => file.require_readable_members()?,
+        _ => {}
+    }
+    let (variable, mut shape) = chosen(name, &listed, axes)?;
     let dataset = file.dataset(&variable)?;
     let element = dataset.element()?;
     if !matches!(element, TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) | TypeDescriptor::Float(_))

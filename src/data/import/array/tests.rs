@@ -138,3 +138,31 @@ fn what_is_no_array_is_refused_before_anything_is_made_of_its_size() {
     folder.refused("absent.npy", "is missing; it is needed for a test");
     folder.refused("", "a folder");
 }
+
+#[test]
+fn hdf5_of_the_newest_layout_with_every_filter_is_read() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("new.h5");
+    {
+        let file =
+            hdf5_metno::File::with_options().with_fapl(|access| access.libver_latest()).create(path).unwrap();
+        let numbers = ndarray::array![[0.0_f64, 1.0, 2.0], [3.0, 4.0, 5.0]];
+        let mut builder = file.new_dataset_builder();
+        builder.chunk((1, 2));
+        builder.shuffle();
+        builder.deflate(4);
+        builder.fletcher32();
+        builder.with_data(&numbers).create("b").unwrap();
+    }
+    check(folder.open("new.h5").unwrap());
+    check(folder.open("new.h5:b").unwrap());
+}
+
+#[test]
+fn what_is_wrong_with_the_only_array_is_said() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("link.h5");
+    hdf5_metno::File::create(path).unwrap().link_external("gone.h5", "/b", "b").unwrap();
+    folder.refused("link.h5", "dataset `/b` is a link that leads nowhere");
+    folder.refused("link.h5:b", "dataset `/b` is a link that leads nowhere");
+}
