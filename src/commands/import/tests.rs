@@ -203,11 +203,11 @@ fn an_offset_that_leaves_nothing_of_the_responses_is_refused() {
     let mut config = lab.table_subject();
     config.standardize = Some(StandardizeBy::Session);
     let row = |by: u64| format!("{},{},{by}\n", 10_000_000_000_000_000 + by, 20_000_000_000_000_000 + by);
-    lab.write("betas.csv", &[2, 4, 8, 16].map(row).concat());
-    lab.refused(
-        &config,
-        &["betas.csv`: spread of the betas of session 1", "2 of 3 voxels", "take the offset"],
-    );
+    let offset = [2, 4, 8, 16].map(row).concat();
+    for betas in [offset.as_str(), "1e307,2,3e306\n2e307,3,4e307\n3e307,1,6e307\n7e307,2,7e306\n"] {
+        lab.write("betas.csv", betas);
+        lab.refused(&config, &["betas.csv`: betas of session 1", "2 of 3 voxels", "take a large offset"]);
+    }
     config.allow_constant = true;
     lab.import(&config).unwrap();
 }

@@ -153,7 +153,8 @@ impl BetasToWrite<'_> {
         Ok(constant_somewhere(&sessions, num_voxels))
     }
 
-    /// Refuses sessions whose numbers vary, but by so little beside their offset that z-scores of most voxels would be 0.
+    /// Refuses sessions whose numbers vary, but so little beside their offset, or so near the ends of double precision, that z-scores of
+    /// most voxels would be 0.
     fn require_spread<R: Real>(
         &self,
         groups: &[Group],
@@ -171,9 +172,12 @@ impl BetasToWrite<'_> {
             let num_lost = (0..num_voxels).filter(is_lost).count();
             if num_lost * 2 > num_voxels {
                 let name = self.betas.place_of(first).map_or(Path::new(""), |(file, _)| file.name());
-                let found = format!("less than a 1e-12th of their mean in {num_lost} of {num_voxels} voxels");
-                let field = format!("spread of the betas of session {number}");
-                return Err(DataError::invalid(name, field, "more: take the offset from them first", found));
+                let found = format!(
+                    "without a spread that can be told from rounding in {num_lost} of {num_voxels} voxels"
+                );
+                let expected =
+                    "numbers of ordinary size: take a large offset from them, or scale them, first";
+                return Err(DataError::invalid(name, format!("betas of session {number}"), expected, found));
             }
         }
         Ok(())
