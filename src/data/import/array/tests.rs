@@ -147,11 +147,7 @@ fn hdf5_of_the_newest_layout_with_every_filter_is_read() {
         let file =
             hdf5_metno::File::with_options().with_fapl(|access| access.libver_latest()).create(path).unwrap();
         let numbers = ndarray::array![[0.0_f64, 1.0, 2.0], [3.0, 4.0, 5.0]];
-        let mut builder = file.new_dataset_builder();
-        builder.chunk((1, 2));
-        builder.shuffle();
-        builder.deflate(4);
-        builder.fletcher32();
+        let builder = file.new_dataset_builder().chunk((1, 2)).shuffle().deflate(4).fletcher32();
         builder.with_data(&numbers).create("b").unwrap();
     }
     check(folder.open("new.h5").unwrap());
