@@ -7,7 +7,7 @@ use hdf5_metno::types::{TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5_metno::{Dataset, File, Group, H5Type, Hyperslab, Location, LocationType, SliceOrIndex};
 
 use super::elsewhere::{check_sources, check_way};
-use super::words::in_words;
+use super::words::{NEWER_FORMAT, in_words};
 use crate::data::error::DataError;
 use crate::files::{InputKind, open_input};
 
@@ -66,7 +66,11 @@ impl H5File {
         let leads_astray =
             |error: String| DataError::unreadable(&self.path, format!("dataset `/{name}`: {error}"));
         check_way(&self.file, &self.path, name).map_err(leads_astray)?;
-        let dataset = self.file.dataset(name).map_err(|_| {
+        let dataset = self.file.dataset(name).map_err(|error| {
+            let reason = in_words(&error);
+            if reason.starts_with(NEWER_FORMAT) {
+                return leads_astray(reason);
+            }
             let names = self.file.member_names().unwrap_or_default();
             let found = if names.iter().any(|member| member == name) {
                 "a link that leads nowhere, or no dataset".to_string()

@@ -4,6 +4,9 @@ use hdf5_metno::Error;
 
 use crate::error::one_line;
 
+/// Begins the words about files of a later library.
+pub(super) const NEWER_FORMAT: &str = "it is written in a newer version of the format than is read here";
+
 /// The library's reason, translated where it is one that users meet.
 pub(super) fn in_words(error: &Error) -> String {
     match error {
@@ -53,6 +56,9 @@ fn translate(reasons: &[&str]) -> String {
     if says("addr overflow") || says("address overflowed") || says("past end") {
         return "an address in it lies beyond its end: it is damaged or truncated".into();
     }
+    if says("version number for") || says("object header version number") {
+        return format!("{NEWER_FORMAT} (h5py writes an older one with `libver='v110'`), or it is damaged");
+    }
     // Filters that are not built in are looked for in a folder of plugins.
     if says("plugin") {
         return "it is compressed in a way that is not read here; `h5repack -f GZIP=4 OLD NEW` rewrites it"
@@ -96,6 +102,7 @@ mod tests {
             ("file signature not found", "it is no HDF5 file"),
             ("data error detected by Fletcher32 checksum", "a checksum in it does not fit"),
             ("inflate() failed", "its compressed values are damaged"),
+            ("bad version number for layout message", "a newer version of the format than is read here"),
             ("", "gives no reason"),
         ] {
             let said = translate(&[reason]);
