@@ -108,6 +108,48 @@ fn an_imported_subject_goes_through_every_command_without_nsd() {
 }
 
 #[test]
+fn a_chain_of_an_imported_subject_goes_on_and_begins_anew_with_other_betas() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write_lab(root);
+    let done = |arguments: &[&str]| -> serde_json::Value {
+        let output = run(root, &[arguments, &["--subject", "lab"]].concat());
+        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let steps_in = |found: &serde_json::Value, field: &str, state: &str| -> Vec<String> {
+        let steps = found["steps"].as_array().unwrap().iter();
+        let of_state = steps.filter(|step| step[field].as_str().unwrap().starts_with(state));
+        of_state.map(|step| step["step"].as_str().unwrap().to_string()).collect()
+    };
+    done(&[&IMPORT[..1], &IMPORT[3..], &["--targets", "targets.csv"]].concat());
+    let until = ["run", "--until", "image-mapper"];
+    let trained = ["pretrain-clip", "screen-captions", "image-mapper"];
+    assert_eq!(steps_in(&done(&until), "outcome", "done"), trained);
+    assert_eq!(steps_in(&done(&until), "outcome", "was-done"), trained);
+    // A split of the images, which the next import makes those of others.
+    let split = done(&["split", "--space", "pixels", "--rule", "cluster", "--clusters", "2"]);
+    let split = root.join(split["splits"][0]["file"].as_str().unwrap());
+    assert!(split.is_file());
+
+    let betas = fs::read_to_string(root.join("betas.csv")).unwrap();
+    fs::write(root.join("betas.csv"), betas.replacen("0,", "5,", 1)).unwrap();
+    let replaced = [&IMPORT[..1], &IMPORT[3..], &["--targets", "targets.csv", "--overwrite"]].concat();
+    let removed = done(&replaced)["removed"].as_array().unwrap().len();
+    assert_eq!(removed, 5, "three files of captions, two splits");
+    assert!(!split.exists() && !root.join("work/captions/lab.json").exists());
+    let plan = done(&["run", "--until", "image-mapper", "--dry-run"]);
+    assert_eq!(steps_in(&plan, "state", "to do"), trained);
+
+    // Imported embeddings steer no GAN: what draws is left out, before anything is trained.
+    let own = done(&["run", "--dry-run", "--set", "train_mapper.own_targets=true"]);
+    let skipped = steps_in(&own, "state", "skipped");
+    let drawing = ["pretrain-gan", "finetune-gan", "reconstruct", "evaluate-images", "microstim"];
+    assert!(drawing.iter().all(|step| skipped.iter().any(|skipped| skipped == step)), "{skipped:?}");
+    assert!(steps_in(&own, "state", "to do").contains(&"evaluate".to_string()), "{own}");
+}
+
+#[test]
 fn what_is_of_nsd_is_refused_for_other_subjects_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();

@@ -1,8 +1,11 @@
 //! How what was decoded is counted.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::summary::{CombinationRow, DecoderRow};
+use ndarray::{Array2, Axis};
+
+use super::summary::{AveragedIdentification, CombinationRow, DecoderRow};
 use crate::metrics::combined_retrieval::{DecodedPair, combine};
 use crate::metrics::pairwise::{own_ranks, pairwise_identification};
 use crate::metrics::retrieval::{Matching, RetrievalConfig, compute_retrieval, compute_retrieval_with_hits};
@@ -68,7 +71,68 @@ impl<'a> Counts<'a> {
             by_image,
             by_index,
             identification,
+            averaged: self.averaged(pair)?,
             hits,
         })
+    }
+
+    /// Identification by the mean of what is decoded from an image's presentations; nothing where no image has several.
+    fn averaged(&self, pair: &DecodedPair) -> crate::error::Result<Option<AveragedIdentification>> {
+        let mut presentations: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        for (row, image) in self.ids.iter().enumerate() {
+            presentations.entry(*image).or_default().push(row);
+        }
+        let num_repeated_images = presentations.values().filter(|rows| rows.len() > 1).count();
+        if num_repeated_images == 0 {
+            return Ok(None);
+        }
+        let mut predicted = Array2::zeros((presentations.len(), pair.predicted.ncols()));
+        for (mut mean, rows) in predicted.rows_mut().into_iter().zip(presentations.values()) {
+            let of_image = pair.predicted.select(Axis(0), rows).mapv(f64::from).sum_axis(Axis(0));
+            mean.assign(&of_image.mapv(|sum| (sum / rows.len() as f64) as f32));
+        }
+        // All presentations have the image's target.
+        let firsts: Vec<usize> = presentations.values().map(|rows| rows[0]).collect();
+        let target = pair.target.select(Axis(0), &firsts);
+        let ids: Vec<u64> = presentations.keys().copied().collect();
+        let ranks = own_ranks(predicted.view(), target.view(), &ids)?;
+        let found = ranks.and_then(|ranks| pairwise_identification(&ranks, &ids, &self.by_image.bootstrap));
+        let mean_presentations = self.ids.len() as f64 / ids.len() as f64;
+        Ok(found.map(|identification| AveragedIdentification {
+            mean_presentations,
+            num_repeated_images,
+            identification,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::metrics::pairwise::PairwiseIdentification;
+
+    fn averaged(predicted: Array2<f32>, ids: &[u64]) -> Option<AveragedIdentification> {
+        let (one, other) = ([1.0_f32, 0.0], [0.0_f32, 1.0]);
+        let target = Array2::from_shape_fn(predicted.dim(), |(row, axis)| match ids[row] {
+            1 => one[axis],
+            _ => other[axis],
+        });
+        Counts::new(ids, &RetrievalConfig::default()).averaged(&DecodedPair { predicted, target }).unwrap()
+    }
+
+    #[test]
+    fn noise_of_single_presentations_is_averaged_away() {
+        // The second presentation of either image points at the other one; the means (1.4, 1) and (1, 1.4) do not.
+        let predicted = array![[2.0_f32, 0.0], [0.0, 2.0], [0.8, 2.0], [2.0, 0.8]];
+        let found = averaged(predicted.clone(), &[1, 2, 1, 2]).unwrap();
+        assert_eq!((found.mean_presentations, found.num_repeated_images), (2.0, 2));
+        let PairwiseIdentification { share, num_images, .. } = found.identification;
+        assert_eq!((share.mean, num_images), (1.0, 2));
+        // No image twice.
+        assert_eq!(averaged(array![[1.0_f32, 0.0], [0.0, 1.0]], &[1, 2]), None);
+        // One image alone is told from no other.
+        assert_eq!(averaged(array![[1.0_f32, 0.0], [0.0, 1.0]], &[1, 1]), None);
     }
 }

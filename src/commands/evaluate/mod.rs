@@ -19,7 +19,9 @@ pub use self::config::{Centre, EvaluateConfig};
 use self::counts::{Counts, RowHead};
 use self::cross_validation::cross_validate;
 pub use self::settings::{EvaluateSettings, EvaluationData};
-pub use self::summary::{CombinationRow, CrossValidatedRow, CrossValidation, DecoderRow, EvaluateSummary};
+pub use self::summary::{
+    AveragedIdentification, CombinationRow, CrossValidatedRow, CrossValidation, DecoderRow, EvaluateSummary,
+};
 use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::{Side, Split};

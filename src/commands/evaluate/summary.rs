@@ -13,6 +13,17 @@ use crate::metrics::retrieval::{RetrievalHits, RetrievalSummary};
 use crate::pipelines::targets::decoded_target::DecodedTarget;
 use crate::training::ridge::GridEdge;
 
+/// Identification by the mean of what is decoded from an image's presentations: what less noise gives the same decoder.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AveragedIdentification {
+    /// Presentations of an image, mean over images.
+    pub mean_presentations: f64,
+    /// Images of which more than one presentation was decoded.
+    pub num_repeated_images: usize,
+    /// Over images, each with the mean of its presentations.
+    pub identification: PairwiseIdentification,
+}
+
 /// One decoder on all validation trials.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DecoderRow {
@@ -38,6 +49,9 @@ pub struct DecoderRow {
     /// 2-way identification and rank among all held-out images; none of a single image, and in files of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identification: Option<PairwiseIdentification>,
+    /// The same of averaged presentations; none where no image has several, and in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub averaged: Option<AveragedIdentification>,
     /// Which trials were found, by image.
     pub hits: RetrievalHits,
 }
@@ -128,6 +142,12 @@ pub struct EvaluateSummary {
 }
 
 impl EvaluateSummary {
+    /// Presentations that are averaged, mean over images; none where no held-out image has several.
+    pub fn mean_presentations(&self) -> Option<f64> {
+        let mut rows = self.mappers.iter().chain(&self.ridge);
+        rows.find_map(|row| Some(row.averaged?.mean_presentations))
+    }
+
     /// The control of ridge regression to the same target as `row`; none of a mapper's row.
     pub fn floor(&self, row: &DecoderRow) -> Option<&DecoderRow> {
         let is_ridge = row.mapper.is_none();

@@ -73,7 +73,17 @@ impl EvaluateSummary {
                 let penalty = row.penalty.map(|penalty| penalty_text(penalty, row.penalty_at_edge));
                 lines.push(identification_line(&name, found, &penalty.unwrap_or_default()));
             }
+            if let Some(averaged) = &row.averaged {
+                lines.push(identification_line("  presentations averaged", &averaged.identification, ""));
+            }
         }
+        lines.push(match self.mean_presentations() {
+            Some(presentations) => format!(
+                "Averaged: the mean of what is decoded from an image's presentations ({presentations:.1} of each image), what less \
+                 noise gives the same decoder; no bound for others."
+            ),
+            None => "No ceiling: no held-out image has several presentations.".into(),
+        });
         lines
     }
 

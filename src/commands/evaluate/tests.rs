@@ -57,14 +57,23 @@ fn pixels_need_neither_clip_nor_captions_and_the_floor_is_chance() {
     assert!((own.share.mean - 0.76).abs() < 0.03 && own.share.low > 0.6 && own.num_images == 18, "{own:?}");
     assert!(own.mean_rank.mean < 6.0 && (own.chance, own.chance_rank) == (0.5, 9.5), "{own:?}");
     assert!((own.share.mean - (18.0 - own.mean_rank.mean) / 17.0).abs() < 1e-9);
+    // Two presentations of each image: with less noise no worse.
+    let averaged = row.averaged.unwrap();
+    assert_eq!((averaged.mean_presentations, averaged.num_repeated_images), (2.0, 18));
+    assert!(averaged.identification.share.mean > own.share.mean - 0.02, "{averaged:?}");
     let floor = identification(control);
     assert!(floor.share.low < 0.5 && floor.share.mean < 0.7, "{floor:?}");
     assert_eq!((found.num_search_trials, found.combinations.len(), found.pixel_side), (0, 0, Some(8)));
 
     let table = found.table();
-    for needle in
-        ["ridge, pixels ", "ridge, pixels, exchanged", " of 36 [", "luminance at 8 x 8", "Penalties were"]
-    {
+    for needle in [
+        "ridge, pixels ",
+        "ridge, pixels, exchanged",
+        " of 36 [",
+        "luminance at 8 x 8",
+        "Penalties were",
+        "(2.0 of each",
+    ] {
         assert!(table.contains(needle), "{needle}: {table}");
     }
     let written = std::fs::read(found.run.join("evaluation.json")).unwrap();

@@ -449,7 +449,7 @@ fn a_resnet_mapper_is_the_second_condition_frozen_and_end_to_end() {
     save_snapshot(&path, "resnet", &other, &json!({}), &other.init::<Base>(9, &cpu()).unwrap()).unwrap();
     settings.resnet = Some(path);
     let error = run(&settings, &mut Silent).unwrap_err().to_string();
-    assert!(error.contains("SHA-256 of the network it was trained for"), "{error}");
+    assert!(error.contains("SHA-256 of the network whose space it predicts"), "{error}");
 }
 
 #[test]

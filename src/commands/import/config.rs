@@ -138,6 +138,10 @@ pub struct ImportSettings {
     pub out: PathBuf,
     /// The folder of pictures and captions to write.
     pub folder: PathBuf,
+    /// What `screen-captions` writes of the subject: of a subject of that name that was there before, it speaks of other pictures.
+    pub screened: Vec<PathBuf>,
+    /// The folder of stored splits, of which the same holds.
+    pub splits: PathBuf,
     /// What to do if they are there.
     pub existing: ExistingOutput,
 }
@@ -165,6 +169,8 @@ impl ImportSettings {
             import: import.clone(),
             out: project.prepared(),
             folder: project.imported(),
+            screened: vec![project.captions(), project.caption_probabilities(), project.screening_report()],
+            splits: project.splits(),
             existing,
         })
     }

@@ -3,6 +3,7 @@
 //! Every file is opened and held against the others before the first beta is read; betas then pass in blocks.
 
 mod config;
+mod replaced;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 pub use self::config::{ImportConfig, ImportSettings, StandardizeBy};
+use self::replaced::remove_derived;
 use super::prepare::{RoiCount, roi_counts};
 use crate::data::error::DataError;
 use crate::data::import::array::ArrayInput;
@@ -73,6 +75,9 @@ pub struct ImportSummary {
     pub standardization: Standardization,
     /// Counts per region.
     pub rois: BTreeMap<String, RoiCount>,
+    /// Screened captions and splits of an earlier subject of this name, which are gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<PathBuf>,
 }
 
 /// What is read before the first beta, each file held against the others.
@@ -131,8 +136,9 @@ pub fn run(settings: &ImportSettings, progress: &mut dyn Progress) -> crate::err
         to_write.write(&mut writer, &mut |done| progress.advance(done as u64, ""))?;
     {
         let _shelter = Shelter::new();
-        // The older pictures, if there were any, go.
+        // The older pictures, if there were any, go, and what was made of them.
         drop(pending.commit(|| writer.finish())?);
+        summary.removed = remove_derived(settings)?;
     }
     summary.out_bytes = std::fs::metadata(out).map_or(0, |metadata| metadata.len());
     progress.finish(&format!("{} trials of {} voxels", summary.num_trials, summary.num_voxels));
@@ -292,6 +298,7 @@ fn summary(settings: &ImportSettings, plan: &Plan) -> ImportSummary {
         has_noise_ceiling: plan.table.noise_ceiling.is_some(),
         standardization: plan.standardization,
         rois: roi_counts(&plan.table),
+        removed: Vec::new(),
     }
 }
 

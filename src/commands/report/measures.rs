@@ -51,7 +51,7 @@ pub(super) struct Measure {
     pub floor: Option<Interval>,
     /// What a random choice gives there, where it is not the same: names that are given often are right often.
     pub floor_chance: Option<f64>,
-    /// What the originals get.
+    /// What the originals get; of decoded embeddings, what the mean over an image's presentations gets.
     pub ceiling: Option<f64>,
 }
 
@@ -227,7 +227,11 @@ impl Findings {
             for row in evaluation.mappers.iter().chain(&evaluation.ridge) {
                 let Some(found) = &row.identification else { continue };
                 let control = evaluation.floor(row).and_then(|control| control.identification.as_ref());
-                measures.push(of_pairs(&path, row.name.clone(), found, control)?);
+                let averaged = row.averaged.map(|averaged| averaged.identification.share);
+                let field = format!("averaged, {}", row.name);
+                let averaged = averaged.map(|found| share(&path, &field, found, 1.0)).transpose()?;
+                let measure = of_pairs(&path, row.name.clone(), found, control)?;
+                measures.push(Measure { ceiling: averaged.map(|share| share.mean), ..measure });
             }
         }
         if let Some((path, found)) = self.cross_validation(gathered) {

@@ -1,11 +1,11 @@
 //! Tables: retrieval against chance, identification, names, captions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::measures::{Findings, JudgedPictures};
 use super::run_files::json_file;
-use crate::commands::evaluate::{Centre, CrossValidatedRow, CrossValidation, EvaluateSummary};
+use crate::commands::evaluate::{Centre, CrossValidatedRow, CrossValidation, DecoderRow, EvaluateSummary};
 use crate::commands::evaluate_images::NamingSummary;
 use crate::commands::screen_captions::JudgedCaption;
 use crate::metrics::bootstrap::{BootstrapConfig, Interval};
@@ -49,10 +49,10 @@ fn of_evaluation(evaluation: &EvaluateSummary) -> Block {
     if evaluation.centre != Centre::None {
         blocks.push(Block::Text(format!("Centred before they are compared: {}.", evaluation.centre)));
     }
-    let pairs = rows().filter_map(|row| Some(pairs_row(&row.name, row.identification.as_ref()?)));
-    let pairs: Vec<Vec<String>> = pairs.collect();
+    let pairs: Vec<Vec<String>> = rows().flat_map(pairs_rows).collect();
     if !pairs.is_empty() {
         blocks.push(Block::Table(pairs_table(pairs)));
+        blocks.extend(ceiling_note(evaluation).map(Block::Text));
     }
     if !evaluation.combinations.is_empty() {
         blocks.push(Block::Text(format!(
@@ -100,6 +100,29 @@ fn over_folds(found: &CrossValidation) -> Block {
     let pairs = both().map(|row| pairs_row(&row.name, &row.identification)).collect();
     let blocks = vec![Block::Table(shares), Block::Table(pairs_table(pairs))];
     Block::Folded(format!("Ridge regression over {} folds", found.folds), blocks)
+}
+
+/// Single trials of a decoder, then its averaged presentations.
+fn pairs_rows(row: &DecoderRow) -> Vec<Vec<String>> {
+    let single = row.identification.iter().map(|found| pairs_row(&row.name, found));
+    let averaged = row.averaged.iter().map(|averaged| {
+        pairs_row(&format!("{}, presentations averaged", row.name), &averaged.identification)
+    });
+    single.chain(averaged).collect()
+}
+
+/// What averaging is, or why there is none; nothing of older files, which do not say.
+fn ceiling_note(evaluation: &EvaluateSummary) -> Option<String> {
+    if let Some(presentations) = evaluation.mean_presentations() {
+        return Some(format!(
+            "Averaged: the mean of what is decoded from an image's presentations ({} on average), what less noise gives the same \
+             decoder. It is shown as the ceiling; another decoder may pass it.",
+            number(presentations)
+        ));
+    }
+    let images: BTreeSet<u32> = evaluation.images.iter().copied().collect();
+    (images.len() == evaluation.images.len())
+        .then(|| "No ceiling: no held-out image has several presentations.".into())
 }
 
 fn pairs_row(name: &str, found: &PairwiseIdentification) -> Vec<String> {

@@ -43,14 +43,37 @@ fn dot(Interval { mean, low, high }: Interval) -> Dot {
 fn caption(measures: &[Measure]) -> String {
     let mut text =
         "Shares of held-out trials or pictures that are right; intervals resample images.".to_string();
-    if measures.iter().any(|measure| measure.ceiling.is_some()) {
-        text.push_str(" Ceiling: the originals, named by the same network.");
+    let has = |is_naming: bool| {
+        let mut with = measures.iter().filter(|measure| measure.ceiling.is_some());
+        with.any(|measure| (measure.question == Question::Naming) == is_naming)
+    };
+    if has(true) {
+        text.push_str(" Ceiling of names: the originals, named by the same network.");
     }
-    if measures.iter().any(|measure| measure.ceiling.is_none() && measure.question != Question::Naming) {
+    if has(false) {
         text.push_str(
-            " Of retrieval and identification no run measured a ceiling: the true embedding or picture would be right every \
-             time (100 %), what the noise of the betas leaves is not known.",
+            " Ceiling of embeddings: the mean of what the same decoder finds in all presentations of an image, in place of one of \
+             them; more presentations could give more, another decoder, too.",
         );
+    }
+    let without: Vec<&str> = [
+        (Question::Retrieval, "retrieval"),
+        (Question::Identification, "drawn pictures"),
+        (Question::Pairs, "embeddings"),
+    ]
+    .into_iter()
+    .filter(|(question, _)| {
+        let mut asked = measures.iter().filter(|measure| measure.question == *question).peekable();
+        asked.peek().is_some() && asked.all(|measure| measure.ceiling.is_none())
+    })
+    .map(|(_, name)| name)
+    .collect();
+    if !without.is_empty() {
+        text.push_str(&format!(
+            " Of {} no run measured a ceiling: the true embedding or picture would be right every time (100 %), what the noise of the \
+             betas leaves is not known.",
+            without.join(" and ")
+        ));
     }
     if measures.iter().all(|measure| measure.floor.is_none()) {
         text.push_str(" No control with exchanged betas is shown.");

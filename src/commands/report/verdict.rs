@@ -111,8 +111,11 @@ fn against_chance(measure: &Measure) -> String {
 
 /// How far the decoder or the encoding model is from the most that can be expected.
 fn ceiling(evidence: &Evidence<'_>) -> String {
-    let named = evidence.measures.iter().find_map(|measure| Some((measure, measure.ceiling?)));
-    if let Some((measure, ceiling)) = named {
+    let with_ceiling = |question| {
+        let mut of_question = evidence.measures.iter().filter(move |measure| measure.question == question);
+        of_question.find_map(|measure| Some((measure, measure.ceiling?)))
+    };
+    if let Some((measure, ceiling)) = with_ceiling(Question::Naming) {
         let kind = measure.name.split(',').next().unwrap_or_default();
         let place = match measure.value.high < ceiling {
             true => "below the ceiling",
@@ -120,6 +123,19 @@ fn ceiling(evidence: &Evidence<'_>) -> String {
         };
         return format!(
             "{kind} are named rightly in {} of the drawn pictures, {place} of {} for the originals",
+            percent(measure.value.mean),
+            percent(ceiling)
+        );
+    }
+    if let Some((measure, ceiling)) = with_ceiling(Question::Pairs) {
+        let place = match measure.value.high < ceiling {
+            true => "below",
+            false => "not distinguishable from",
+        };
+        return format!(
+            "decoded embeddings ({}) are closer to their own picture in {}, {place} the {} that the same decoder reaches with the \
+             presentations of an image averaged",
+            measure.name,
             percent(measure.value.mean),
             percent(ceiling)
         );
@@ -394,8 +410,19 @@ mod tests {
             ceiling: Some(0.8),
             ..headline.clone()
         };
-        let found = verdict(&[headline, other, named]);
-        assert!(found[2].contains("of 1 further controls 1 excludes chance (10-way)"), "{}", found[2]);
+        let pairs = Measure {
+            question: Question::Pairs,
+            name: "ridge, image".into(),
+            value: interval(0.7, 0.6, 0.8),
+            ceiling: Some(0.9),
+            ..headline.clone()
+        };
+        let without_names = verdict(&[headline.clone(), pairs.clone()]);
+        let expected =
+            "decoded embeddings (ridge, image) are closer to their own picture in 70.0 %, below the 90.0 %";
+        assert!(without_names[1].contains(expected), "{}", without_names[1]);
+        let found = verdict(&[headline, other, pairs, named]);
+        assert!(found[2].contains("of 2 further controls 1 excludes chance (10-way)"), "{}", found[2]);
         assert!(
             found[1].contains(
                 "things are named rightly in 30.0 % of the drawn pictures, below the ceiling of 80.0 %"

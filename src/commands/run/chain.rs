@@ -88,7 +88,7 @@ impl Chain {
 
     /// Every condition that captions have a part in becomes one of images.
     fn without_captions(&mut self) -> Result<()> {
-        if self.named.clip.is_none() {
+        if self.named.clip.is_none() && !self.aims_at_own_targets() {
             let subject = self.config.subject;
             let message = format!(
                 "no CLIP: {subject} has no captions that one could be trained on; name one with `--clip FILE`"
@@ -132,10 +132,9 @@ impl Chain {
     pub fn steps(&self) -> Result<Vec<PlannedStep>> {
         let mut steps = Vec::new();
         for step in ChainStep::ALL {
-            if step == ChainStep::Microstim {
-                steps.extend(self.stimulations()?);
-            } else {
-                steps.push(PlannedStep { id: step.into(), left_out: self.reason_to_skip(step)? });
+            match self.reason_to_skip(step)? {
+                None if step == ChainStep::Microstim => steps.extend(self.stimulations()?),
+                left_out => steps.push(PlannedStep { id: step.into(), left_out }),
             }
         }
         Ok(steps)
@@ -166,9 +165,14 @@ impl Chain {
             path.as_ref().map(|path| format!("`{key}` names `{}`", path.display()))
         };
         let without = |is_there: bool, reason: &str| (!is_there).then(|| reason.to_string());
+        if self.aims_at_own_targets() && is_about_pictures(step) {
+            let reason = "the image mapper predicts imported embeddings (`train_mapper.own_targets`), which steer no GAN";
+            return Ok(Some(reason.into()));
+        }
         Ok(match step {
             ChainStep::Prepare => self.reason_not_to_prepare()?,
-            ChainStep::PretrainClip => named(&self.named.clip, "paths.clip"),
+            ChainStep::PretrainClip => named(&self.named.clip, "paths.clip")
+                .or_else(|| without(self.has_captions, "the subject's images have no captions")),
             ChainStep::ScreenCaptions => without(self.has_captions, "the subject's images have no captions"),
             ChainStep::ImageMapper => named(&self.named.image_mapper, "paths.image_mapper"),
             ChainStep::CaptionMapper => match self.named_caption_mapper() {
@@ -181,6 +185,11 @@ impl Chain {
             ChainStep::Score => without(self.has_truth, "only a phantom has a truth"),
             _ => None,
         })
+    }
+
+    /// Whether the image mapper predicts embeddings that came with the pictures, in which no GAN draws.
+    fn aims_at_own_targets(&self) -> bool {
+        self.config.train_mapper.own_targets
     }
 
     fn reason_not_to_prepare(&self) -> Result<Option<String>> {
@@ -356,6 +365,19 @@ impl Chain {
     }
 }
 
+/// Whether a step is about a GAN and what it draws.
+fn is_about_pictures(step: ChainStep) -> bool {
+    use ChainStep::{
+        EvaluateImages, EvaluateImagesControl, FinetuneGan, Microstim, PretrainGan, Reconstruct,
+        ReconstructControl,
+    };
+    match step {
+        PretrainGan | FinetuneGan | Reconstruct | ReconstructControl => true,
+        EvaluateImages | EvaluateImagesControl | Microstim => true,
+        _ => false,
+    }
+}
+
 /// The steps whose results a step takes.
 pub(super) fn needs(step: ChainStep) -> &'static [ChainStep] {
     use ChainStep::{
@@ -412,6 +434,12 @@ mod tests {
         assert_eq!(skipped[..5], expected);
         assert_eq!(chain.config().finetune_gan.condition, ConditionSource::Image);
         config.paths.clip = None;
+        config.train_mapper.own_targets = true;
+        let of_own = Chain::new(&config).unwrap().steps().unwrap();
+        let done: Vec<String> =
+            of_own.iter().filter(|step| step.left_out.is_none()).map(|step| step.id.to_string()).collect();
+        assert_eq!(done, ["prepare", "image-mapper", "control-mapper", "evaluate", "encode", "report"]);
+        config.train_mapper.own_targets = false;
         let error = Chain::new(&config).err().map(|error| error.to_string()).unwrap();
         assert!(
             error.contains("no CLIP") && error.contains("subj01") && error.contains("--clip FILE"),

@@ -180,6 +180,7 @@ impl Work {
                     .with("prepared", &data.prepared)
                     .with("stimuli", &data.stimuli)
                     .with_some("CLIP", settings.clip.as_ref())
+                    .with_some("own targets", settings.own_targets.as_ref())
                     .with_some("ResNet", settings.resnet.as_ref())
                     .with_present("captions", &data.captions)?;
                 for (number, mapper) in settings.mappers.iter().enumerate() {

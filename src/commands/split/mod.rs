@@ -154,11 +154,12 @@ pub fn run(settings: &SplitSettings, progress: &mut dyn Progress) -> crate::erro
     let shown = Shown::of(&subject);
     let (vectors, network) =
         vectors(settings, &subject, &shown, &mut Workbench::new(&device, &settings.cache, progress))?;
-    progress.start("split", 0);
-    let made = make(&settings.making, vectors.view(), &shown.photographs, settings.seed)?;
+    let made = make(&settings.making, vectors.view(), &shown.photographs, settings.seed, progress)?;
+    progress.start("splits", names.len() as u64);
     let mut splits = Vec::new();
     for ((name, file), sides) in names.into_iter().zip(files).zip(&made.sides) {
         splits.push(write(settings, &shown, &vectors, network.as_deref(), (name, file), sides)?);
+        progress.advance(splits.len() as u64, "");
     }
     progress.finish("");
     let first = splits.first().map_or("NAME", |split| &split.name);

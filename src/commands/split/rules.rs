@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use crate::error::{SettingError, between, in_range};
 use crate::interrupt::Stopped;
-use crate::metrics::k_means::k_means;
+use crate::metrics::k_means::{RESTARTS, k_means};
 use crate::metrics::near_duplicates::near_duplicates;
+use crate::run::progress::Progress;
 use crate::tensor_ops::random::keyed_rng;
 
 /// Most clusters.
@@ -123,6 +124,7 @@ pub(super) fn make(
     vectors: ArrayView2<'_, f32>,
     photographs: &[u64],
     seed: u64,
+    progress: &mut dyn Progress,
 ) -> crate::error::Result<Made> {
     match making {
         SplitMaking::Cluster(rule) => {
@@ -130,7 +132,10 @@ pub(super) fn make(
                 let expected = format!("at most {}, the number of images", vectors.nrows());
                 return Err(SettingError::new("--clusters", expected, rule.clusters).into());
             }
-            let clusters = k_means(unit(vectors).view(), rule.clusters, seed)?;
+            progress.start("k-means clusters", RESTARTS);
+            let mut tell = |done: u64, how_far: &str| progress.advance(done, how_far);
+            let clusters = k_means(unit(vectors).view(), rule.clusters, seed, &mut tell)?;
+            progress.finish("");
             let sides = rule.held_out().into_iter().map(|held_out| {
                 let is_inside = clusters.iter().map(|cluster| *cluster == held_out).collect();
                 with_their_photographs(is_inside, photographs)
@@ -138,7 +143,9 @@ pub(super) fn make(
             Ok(Made { sides: sides.collect(), num_near_pairs: None })
         }
         SplitMaking::Tau(rule) => {
+            progress.start("near-duplicates", 0);
             let (sides, num_pairs) = apart(rule, vectors, photographs, seed)?;
+            progress.finish("");
             Ok(Made { sides: vec![sides], num_near_pairs: Some(num_pairs) })
         }
     }

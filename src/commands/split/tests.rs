@@ -33,14 +33,14 @@ fn settings(root: &Path, making: SplitMaking) -> SplitSettings {
 fn a_cluster_is_held_out_with_all_crops_of_its_photographs() {
     // Directions, not lengths, make clusters.
     let vectors = array![[1.0_f32, 0.1], [9.0, 0.0], [0.1, 1.0], [0.0, 5.0], [3.0, 0.2]];
-    let made = make(&SplitMaking::Cluster(TWO), vectors.view(), &[1, 2, 3, 4, 5], 0).unwrap();
+    let made = make(&SplitMaking::Cluster(TWO), vectors.view(), &[1, 2, 3, 4, 5], 0, &mut Silent).unwrap();
     let sides: Vec<&[bool]> = made.sides.iter().map(|sides| &sides.is_test[..]).collect();
     assert_eq!(sides, [&[true, true, false, false, true], &[false, false, true, true, false]]);
     // The last two are crops of one photograph.
-    let made = make(&SplitMaking::Cluster(TWO), vectors.view(), &[1, 2, 3, 4, 4], 0).unwrap();
+    let made = make(&SplitMaking::Cluster(TWO), vectors.view(), &[1, 2, 3, 4, 4], 0, &mut Silent).unwrap();
     assert_eq!(made.sides[1].is_test, [false, false, true, true, true]);
     let many = SplitMaking::Cluster(ClusterRule { clusters: 6, cluster: None });
-    let error = make(&many, vectors.view(), &[1, 2, 3, 4, 5], 0).err().unwrap().to_string();
+    let error = make(&many, vectors.view(), &[1, 2, 3, 4, 5], 0, &mut Silent).err().unwrap().to_string();
     assert!(error.contains("`--clusters`: found 6, expected at most 5"), "{error}");
 }
 
@@ -63,13 +63,13 @@ fn near_duplicates_stay_on_one_side() {
     });
     let photographs: Vec<u64> = (0..20).collect();
     let rule = SplitMaking::Tau(TauRule { threshold: 0.9, test_fraction: 0.25 });
-    let made = make(&rule, vectors.view(), &photographs, 3).unwrap();
+    let made = make(&rule, vectors.view(), &photographs, 3, &mut Silent).unwrap();
     let is_test = &made.sides[0].is_test;
     assert_eq!(made.num_near_pairs, Some(10));
     assert!(is_test.chunks(2).all(|pair| pair[0] == pair[1]), "{is_test:?}");
     // 5 of 20 is not even: two pairs fit.
     assert_eq!(is_test.iter().filter(|is_test| **is_test).count(), 4);
-    let other = make(&rule, vectors.view(), &photographs, 4).unwrap();
+    let other = make(&rule, vectors.view(), &photographs, 4, &mut Silent).unwrap();
     assert_ne!(&other.sides[0].is_test, is_test);
 }
 

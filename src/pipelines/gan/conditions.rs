@@ -73,8 +73,12 @@ impl<'a> DecodingMappers<'a> {
                 },
             };
             if found != sha256 {
-                let expected = format!("{sha256} of `{}`", network.display());
-                let field = "SHA-256 of the network it was trained for";
+                let expected = format!(
+                    "{sha256} of `{}`; name a mapper of that network (`paths.image_mapper`, `paths.caption_mapper`), or the \
+                     network of this one",
+                    network.display()
+                );
+                let field = "SHA-256 of the network whose space it predicts";
                 return Err(RunError::invalid(path, field, expected, found));
             }
         }

@@ -99,9 +99,14 @@ impl Project {
         self.work().join("captions").join(format!("{}-screening.json", self.subject))
     }
 
+    /// Folder of the stored splits of all subjects.
+    pub fn splits(&self) -> PathBuf {
+        self.work().join("splits")
+    }
+
     /// The stored split of a name.
     pub fn split_file(&self, name: &str) -> PathBuf {
-        self.work().join("splits").join(format!("{}-{name}.json", self.subject))
+        self.splits().join(format!("{}-{name}.json", self.subject))
     }
 
     /// Folder of cached embeddings and features.
