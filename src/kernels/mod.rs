@@ -4,6 +4,7 @@
 //! keeps the portable formulation beside them and chooses (`tensor_ops::kernel_choice`). Sums are taken in an order that depends on
 //! shapes alone, so results do not depend on the number of threads.
 
+pub mod adamw;
 pub mod convolution;
 pub mod dots;
 pub mod exponential;

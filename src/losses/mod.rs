@@ -1,6 +1,7 @@
 //! Tensors in, scalar out.
 
 pub mod adversarial;
+pub mod bank_contrastive;
 pub mod binary_cross_entropy;
 pub mod clip_contrastive;
 pub mod contrastive;

@@ -1,6 +1,7 @@
 //! Pure functions on tensors; this rank knows only Burn and the kernels, which it chooses.
 
 pub mod activation;
+pub mod adamw;
 pub mod backend;
 pub mod bias_act;
 pub mod bilinear_sampling;

@@ -2,7 +2,10 @@
 
 pub mod classifier;
 pub mod clip;
+pub mod decoder;
 pub mod frame;
 pub mod gan;
+pub mod kernel_ridge;
 pub mod mapper;
+pub mod residual;
 pub mod ridge;

@@ -86,6 +86,35 @@ pub struct KernelMapper<B: Backend> {
 }
 
 impl<B: Backend> KernelMapper<B> {
+    /// A decoder of scaled training trials whose coefficients are 0: it predicts their mean target.
+    ///
+    /// # Shapes
+    /// - voxel_scale: `[num_voxels]`; support: `[num_support, num_voxels]`, scaled; mean: `[embed_dim]`
+    pub fn of_support(
+        voxel_scale: Tensor<B, 1>,
+        support: Tensor<B, 2>,
+        mean: Tensor<B, 1>,
+        gamma: f64,
+    ) -> Self {
+        let ([count, _], [width], device) = (support.dims(), mean.dims(), support.device());
+        let squared: Tensor<B, 1> = support.clone().square().sum_dim(1).squeeze_dim(1);
+        Self {
+            voxel_scale: frozen(voxel_scale),
+            support: frozen(support),
+            mean_distance: frozen(squared.clone().mean().mul_scalar(2.0)),
+            squared_lengths: frozen(squared),
+            coefficients: frozen(Tensor::zeros([count, width], &device)),
+            mean: frozen(mean),
+            gamma,
+        }
+    }
+
+    /// The same with other coefficients, `[num_support, embed_dim]`.
+    pub fn with_coefficients(mut self, coefficients: Tensor<B, 2>) -> Self {
+        self.coefficients = frozen(coefficients);
+        self
+    }
+
     /// Predicts one embedding per trial.
     ///
     /// # Shapes

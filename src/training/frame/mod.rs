@@ -2,6 +2,7 @@
 //!
 //! Read [`task`] first: what a training has to know. [`epoch_loop`] does the rest.
 
+pub mod adamw;
 pub mod ema;
 pub mod epoch_loop;
 pub mod error;
