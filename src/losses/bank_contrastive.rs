@@ -1,4 +1,6 @@
 //! Cosine distance and InfoNCE against a bank of all targets: what finds the image among the others.
+//!
+//! Specification: docs/spec/decoders.md §3.
 
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,6 @@
 //! Kernel ridge decoder: weighted sums over the training trials, by how near they are.
+//!
+//! Specification: docs/spec/decoders.md §4.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, backend::Backend};

@@ -2,6 +2,8 @@
 //!
 //! `(1 − α) · unit(ridge(x)) + α · unit(Σ unit(member(s · x)))` with a scale s per voxel. One file holds all of it: at α = 0 it is
 //! ridge, and training chooses α on images that neither part was fitted to.
+//!
+//! Specification: docs/spec/decoders.md §3.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, backend::Backend};

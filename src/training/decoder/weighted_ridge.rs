@@ -1,4 +1,6 @@
 //! Ridge regression on voxels weighted by their reliability, and the scale of voxels that follows from both.
+//!
+//! Specification: docs/spec/decoders.md §2.
 
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};

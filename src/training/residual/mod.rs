@@ -5,6 +5,8 @@
 //! 2. On the whole training part, with that penalty and that α: ridge again, and a network per seed.
 //!
 //! There is no early stopping: the network of the last epoch counts. Nothing sees a trial outside the training part.
+//!
+//! Specification: docs/spec/decoders.md §1 to §3.
 
 pub mod config;
 pub(crate) mod dropout;
