@@ -1,7 +1,6 @@
 //! Pure functions on tensors; this rank knows only Burn and the kernels, which it chooses.
 
 pub mod activation;
-pub mod adamw;
 pub mod backend;
 pub mod bias_act;
 pub mod bilinear_sampling;
@@ -12,6 +11,7 @@ pub mod kernel_choice;
 pub mod mapper_kernels;
 pub mod mixed_halves;
 pub mod modulated_conv;
+pub mod optimisers;
 pub mod pixel_range;
 pub mod random;
 pub mod resample_conv;

@@ -6,8 +6,8 @@ use burn::optim::adaptor::OptimizerAdaptor;
 use burn::record::Record;
 use burn::tensor::{Tensor, backend::Backend};
 
-use crate::tensor_ops::adamw::{AdamWConstants, adamw_step};
 use crate::tensor_ops::backend::Diff;
+use crate::tensor_ops::optimisers::adamw::{AdamWConstants, adamw_step};
 
 /// AdamW over the parameters of `M`.
 pub type AdamWOf<M> = OptimizerAdaptor<AdamW, M, Diff>;

@@ -12,5 +12,6 @@ pub mod config;
 pub(crate) mod dropout;
 pub mod events;
 pub(crate) mod fitted_part;
+pub mod inputs;
 pub(crate) mod task;
 pub mod training;

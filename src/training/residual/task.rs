@@ -12,7 +12,7 @@ use super::config::ResidualTrainConfig;
 use super::dropout::{Dropout, hidden_dropout};
 use super::events::{BlendCounts, MeasuredOn, ResidualChoice, ResidualEvent, ResidualFigures};
 use super::fitted_part::FittedPart;
-use super::training::ResidualTraining;
+use super::inputs::ResidualTraining;
 use crate::losses::bank_contrastive::cosine_and_bank_contrastive;
 use crate::losses::regression::cosine_distance;
 use crate::models::mapper::{LinearMapper, ResidualConfig, ResidualMapper, ResidualNetwork};

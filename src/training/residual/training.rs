@@ -2,36 +2,15 @@
 
 use std::path::Path;
 
-use serde_json::Value;
-
-use super::config::ResidualTrainConfig;
 use super::events::ResidualChoice;
+use super::inputs::ResidualTraining;
 use super::task::ResidualTask;
 use crate::models::mapper::{ResidualConfig, ResidualMapper};
 use crate::run::progress::Progress;
-use crate::run::run_dir::RunDir;
-use crate::tensor_ops::backend::{Base, Device};
+use crate::tensor_ops::backend::Base;
 use crate::training::decoder::error::DecoderError;
-use crate::training::decoder::trials::DecoderTrials;
 use crate::training::frame::epoch_loop::{Run, train};
 use crate::training::frame::state::PhaseResult;
-
-/// What a run reads and where it writes.
-#[derive(Clone, Copy)]
-pub struct ResidualTraining<'a> {
-    /// Betas and targets.
-    pub trials: &'a DecoderTrials<'a>,
-    /// Settings of network and training.
-    pub config: &'a ResidualTrainConfig,
-    /// Settings of the run; a checkpoint of other settings is refused.
-    pub identity: &'a Value,
-    /// The run's folder.
-    pub run: &'a RunDir,
-    /// Device of the networks.
-    pub device: &'a Device,
-    /// Polled before every step; `true` stops with a checkpoint. Usually [`crate::interrupt::requested`].
-    pub interrupted: &'a dyn Fn() -> bool,
-}
 
 /// A fitted decoder.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@
 //! solutions are in f64. Memory beside the data: two square matrices with the smaller of the two counts as their side
 //! (6,375 rows: 650 MB; a whole subject of NSD, 15,724 voxels: 4 GB), and `W`.
 
-mod choice;
+pub mod choice;
 mod config;
 pub mod decoder;
 mod error;
@@ -17,7 +17,6 @@ use faer::linalg::solvers::{Llt, Solve};
 use faer::{Accum, Mat, Side, get_global_parallelism};
 use ndarray::{Array2, ArrayView2};
 
-pub use self::choice::fit_ridge_chosen_on;
 pub use self::config::{GridEdge, RidgeConfig};
 pub use self::error::RidgeError;
 use crate::interrupt;

@@ -2,16 +2,20 @@
 
 use super::*;
 use crate::run::progress::Silent;
+use crate::run::run_dir::RunDir;
 use crate::tensor_ops::backend::cpu;
 use crate::tensor_ops::host_values::{tensor, values};
 use crate::tensor_ops::random::keyed_rng;
+use crate::training::decoder::trials::DecoderTrials;
 use crate::training::frame::epoch_loop::CHECKPOINT_FILE;
 use crate::training::frame::error::TrainError;
+use crate::training::residual::config::ResidualTrainConfig;
 use crate::training::residual::events::MeasuredOn;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use ndarray::Array2;
 use rand::RngExt;
+use serde_json::Value;
 use std::cell::Cell;
 
 const IMAGES: usize = 14;

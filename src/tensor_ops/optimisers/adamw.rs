@@ -2,9 +2,9 @@
 
 use burn::tensor::{Tensor, backend::Backend};
 
-use super::host_values::{tensor, values};
-use super::kernel_choice::kernels_apply;
 use crate::kernels::adamw;
+use crate::tensor_ops::host_values::{tensor, values};
+use crate::tensor_ops::kernel_choice::kernels_apply;
 
 pub use crate::kernels::adamw::AdamWConstants;
 

@@ -1,0 +1,3 @@
+//! Steps of optimisers on tensors.
+
+pub mod adamw;
