@@ -152,10 +152,26 @@ mod tests {
         assert!(ridge.voxel_scale(2)[1] <= second);
         // The map is of betas that are not weighted: cos again from its noisy copy.
         assert!((ridge.weights[[0, 0]] - 1.0).abs() < 0.05, "{}", ridge.weights);
-        let config = RidgeConfig::default();
-        // The same images once more: what the map leaves of the sine is the same for every penalty.
-        let penalty = Penalty::Chosen { tuning: &rows[40..], config: &config };
-        let chosen = WeightedRidge::fit(&trials, &rows[..40], penalty).unwrap();
-        assert_eq!(chosen.penalty, 0.01, "little noise");
+    }
+
+    #[test]
+    fn the_penalty_of_the_least_error_elsewhere_is_chosen() {
+        let (betas, targets, image_of_trial) = data();
+        let rows: Vec<usize> = (0..80).collect();
+        let trials =
+            DecoderTrials { betas: &betas, targets: &targets, image_of_trial: &image_of_trial, train: &rows };
+        let (fitting, tuning) = rows.split_at(60);
+        let error_of = |penalty: f64| {
+            let ridge = WeightedRidge::fit(&trials, fitting, Penalty::Known(penalty)).unwrap();
+            let predicted = betas.select(Axis(0), tuning).dot(&ridge.weights)
+                + &ndarray::Array1::from(ridge.bias.clone()).insert_axis(Axis(0));
+            (predicted - trials.targets_of(tuning)).mapv(|value| f64::from(value).powi(2)).sum()
+        };
+        let config = RidgeConfig { penalties: vec![0.01, 1.0, 100.0], ..RidgeConfig::default() };
+        let chosen =
+            WeightedRidge::fit(&trials, fitting, Penalty::Chosen { tuning, config: &config }).unwrap();
+        let least = error_of(chosen.penalty);
+        assert!(config.penalties.iter().all(|penalty| error_of(*penalty) >= least));
+        assert!(error_of(100.0) > 1.01 * least);
     }
 }
