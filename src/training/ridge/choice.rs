@@ -1,6 +1,6 @@
-//! A penalty chosen on some rows for the fit of others alone, and a fit as one matrix.
+//! A penalty chosen on some rows for the fit of others alone.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{ArrayView2, Axis};
 
 use super::{NormalEquations, Ridge, RidgeConfig, RidgeError, mean_squared_error};
 use crate::interrupt;
@@ -44,26 +44,12 @@ pub fn fit_ridge_chosen_on(
     best.map(|(_, fit)| fit).ok_or_else(none)
 }
 
-impl Ridge {
-    /// The fit as `x · weights + bias` for predictors that are not centred: `[predictors, outputs]` and `[outputs]`.
-    pub fn coefficients(&self) -> (Array2<f32>, Vec<f32>) {
-        let (predictors, outputs) = (self.weights.nrows(), self.weights.ncols());
-        let weights =
-            Array2::from_shape_fn((predictors, outputs), |(row, column)| self.weights[(row, column)] as f32);
-        let bias = (0..outputs).map(|column| {
-            let shift: f64 =
-                self.mean_x.iter().enumerate().map(|(row, mean)| mean * self.weights[(row, column)]).sum();
-            (self.mean_y[column] - shift) as f32
-        });
-        (weights, bias.collect())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tensor_ops::random::keyed_rng;
     use crate::training::ridge::{fit_ridge, fit_tuned_ridge};
+    use ndarray::Array2;
     use rand::RngExt;
 
     fn draw(rows: usize, columns: usize, seed: u64) -> Array2<f32> {
