@@ -4,6 +4,8 @@
 //! folds), `x` and `y` (f32, row by row); coefficients are written to `weights` and the chosen penalties to `chosen` (f64).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
+// Arrays are written by Python here.
+#[allow(dead_code)]
 mod turns;
 
 use std::fs;
