@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::ImportSettings;
+use super::config::ImportSettings;
 use crate::data::error::DataError;
 use crate::data::split_file::SplitFile;
 use crate::error::FileError;
