@@ -5,7 +5,8 @@ use std::path::Path;
 use burn::module::{AutodiffModule, Module};
 
 use super::inputs::{Inputs, MapperTargets};
-use super::{TrainMapperSettings, Trained, identity, run_dir};
+use super::settings::TrainMapperSettings;
+use super::trained::{Trained, identity, run_dir};
 use crate::interrupt;
 use crate::models::mapper::{Mapper, MapperConfig, MapperNetwork, MapperNetworkConfig, MapperSnapshot};
 use crate::pipelines::targets::fresh_targets::FreshTargets;

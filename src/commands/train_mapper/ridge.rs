@@ -2,10 +2,11 @@
 
 use burn::module::Module;
 use ndarray::Array2;
-use serde::{Deserialize, Serialize};
 
 use super::inputs::{Inputs, MapperTargets};
-use super::{TrainMapperSettings, Trained, identity, run_dir};
+use super::settings::TrainMapperSettings;
+use super::summary::RidgeReport;
+use super::trained::{Trained, identity, run_dir};
 use crate::models::mapper::{LinearMapper, LinearMapperConfig, MapperNetwork, MapperNetworkConfig};
 use crate::pipelines::targets::decoded_pairs::tuning_split;
 use crate::run::error::RunError;
@@ -15,13 +16,6 @@ use crate::tensor_ops::backend::{Base, Device};
 use crate::training::frame::epoch_loop::BEST_FILE;
 use crate::training::mapper::events::MapperProvenance;
 use crate::training::ridge::fit_tuned_ridge;
-
-/// How the regression was fitted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RidgeReport {
-    /// The penalty, as a multiple of the mean squared length of a trial's centred betas.
-    pub penalty: f64,
-}
 
 /// Fits it.
 ///
