@@ -123,6 +123,8 @@ pub const SEED_KEYS: &[&str] = &[
     "pretrain_clip.train.seed",
     "pretrain_classifier.train.seed",
     "train_mapper.train.seed",
+    "train_mapper.ridge.seed",
+    "train_mapper.residual.seed",
     "pretrain_gan.train.seed",
     "finetune_gan.train.seed",
     "evaluate_images.identification.seed",

@@ -20,6 +20,9 @@ pub struct TrainMapperArgs {
     /// How betas become an embedding
     #[arg(long, value_enum)]
     pub kind: Option<KindArg>,
+    /// Bands of a ridge mapper that have scales of their own
+    #[arg(long, value_enum)]
+    pub bands: Option<BandsArg>,
     /// CLIP snapshot; by default that of the newest `pretrain-clip`
     #[arg(long, value_name = "FILE")]
     pub clip: Option<PathBuf>,
@@ -44,6 +47,19 @@ pub enum KindArg {
     Paper,
     /// Ridge regression
     Ridge,
+    /// Ridge regression and a network that starts from it
+    Residual,
+    /// Ridge regression with a Gaussian kernel
+    KernelRidge,
+}
+
+/// Bands of a ridge mapper.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum BandsArg {
+    /// One for all voxels
+    None,
+    /// One for every region
+    Roi,
 }
 
 impl From<KindArg> for MapperKind {
@@ -51,6 +67,8 @@ impl From<KindArg> for MapperKind {
         match kind {
             KindArg::Paper => Self::Paper,
             KindArg::Ridge => Self::Ridge,
+            KindArg::Residual => Self::Residual,
+            KindArg::KernelRidge => Self::KernelRidge,
         }
     }
 }
@@ -77,6 +95,13 @@ impl TrainMapperArgs {
     pub fn layers(&self, mut layers: Layers) -> Result<Layers, UsageError> {
         if let Some(kind) = self.kind {
             layers = layers.value("train_mapper.kind", MapperKind::from(kind).to_string())?;
+        }
+        if let Some(bands) = self.bands {
+            let bands = match bands {
+                BandsArg::None => "none",
+                BandsArg::Roi => "roi",
+            };
+            layers = layers.value("train_mapper.ridge_bands", bands)?;
         }
         layers = layers.optional_path("paths.clip", self.clip.as_ref())?;
         layers.optional_path("paths.resnet", self.resnet.as_ref())

@@ -12,7 +12,9 @@ use crate::pipelines::targets::resnet_vectors::ResnetVector;
 use crate::pipelines::targets::source::TargetForm;
 use crate::training::mapper::config::MapperTrainConfig;
 use crate::training::mapper::targets::CaptionChoice;
-use crate::training::ridge::RidgeConfig;
+use crate::training::kernel_ridge::config::KernelRidgeConfig;
+use crate::training::residual::config::ResidualTrainConfig;
+use crate::training::ridge::decoder::RidgeDecoderConfig;
 
 /// Sizes of the network that the data do not decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +57,18 @@ pub struct ResnetMapperConfig {
     pub phase2_epochs: usize,
 }
 
+/// Which voxels of a ridge mapper share a scale, and with it a penalty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RidgeBands {
+    /// All.
+    #[default]
+    None,
+    /// Those of a region: V1 to hV4 and the localisers of NSD's subjects, the regions that were imported with other subjects; voxels
+    /// of none together.
+    Roi,
+}
+
 impl MapperSizes {
     fn validate(&self) -> Result<(), SettingError> {
         in_range("num_down", self.num_down, 1..=MOST_HALVINGS)?;
@@ -94,8 +108,9 @@ impl Default for ResnetMapperConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct TrainMapperConfig {
     /// How betas become an embedding: `paper` is the network of *Mind Reader*, whose sizes and training are `network` and `train`;
-    /// `ridge` is ridge regression, which is fitted as `ridge` says to the targets of the images as they are, without
-    /// augmentation, and of several captions to their mean.
+    /// `ridge` is ridge regression, `residual` a network that starts from it, `kernel-ridge` ridge regression with a Gaussian kernel,
+    /// each with a section of its own. These aim at the images as they are, without augmentation, and of several captions at the
+    /// mean; what they choose is chosen on training images.
     pub kind: MapperKind,
     /// Which caption of an image a caption mapper aims at.
     pub caption_choice: CaptionChoice,
@@ -117,8 +132,14 @@ pub struct TrainMapperConfig {
     pub resnet: ResnetMapperConfig,
     /// Losses, phases, optimiser, seed.
     pub train: MapperTrainConfig,
-    /// Penalties of ridge regression, and what chooses one.
-    pub ridge: RidgeConfig,
+    /// How a `ridge` mapper is fitted.
+    pub ridge: RidgeDecoderConfig,
+    /// Whether the regions of a `ridge` mapper have scales of their own: `none`, or `roi`.
+    pub ridge_bands: RidgeBands,
+    /// Network and training of a `residual` mapper.
+    pub residual: ResidualTrainConfig,
+    /// How a `kernel-ridge` mapper is fitted.
+    pub kernel_ridge: KernelRidgeConfig,
 }
 
 impl Default for TrainMapperConfig {
@@ -134,7 +155,10 @@ impl Default for TrainMapperConfig {
             resnet: ResnetMapperConfig::default(),
             train: MapperTrainConfig::default(),
             own_targets: false,
-            ridge: RidgeConfig::default(),
+            ridge: RidgeDecoderConfig::default(),
+            ridge_bands: RidgeBands::default(),
+            residual: ResidualTrainConfig::default(),
+            kernel_ridge: KernelRidgeConfig::default(),
         }
     }
 }
@@ -145,12 +169,15 @@ impl TrainMapperConfig {
         let mut settings = serde_json::to_value(self)?;
         if let Some(settings) = settings.as_object_mut().filter(|_| self.kind == MapperKind::Paper) {
             // As the first version wrote them, when there was no other kind.
-            settings.shift_remove("kind");
-            settings.shift_remove("ridge");
+            for key in ["kind", "ridge", "ridge_bands", "residual", "kernel_ridge"] {
+                settings.shift_remove(key);
+            }
         }
-        if let Some(train) = settings["train"].as_object_mut() {
-            // Not `remove`, which would change the order of the others.
-            train.shift_remove("checkpoint_every_minutes");
+        for section in ["train", "residual"] {
+            if let Some(section) = settings.get_mut(section).and_then(Value::as_object_mut) {
+                // Not `remove`, which would change the order of the others.
+                section.shift_remove("checkpoint_every_minutes");
+            }
         }
         Ok(settings)
     }
@@ -196,6 +223,8 @@ impl TrainMapperConfig {
             self.network.validate().map_err(|error| error.within("network"))?;
             self.resnet.validate().map_err(|error| error.within("resnet"))?;
             self.ridge.validate().map_err(|error| error.within("ridge"))?;
+            self.residual.validate().map_err(|error| error.within("residual"))?;
+            self.kernel_ridge.validate().map_err(|error| error.within("kernel_ridge"))?;
             self.train.check_ranges().map_err(|error| error.within("train"))
         };
         check().map_err(|error| error.within("train_mapper"))

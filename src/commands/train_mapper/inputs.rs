@@ -1,5 +1,7 @@
 //! What a run of `train-mapper` reads: betas, split, targets.
 
+use std::collections::BTreeMap;
+
 use ndarray::Array2;
 
 use super::config::{MapperSizes, TrainMapperConfig};
@@ -23,6 +25,9 @@ use crate::tensor_ops::backend::Device;
 use crate::training::mapper::targets::{CaptionChoice, EmbeddingTargets};
 use crate::training::mapper::trials::MapperTrials;
 
+/// One row per image leaves nothing to draw.
+const ANY_SEED: u64 = 0;
+
 /// Keys of sizes that decide the memory.
 const MEMORY_KEYS: [&str; 2] = ["train_mapper.network", "train_mapper.train.phase2.batch"];
 
@@ -36,10 +41,22 @@ fn signal_len(config: &TrainMapperConfig, subject: &PreparedSubject) -> usize {
 
 /// The least that the training holds.
 fn need(config: &TrainMapperConfig, signal_len: usize, num_train: usize) -> Need {
-    if config.kind == MapperKind::Ridge {
-        // The square matrix of the smaller side in double precision, and its factor.
-        let side = signal_len.min(num_train) as u128;
-        return Need { parameters: 0, activations: 0, images: 2 * 8 * side * side };
+    let (trials, voxels) = (num_train as u128, signal_len as u128);
+    match config.kind {
+        MapperKind::Paper => {}
+        // The rows once more, and two square matrices of the smaller side in double precision.
+        MapperKind::Ridge => {
+            let side = trials.min(voxels);
+            return Need { images: 4 * trials * voxels + 2 * 8 * side * side, ..Need::default() };
+        }
+        MapperKind::KernelRidge => {
+            return Need { images: 4 * trials * voxels + 2 * 8 * trials * trials, ..Need::default() };
+        }
+        MapperKind::Residual => {
+            let sizes = config.residual.network([signal_len, 1]);
+            let activations = config.residual.batch as u128 * sizes.least_activations();
+            return Need { parameters: sizes.least_values(), activations, images: 4 * trials * voxels };
+        }
     }
     let MapperSizes { num_down, num_blocks, hidden, fc } = config.network;
     // The width of the embedding is the target's, which is not read yet.
@@ -80,6 +97,37 @@ pub(super) struct MapperTargets {
     /// For training, made anew in every epoch in place of those.
     pub fresh: Option<FreshTargets>,
     network_sha256: String,
+}
+
+impl MapperTargets {
+    /// One target per trial, none of them drawn: `[trials, embed_dim]`.
+    pub fn of_trials(&self) -> Array2<f32> {
+        let single = &self.single;
+        let mut rows = Array2::zeros((single.num_trials(), single.embed_dim()));
+        for (trial, mut row) in rows.rows_mut().into_iter().enumerate() {
+            row.assign(&single.validation(trial, ANY_SEED));
+        }
+        rows
+    }
+
+    /// One target per image, in the order of their first trials, `[images, embed_dim]`, and the row of every trial's image.
+    pub fn of_images(&self, image_ids: &[u64]) -> (Array2<f32>, Vec<usize>) {
+        let mut row_of_image = BTreeMap::new();
+        let mut first_trials = Vec::new();
+        let mut image_of_trial = Vec::with_capacity(image_ids.len());
+        for (trial, image) in image_ids.iter().enumerate() {
+            let row = *row_of_image.entry(*image).or_insert_with(|| {
+                first_trials.push(trial);
+                first_trials.len() - 1
+            });
+            image_of_trial.push(row);
+        }
+        let mut rows = Array2::zeros((first_trials.len(), self.single.embed_dim()));
+        for (trial, mut row) in first_trials.iter().zip(rows.rows_mut()) {
+            row.assign(&self.single.validation(*trial, ANY_SEED));
+        }
+        (rows, image_of_trial)
+    }
 }
 
 impl Inputs {

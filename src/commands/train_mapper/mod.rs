@@ -4,11 +4,14 @@
 //! `last.safetensors`,
 //! `checkpoint.mpk`, `plots/` and `summary.json` into a run folder.
 
+mod bands;
 pub mod both;
 mod config;
 mod inputs;
+mod kernel_ridge;
 mod papers;
 mod plots;
+mod residual;
 mod ridge;
 mod settings;
 mod summary;
@@ -18,13 +21,12 @@ mod trained;
 
 use std::time::Instant;
 
-pub use self::config::{MapperSizes, ResnetMapperConfig, TrainMapperConfig};
+pub use self::config::{MapperSizes, ResnetMapperConfig, RidgeBands, TrainMapperConfig};
 use self::inputs::Inputs;
 pub(super) use self::inputs::least_memory;
 pub use self::settings::TrainMapperSettings;
-pub use self::summary::{RidgeReport, TrainMapperSummary};
+pub use self::summary::{BandShare, FitReport, RidgeReport, TrainMapperSummary};
 use self::trained::Trained;
-use crate::error::SettingError;
 use crate::models::mapper::MapperKind;
 pub use crate::pipelines::mapper_betas::BetasControl;
 use crate::pipelines::workbench::Workbench;
@@ -49,11 +51,10 @@ pub fn run(
     let trained = match inputs.config.kind {
         MapperKind::Paper => papers::train(settings, &inputs, &targets, fresh, &device, progress)?,
         MapperKind::Ridge => ridge::fit(settings, &inputs, &targets, &device, progress)?,
-        kind @ (MapperKind::Residual | MapperKind::KernelRidge) => {
-            return Err(SettingError::new("kind", "`paper` or `ridge`", kind).within("train_mapper").into());
-        }
+        MapperKind::Residual => residual::train(settings, &inputs, &targets, &device, progress)?,
+        MapperKind::KernelRidge => kernel_ridge::fit(settings, &inputs, &targets, &device, progress)?,
     };
-    let Trained { dir, network, num_parameters, phases, ridge } = trained;
+    let Trained { dir, network, num_parameters, phases, fit } = trained;
     let trials = inputs.trials(&targets.finished, &device);
     let shown = plots::shown_trials(&inputs.split.validation);
     let (predicted, target) = trials.predicted_and_true(&network, &shown)?;
@@ -68,7 +69,7 @@ pub fn run(
         split_record: Some(settings.split.record(&inputs.subject, &inputs.split)),
         num_parameters,
         phases,
-        ridge,
+        fit,
         retrieval: trials.evaluate(&network)?,
         seconds: started.elapsed().as_secs_f64(),
     };

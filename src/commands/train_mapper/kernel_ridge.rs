@@ -1,0 +1,42 @@
+//! Kernel ridge regression as a mapper.
+
+use burn::module::Module;
+
+use super::inputs::{Inputs, MapperTargets};
+use super::settings::TrainMapperSettings;
+use super::summary::FitReport;
+use super::trained::{Trained, identity, refuse_start, run_dir, save_mapper};
+use crate::models::mapper::{MapperNetwork, MapperNetworkConfig};
+use crate::run::progress::Progress;
+use crate::tensor_ops::backend::Device;
+use crate::training::decoder::trials::DecoderTrials;
+use crate::training::kernel_ridge::fit::fit_kernel_ridge;
+
+/// Fits it. Both penalties are chosen on the training images seen last.
+///
+/// # Errors
+/// A checkpoint or a mapper to start from, of which a regression has no use; betas that cannot be fitted.
+pub(super) fn fit(
+    settings: &TrainMapperSettings,
+    inputs: &Inputs,
+    targets: &MapperTargets,
+    device: &Device,
+    progress: &mut dyn Progress,
+) -> crate::error::Result<Trained> {
+    refuse_start(settings, inputs.config.kind)?;
+    let (of_images, image_of_trial) = targets.of_images(&inputs.image_ids);
+    let trials = DecoderTrials {
+        betas: &inputs.betas,
+        targets: &of_images,
+        image_of_trial: &image_of_trial,
+        train: &inputs.split.train,
+    };
+    let dir = run_dir(settings, inputs, targets)?;
+    let outcome = fit_kernel_ridge(&trials, &inputs.config.kernel_ridge, device, progress)?;
+    let snapshot =
+        inputs.snapshot(settings.target, targets, MapperNetworkConfig::KernelRidge(outcome.network));
+    save_mapper(&dir, &snapshot, &identity(settings, inputs, &snapshot)?, &outcome.mapper)?;
+    let num_parameters = outcome.mapper.num_params();
+    let network = MapperNetwork::KernelRidge(outcome.mapper);
+    Ok(Trained { dir, network, num_parameters, phases: vec![], fit: Some(FitReport::KernelRidge(outcome.choice)) })
+}

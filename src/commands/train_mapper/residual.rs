@@ -1,0 +1,55 @@
+//! The residual mapper: ridge regression, a network that starts from it, and a blend of both.
+
+use burn::module::Module;
+
+use super::inputs::{Inputs, MapperTargets};
+use super::settings::TrainMapperSettings;
+use super::summary::FitReport;
+use super::trained::{Trained, identity, refuse_other_mapper, run_dir, save_mapper};
+use crate::interrupt;
+use crate::models::mapper::{MapperNetwork, MapperNetworkConfig};
+use crate::run::progress::Progress;
+use crate::tensor_ops::backend::Device;
+use crate::training::decoder::trials::DecoderTrials;
+use crate::training::residual::training::ResidualTraining;
+
+/// Trains it. Everything that is chosen is chosen on the training images seen last.
+///
+/// # Errors
+/// A mapper to start from, of which it has no use; an interruption, a loss that is not finite.
+pub(super) fn train(
+    settings: &TrainMapperSettings,
+    inputs: &Inputs,
+    targets: &MapperTargets,
+    device: &Device,
+    progress: &mut dyn Progress,
+) -> crate::error::Result<Trained> {
+    refuse_other_mapper(settings, inputs.config.kind)?;
+    let (of_images, image_of_trial) = targets.of_images(&inputs.image_ids);
+    let trials = DecoderTrials {
+        betas: &inputs.betas,
+        targets: &of_images,
+        image_of_trial: &image_of_trial,
+        train: &inputs.split.train,
+    };
+    let config = &inputs.config.residual;
+    // The blend is chosen by the training and belongs to the snapshot, not to what a checkpoint must agree with.
+    let sizes = config.network(trials.sizes());
+    let described = inputs.snapshot(settings.target, targets, MapperNetworkConfig::Residual(sizes));
+    let identity = identity(settings, inputs, &described)?;
+    let dir = run_dir(settings, inputs, targets)?;
+    let training = ResidualTraining {
+        trials: &trials,
+        config,
+        identity: &identity,
+        run: &dir,
+        device,
+        interrupted: &interrupt::requested,
+    };
+    let outcome = training.run(settings.resume.as_deref(), progress)?;
+    let snapshot = described.with_network(MapperNetworkConfig::Residual(outcome.network));
+    save_mapper(&dir, &snapshot, &identity, &outcome.mapper)?;
+    let num_parameters = outcome.mapper.num_params();
+    let network = MapperNetwork::Residual(outcome.mapper);
+    Ok(Trained { dir, network, num_parameters, phases: vec![], fit: Some(FitReport::Residual(outcome.choice)) })
+}
