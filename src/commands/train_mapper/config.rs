@@ -14,7 +14,7 @@ use crate::training::mapper::config::MapperTrainConfig;
 use crate::training::mapper::targets::CaptionChoice;
 use crate::training::kernel_ridge::config::KernelRidgeConfig;
 use crate::training::residual::config::ResidualTrainConfig;
-use crate::training::ridge::decoder::RidgeDecoderConfig;
+use crate::training::ridge::decoder::{Rescale, RidgeDecoderConfig};
 
 /// Sizes of the network that the data do not decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,6 +223,10 @@ impl TrainMapperConfig {
             self.network.validate().map_err(|error| error.within("network"))?;
             self.resnet.validate().map_err(|error| error.within("resnet"))?;
             self.ridge.validate().map_err(|error| error.within("ridge"))?;
+            if self.ridge.rescale == Rescale::Test {
+                let expected = "`none` or `train`: a mapper decodes every trial by itself, and `test` needs all that are decoded together";
+                return Err(SettingError::new("ridge.rescale", expected, "test"));
+            }
             self.residual.validate().map_err(|error| error.within("residual"))?;
             self.kernel_ridge.validate().map_err(|error| error.within("kernel_ridge"))?;
             self.train.check_ranges().map_err(|error| error.within("train"))

@@ -22,5 +22,5 @@ mod rescale;
 mod scores;
 
 pub use self::config::{Rescale, RidgeDecoderConfig, TrainingTrials, VoxelWeighting};
-pub use self::fit::{RidgeDecoderFit, fit_ridge_decoder};
+pub use self::fit::{RidgeDecoderFit, RidgeSelection, fit_ridge_decoder};
 pub use self::rescale::restore_variance;
