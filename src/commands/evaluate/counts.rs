@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use ndarray::{Array2, Axis};
 
-use super::summary::{AveragedIdentification, CombinationRow, DecoderRow};
+use super::summary::{AveragedIdentification, CombinationRow, DecoderRow, PairedDifference};
+use crate::metrics::bootstrap::{Interval, mean_interval};
 use crate::metrics::combined_retrieval::{DecodedPair, combine};
 use crate::metrics::pairwise::{own_ranks, pairwise_identification};
 use crate::metrics::retrieval::{Matching, RetrievalConfig, compute_retrieval, compute_retrieval_with_hits};
@@ -73,7 +74,24 @@ impl<'a> Counts<'a> {
             identification,
             averaged: self.averaged(pair)?,
             hits,
+            over_ridge: None,
         })
+    }
+
+    /// What `row` finds more than `other`, which was counted on the same trials; none of no trial.
+    pub fn difference(&self, row: &DecoderRow, other: &DecoderRow) -> Option<PairedDifference> {
+        let batch_size = row.by_image.batch_size;
+        let of = |ours: &[bool], theirs: &[bool]| {
+            let gained =
+                |(ours, theirs): (&bool, &bool)| f64::from(u8::from(*ours)) - f64::from(u8::from(*theirs));
+            let gains: Vec<f64> = ours.iter().zip(theirs).map(gained).collect();
+            let Interval { mean, low, high } = mean_interval(&gains, self.ids, &self.by_image.bootstrap)?;
+            let [mean, low, high] = [mean, low, high].map(|share| share * batch_size as f64);
+            Some(Interval { mean, low, high })
+        };
+        let forward = of(&row.hits.forward, &other.hits.forward)?;
+        let backward = of(&row.hits.backward, &other.hits.backward)?;
+        Some(PairedDifference { batch_size, forward, backward })
     }
 
     /// Identification by the mean of what is decoded from an image's presentations; nothing where no image has several.

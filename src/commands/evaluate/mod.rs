@@ -21,11 +21,13 @@ use self::cross_validation::cross_validate;
 pub use self::settings::{EvaluateSettings, EvaluationData};
 pub use self::summary::{
     AveragedIdentification, CombinationRow, CrossValidatedRow, CrossValidation, DecoderRow, EvaluateSummary,
+    PairedDifference,
 };
 use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::{Side, Split};
 use crate::metrics::combined_retrieval::{DecodedPair, halves_by_image};
+use crate::models::mapper::MapperKind;
 use crate::pipelines::brain_decoder::LoadedMapper;
 use crate::pipelines::mapper_betas::BetasControl;
 use crate::pipelines::targets::decoded_pairs::{
@@ -180,6 +182,10 @@ impl Evaluation<'_> {
             targets.add_configured(self.settings, self.subject, bench)?;
             found.pixel_side = targets.pixels.as_ref().map(|pixels| pixels.side);
             self.baselines(&targets, &mut found, bench.progress)?;
+            for row in &mut found.mappers {
+                let same_target = found.ridge.iter().find(|ridge| ridge.target == row.target);
+                row.over_ridge = same_target.and_then(|ridge| self.counts.difference(row, ridge));
+            }
         }
         Ok(found)
     }
@@ -209,7 +215,11 @@ impl Evaluation<'_> {
             let (mut pair, aims) = (decoded.pair, Aims::Vectors(targets));
             bring_to_comparison(&mut pair, &aims, self.settings.evaluate.centre, &self.split.train);
             let target = aims.target();
-            let head = RowHead { name: format!("{target} mapper"), mapper: Some(path.clone()), target };
+            let name = match mapper.snapshot.network.kind() {
+                MapperKind::Paper => format!("{target} mapper"),
+                kind => format!("{target} mapper, {kind}"),
+            };
+            let head = RowHead { name, mapper: Some(path.clone()), target };
             found.mappers.push(self.counts.row(head, &pair)?);
             found.pairs.push(pair);
         }

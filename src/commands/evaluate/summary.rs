@@ -54,6 +54,21 @@ pub struct DecoderRow {
     pub averaged: Option<AveragedIdentification>,
     /// Which trials were found, by image.
     pub hits: RetrievalHits,
+    /// What a mapper finds more than ridge regression to the same target on the same trials; none where that was not evaluated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_ridge: Option<PairedDifference>,
+}
+
+/// Difference of two decoders' counts on the same trials, with an interval over images: that of the difference itself, which is
+/// narrower than those of the counts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PairedDifference {
+    /// Trials of a batch: the counts are of so many.
+    pub batch_size: usize,
+    /// By image, mean over batches.
+    pub forward: Interval,
+    /// The other way round.
+    pub backward: Interval,
 }
 
 /// One or several mappers on the half of the validation images that did not choose the weights.

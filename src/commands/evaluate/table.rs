@@ -1,7 +1,7 @@
 //! What was found, as text: a block for retrieval, a block for identification, and what the figures mean.
 
 use super::config::Centre;
-use super::summary::{CrossValidatedRow, CrossValidation, DecoderRow, EvaluateSummary};
+use super::summary::{CrossValidatedRow, CrossValidation, DecoderRow, EvaluateSummary, PairedDifference};
 use crate::metrics::bootstrap::Interval;
 use crate::metrics::pairwise::PairwiseIdentification;
 use crate::metrics::retrieval::{RetrievalCount, RetrievalSummary};
@@ -37,6 +37,7 @@ impl EvaluateSummary {
             if row.mapper.is_some() {
                 lines.push(retrieval_line("  by index", &row.by_index, None));
             }
+            lines.extend(row.over_ridge.as_ref().map(difference_line));
         }
         for row in &self.combinations {
             let parts = row.mappers.iter().zip(&row.combined.weights);
@@ -156,6 +157,12 @@ fn retrieval_line(name: &str, found: &RetrievalSummary, cosine: Option<f64>) -> 
     let chance = found.chance_over_batches;
     let cosine = cosine.map_or(String::new(), |cosine| format!("{cosine:.3}"));
     format!("{name:<32} {forward:>26} {backward:>26} {chance:>8.1} {cosine:>8}")
+}
+
+/// What a mapper finds more than ridge regression.
+fn difference_line(over: &PairedDifference) -> String {
+    let of = |Interval { mean, low, high }: Interval| format!("{mean:+.1} [{low:+.1}, {high:+.1}]");
+    format!("{:<32} {:>26} {:>26}", "  less ridge regression", of(over.forward), of(over.backward))
 }
 
 fn identification_head(name: &str) -> String {

@@ -10,9 +10,9 @@ use crate::error::{SettingError, in_range, limits};
 use crate::models::mapper::{MOST_HALVINGS, MapperConfig, MapperKind, MapperTarget};
 use crate::pipelines::targets::resnet_vectors::ResnetVector;
 use crate::pipelines::targets::source::TargetForm;
+use crate::training::kernel_ridge::config::KernelRidgeConfig;
 use crate::training::mapper::config::MapperTrainConfig;
 use crate::training::mapper::targets::CaptionChoice;
-use crate::training::kernel_ridge::config::KernelRidgeConfig;
 use crate::training::residual::config::ResidualTrainConfig;
 use crate::training::ridge::decoder::{Rescale, RidgeDecoderConfig};
 

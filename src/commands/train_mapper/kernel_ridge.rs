@@ -38,5 +38,11 @@ pub(super) fn fit(
     save_mapper(&dir, &snapshot, &identity(settings, inputs, &snapshot)?, &outcome.mapper)?;
     let num_parameters = outcome.mapper.num_params();
     let network = MapperNetwork::KernelRidge(outcome.mapper);
-    Ok(Trained { dir, network, num_parameters, phases: vec![], fit: Some(FitReport::KernelRidge(outcome.choice)) })
+    Ok(Trained {
+        dir,
+        network,
+        num_parameters,
+        phases: vec![],
+        fit: Some(FitReport::KernelRidge(outcome.choice)),
+    })
 }

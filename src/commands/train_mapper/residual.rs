@@ -51,5 +51,11 @@ pub(super) fn train(
     save_mapper(&dir, &snapshot, &identity, &outcome.mapper)?;
     let num_parameters = outcome.mapper.num_params();
     let network = MapperNetwork::Residual(outcome.mapper);
-    Ok(Trained { dir, network, num_parameters, phases: vec![], fit: Some(FitReport::Residual(outcome.choice)) })
+    Ok(Trained {
+        dir,
+        network,
+        num_parameters,
+        phases: vec![],
+        fit: Some(FitReport::Residual(outcome.choice)),
+    })
 }

@@ -64,6 +64,15 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
     assert_eq!(subsets, [&[0][..], &[1], &[0, 1]]);
     assert_eq!(evaluation.combinations[2].combined.retrieval, evaluation.combinations[0].combined.retrieval);
     assert!(evaluation.table().contains("0 image mapper"), "{}", evaluation.table());
+    // Trial by trial, as the difference of the counts.
+    let over = evaluation.mappers[0].over_ridge.unwrap();
+    let less =
+        summary.retrieval.forward.over_batches.mean - evaluation.ridge[0].by_image.forward.over_batches.mean;
+    assert!(
+        (over.forward.mean - less).abs() < 1e-9 && over.forward.low <= less && less <= over.forward.high,
+        "{over:?}"
+    );
+    assert!(evaluation.table().contains("less ridge regression"), "{}", evaluation.table());
     // One baseline for one kind of target. This brain is linear.
     let [ridge] = &evaluation.ridge[..] else { panic!("{:?}", evaluation.ridge) };
     assert!(ridge.by_image.forward.first_batch > 3 * ridge.by_image.chance_first_batch as usize, "{ridge:?}");
@@ -301,7 +310,10 @@ fn ridge_is_a_mapper_that_every_reader_takes() {
     let found = evaluate::run(&evaluation, &mut Silent).unwrap();
     assert_eq!(found.mappers[0].by_image, summary.retrieval);
     let baseline = found.ridge[0].by_image.forward.first_batch as f64;
-    assert!((found.mappers[0].by_image.forward.first_batch as f64 - baseline).abs() <= 0.3 * baseline, "{found:?}");
+    assert!(
+        (found.mappers[0].by_image.forward.first_batch as f64 - baseline).abs() <= 0.3 * baseline,
+        "{found:?}"
+    );
 
     let control = TrainMapperSettings { betas: BetasControl::Shuffled, ..settings.clone() };
     let shuffled = run(&control, &mut Silent).unwrap().retrieval;

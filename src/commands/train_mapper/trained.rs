@@ -82,7 +82,11 @@ pub(super) fn save_mapper<M: Module<Base>>(
 /// [`RunError::Invalid`] that names the flag.
 pub(super) fn refuse_start(settings: &TrainMapperSettings, kind: MapperKind) -> Result<(), RunError> {
     refuse_other_mapper(settings, kind)?;
-    refuse("`--resume`", settings.resume.as_ref(), format!("none for the kind `{kind}`, which is fitted in one piece"))
+    refuse(
+        "`--resume`",
+        settings.resume.as_ref(),
+        format!("none for the kind `{kind}`, which is fitted in one piece"),
+    )
 }
 
 /// Refuses another mapper's weights to start from.
