@@ -11,7 +11,7 @@ use crate::models::mapper::{MapperNetwork, MapperNetworkConfig};
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
 use crate::training::decoder::trials::DecoderTrials;
-use crate::training::residual::training::ResidualTraining;
+use crate::training::residual::inputs::ResidualTraining;
 
 /// Trains it. Everything that is chosen is chosen on the training images seen last.
 ///

@@ -36,6 +36,18 @@ pub struct Ridge {
 }
 
 impl Ridge {
+    /// Weights `[predictors, outputs]` and what is predicted of predictors of 0, in single precision.
+    pub fn coefficients(&self) -> (Array2<f32>, Vec<f32>) {
+        let (rows, columns) = (self.weights.nrows(), self.weights.ncols());
+        let weights =
+            Array2::from_shape_fn((rows, columns), |(row, column)| self.weights[(row, column)] as f32);
+        let at_means = |column: usize| -> f64 {
+            self.mean_x.iter().enumerate().map(|(row, mean)| mean * self.weights[(row, column)]).sum()
+        };
+        let biases = (0..columns).map(|column| (self.mean_y[column] - at_means(column)) as f32).collect();
+        (weights, biases)
+    }
+
     /// `Y` for rows of predictors.
     ///
     /// # Shapes
