@@ -50,6 +50,10 @@ const OWN: [&str; 28] = [
     "reconstruct.grid",
     "reconstruct.limit",
     "screen_captions.long_captions",
+    "train_mapper.kernel_ridge.",
+    "train_mapper.residual.",
+    "train_mapper.ridge.",
+    "train_mapper.ridge_bands",
     "train_mapper.train.checkpoint_every_minutes",
     "train_mapper.train.retrieval.bootstrap.",
 ];
@@ -63,6 +67,7 @@ const PAPER: &[(&str, &str, &str)] = &[
     ("prepare.betas_version", r#""betas_fithrf_GLMdenoise_RR""#, "docs/spec/nsd-format.md §6.5"),
     ("prepare.standardization", r#""zscore-per-session""#, "docs/spec/mapper.md §1.3"),
     ("screen_captions.screen.share_of_best", "0.5", "docs/spec/mapper.md §2.3"),
+    ("train_mapper.kind", r#""paper""#, "docs/spec/mapper.md §3"),
     ("train_mapper.caption_choice", r#""random""#, "docs/spec/mapper.md §2.3"),
     ("train_mapper.resize_chain", r#""through-256""#, "docs/spec/open-questions.md OQ-07"),
     ("train_mapper.augment.probability", "1", "docs/spec/mapper.md §2.2"),

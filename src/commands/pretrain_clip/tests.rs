@@ -116,7 +116,12 @@ fn a_clip_is_trained_and_screens_the_captions_of_every_image() {
     let settings = screen_settings(root, &trained.snapshot);
     let summary = screen_captions::run(&settings, &mut Silent).unwrap();
     assert_eq!((summary.num_images, summary.num_captions), (NUM_IMAGES, 2 * NUM_IMAGES));
-    let kept: BTreeMap<String, Vec<String>> = read(&settings.output);
+    let mut stored: BTreeMap<String, serde_json::Value> = read(&settings.output);
+    assert!(
+        stored.remove("clip_sha256").is_some_and(|hash| hash.as_str().is_some_and(|hash| hash.len() == 64))
+    );
+    let kept = stored.into_iter().map(|(image, captions)| (image, serde_json::from_value(captions).unwrap()));
+    let kept: BTreeMap<String, Vec<String>> = kept.collect();
     let judged: BTreeMap<String, Vec<JudgedCaption>> = read(&settings.probabilities);
     assert_eq!((kept.len(), judged.len()), (NUM_IMAGES, NUM_IMAGES));
     assert_eq!(kept.values().map(Vec::len).sum::<usize>(), summary.num_kept);
