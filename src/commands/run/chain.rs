@@ -371,11 +371,16 @@ fn is_about_pictures(step: ChainStep) -> bool {
         EvaluateImages, EvaluateImagesControl, FinetuneGan, Microstim, PretrainGan, Reconstruct,
         ReconstructControl,
     };
-    match step {
-        PretrainGan | FinetuneGan | Reconstruct | ReconstructControl => true,
-        EvaluateImages | EvaluateImagesControl | Microstim => true,
-        _ => false,
-    }
+    matches!(
+        step,
+        PretrainGan
+            | FinetuneGan
+            | Reconstruct
+            | ReconstructControl
+            | EvaluateImages
+            | EvaluateImagesControl
+            | Microstim
+    )
 }
 
 /// The steps whose results a step takes.

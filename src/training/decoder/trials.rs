@@ -58,7 +58,8 @@ impl DecoderTrials<'_> {
             let image = image_of_trial[*trial];
             let squared: f64 = targets.row(image).iter().map(|value| f64::from(*value).powi(2)).sum();
             let norm = squared.sqrt();
-            if !((norm - 1.0).abs() < NORM_TOLERANCE) {
+            // A norm that is no number is none of 1, either.
+            if !norm.is_finite() || (norm - 1.0).abs() >= NORM_TOLERANCE {
                 let what = format!("norm of the target of image {image}");
                 return Err(DecoderError::trials(what, norm, 1));
             }

@@ -25,7 +25,7 @@ pub struct KernelRidgeConfig {
 
 impl Default for KernelRidgeConfig {
     fn default() -> Self {
-        Self { gamma: 0.7, penalties: vec![0.03, 0.1, 0.3, 1.0], ridge: RidgeConfig::default() }
+        Self { gamma: 0.7, penalties: vec![0.03, 0.1, 0.3, 1.0, 3.0], ridge: RidgeConfig::default() }
     }
 }
 

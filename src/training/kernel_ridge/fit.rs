@@ -240,7 +240,7 @@ mod tests {
     /// 60 images twice; the target turns twice as fast as what the voxels tell, which no line can follow.
     fn data() -> (Array2<f32>, Array2<f32>, Vec<usize>) {
         let mut rng = keyed_rng(2, "kernel ridge", 0);
-        let angles: Vec<f32> = (0..60).map(|_| 6.283 * rng.random::<f32>()).collect();
+        let angles: Vec<f32> = (0..60).map(|_| std::f32::consts::TAU * rng.random::<f32>()).collect();
         let turned = |factor: f32, image: usize, axis: usize| match axis {
             0 => (factor * angles[image]).cos(),
             _ => (factor * angles[image]).sin(),
