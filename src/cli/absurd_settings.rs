@@ -127,7 +127,7 @@ fn words_sections_and_lists_in_place_of_others_are_refused_in_one_line() {
         ("subject=9", "`subject`: found 9, expected 1 to 8"),
         ("subject=-1", "`subject`: found -1, expected 1 to 8"),
         ("bogus=1", "`bogus`: unknown key; expected one of `subject`"),
-        ("train_mapper.clmp=1", "`train_mapper.clmp`: unknown key; expected one of `caption_choice`"),
+        ("train_mapper.clmp=1", "`train_mapper.clmp`: unknown key; expected one of `kind`"),
     ] {
         let (key, value) = text.split_once('=').unwrap();
         let error = resolved(key, value).map(drop).unwrap_err().to_string();

@@ -22,6 +22,7 @@ use crate::run::error::RunError;
 use crate::run::precision::Precision;
 use crate::run::snapshot::{GENERATOR_KIND, MAPPER_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device};
+use crate::tensor_ops::host_values::values;
 use crate::tensor_ops::random::{keyed_rng, normal};
 use crate::tensor_ops::similarity::unit_norm;
 
@@ -124,6 +125,7 @@ impl LoadedMapper {
             MapperNetwork::KernelRidge(empty) => MapperNetwork::KernelRidge(file.load_into(empty)?),
         };
         check_padding(path, &snapshot, file.provenance())?;
+        network.check_values().map_err(|fault| RunError::from(fault.at(path)))?;
         Ok(Self { network, snapshot, provenance: file.provenance().clone(), sha256: file.sha256().into() })
     }
 
@@ -194,6 +196,18 @@ impl LoadedMapper {
         let Self { snapshot, provenance, sha256, .. } = self;
         SteeringMapper { path, sha256, snapshot, provenance }
     }
+}
+
+/// Refuses embeddings that are no numbers; `path` is the file of the mapper that predicted them.
+///
+/// # Errors
+/// [`RunError::Invalid`] that names the file.
+pub(crate) fn require_finite(path: &Path, embeddings: &Tensor<Base, 2>) -> Result<(), RunError> {
+    if values(embeddings.clone()).iter().all(|value| value.is_finite()) {
+        return Ok(());
+    }
+    let expected = "finite numbers: its weights are absurd, or its betas are";
+    Err(RunError::invalid(path, "embeddings that it predicts", expected, "NaN or an infinity"))
 }
 
 impl BrainDecoder {
@@ -352,6 +366,16 @@ impl BrainDecoder {
             image: self.image_mapper.predict(betas, &self.device),
             second: self.second_mapper.predict(betas, &self.device),
         }
+    }
+
+    /// Refuses embeddings that are no numbers, as a mapper of absurd weights makes them: a picture of them would be black.
+    ///
+    /// # Errors
+    /// [`RunError::Invalid`] that names the mapper's file.
+    pub fn require_finite(&self, decoded: &DecodedEmbeddings) -> Result<(), RunError> {
+        let DecoderPaths { image_mapper, second_mapper, .. } = &self.paths;
+        require_finite(image_mapper, &decoded.image)?;
+        require_finite(second_mapper, &decoded.second)
     }
 
     /// Predicted embeddings as they steer the generator.

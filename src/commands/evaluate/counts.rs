@@ -11,11 +11,14 @@ use crate::metrics::combined_retrieval::{DecodedPair, combine};
 use crate::metrics::pairwise::{own_ranks, pairwise_identification};
 use crate::metrics::retrieval::{Matching, RetrievalConfig, compute_retrieval, compute_retrieval_with_hits};
 use crate::metrics::share::bounded_mean_interval;
+use crate::pipelines::mapper_betas::BetasControl;
 use crate::pipelines::targets::decoded_target::DecodedTarget;
 
 /// What a row says beside its counts.
 pub(super) struct RowHead {
     pub name: String,
+    /// What it learned from.
+    pub betas: BetasControl,
     /// Snapshot of the mapper, if it is one.
     pub mapper: Option<PathBuf>,
     pub target: DecodedTarget,
@@ -61,12 +64,13 @@ impl<'a> Counts<'a> {
         let identification = ranks.and_then(|ranks| pairwise_identification(&ranks, self.ids, bootstrap));
         let by_index = compute_retrieval(predicted, truth, self.ids, &by_index)?;
         let (by_image, hits) = compute_retrieval_with_hits(predicted, truth, self.ids, &by_image)?;
-        let RowHead { name, mapper, target } = head;
+        let RowHead { name, betas, mapper, target } = head;
         Ok(DecoderRow {
             name,
             mapper,
             penalty: None,
             penalty_at_edge: None,
+            betas,
             target,
             cosine: cosine.ok_or_else(|| crate::error::Error::failure("no validation trial"))?,
             by_image,

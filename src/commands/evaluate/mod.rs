@@ -13,6 +13,9 @@ mod table;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::de::IgnoredAny;
 
 use self::baselines::{SplitTask, Targets, bring_to_comparison, regressions, row_name};
 pub use self::config::{Centre, EvaluateConfig};
@@ -30,12 +33,14 @@ use crate::metrics::combined_retrieval::{DecodedPair, halves_by_image};
 use crate::models::mapper::MapperKind;
 use crate::pipelines::brain_decoder::LoadedMapper;
 use crate::pipelines::mapper_betas::BetasControl;
+use crate::pipelines::mapper_provenance::MapperProvenance;
 use crate::pipelines::targets::decoded_pairs::{
     Aims, RidgeDecoder, by_mapper, require_ridge_memory, tuning_split,
 };
 use crate::pipelines::targets::trial_targets::TrialTargets;
 use crate::pipelines::workbench::Workbench;
 use crate::run::device::open;
+use crate::run::error::RunError;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::training::ridge::GridEdge;
@@ -215,11 +220,15 @@ impl Evaluation<'_> {
             let (mut pair, aims) = (decoded.pair, Aims::Vectors(targets));
             bring_to_comparison(&mut pair, &aims, self.settings.evaluate.centre, &self.split.train);
             let target = aims.target();
-            let name = match mapper.snapshot.network.kind() {
+            let betas = learned_from(path, &mapper)?;
+            let mut name = match mapper.snapshot.network.kind() {
                 MapperKind::Paper => format!("{target} mapper"),
                 kind => format!("{target} mapper, {kind}"),
             };
-            let head = RowHead { name, mapper: Some(path.clone()), target };
+            if betas == BetasControl::Shuffled {
+                name.push_str(", exchanged");
+            }
+            let head = RowHead { name, betas, mapper: Some(path.clone()), target };
             found.mappers.push(self.counts.row(head, &pair)?);
             found.pairs.push(pair);
         }
@@ -242,7 +251,7 @@ impl Evaluation<'_> {
             let decoder = RidgeDecoder { subject: self.subject, order: &order, config: &config.ridge_fit };
             for (decoded, aims) in task.decode(&decoder, &aims, progress)?.iter().zip(&aims) {
                 let target = aims.target();
-                let head = RowHead { name: row_name(target, control), mapper: None, target };
+                let head = RowHead { name: row_name(target, control), betas: control, mapper: None, target };
                 let edge = decoded.penalty.and_then(|penalty| config.ridge_fit.edge(penalty));
                 let row = self.counts.row(head, &decoded.pair)?;
                 let row = DecoderRow { penalty: decoded.penalty, penalty_at_edge: edge, ..row };
@@ -258,6 +267,12 @@ impl Evaluation<'_> {
         }
         Ok(())
     }
+}
+
+/// Which betas a mapper learned from, as its snapshot says; an imported one has no control.
+fn learned_from(path: &Path, mapper: &LoadedMapper) -> Result<BetasControl, RunError> {
+    let trained = MapperProvenance::<IgnoredAny>::of_provenance(path, &mapper.provenance)?;
+    Ok(trained.map_or(BetasControl::Measured, |trained| trained.betas))
 }
 
 /// Says that a penalty lies at an end of the grid, where a better one may lie beyond.

@@ -10,6 +10,7 @@ use crate::metrics::bootstrap::Interval;
 use crate::metrics::combined_retrieval::CombinedRetrieval;
 use crate::metrics::pairwise::PairwiseIdentification;
 use crate::metrics::retrieval::{RetrievalHits, RetrievalSummary};
+use crate::pipelines::mapper_betas::BetasControl;
 use crate::pipelines::targets::decoded_target::DecodedTarget;
 use crate::training::ridge::GridEdge;
 
@@ -38,6 +39,9 @@ pub struct DecoderRow {
     /// The end of the grid that the penalty lies at: a wider grid may hold a better one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub penalty_at_edge: Option<GridEdge>,
+    /// Whether it learned from exchanged betas: then it is a control.
+    #[serde(default)]
+    pub betas: BetasControl,
     /// What it predicts.
     pub target: DecodedTarget,
     /// Cosine of prediction and target, mean over trials; of pixels Pearson's correlation.
@@ -157,6 +161,11 @@ pub struct EvaluateSummary {
 }
 
 impl EvaluateSummary {
+    /// Mappers and regressions that learned from every trial's own betas: none of the controls.
+    pub fn decoders(&self) -> impl Iterator<Item = &DecoderRow> {
+        self.mappers.iter().chain(&self.ridge).filter(|row| row.betas == BetasControl::Measured)
+    }
+
     /// Presentations that are averaged, mean over images; none where no held-out image has several.
     pub fn mean_presentations(&self) -> Option<f64> {
         let mut rows = self.mappers.iter().chain(&self.ridge);

@@ -162,7 +162,7 @@ fn retrieval_line(name: &str, found: &RetrievalSummary, cosine: Option<f64>) -> 
 /// What a mapper finds more than ridge regression.
 fn difference_line(over: &PairedDifference) -> String {
     let of = |Interval { mean, low, high }: Interval| format!("{mean:+.1} [{low:+.1}, {high:+.1}]");
-    format!("{:<32} {:>26} {:>26}", "  less ridge regression", of(over.forward), of(over.backward))
+    format!("{:<32} {:>26} {:>26}", "  minus ridge regression", of(over.forward), of(over.backward))
 }
 
 fn identification_head(name: &str) -> String {

@@ -200,11 +200,11 @@ pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> Result<
     let run = run_dir(settings, prepared)?;
     progress.start(&format!("microstim {} ({})", config.roi, verb(config.action)), 2);
     let positions: Vec<u64> = chosen.iter().map(|trial| trial.position(1, 0)).collect();
-    let before = inputs.decoded(&betas, &positions, settings);
+    let before = inputs.decoded(&betas, &positions, settings)?;
     interrupt::check()?;
     progress.advance(1, "");
     let changed = stimulated(&betas, voxels, config.action.value(config.excited_beta));
-    let after = inputs.decoded(&changed, &positions, settings);
+    let after = inputs.decoded(&changed, &positions, settings)?;
     interrupt::check()?;
     progress.advance(2, "");
 
@@ -296,7 +296,12 @@ impl Inputs {
     }
 
     /// Embeddings and pictures of betas; the same positions give the same z.
-    fn decoded(&self, betas: &Array2<f32>, positions: &[u64], settings: &MicrostimSettings) -> Decoded {
+    fn decoded(
+        &self,
+        betas: &Array2<f32>,
+        positions: &[u64],
+        settings: &MicrostimSettings,
+    ) -> Result<Decoded> {
         let options = DrawOptions {
             source: settings.microstim.condition.unwrap_or_default(),
             truncation_psi: 1.0,
@@ -304,8 +309,9 @@ impl Inputs {
             seed: settings.seed,
         };
         let predicted = self.decoder.predict(betas);
+        self.decoder.require_finite(&predicted)?;
         let pictures = self.decoder.draw(&self.decoder.steering(&predicted), positions, &options);
-        Decoded { predicted, pictures }
+        Ok(Decoded { predicted, pictures })
     }
 
     /// Writes every picture by itself, and all in a grid: ground truth, before, after, one column per trial.

@@ -67,6 +67,7 @@ impl Drawing<'_> {
     fn draw(&self, trials: &[ChosenTrial]) -> Result<Vec<Vec<RgbImage>>> {
         let (conditions, samples) = (self.config.all_conditions(), self.samples());
         let embeddings = self.decoder.embed(&betas_of(self.prepared, trials)?);
+        self.decoder.require_finite(&embeddings)?;
         let draw = |(condition, sample)| {
             let options = DrawOptions {
                 source: condition,

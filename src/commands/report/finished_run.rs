@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use crate::commands::train_mapper::BetasControl;
 use crate::error::toml_reason;
 use crate::files::file_is_there;
-use crate::models::mapper::MapperTarget;
+use crate::models::mapper::{MapperKind, MapperTarget};
 use crate::pipelines::drawing_manifest::MANIFEST_FILE;
 use crate::pipelines::stimulation::Stimulation;
 use crate::pipelines::trial_choice::{Repeats, TrialChoice};
@@ -66,7 +66,7 @@ impl RunKind {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct RunConfig {
     pretrain_clip: Option<IgnoredAny>,
-    mapper: Option<IgnoredAny>,
+    mapper: Option<MapperSection>,
     /// How mappers and ridge regression were counted.
     pub evaluate: Option<EvaluateSection>,
     pretrain_gan: Option<IgnoredAny>,
@@ -99,6 +99,21 @@ pub(super) struct RunConfig {
 struct DataSection {
     prepared: Option<PathBuf>,
     stimuli: Option<PathBuf>,
+}
+
+/// Settings of a mapper.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct MapperSection {
+    /// The paper's network in files of older versions.
+    kind: MapperKind,
+}
+
+impl RunConfig {
+    /// How a mapper's betas become an embedding.
+    pub(super) fn mapper_kind(&self) -> MapperKind {
+        self.mapper.as_ref().map_or(MapperKind::Paper, |mapper| mapper.kind)
+    }
 }
 
 /// Protocol of the counts.

@@ -2,6 +2,7 @@
 
 use super::gathered::Gathered;
 use super::measures::JudgedPictures;
+use crate::models::mapper::MapperKind;
 use crate::pipelines::pictures::picture_features::FeatureKind;
 use crate::pipelines::trial_choice::Repeats;
 use crate::report::number_format::number;
@@ -33,7 +34,9 @@ impl Flattery {
 fn of_counts(gathered: &Gathered, signal: Option<f64>) -> Vec<String> {
     let strength = signal.filter(|signal| *signal > 1.0);
     let strength = strength.map(|signal| format!("the phantom's signal is {} times NSD's", number(signal)));
-    let epoch = (!gathered.mappers.is_empty()).then(|| {
+    // Of other kinds everything is chosen on training trials.
+    let has_papers = gathered.mappers.iter().any(|run| run.config.mapper_kind() == MapperKind::Paper);
+    let epoch = has_papers.then(|| {
         "the epoch of each mapper was chosen on the held-out trials that are then counted, as in the paper's code".to_string()
     });
     strength.into_iter().chain(epoch).collect()

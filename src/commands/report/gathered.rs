@@ -7,7 +7,7 @@ use super::settings::ReportSettings;
 use crate::commands::train_mapper::BetasControl;
 use crate::error::Result;
 use crate::files::file_is_there;
-use crate::models::mapper::MapperTarget;
+use crate::models::mapper::{MapperKind, MapperTarget};
 use crate::pipelines::chain_record::{ChainRecord, ChainStep};
 use crate::pipelines::project::Project;
 use crate::pipelines::trial_choice::TrialChoice;
@@ -252,9 +252,17 @@ fn newer_than_chain(finished: &[PathBuf], of_chain: &[PathBuf]) -> Option<String
 /// What a mapper is called.
 pub(super) fn mapper_name(run: &FinishedRun) -> String {
     match (run.config.betas, run.config.target) {
-        (BetasControl::Measured, target) => format!("{target} mapper"),
+        (BetasControl::Measured, target) => measured_name(target, run.config.mapper_kind()),
         (BetasControl::Shuffled, MapperTarget::Image) => "control: exchanged betas".into(),
         (BetasControl::Shuffled, target) => format!("control: exchanged betas, {target} mapper"),
+    }
+}
+
+/// As `evaluate` names its rows.
+pub(super) fn measured_name(target: MapperTarget, kind: MapperKind) -> String {
+    match kind {
+        MapperKind::Paper => format!("{target} mapper"),
+        kind => format!("{target} mapper, {kind}"),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::finished_run::{EVALUATION_FILE, FinishedRun};
-use super::gathered::Gathered;
+use super::gathered::{Gathered, measured_name};
 use super::run_files::json_file;
 use crate::commands::evaluate::{CrossValidation, EvaluateSummary};
 use crate::commands::evaluate_images::{IdentificationSummary, NamingSummary};
@@ -169,14 +169,16 @@ impl Findings {
                 .mappers
                 .iter()
                 .position(|run| (run.config.target, run.config.betas) == (target, betas))?;
-            Some((gathered.mappers[place].folder.join(SUMMARY_FILE), &self.mappers[place].1.retrieval))
+            let run = &gathered.mappers[place];
+            let name = measured_name(target, run.config.mapper_kind());
+            Some((name, run.folder.join(SUMMARY_FILE), &self.mappers[place].1.retrieval))
         };
         let mut measures = Vec::new();
         for target in [MapperTarget::Image, MapperTarget::Caption, MapperTarget::Resnet] {
-            let Some((path, found)) = summary_of(target, BetasControl::Measured) else { continue };
+            let Some((name, path, found)) = summary_of(target, BetasControl::Measured) else { continue };
             let control = summary_of(target, BetasControl::Shuffled);
-            let control = control.as_ref().map(|(path, found)| (path.as_path(), *found));
-            measures.extend(both_directions(&format!("{target} mapper"), (path.as_path(), found), control)?);
+            let control = control.as_ref().map(|(_, path, found)| (path.as_path(), *found));
+            measures.extend(both_directions(&name, (path.as_path(), found), control)?);
         }
         let Some((run, evaluation)) = gathered.evaluation.as_ref().zip(self.evaluation.as_ref()) else {
             return Ok(measures);
@@ -184,7 +186,7 @@ impl Findings {
         let path = run.folder.join(EVALUATION_FILE);
         // Mappers that were trained elsewhere have no run of their own.
         let known: Vec<String> = measures.iter().map(|measure| measure.name.clone()).collect();
-        for row in evaluation.mappers.iter().chain(&evaluation.ridge) {
+        for row in evaluation.decoders() {
             if !known.contains(&row.name) {
                 let control = evaluation.floor(row).map(|control| (path.as_path(), &control.by_image));
                 measures.extend(both_directions(&row.name, (path.as_path(), &row.by_image), control)?);
@@ -224,7 +226,7 @@ impl Findings {
         let mut measures = Vec::new();
         if let Some((run, evaluation)) = gathered.evaluation.as_ref().zip(self.evaluation.as_ref()) {
             let path = run.folder.join(EVALUATION_FILE);
-            for row in evaluation.mappers.iter().chain(&evaluation.ridge) {
+            for row in evaluation.decoders() {
                 let Some(found) = &row.identification else { continue };
                 let control = evaluation.floor(row).and_then(|control| control.identification.as_ref());
                 let averaged = row.averaged.map(|averaged| averaged.identification.share);

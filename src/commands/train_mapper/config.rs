@@ -227,6 +227,10 @@ impl TrainMapperConfig {
                 let expected = "`none` or `train`: a mapper decodes every trial by itself, and `test` needs all that are decoded together";
                 return Err(SettingError::new("ridge.rescale", expected, "test"));
             }
+            if self.ridge_bands == RidgeBands::Roi && self.kind != MapperKind::Ridge {
+                let expected = "`none` for a mapper of another kind than `ridge`, which alone has bands";
+                return Err(SettingError::new("ridge_bands", expected, "roi"));
+            }
             self.residual.validate().map_err(|error| error.within("residual"))?;
             self.kernel_ridge.validate().map_err(|error| error.within("kernel_ridge"))?;
             self.train.check_ranges().map_err(|error| error.within("train"))

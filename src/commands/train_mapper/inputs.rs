@@ -29,7 +29,14 @@ use crate::training::mapper::trials::MapperTrials;
 const ANY_SEED: u64 = 0;
 
 /// Keys of sizes that decide the memory.
-const MEMORY_KEYS: [&str; 2] = ["train_mapper.network", "train_mapper.train.phase2.batch"];
+fn memory_keys(kind: MapperKind) -> [&'static str; 2] {
+    match kind {
+        MapperKind::Paper => ["train_mapper.network", "train_mapper.train.phase2.batch"],
+        MapperKind::Residual => ["train_mapper.residual.hidden", "train_mapper.residual.batch"],
+        // What these hold is decided by trials and voxels.
+        MapperKind::Ridge | MapperKind::KernelRidge => ["train_mapper.kind", "train_mapper.kind"],
+    }
+}
 
 /// Length of what the network reads: the paper's has zeros around the voxels.
 fn signal_len(config: &TrainMapperConfig, subject: &PreparedSubject) -> usize {
@@ -155,7 +162,7 @@ impl Inputs {
             _ => {}
         }
         let signal_len = signal_len(&config, &subject);
-        need(&config, signal_len, split.train.len()).check(MEMORY_KEYS, settings.device)?;
+        need(&config, signal_len, split.train.len()).check(memory_keys(config.kind), settings.device)?;
         let padding_left = match config.kind {
             MapperKind::Paper => padding_left(subject.num_voxels(), signal_len),
             _ => 0,

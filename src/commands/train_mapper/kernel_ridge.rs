@@ -31,8 +31,9 @@ pub(super) fn fit(
         image_of_trial: &image_of_trial,
         train: &inputs.split.train,
     };
-    let dir = run_dir(settings, inputs, targets)?;
     let outcome = fit_kernel_ridge(&trials, &inputs.config.kernel_ridge, device, progress)?;
+    // Only now: what cannot be fitted leaves no folder behind.
+    let dir = run_dir(settings, inputs, targets)?;
     let snapshot =
         inputs.snapshot(settings.target, targets, MapperNetworkConfig::KernelRidge(outcome.network));
     save_mapper(&dir, &snapshot, &identity(settings, inputs, &snapshot)?, &outcome.mapper)?;

@@ -33,6 +33,8 @@ pub(super) fn train(
         train: &inputs.split.train,
     };
     let config = &inputs.config.residual;
+    // Before there is a folder: what cannot be divided leaves none behind.
+    trials.divided(config.ridge.tuning_fraction)?;
     // The blend is chosen by the training and belongs to the snapshot, not to what a checkpoint must agree with.
     let sizes = config.network(trials.sizes());
     let described = inputs.snapshot(settings.target, targets, MapperNetworkConfig::Residual(sizes));

@@ -2,12 +2,13 @@
 
 use burn::module::Module;
 
-use super::bands::regions_as_bands;
+use super::bands::{Band, regions_as_bands};
 use super::config::RidgeBands;
 use super::inputs::{Inputs, MapperTargets};
 use super::settings::TrainMapperSettings;
 use super::summary::{FitReport, RidgeReport};
 use super::trained::{Trained, identity, refuse_start, run_dir, save_mapper};
+use crate::error::SettingError;
 use crate::models::mapper::{LinearMapper, LinearMapperConfig, MapperNetwork, MapperNetworkConfig};
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::{Base, Device};
@@ -32,11 +33,7 @@ pub(super) fn fit(
         LinearMapperConfig { num_voxels: inputs.betas.ncols(), embed_dim: targets.single.embed_dim() };
     let snapshot = inputs.snapshot(settings.target, targets, MapperNetworkConfig::Ridge(sizes));
     let identity = identity(settings, inputs, &snapshot)?;
-    let dir = run_dir(settings, inputs, targets)?;
-    let bands = match inputs.config.ridge_bands {
-        RidgeBands::None => vec![],
-        RidgeBands::Roi => regions_as_bands(&inputs.subject),
-    };
+    let bands = bands(inputs)?;
     progress.start(&format!("ridge regression to the {} targets", settings.target), 0);
     let fitted = fit_ridge_decoder(
         inputs.betas.view(),
@@ -46,6 +43,8 @@ pub(super) fn fit(
         &inputs.config.ridge,
         &bands.iter().map(|band| band.voxels.clone()).collect::<Vec<_>>(),
     )?;
+    // Only now: what cannot be fitted leaves no folder behind.
+    let dir = run_dir(settings, inputs, targets)?;
     let report = RidgeReport::new(&fitted.selection, &bands);
     progress.finish(&report.line());
     report.warn_of_edges(progress);
@@ -55,4 +54,17 @@ pub(super) fn fit(
     let num_parameters = network.num_params();
     let network = MapperNetwork::Ridge(network);
     Ok(Trained { dir, network, num_parameters, phases: vec![], fit: Some(FitReport::Ridge(report)) })
+}
+
+/// The bands that are wanted.
+fn bands(inputs: &Inputs) -> Result<Vec<Band>, SettingError> {
+    if inputs.config.ridge_bands == RidgeBands::None {
+        return Ok(vec![]);
+    }
+    let bands = regions_as_bands(&inputs.subject);
+    if bands.is_empty() {
+        let expected = "`none` for a subject without regions";
+        return Err(SettingError::new("ridge_bands", expected, "roi").within("train_mapper"));
+    }
+    Ok(bands)
 }

@@ -72,7 +72,7 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
         (over.forward.mean - less).abs() < 1e-9 && over.forward.low <= less && less <= over.forward.high,
         "{over:?}"
     );
-    assert!(evaluation.table().contains("less ridge regression"), "{}", evaluation.table());
+    assert!(evaluation.table().contains("minus ridge regression"), "{}", evaluation.table());
     // One baseline for one kind of target. This brain is linear.
     let [ridge] = &evaluation.ridge[..] else { panic!("{:?}", evaluation.ridge) };
     assert!(ridge.by_image.forward.first_batch > 3 * ridge.by_image.chance_first_batch as usize, "{ridge:?}");
@@ -109,6 +109,17 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
     let control = TrainMapperSettings { betas: BetasControl::Shuffled, ..settings };
     let shuffled = run(&control, &mut Silent).unwrap();
     assert!(shuffled.run_dir.ends_with("00002-train-mapper-image-subj02-shuffled"));
+    // Named as the control that it is, and no decoder of a report.
+    let of_control = EvaluateSettings {
+        mappers: vec![shuffled.snapshot.clone()],
+        clip: Some(control.target_network.clone()),
+        own_targets: None,
+        resnet: None,
+        evaluate: EvaluateConfig::default(),
+        data: EvaluationData::from(&control),
+    };
+    let named = evaluate::run(&of_control, &mut Silent).unwrap();
+    assert_eq!((named.mappers[0].name.as_str(), named.decoders().count()), ("image mapper, exchanged", 0));
     for count in [shuffled.retrieval.forward, shuffled.retrieval.backward] {
         assert!(count.over_batches.low <= 2.0, "{shuffled:?}");
     }

@@ -10,6 +10,7 @@ use super::network::{Mapper, MapperConfig};
 use super::residual::{ResidualConfig, ResidualMapper};
 use crate::error::{Fault, SettingError};
 use crate::tensor_ops::half::{half_like, in_half, single};
+use crate::tensor_ops::host_values::values;
 use crate::tensor_ops::stored::{StoredNetwork, StoredTensors};
 
 /// How betas become an embedding.
@@ -188,6 +189,26 @@ pub enum MapperNetwork<B: Backend> {
 }
 
 impl<B: Backend> MapperNetwork<B> {
+    /// Refuses scales and lengths that no fit makes: NaN and infinities are refused where the file is read.
+    ///
+    /// # Errors
+    /// [`Fault`] that names the tensor.
+    pub fn check_values(&self) -> Result<(), Fault> {
+        match self {
+            Self::Paper(_) | Self::Ridge(_) => Ok(()),
+            Self::Residual(network) => at_least_zero("voxel_scale", network.voxel_scale.val()),
+            Self::KernelRidge(network) => {
+                at_least_zero("voxel_scale", network.voxel_scale.val())?;
+                at_least_zero("squared_lengths", network.squared_lengths.val())?;
+                let distance = values(network.mean_distance.val());
+                match distance.iter().find(|distance| **distance <= 0.0) {
+                    Some(found) => Err(Fault::new("tensor `mean_distance`", "a number above 0", found)),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
     /// Predicts one embedding per trial, in single precision; betas follow the precision of the weights.
     ///
     /// # Shapes
@@ -211,10 +232,38 @@ impl<B: Backend> MapperNetwork<B> {
     }
 }
 
+fn at_least_zero<B: Backend>(name: &str, tensor: Tensor<B, 1>) -> Result<(), Fault> {
+    match values(tensor).into_iter().find(|value| *value < 0.0) {
+        Some(found) => Err(Fault::new(format!("tensor `{name}`"), "numbers of at least 0", found)),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensor_ops::backend::{Base, cpu};
     use serde_json::json;
+
+    #[test]
+    fn scales_and_distances_that_no_fit_makes_are_refused() {
+        let config = KernelMapperConfig { num_voxels: 2, num_support: 3, embed_dim: 2, gamma: 0.7 };
+        let fault = |change: fn(&mut KernelMapper<Base>)| {
+            let mut network: KernelMapper<Base> = config.init(&cpu()).unwrap();
+            change(&mut network);
+            MapperNetwork::KernelRidge(network).check_values().err().map(|fault| fault.to_string())
+        };
+        assert_eq!(fault(|_| ()), None);
+        let minus = |network: &mut KernelMapper<Base>| {
+            network.mean_distance = network.mean_distance.clone().map(|distance| -distance);
+        };
+        let error = fault(minus).unwrap();
+        assert!(error.starts_with("tensor `mean_distance`: found -1, expected a number above 0"), "{error}");
+        let error = fault(|network| {
+            network.voxel_scale = network.voxel_scale.clone().map(|scale| -scale);
+        });
+        assert!(error.unwrap().starts_with("tensor `voxel_scale`: found -1"));
+    }
 
     #[test]
     fn the_papers_sizes_have_no_kind_and_others_do() {

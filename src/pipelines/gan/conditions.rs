@@ -10,7 +10,7 @@ use crate::error::Context;
 use crate::interrupt;
 use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
-use crate::pipelines::brain_decoder::LoadedMapper;
+use crate::pipelines::brain_decoder::{LoadedMapper, require_finite};
 use crate::pipelines::clip_snapshot::ClipSnapshot;
 use crate::run::error::RunError;
 use crate::run::progress::Progress;
@@ -100,6 +100,9 @@ impl<'a> DecodingMappers<'a> {
             let betas = prepared.betas_of(rows)?;
             let of_image = self.image.condition(&betas, self.device);
             let of_second = self.second.condition(&betas, self.device);
+            for (path, embeddings) in self.paths.iter().zip([&of_image, &of_second]) {
+                require_finite(path, embeddings)?;
+            }
             // A trial's place in the experiment: its mix does not depend on what else is decoded.
             let positions: Vec<u64> = rows.iter().map(|trial| *trial as u64).collect();
             let [a, b] = choice.heads(of_image, of_second, seed, &positions);
