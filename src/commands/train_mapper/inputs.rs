@@ -22,6 +22,7 @@ use crate::pipelines::workbench::Workbench;
 use crate::run::error::RunError;
 use crate::run::memory::Need;
 use crate::tensor_ops::backend::Device;
+use crate::training::decoder::trials::DecoderTrials;
 use crate::training::mapper::targets::{CaptionChoice, EmbeddingTargets};
 use crate::training::mapper::trials::MapperTrials;
 
@@ -276,6 +277,14 @@ impl Inputs {
                 content.with("photographs", photographs_sha256(&settings.stimuli, &images)?)
             }
         })
+    }
+
+    /// What decoders of one target per image are fitted to; the pair is what [`MapperTargets::of_images`] gives.
+    pub fn decoder_trials<'a>(
+        &'a self,
+        (targets, image_of_trial): &'a (Array2<f32>, Vec<usize>),
+    ) -> DecoderTrials<'a> {
+        DecoderTrials { betas: &self.betas, targets, image_of_trial, train: &self.split.train }
     }
 
     /// What the training reads: these betas and `targets`.

@@ -9,7 +9,6 @@ use super::trained::{Trained, identity, refuse_start, run_dir, save_mapper};
 use crate::models::mapper::{MapperNetwork, MapperNetworkConfig};
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
-use crate::training::decoder::trials::DecoderTrials;
 use crate::training::kernel_ridge::fit::fit_kernel_ridge;
 
 /// Fits it. Both penalties are chosen on the training images seen last.
@@ -24,13 +23,8 @@ pub(super) fn fit(
     progress: &mut dyn Progress,
 ) -> crate::error::Result<Trained> {
     refuse_start(settings, inputs.config.kind)?;
-    let (of_images, image_of_trial) = targets.of_images(&inputs.image_ids);
-    let trials = DecoderTrials {
-        betas: &inputs.betas,
-        targets: &of_images,
-        image_of_trial: &image_of_trial,
-        train: &inputs.split.train,
-    };
+    let of_images = targets.of_images(&inputs.image_ids);
+    let trials = inputs.decoder_trials(&of_images);
     let outcome = fit_kernel_ridge(&trials, &inputs.config.kernel_ridge, device, progress)?;
     // Only now: what cannot be fitted leaves no folder behind.
     let dir = run_dir(settings, inputs, targets)?;

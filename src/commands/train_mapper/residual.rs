@@ -10,7 +10,6 @@ use crate::interrupt;
 use crate::models::mapper::{MapperNetwork, MapperNetworkConfig};
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
-use crate::training::decoder::trials::DecoderTrials;
 use crate::training::residual::inputs::ResidualTraining;
 
 /// Trains it. Everything that is chosen is chosen on the training images seen last.
@@ -25,13 +24,8 @@ pub(super) fn train(
     progress: &mut dyn Progress,
 ) -> crate::error::Result<Trained> {
     refuse_other_mapper(settings, inputs.config.kind)?;
-    let (of_images, image_of_trial) = targets.of_images(&inputs.image_ids);
-    let trials = DecoderTrials {
-        betas: &inputs.betas,
-        targets: &of_images,
-        image_of_trial: &image_of_trial,
-        train: &inputs.split.train,
-    };
+    let of_images = targets.of_images(&inputs.image_ids);
+    let trials = inputs.decoder_trials(&of_images);
     let config = &inputs.config.residual;
     // Before there is a folder: what cannot be divided leaves none behind.
     trials.divided(config.ridge.tuning_fraction)?;
