@@ -77,7 +77,7 @@ pub fn main() -> std::process::ExitCode {
     interrupt::wait_while_ending();
     ended(done.map_err(|error| match error.class() {
         ErrorClass::Interrupted if error.downcast_ref::<Interrupted>().is_none() => {
-            error.or_hint(how_to_go_on)
+            error.or_hint(stopping::of_settings(how_to_go_on))
         }
         _ => error,
     }))
@@ -166,6 +166,7 @@ fn run(cli: &Cli, display: Display) -> crate::error::Result<Value> {
 /// The command for one subject, which is named where it is one of several.
 fn run_once(cli: &Cli, subject: Option<SubjectId>, display: Display) -> crate::error::Result<Value> {
     let config = configuration(cli, subject)?;
+    stopping::note_settings(&cli.command, &config);
     check_resumed(&cli.command)?;
     let mut terminal = Terminal::new(display);
     if let Some(subject) = subject {

@@ -36,6 +36,8 @@ use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::training::ridge::{RidgeConfig, fit_tuned_ridge, least_bytes};
 
+/// Where the settings of the regression stand.
+const RIDGE_SECTION: &str = "encode.ridge_fit";
 /// Voxels fitted together; bounds the memory.
 const VOXELS_AT_ONCE: usize = 2048;
 /// Below this ceiling a voxel's share of it says nothing.
@@ -65,7 +67,7 @@ impl EncodeConfig {
     /// # Errors
     /// [`SettingError`] that names the first key out of range.
     pub fn validate(&self) -> Result<(), SettingError> {
-        self.ridge_fit.validate().map_err(|error| error.within("encode.ridge_fit"))
+        self.ridge_fit.validate().map_err(|error| error.within(RIDGE_SECTION))
     }
 }
 
@@ -211,7 +213,7 @@ fn accuracies(
     let embeddings = targets.single(&trials);
     let num_train = split.train.len();
     let config = &settings.encode.ridge_fit;
-    let tuning = tuning_split(subject, &split.train, config);
+    let tuning = tuning_split(subject, &split.train, config).map_err(|error| error.within(RIDGE_SECTION))?;
     let held_out = embeddings.slice(s![num_train.., ..]);
     let betas = subject.betas_of(&trials)?;
     let num_voxels = betas.ncols();
@@ -219,7 +221,8 @@ fn accuracies(
     let mut found = Vec::with_capacity(num_voxels);
     for first in (0..num_voxels).step_by(VOXELS_AT_ONCE) {
         let block = betas.slice(s![.., first..num_voxels.min(first + VOXELS_AT_ONCE)]);
-        let ridge = fit_tuned_ridge(embeddings.view(), block, &tuning.train, &tuning.validation, config)?;
+        let ridge = fit_tuned_ridge(embeddings.view(), block, &tuning.train, &tuning.validation, config)
+            .map_err(|error| error.within(RIDGE_SECTION))?;
         let measured: Array2<f32> = block.slice_axis(Axis(0), (num_train..).into()).to_owned();
         let predicted = ridge.predict(held_out);
         let r = voxel_correlation(predicted.view(), measured.view());

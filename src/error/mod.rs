@@ -17,6 +17,6 @@ pub use classified::{Classified, ErrorClass};
 pub use failure::{Context, Error, Result};
 pub use file::{Fault, FileError};
 pub use one_line::{one_cause, one_line, printable};
-pub use ranges::{above_to, between, in_range};
+pub use ranges::{above_to, all_in_range, between, count_in_range, in_range};
 pub use setting::SettingError;
 pub use toml_reason::toml_reason;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::input::{InputKind, open_input};
 use super::parent_folder::create_parent;
 use super::said::warn_once;
+use super::unfinished::Unfinished;
 use crate::error::{FileError, one_line};
 
 /// Name of the file that is locked.
@@ -25,6 +26,8 @@ pub struct FolderLock {
     /// Closed last: the file of its name goes before the lock.
     file: File,
     path: PathBuf,
+    /// A process that is ended from outside takes its locks away, too.
+    _unfinished: Unfinished,
 }
 
 impl FolderLock {
@@ -56,7 +59,8 @@ impl FolderLock {
             let mut file = options.open(path).map_err(unwritable)?;
             match file.try_lock() {
                 Ok(()) if is_at(&file, path) => {
-                    let mut lock = Self { file, path: path.to_path_buf() };
+                    let mut lock =
+                        Self { file, path: path.to_path_buf(), _unfinished: Unfinished::note(path) };
                     let noted = lock.file.set_len(0).and_then(|()| lock.file.write_all(holder.as_bytes()));
                     return noted.map(|()| Some(lock)).map_err(unwritable);
                 }

@@ -12,7 +12,7 @@ use rand::seq::index;
 use serde::{Deserialize, Serialize};
 
 use super::retrieval::similarity_matrix;
-use crate::error::{Classified, ErrorClass, SettingError, in_range, limits};
+use crate::error::{Classified, ErrorClass, SettingError, count_in_range, in_range, limits};
 use crate::tensor_ops::random::keyed_rng;
 
 /// Which wrong pictures a trial is compared with.
@@ -58,7 +58,7 @@ impl IdentificationConfig {
     /// # Errors
     /// [`SettingError`] that names the first key out of range.
     pub fn validate(&self) -> Result<(), SettingError> {
-        in_range("number of `ways`", self.ways.len(), 0..=MOST_PROTOCOLS)?;
+        count_in_range("ways", self.ways.len(), 0..=MOST_PROTOCOLS)?;
         self.ways.iter().try_for_each(|ways| in_range("ways", *ways, 2..=limits::ITEMS))?;
         in_range("repeats", self.repeats, 1..=MOST_REPEATS)
     }

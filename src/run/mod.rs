@@ -4,6 +4,7 @@ pub mod checkpoint;
 mod checkpoint_tensors;
 pub mod clock;
 pub mod device;
+pub mod draft_run;
 pub mod error;
 pub mod event_log;
 pub mod existing_output;

@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{SettingError, in_range};
+use crate::error::{SettingError, count_in_range, in_range};
 use crate::pipelines::targets::decoded_target::DecodedTarget;
 use crate::training::ridge::RidgeConfig;
 
 /// Sides of a picture that is a target: below 2 there is nothing to correlate, and 64 × 64 outputs of a whole subject's voxels
 /// are half a gigabyte of weights.
 const PIXEL_SIDES: std::ops::RangeInclusive<usize> = 2..=64;
+/// Where the settings of ridge regression stand.
+pub(super) const RIDGE_SECTION: &str = "evaluate.ridge_fit";
 /// Most folds.
 const MOST_FOLDS: usize = 1000;
 /// Most kinds of targets that are named; there are four.
@@ -83,7 +85,7 @@ impl EvaluateConfig {
             self.ridge_fit.validate().map_err(|error| error.within("ridge_fit"))?;
             in_range("pixel_side", self.pixel_side, PIXEL_SIDES)?;
             in_range("folds", self.folds, 0..=MOST_FOLDS)?;
-            in_range("number of `ridge_targets`", self.ridge_targets.len(), 0..=MOST_TARGETS)
+            count_in_range("ridge_targets", self.ridge_targets.len(), 0..=MOST_TARGETS)
         };
         check().map_err(|error| error.within("evaluate"))
     }

@@ -1,6 +1,7 @@
 //! Ridge regression over folds of the images: every trial is held out once, penalties are chosen inside each fold's training part.
 
 use super::baselines::{SplitTask, Targets, regressions, row_name};
+use super::config::RIDGE_SECTION;
 use super::settings::EvaluateSettings;
 use super::summary::{CrossValidatedRow, CrossValidation};
 use crate::data::error::DataError;
@@ -54,7 +55,7 @@ pub(super) fn cross_validate(
     };
     for (control, order) in regressions(&settings.evaluate, subject.num_trials(), seed) {
         let config = &settings.evaluate.ridge_fit;
-        let decoder = RidgeDecoder { subject, order: &order, config };
+        let decoder = RidgeDecoder { subject, order: &order, config, section: RIDGE_SECTION };
         let tallies = Evaluated { settings, targets, folds: &folds }.tallies(&decoder, progress)?;
         let rows = tallies
             .into_iter()

@@ -18,6 +18,7 @@ use std::path::Path;
 use serde::de::IgnoredAny;
 
 use self::baselines::{SplitTask, Targets, bring_to_comparison, regressions, row_name};
+use self::config::RIDGE_SECTION;
 pub use self::config::{Centre, EvaluateConfig};
 use self::counts::{Counts, RowHead};
 use self::cross_validation::cross_validate;
@@ -43,7 +44,6 @@ use crate::run::device::open;
 use crate::run::error::RunError;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
-use crate::training::ridge::GridEdge;
 
 /// Fewer images cannot be halved.
 const FEWEST_IMAGES: usize = 2;
@@ -243,12 +243,18 @@ impl Evaluation<'_> {
         progress: &mut dyn Progress,
     ) -> crate::error::Result<()> {
         let config = &self.settings.evaluate;
-        let tuning = tuning_split(self.subject, &self.split.train, &config.ridge_fit);
+        let tuning = tuning_split(self.subject, &self.split.train, &config.ridge_fit)
+            .map_err(|error| error.within(RIDGE_SECTION))?;
         let task = SplitTask { split: self.split, tuning: &tuning, centre: config.centre };
         let aims = targets.aims();
         let seed = self.settings.data.mapper.train.seed;
         for (control, order) in regressions(config, self.subject.num_trials(), seed) {
-            let decoder = RidgeDecoder { subject: self.subject, order: &order, config: &config.ridge_fit };
+            let decoder = RidgeDecoder {
+                subject: self.subject,
+                order: &order,
+                config: &config.ridge_fit,
+                section: RIDGE_SECTION,
+            };
             for (decoded, aims) in task.decode(&decoder, &aims, progress)?.iter().zip(&aims) {
                 let target = aims.target();
                 let head = RowHead { name: row_name(target, control), betas: control, mapper: None, target };
@@ -278,12 +284,6 @@ fn learned_from(path: &Path, mapper: &LoadedMapper) -> Result<BetasControl, RunE
 /// Says that a penalty lies at an end of the grid, where a better one may lie beyond.
 fn warn_of_edge(row: &DecoderRow, progress: &mut dyn Progress) {
     let (Some(penalty), Some(edge)) = (row.penalty, row.penalty_at_edge) else { return };
-    let (end, beyond) = match edge {
-        GridEdge::Smallest => ("smallest", "smaller ones"),
-        GridEdge::Largest => ("largest", "larger ones"),
-    };
-    let name = &row.name;
-    progress.warning(&format!(
-        "{name}: the penalty {penalty} is the {end} of `evaluate.ridge_fit.penalties`; add {beyond}"
-    ));
+    let key = format!("{RIDGE_SECTION}.penalties");
+    progress.warning(&format!("{}: {}", row.name, edge.warning("the penalty", penalty, &key)));
 }

@@ -7,6 +7,7 @@ use crate::commands::fixtures::linear_brain::{settings as training, write_all};
 use crate::metrics::pairwise::PairwiseIdentification;
 use crate::pipelines::targets::decoded_target::DecodedTarget;
 use crate::run::progress::Silent;
+use crate::training::ridge::GridEdge;
 
 /// Remembers what it was warned of.
 #[derive(Default)]

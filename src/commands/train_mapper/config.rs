@@ -16,6 +16,13 @@ use crate::training::mapper::targets::CaptionChoice;
 use crate::training::residual::config::ResidualTrainConfig;
 use crate::training::ridge::decoder::{Rescale, RidgeDecoderConfig};
 
+/// Where the settings of a `ridge` mapper stand.
+pub(super) const RIDGE_SECTION: &str = "train_mapper.ridge";
+/// Where those of a `residual` mapper stand.
+pub(super) const RESIDUAL_SECTION: &str = "train_mapper.residual";
+/// Where those of a `kernel-ridge` mapper stand.
+pub(super) const KERNEL_RIDGE_SECTION: &str = "train_mapper.kernel_ridge";
+
 /// Sizes of the network that the data do not decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -2,11 +2,13 @@
 
 use burn::module::Module;
 
+use super::config::KERNEL_RIDGE_SECTION;
 use super::inputs::{Inputs, MapperTargets};
 use super::settings::TrainMapperSettings;
 use super::summary::FitReport;
 use super::trained::{Trained, identity, refuse_start, run_dir, save_mapper};
 use crate::models::mapper::{MapperNetwork, MapperNetworkConfig};
+use crate::run::draft_run::DraftRun;
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
 use crate::training::kernel_ridge::fit::fit_kernel_ridge;
@@ -25,9 +27,11 @@ pub(super) fn fit(
     refuse_start(settings, inputs.config.kind)?;
     let of_images = targets.of_images(&inputs.image_ids);
     let trials = inputs.decoder_trials(&of_images);
-    let outcome = fit_kernel_ridge(&trials, &inputs.config.kernel_ridge, device, progress)?;
+    let outcome = fit_kernel_ridge(&trials, &inputs.config.kernel_ridge, device, progress)
+        .map_err(|error| error.within(KERNEL_RIDGE_SECTION))?;
     // Only now: what cannot be fitted leaves no folder behind.
     let dir = run_dir(settings, inputs, targets)?;
+    let draft = Some(DraftRun::of(&dir));
     let snapshot =
         inputs.snapshot(settings.target, targets, MapperNetworkConfig::KernelRidge(outcome.network));
     save_mapper(&dir, &snapshot, &identity(settings, inputs, &snapshot)?, &outcome.mapper)?;
@@ -39,5 +43,6 @@ pub(super) fn fit(
         num_parameters,
         phases: vec![],
         fit: Some(FitReport::KernelRidge(outcome.choice)),
+        draft,
     })
 }

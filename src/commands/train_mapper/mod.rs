@@ -31,6 +31,7 @@ use crate::models::mapper::MapperKind;
 pub use crate::pipelines::mapper_betas::BetasControl;
 use crate::pipelines::workbench::Workbench;
 use crate::run::device::open;
+use crate::run::draft_run::DraftRun;
 use crate::run::progress::Progress;
 use crate::run::run_dir::SUMMARY_FILE;
 use crate::training::frame::epoch_loop::BEST_FILE;
@@ -54,7 +55,11 @@ pub fn run(
         MapperKind::Residual => residual::train(settings, &inputs, &targets, &device, progress)?,
         MapperKind::KernelRidge => kernel_ridge::fit(settings, &inputs, &targets, &device, progress)?,
     };
-    let Trained { dir, network, num_parameters, phases, fit } = trained;
+    let Trained { dir, network, num_parameters, phases, fit, draft } = trained;
+    // From exchanged betas nothing can be predicted, and the largest penalty is the right one.
+    if settings.betas == BetasControl::Measured {
+        fit.iter().flat_map(FitReport::edges).for_each(|edge| progress.warning(&edge));
+    }
     let trials = inputs.trials(&targets.finished, &device);
     let shown = plots::shown_trials(&inputs.split.validation);
     let (predicted, target) = trials.predicted_and_true(&network, &shown)?;
@@ -74,5 +79,6 @@ pub fn run(
         seconds: started.elapsed().as_secs_f64(),
     };
     dir.write_atomic(SUMMARY_FILE, &serde_json::to_vec_pretty(&summary)?)?;
+    draft.into_iter().for_each(DraftRun::keep);
     Ok(summary)
 }

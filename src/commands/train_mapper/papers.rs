@@ -44,7 +44,7 @@ pub(super) fn train(
     };
     let outcome = fit(training, network, fresh, settings.resume.as_deref(), progress)?;
     let network = MapperNetwork::Paper(outcome.best.valid());
-    Ok(Trained { dir, network, num_parameters, phases: outcome.phases, fit: None })
+    Ok(Trained { dir, network, num_parameters, phases: outcome.phases, fit: None, draft: None })
 }
 
 /// Random weights, or those of another mapper of the same sizes.

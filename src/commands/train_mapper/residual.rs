@@ -2,6 +2,7 @@
 
 use burn::module::Module;
 
+use super::config::RESIDUAL_SECTION;
 use super::inputs::{Inputs, MapperTargets};
 use super::settings::TrainMapperSettings;
 use super::summary::FitReport;
@@ -28,7 +29,7 @@ pub(super) fn train(
     let trials = inputs.decoder_trials(&of_images);
     let config = &inputs.config.residual;
     // Before there is a folder: what cannot be divided leaves none behind.
-    trials.divided(config.ridge.tuning_fraction)?;
+    trials.divided(config.ridge.tuning_fraction).map_err(|error| error.within(RESIDUAL_SECTION))?;
     // The blend is chosen by the training and belongs to the snapshot, not to what a checkpoint must agree with.
     let sizes = config.network(trials.sizes());
     let described = inputs.snapshot(settings.target, targets, MapperNetworkConfig::Residual(sizes));
@@ -42,7 +43,8 @@ pub(super) fn train(
         device,
         interrupted: &interrupt::requested,
     };
-    let outcome = training.run(settings.resume.as_deref(), progress)?;
+    let outcome =
+        training.run(settings.resume.as_deref(), progress).map_err(|error| error.within(RESIDUAL_SECTION))?;
     let snapshot = described.with_network(MapperNetworkConfig::Residual(outcome.network));
     save_mapper(&dir, &snapshot, &identity, &outcome.mapper)?;
     let num_parameters = outcome.mapper.num_params();
@@ -53,5 +55,6 @@ pub(super) fn train(
         num_parameters,
         phases: vec![],
         fit: Some(FitReport::Residual(outcome.choice)),
+        draft: None,
     })
 }

@@ -3,13 +3,14 @@
 use burn::module::Module;
 
 use super::bands::{Band, regions_as_bands};
-use super::config::RidgeBands;
+use super::config::{RIDGE_SECTION, RidgeBands};
 use super::inputs::{Inputs, MapperTargets};
 use super::settings::TrainMapperSettings;
 use super::summary::{FitReport, RidgeReport};
 use super::trained::{Trained, identity, refuse_start, run_dir, save_mapper};
 use crate::error::SettingError;
 use crate::models::mapper::{LinearMapper, LinearMapperConfig, MapperNetwork, MapperNetworkConfig};
+use crate::run::draft_run::DraftRun;
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::{Base, Device};
 use crate::training::ridge::decoder::fit_ridge_decoder;
@@ -42,18 +43,19 @@ pub(super) fn fit(
         &inputs.split.train,
         &inputs.config.ridge,
         &bands.iter().map(|band| band.voxels.clone()).collect::<Vec<_>>(),
-    )?;
+    )
+    .map_err(|error| error.within(RIDGE_SECTION))?;
     // Only now: what cannot be fitted leaves no folder behind.
     let dir = run_dir(settings, inputs, targets)?;
+    let draft = Some(DraftRun::of(&dir));
     let report = RidgeReport::new(&fitted.selection, &bands);
     progress.finish(&report.line());
-    report.warn_of_edges(progress);
     dir.write_atomic(SELECTION_FILE, &serde_json::to_vec_pretty(&fitted.selection)?)?;
     let network = LinearMapper::<Base>::of_coefficients(fitted.weights.view(), &fitted.bias, device);
     save_mapper(&dir, &snapshot, &identity, &network)?;
     let num_parameters = network.num_params();
     let network = MapperNetwork::Ridge(network);
-    Ok(Trained { dir, network, num_parameters, phases: vec![], fit: Some(FitReport::Ridge(report)) })
+    Ok(Trained { dir, network, num_parameters, phases: vec![], fit: Some(FitReport::Ridge(report)), draft })
 }
 
 /// The bands that are wanted.

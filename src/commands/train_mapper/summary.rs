@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::bands::Band;
+use super::config::{KERNEL_RIDGE_SECTION, RESIDUAL_SECTION, RIDGE_SECTION};
 use crate::data::split::SplitRecord;
 use crate::metrics::retrieval::RetrievalSummary;
 use crate::models::mapper::{MapperKind, MapperTarget};
-use crate::run::progress::Progress;
+use crate::training::decoder::weighted_ridge::ChosenPenalty;
 use crate::training::kernel_ridge::fit::KernelRidgeChoice;
 use crate::training::mapper::events::PhaseReport;
 use crate::training::residual::events::ResidualChoice;
 use crate::training::ridge::decoder::RidgeSelection;
+use crate::training::ridge::{GridEdge, grid_edge};
 
 /// Share of outputs at an end of the grid that is worth a word.
 const MANY_AT_EDGE: f64 = 0.2;
@@ -59,6 +61,38 @@ pub enum FitReport {
     Residual(ResidualChoice),
     /// Kernel ridge regression.
     KernelRidge(KernelRidgeChoice),
+}
+
+impl FitReport {
+    /// What was chosen at an end of its grid, a sentence each: a wider one may hold something better.
+    pub(super) fn edges(&self) -> Vec<String> {
+        match self {
+            Self::Ridge(report) => report.edges(),
+            Self::Residual(choice) => {
+                let blends: Vec<f64> = choice.blends.iter().map(|tried| tried.blend).collect();
+                let blend = inner_edge(choice.blend, &blends).map(|edge| {
+                    edge.warning("the blend", choice.blend, &format!("{RESIDUAL_SECTION}.blends"))
+                });
+                chosen_edge(&choice.ridge, RESIDUAL_SECTION).into_iter().chain(blend).collect()
+            }
+            Self::KernelRidge(choice) => {
+                let key = format!("{KERNEL_RIDGE_SECTION}.penalties");
+                let penalty = choice.edge.map(|edge| edge.warning("the penalty", choice.penalty, &key));
+                chosen_edge(&choice.ridge, KERNEL_RIDGE_SECTION).into_iter().chain(penalty).collect()
+            }
+        }
+    }
+}
+
+/// Of the linear part of the decoder whose settings stand in `section`.
+fn chosen_edge(chosen: &ChosenPenalty, section: &str) -> Option<String> {
+    let key = format!("{section}.ridge.penalties");
+    chosen.edge.map(|edge| edge.warning("the penalty", chosen.penalty, &key))
+}
+
+/// The end of the list that a share lies at; none where no share lies beyond.
+fn inner_edge(share: f64, tried: &[f64]) -> Option<GridEdge> {
+    grid_edge(tried, share).filter(|_| share > 0.0 && share < 1.0)
 }
 
 /// What cross-validation over training images chose; output by output it is in `ridge.json`.
@@ -119,15 +153,50 @@ impl RidgeReport {
         format!("penalty {median_chosen:.3} (median), cross-validated R² {cross_validated_r2:.3}")
     }
 
-    /// Warns where the grid may be too short for many outputs.
-    pub(super) fn warn_of_edges(&self, progress: &mut dyn Progress) {
-        for (share, end) in self.at_grid_edges.into_iter().zip(["smallest", "largest"]) {
-            if share > MANY_AT_EDGE {
-                let percent = 100.0 * share;
-                progress.warning(&format!(
-                    "{percent:.0} % of the outputs have the {end} number of the grid of `train_mapper.ridge`: a wider one may fit better"
-                ));
-            }
-        }
+    /// Where the grid may be too short for many outputs.
+    fn edges(&self) -> Vec<String> {
+        let ends = self.at_grid_edges.into_iter().zip(["smallest", "largest"]);
+        let many = ends.filter(|(share, _)| *share > MANY_AT_EDGE);
+        many.map(|(share, end)| {
+            format!(
+                "{:.0} % of the outputs have the {end} number of the grid of `{RIDGE_SECTION}`: a wider one may fit better",
+                100.0 * share
+            )
+        })
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_at_an_end_of_its_grid_is_said_with_its_own_key() {
+        let ridge = |edge| ChosenPenalty { penalty: 30.0, edge };
+        let residual = |edge, blend| {
+            FitReport::Residual(ResidualChoice { ridge: ridge(edge), blend, blends: vec![] }).edges()
+        };
+        assert_eq!(
+            residual(Some(GridEdge::Largest), 1.0),
+            ["the penalty 30 is the largest of `train_mapper.residual.ridge.penalties`; add larger ones"]
+        );
+        assert!(residual(None, 0.5).is_empty());
+        let kernel = KernelRidgeChoice {
+            ridge: ridge(Some(GridEdge::Largest)),
+            penalty: 0.03,
+            edge: Some(GridEdge::Smallest),
+            penalties: vec![],
+        };
+        assert_eq!(
+            FitReport::KernelRidge(kernel).edges(),
+            [
+                "the penalty 30 is the largest of `train_mapper.kernel_ridge.ridge.penalties`; add larger ones",
+                "the penalty 0.03 is the smallest of `train_mapper.kernel_ridge.penalties`; add smaller ones"
+            ]
+        );
+        // Nothing lies beyond 0 and 1.
+        assert_eq!(inner_edge(0.75, &[0.25, 0.75]), Some(GridEdge::Largest));
+        assert_eq!((inner_edge(1.0, &[0.0, 1.0]), inner_edge(0.0, &[0.0, 1.0])), (None, None));
     }
 }

@@ -12,6 +12,7 @@ use crate::models::mapper::{AnyMapperSnapshot, MapperKind, MapperNetwork};
 use crate::pipelines::mapper_betas::BetasControl;
 use crate::pipelines::mapper_provenance::MapperProvenance;
 use crate::pipelines::run_folder::RunPlace;
+use crate::run::draft_run::DraftRun;
 use crate::run::error::RunError;
 use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{MAPPER_KIND, save_snapshot};
@@ -29,6 +30,8 @@ pub(super) struct Trained {
     pub phases: Vec<PhaseReport>,
     /// Of what is not the paper's network.
     pub fit: Option<FitReport>,
+    /// Of what keeps no checkpoint: a folder that nothing goes on from is none to leave behind.
+    pub draft: Option<DraftRun>,
 }
 
 /// What decides the numbers of this run; its snapshots keep it.

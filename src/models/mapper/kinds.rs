@@ -28,6 +28,13 @@ pub enum MapperKind {
     KernelRidge,
 }
 
+impl MapperKind {
+    /// Whether it is fitted without steps: there is no checkpoint to go on from.
+    pub fn is_fitted_in_one_piece(self) -> bool {
+        matches!(self, Self::Ridge | Self::KernelRidge)
+    }
+}
+
 impl std::fmt::Display for MapperKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

@@ -15,6 +15,8 @@ use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
 use crate::training::ridge::{RidgeConfig, fit_tuned_ridges, least_bytes};
 
+/// Fewest trials that a regression is fitted to.
+const FEWEST_FITTED: usize = 2;
 /// Trials per forward pass.
 const BATCH: usize = 64;
 
@@ -97,6 +99,8 @@ pub(crate) struct RidgeDecoder<'a> {
     pub order: &'a [usize],
     /// Penalties to choose from.
     pub config: &'a RidgeConfig,
+    /// Where `config` stands in the settings.
+    pub section: &'static str,
 }
 
 impl RidgeDecoder<'_> {
@@ -118,7 +122,8 @@ impl RidgeDecoder<'_> {
         // Fitted once to all trials: no caption is drawn, their mean is aimed at.
         let fitted: Vec<Array2<f32>> = aims.iter().map(|aims| aims.fitted(&split.train)).collect();
         let views: Vec<_> = fitted.iter().map(|rows| rows.view()).collect();
-        let ridges = fit_tuned_ridges(betas.view(), &views, &tuning.train, &tuning.validation, self.config)?;
+        let ridges = fit_tuned_ridges(betas.view(), &views, &tuning.train, &tuning.validation, self.config)
+            .map_err(|error| error.within(self.section))?;
         // Betas of training and validation are never in memory together.
         drop(betas);
         let betas = self.subject.betas_of(&self.given(&split.validation))?;
@@ -159,8 +164,24 @@ pub(crate) fn require_ridge_memory(
 }
 
 /// Which of the training trials choose a penalty, as positions in `train`: those of the images that come last.
-pub(crate) fn tuning_split(subject: &PreparedSubject, train: &[usize], config: &RidgeConfig) -> Split {
+///
+/// # Errors
+/// [`SettingError`] without a section, where the share leaves nothing to fit or to choose on.
+pub(crate) fn tuning_split(
+    subject: &PreparedSubject,
+    train: &[usize],
+    config: &RidgeConfig,
+) -> Result<Split, SettingError> {
     let groups = subject.split_groups();
     let groups: Vec<u64> = train.iter().map(|trial| groups[*trial]).collect();
-    split_by_first_appearance(&groups, 1.0 - config.tuning_fraction)
+    let split = split_by_first_appearance(&groups, 1.0 - config.tuning_fraction);
+    let [fitted, choosing] = [split.train.len(), split.validation.len()];
+    if fitted < FEWEST_FITTED || choosing == 0 {
+        let expected = format!(
+            "a share of the training images that leaves {FEWEST_FITTED} trials or more to fit and one to choose on, not {fitted} \
+             and {choosing}"
+        );
+        return Err(SettingError::new("tuning_fraction", expected, config.tuning_fraction));
+    }
+    Ok(split)
 }

@@ -37,14 +37,6 @@ pub enum DecoderError {
         /// Why not.
         reason: String,
     },
-    /// The kernel matrix has no Cholesky factor.
-    #[error(
-        "kernel ridge regression: the penalty {penalty} is too small for these betas, or they are not all finite numbers; raise it"
-    )]
-    Singular {
-        /// Penalty on the diagonal.
-        penalty: f64,
-    },
     /// A file of the run.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -53,6 +45,15 @@ pub enum DecoderError {
 impl DecoderError {
     pub(crate) fn trials(what: impl ToString, found: impl ToString, expected: impl ToString) -> Self {
         Self::Trials { what: what.to_string(), found: found.to_string(), expected: expected.to_string() }
+    }
+
+    /// The error of settings that stand in `section`.
+    pub fn within(self, section: &str) -> Self {
+        match self {
+            Self::Setting(error) => Self::Setting(error.within(section)),
+            Self::Ridge(error) => Self::Ridge(error.within(section)),
+            other => other,
+        }
     }
 }
 
@@ -63,7 +64,7 @@ impl Classified for DecoderError {
             Self::Setting(error) => error.class(),
             Self::Ridge(error) => error.class(),
             Self::Stopped(error) => error.class(),
-            Self::Trials { .. } | Self::Singular { .. } => ErrorClass::BadInput,
+            Self::Trials { .. } => ErrorClass::BadInput,
             Self::Counts { .. } => ErrorClass::Failure,
             Self::Run(error) => error.class(),
         }

@@ -1,12 +1,17 @@
 //! Trials that a decoder is fitted to, and their division into what is fitted and what decides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::{Array2, Axis};
 
 use super::error::DecoderError;
 use crate::data::split::split_by_first_appearance;
+use crate::error::SettingError;
 
+/// What a decoder's settings call those of its linear part.
+pub(crate) const RIDGE_SECTION: &str = "ridge";
+/// Fewest trials to fit, and to choose on.
+const FEWEST_TRIALS: usize = 2;
 /// How far the norm of a target may be from 1.
 const NORM_TOLERANCE: f64 = 1e-3;
 
@@ -70,18 +75,22 @@ impl DecoderTrials<'_> {
     /// Divides the training part; the last `tuning_fraction` of its images in order of first appearance decide.
     ///
     /// # Errors
-    /// [`DecoderError::Trials`] where a side would be without two trials.
+    /// [`DecoderError::Setting`] where a side would be without two trials.
     pub fn divided(&self, tuning_fraction: f64) -> Result<Division, DecoderError> {
         let groups: Vec<u64> = self.image_ids(self.train);
         let split = split_by_first_appearance(&groups, 1.0 - tuning_fraction);
         let of = |positions: &[usize]| positions.iter().map(|place| self.train[*place]).collect::<Vec<_>>();
         let division = Division { fitting: of(&split.train), tuning: of(&split.validation) };
-        for (what, trials) in
-            [("trials to fit", &division.fitting), ("trials to choose on", &division.tuning)]
-        {
-            if trials.len() < 2 {
-                return Err(DecoderError::trials(what, trials.len(), "at least 2"));
-            }
+        let sides = [division.fitting.len(), division.tuning.len()];
+        if sides.iter().any(|trials| *trials < FEWEST_TRIALS) {
+            let images = groups.iter().collect::<BTreeSet<_>>().len();
+            let expected = format!(
+                "a share of the {images} training images that leaves {FEWEST_TRIALS} trials or more to fit and to choose on, not \
+                 {} and {}",
+                sides[0], sides[1]
+            );
+            let error = SettingError::new("tuning_fraction", expected, tuning_fraction);
+            return Err(error.within(RIDGE_SECTION).into());
         }
         Ok(division)
     }
@@ -153,6 +162,10 @@ mod tests {
         assert!(error(&[0, 1], &[0, 1]).contains("norm of the target of image 1: found 2, expected 1"));
         let trials =
             DecoderTrials { betas: &betas, targets: &targets, image_of_trial: &[0, 0], train: &[0, 1] };
-        assert!(trials.divided(0.5).is_err());
+        assert_eq!(
+            trials.divided(0.5).unwrap_err().within("train_mapper.residual").to_string(),
+            "`train_mapper.residual.ridge.tuning_fraction`: found 0.5, expected a share of the 1 training images that leaves 2 \
+             trials or more to fit and to choose on, not 0 and 2"
+        );
     }
 }

@@ -6,7 +6,7 @@ use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::error::DecoderError;
-use super::trials::DecoderTrials;
+use super::trials::{DecoderTrials, RIDGE_SECTION};
 use crate::training::ridge::choice::fit_ridge_chosen_on;
 use crate::training::ridge::reliability::voxel_reliability;
 use crate::training::ridge::{GridEdge, Ridge, RidgeConfig, fit_ridge};
@@ -101,10 +101,11 @@ fn fit_weighted(
     let y = trials.targets_of(&all);
     let places: Vec<usize> = (0..all.len()).collect();
     let (fitting, tuning) = places.split_at(rows.len());
-    Ok(match penalty {
-        Penalty::Known(penalty) => fit_ridge(x.view(), y.view(), fitting, penalty)?,
-        Penalty::Chosen { config, .. } => fit_ridge_chosen_on(x.view(), y.view(), fitting, tuning, config)?,
-    })
+    let fitted = match penalty {
+        Penalty::Known(penalty) => fit_ridge(x.view(), y.view(), fitting, penalty),
+        Penalty::Chosen { config, .. } => fit_ridge_chosen_on(x.view(), y.view(), fitting, tuning, config),
+    };
+    fitted.map_err(|error| error.within(RIDGE_SECTION).into())
 }
 
 /// Norm of every row over the mean of all.

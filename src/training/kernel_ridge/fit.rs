@@ -9,6 +9,7 @@ use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::config::KernelRidgeConfig;
+use crate::error::SettingError;
 use crate::interrupt;
 use crate::models::mapper::{KernelMapper, KernelMapperConfig};
 use crate::run::progress::Progress;
@@ -19,7 +20,7 @@ use crate::training::decoder::trials::DecoderTrials;
 use crate::training::decoder::tuning::{TuningCounts, tuning_counts};
 use crate::training::decoder::weighted_ridge::{ChosenPenalty, Penalty, WeightedRidge};
 use crate::training::frame::host_rows::gather;
-use crate::training::ridge::{GridEdge, RidgeConfig};
+use crate::training::ridge::{GridEdge, grid_edge};
 
 /// Trials whose kernel is formed at a time.
 const BLOCK: usize = 1024;
@@ -93,9 +94,8 @@ pub fn fit_kernel_ridge(
     let [num_voxels, embed_dim] = trials.sizes();
     let network =
         KernelMapperConfig { num_voxels, num_support: trials.train.len(), embed_dim, gamma: config.gamma };
-    // The same question of another grid.
-    let grid = RidgeConfig { penalties: config.penalties.clone(), ..config.ridge.clone() };
-    let choice = KernelRidgeChoice { ridge: chosen, penalty: best, edge: grid.edge(best), penalties };
+    let edge = grid_edge(&config.penalties, best);
+    let choice = KernelRidgeChoice { ridge: chosen, penalty: best, edge, penalties };
     Ok(KernelRidgeOutcome { mapper, network, choice })
 }
 
@@ -195,7 +195,7 @@ impl<'a> KernelSystem<'a> {
         let matrix = Mat::from_fn(count, count, |row, column| {
             f64::from(self.kernel[[row, column]]) + if row == column { penalty } else { 0.0 }
         });
-        let factor = matrix.llt(Side::Lower).map_err(|_| DecoderError::Singular { penalty })?;
+        let factor = matrix.llt(Side::Lower).map_err(|_| too_small(penalty))?;
         drop(matrix);
         let solution = factor.solve(&self.centred);
         let mut coefficients = Vec::with_capacity(count * width);
@@ -204,6 +204,13 @@ impl<'a> KernelSystem<'a> {
         }
         Ok(self.mapper.clone().with_coefficients(tensor(coefficients, [count, width], self.device)))
     }
+}
+
+/// The kernel with this penalty on its diagonal has no Cholesky factor.
+fn too_small(penalty: f64) -> SettingError {
+    let expected =
+        "larger ones: trials resemble each other so much that the equations of the kernel have no solution";
+    SettingError::new("penalties", expected, penalty)
 }
 
 /// A decoder of these trials that predicts their mean.

@@ -84,7 +84,7 @@ mod tests {
             ("cosine_weight = 1.5", "cosine_weight`: found 1.5, expected 0 to 1"),
             (
                 "optimiser = { learning_rate = nan }",
-                "optimiser.learning_rate`: found NaN, expected 0 to 1000000000000000000000000000000",
+                "optimiser.learning_rate`: found NaN, expected 0 to 1e30",
             ),
             (
                 "phase2 = { loss = \"vicreg\", optimiser = { lars = { momentum = 1.0 } } }",

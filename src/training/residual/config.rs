@@ -1,11 +1,12 @@
 //! Settings of the residual decoder's training. The values are this program's own, from trials on a phantom and two data sets.
 
 use std::f64::consts::PI;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{SettingError, above_to, in_range, limits};
+use crate::error::{SettingError, all_in_range, in_range, limits};
 use crate::losses::bank_contrastive::BankContrastiveConfig;
 use crate::models::mapper::{MOST_MEMBERS, ResidualConfig};
 use crate::training::frame::epoch_loop::{Clock, Plan};
@@ -13,6 +14,12 @@ use crate::training::ridge::RidgeConfig;
 
 /// Longest time between checkpoints: two years, in minutes.
 const MOST_MINUTES: f64 = 1e6;
+/// Largest share that is dropped: hardly anything is left beyond it.
+const MOST_DROPPED: f64 = 0.99;
+/// Smallest rate: below it lies what single precision does not hold.
+const LEAST_RATE: f64 = 1e-30;
+/// τ: outside of it the logarithm of the softmax is rounded to 0 or to that of equal logits.
+const TEMPERATURES: RangeInclusive<f64> = 1e-3..=1e3;
 /// Most candidates for the blend: each is a count.
 const MOST_BLENDS: usize = 1000;
 
@@ -28,7 +35,7 @@ pub struct ResidualTrainConfig {
     pub hidden: usize,
     /// Residual blocks, 0 to 1000.
     pub num_blocks: usize,
-    /// Share of voxels that a step does not see, at least 0 and below 1; likewise the others.
+    /// Share of voxels that a step does not see, 0 to 0.99; likewise the others.
     pub voxel_dropout: f64,
     /// Of the units of the first hidden layer.
     pub hidden_dropout: f64,
@@ -38,7 +45,7 @@ pub struct ResidualTrainConfig {
     pub epochs: usize,
     /// Trials per step, at most; 2 to 1e6. Trials beyond the last whole batch wait for another epoch.
     pub batch: usize,
-    /// Highest rate of AdamW, above 0.
+    /// Highest rate of AdamW, 1e-30 to 1e30.
     pub learning_rate: f64,
     /// Rate of the linear skip over that of the rest, 0 to 1000.
     pub skip_rate: f64,
@@ -46,7 +53,7 @@ pub struct ResidualTrainConfig {
     pub weight_decay: f64,
     /// Share of the steps over which the rate rises, 0 to below 1; then half a cosine to 0.
     pub warm_up: f64,
-    /// τ and weight of the contrastive terms.
+    /// τ, 0.001 to 1000, and weight of the contrastive terms.
     pub contrastive: BankContrastiveConfig,
     /// α to choose from: shares of the network against ridge, each 0 to 1.
     pub blends: Vec<f64>,
@@ -93,30 +100,21 @@ impl ResidualTrainConfig {
         in_range("num_members", self.num_members, 1..=MOST_MEMBERS)?;
         in_range("hidden", self.hidden, 1..=limits::WIDTH)?;
         in_range("num_blocks", self.num_blocks, 0..=limits::LAYERS)?;
-        in_range("voxel_dropout", self.voxel_dropout, 0.0..1.0)?;
-        in_range("hidden_dropout", self.hidden_dropout, 0.0..1.0)?;
-        in_range("block_dropout", self.block_dropout, 0.0..1.0)?;
+        in_range("voxel_dropout", self.voxel_dropout, 0.0..=MOST_DROPPED)?;
+        in_range("hidden_dropout", self.hidden_dropout, 0.0..=MOST_DROPPED)?;
+        in_range("block_dropout", self.block_dropout, 0.0..=MOST_DROPPED)?;
         in_range("epochs", self.epochs, 1..=limits::EPOCHS)?;
         in_range("batch", self.batch, 2..=limits::BATCH)?;
-        in_range("learning_rate", self.learning_rate, above_to(0.0, limits::LEARNING_RATE))?;
+        in_range("learning_rate", self.learning_rate, LEAST_RATE..=limits::LEARNING_RATE)?;
         in_range("skip_rate", self.skip_rate, 0.0..=limits::RATE)?;
         in_range("weight_decay", self.weight_decay, 0.0..=limits::RATE)?;
         in_range("warm_up", self.warm_up, 0.0..1.0)?;
-        in_range("contrastive.temperature", self.contrastive.temperature, above_to(0.0, limits::WEIGHT))?;
+        in_range("contrastive.temperature", self.contrastive.temperature, TEMPERATURES)?;
         in_range("contrastive.weight", self.contrastive.weight, 0.0..=limits::WEIGHT)?;
-        self.check_blends()?;
+        all_in_range("blends", &self.blends, 1..=MOST_BLENDS, 0.0..=1.0)?;
         self.ridge.validate().map_err(|error| error.within("ridge"))?;
         in_range("evaluate_every_epochs", self.evaluate_every_epochs, 1..=limits::EPOCHS)?;
         in_range("checkpoint_every_minutes", self.checkpoint_every_minutes, 0.0..=MOST_MINUTES)
-    }
-
-    fn check_blends(&self) -> Result<(), SettingError> {
-        let is_share = |blend: &f64| (0.0..=1.0).contains(blend);
-        if (1..=MOST_BLENDS).contains(&self.blends.len()) && self.blends.iter().all(is_share) {
-            return Ok(());
-        }
-        let found = self.blends.iter().map(f64::to_string).collect::<Vec<_>>().join(", ");
-        Err(SettingError::new("blends", format!("1 to {MOST_BLENDS} numbers, all 0 to 1"), found))
     }
 
     /// Sizes of the decoder, with a blend that is not chosen yet.
@@ -176,6 +174,8 @@ mod tests {
             ("epochs = 0", "epochs"),
             ("batch = 1", "batch"),
             ("voxel_dropout = 1.0", "voxel_dropout"),
+            ("learning_rate = 1e-300", "learning_rate"),
+            ("contrastive.temperature = 1e-300", "contrastive.temperature"),
             ("hidden_dropout = nan", "hidden_dropout"),
             ("warm_up = 1.0", "warm_up"),
             ("blends = []", "blends"),

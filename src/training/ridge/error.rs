@@ -22,15 +22,6 @@ pub enum RidgeError {
         /// What it should be.
         expected: String,
     },
-    /// Values that are not finite, or a penalty of 0 with dependent columns.
-    #[error(
-        "ridge regression: the penalty {penalty} of `ridge_fit.penalties` is too small for these predictors, which depend on each \
-         other or are not all finite numbers; leave it out, or raise it"
-    )]
-    Singular {
-        /// Relative penalty.
-        penalty: String,
-    },
     /// A value that no fit can use.
     #[error("ridge decoder: {what}: row {row} holds values that are not finite, expected numbers")]
     NotFinite {
@@ -39,12 +30,30 @@ pub enum RidgeError {
         /// Row of all rows, counted from 0.
         row: usize,
     },
+}
+
+impl RidgeError {
+    /// A penalty that is too small for predictors that depend on each other.
+    pub(crate) fn too_small(penalty: f64) -> Self {
+        let expected = "larger ones: these predictors depend on each other, or are not all finite numbers, and \
+                        their equations have no solution";
+        SettingError::new("penalties", expected, penalty).into()
+    }
+
     /// A penalty that rounding swallows.
-    #[error(
-        "ridge decoder: these predictors depend on each other so much that the smallest penalty is lost in rounding; raise the \
-         smallest of `penalties`, or leave `fractions` out"
-    )]
-    Indefinite,
+    pub(crate) fn lost_in_rounding() -> Self {
+        let expected = "a larger one, or `fractions` left out: these predictors depend on each other so much that it is \
+                        lost in rounding";
+        SettingError::new("penalties", expected, "a smallest penalty").into()
+    }
+
+    /// The error of settings that stand in `section`.
+    pub fn within(self, section: &str) -> Self {
+        match self {
+            Self::Setting(error) => Self::Setting(error.within(section)),
+            other => other,
+        }
+    }
 }
 
 impl Classified for RidgeError {
@@ -52,9 +61,7 @@ impl Classified for RidgeError {
         match self {
             Self::Setting(error) => error.class(),
             Self::Stopped(error) => error.class(),
-            Self::Shape { .. } | Self::Singular { .. } | Self::NotFinite { .. } | Self::Indefinite => {
-                ErrorClass::BadInput
-            }
+            Self::Shape { .. } | Self::NotFinite { .. } => ErrorClass::BadInput,
         }
     }
 }

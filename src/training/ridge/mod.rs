@@ -17,7 +17,7 @@ use faer::linalg::solvers::{Llt, Solve};
 use faer::{Accum, Mat, Side, get_global_parallelism};
 use ndarray::{Array2, ArrayView2};
 
-pub use self::config::{GridEdge, RidgeConfig};
+pub use self::config::{GridEdge, RidgeConfig, grid_edge};
 pub use self::error::RidgeError;
 use crate::interrupt;
 
@@ -232,8 +232,7 @@ impl<'a> NormalEquations<'a> {
             self.gram[(index, index)] = value + penalty * unit;
         }
         // Cholesky reads the lower triangle alone, which is why `row_products` fills no other.
-        let factor =
-            self.gram.llt(Side::Lower).map_err(|_| RidgeError::Singular { penalty: penalty.to_string() })?;
+        let factor = self.gram.llt(Side::Lower).map_err(|_| RidgeError::too_small(penalty))?;
         Ok(Factorised { equations: self, penalty, factor })
     }
 }
@@ -435,9 +434,8 @@ mod tests {
         assert!(fit(&[], &RidgeConfig::default()).contains("rows to choose the penalty on: found 0"));
         let mut broken = x;
         broken[[0, 0]] = f32::NAN;
-        assert!(matches!(
-            fit_ridge(broken.view(), y.view(), &[0, 1, 2, 3], 1.0).unwrap_err(),
-            RidgeError::Singular { .. }
-        ));
+        let error = fit_ridge(broken.view(), y.view(), &[0, 1, 2, 3], 1.0).unwrap_err();
+        let text = error.within("evaluate.ridge_fit").to_string();
+        assert!(text.starts_with("`evaluate.ridge_fit.penalties`: found 1, expected larger ones"), "{text}");
     }
 }

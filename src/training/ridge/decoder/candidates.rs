@@ -64,7 +64,7 @@ impl<'a> Candidates<'a> {
     /// The solutions with one penalty per output, in the basis of the band.
     pub(super) fn solve(&self, reduced: &Reduced, penalties: &[f64]) -> Result<Mat<f64>, RidgeError> {
         let solution = reduced.reduction.band.solve(penalties, &reduced.right);
-        solution.ok_or(RidgeError::Indefinite)
+        solution.ok_or_else(RidgeError::lost_in_rounding)
     }
 
     /// The length of every output's weights with a penalty.

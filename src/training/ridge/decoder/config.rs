@@ -2,14 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{SettingError, in_range};
+use crate::error::{SettingError, above_to, all_in_range, in_range};
+use crate::training::ridge::config::{LEAST_PENALTY, MOST_PENALTY};
 
 /// Most candidates on a grid: each costs the predictions of every fold.
 const MOST_CANDIDATES: usize = 200;
-/// Largest penalty: with it every prediction is the mean.
-const MOST_PENALTY: f64 = 1e12;
-/// Smallest penalty: below it rounding decides.
-const LEAST_PENALTY: f64 = 1e-9;
 /// Most folds, and most draws of bands' scales: each costs a whole fit.
 const MOST_FITS: usize = 1000;
 
@@ -31,7 +28,7 @@ pub struct RidgeDecoderConfig {
     pub trials: TrainingTrials,
     /// What voxels are multiplied by.
     pub weighting: VoxelWeighting,
-    /// Leaves out voxels with a reliability below this, 0 to 1; 0 keeps all.
+    /// Leaves out voxels with a reliability below this, at least 0 and below 1; 0 keeps all.
     pub select: f64,
     /// Draws of the scales of bands, 1 to 1000, the first of which has them equal; counts only where there are bands.
     pub band_draws: usize,
@@ -102,13 +99,10 @@ impl RidgeDecoderConfig {
     /// # Errors
     /// [`SettingError`] that names the first key out of range.
     pub fn validate(&self) -> Result<(), SettingError> {
-        let in_grid = |penalty: &f64| (LEAST_PENALTY..=MOST_PENALTY).contains(penalty);
-        check_grid("penalties", &self.penalties, 1, "1e-9 to 1e12", in_grid)?;
-        check_grid("fractions", &self.fractions, 0, "above 0 and at most 1", |share| {
-            *share > 0.0 && *share <= 1.0
-        })?;
+        all_in_range("penalties", &self.penalties, 1..=MOST_CANDIDATES, LEAST_PENALTY..=MOST_PENALTY)?;
+        all_in_range("fractions", &self.fractions, 0..=MOST_CANDIDATES, above_to(0.0, 1.0))?;
         in_range("folds", self.folds, 2..=MOST_FITS)?;
-        in_range("select", self.select, 0.0..=1.0)?;
+        in_range("select", self.select, 0.0..1.0)?;
         in_range("band_draws", self.band_draws, 1..=MOST_FITS)
     }
 
@@ -116,20 +110,6 @@ impl RidgeDecoderConfig {
     pub fn grid(&self) -> &[f64] {
         if self.fractions.is_empty() { &self.penalties } else { &self.fractions }
     }
-}
-
-fn check_grid(
-    key: &str,
-    grid: &[f64],
-    least: usize,
-    range: &str,
-    is_in_range: impl Fn(&f64) -> bool,
-) -> Result<(), SettingError> {
-    if (least..=MOST_CANDIDATES).contains(&grid.len()) && grid.iter().all(is_in_range) {
-        return Ok(());
-    }
-    let expected = format!("{least} to {MOST_CANDIDATES} numbers, all {range}");
-    Err(SettingError::new(key, expected, grid.iter().map(f64::to_string).collect::<Vec<_>>().join(", ")))
 }
 
 #[cfg(test)]
@@ -158,6 +138,7 @@ mod tests {
         assert_eq!(key(|config| config.fractions = vec![0.5, 1.5]), "fractions");
         assert_eq!(key(|config| config.folds = 1), "folds");
         assert_eq!(key(|config| config.select = f64::NAN), "select");
+        assert_eq!(key(|config| config.select = 1.0), "select");
         assert_eq!(key(|config| config.band_draws = 0), "band_draws");
     }
 

@@ -6,6 +6,7 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use super::config::{RidgeDecoderConfig, TrainingTrials, VoxelWeighting};
+use crate::error::SettingError;
 use crate::training::ridge::RidgeError;
 use crate::training::ridge::reliability::voxel_reliability;
 use crate::training::ridge::rows_of_images::rows_of_images;
@@ -41,14 +42,15 @@ impl Design {
         check_rows(x, y, image_of_row, train_rows)?;
         let images = rows_of_images(image_of_row, train_rows);
         if images.len() < config.folds {
-            let expected = format!("at least {}, one for each of `folds`", config.folds);
-            return Err(RidgeError::Shape { what: "training images", found: images.len(), expected });
+            let expected = format!("at most {}, the number of training images", images.len());
+            return Err(SettingError::new("folds", expected, config.folds).into());
         }
         let reliability = voxel_reliability(x, image_of_row, train_rows);
         let kept: Vec<usize> = (0..x.ncols()).filter(|voxel| reliability[*voxel] >= config.select).collect();
         if kept.is_empty() {
-            let expected = format!("at least 1 with a reliability of {} or more", config.select);
-            return Err(RidgeError::Shape { what: "voxels that `select` keeps", found: 0, expected });
+            let most = reliability.iter().copied().fold(0.0, f64::max);
+            let expected = format!("at most {most}, the largest reliability of a voxel: none is left");
+            return Err(SettingError::new("select", expected, config.select).into());
         }
         let scale = kept.iter().map(|voxel| match config.weighting {
             VoxelWeighting::None => 1.0,
