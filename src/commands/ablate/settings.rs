@@ -9,8 +9,8 @@ use crate::commands::evaluate::EvaluateConfig;
 use crate::commands::evaluate_images::EvaluateImagesConfig;
 use crate::commands::finetune_gan::FinetuneGanConfig;
 use crate::commands::reconstruct::ReconstructConfig;
-use crate::commands::train_mapper::{BetasControl, TrainMapperSettings};
-use crate::models::mapper::MapperTarget;
+use crate::commands::train_mapper::{BetasControl, TrainMapperConfig, TrainMapperSettings};
+use crate::models::mapper::{MapperKind, MapperTarget};
 use crate::pipelines::pictures::picture_features::FeatureSource;
 use crate::pipelines::project::Project;
 use crate::run::error::RunError;
@@ -55,11 +55,13 @@ impl AblateSettings {
         let project = config.project();
         let finetuning = FinetuningSources::resolve(&project, config, gans)?;
         let (target, betas) = (MapperTarget::Image, BetasControl::Measured);
+        // The tables are about the paper's network; a row of another kind says so in its settings.
+        let of_paper = TrainMapperConfig { kind: MapperKind::Paper, ..config.train_mapper.clone() };
         Ok(Self {
             rows_path,
             rows_text,
             only,
-            data: TrainMapperSettings::resolve(&project, &config.train_mapper, target, betas, None)?,
+            data: TrainMapperSettings::resolve(&project, &of_paper, target, betas, None)?,
             resnet: project.paths.resnet.clone(),
             evaluate: config.evaluate.clone(),
             finetuning,

@@ -18,11 +18,11 @@ use crate::tensor_ops::stored::{StoredNetwork, StoredTensors};
 #[serde(rename_all = "kebab-case")]
 pub enum MapperKind {
     /// The residual Conv1D mapper of *Mind Reader*, section 3.2.
-    #[default]
     Paper,
     /// Ridge regression.
     Ridge,
     /// Ridge regression and a network that starts from it, blended.
+    #[default]
     Residual,
     /// Kernel ridge regression with a Gaussian kernel.
     KernelRidge,
