@@ -102,17 +102,17 @@ struct DataSection {
 }
 
 /// Settings of a mapper.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Deserialize)]
 struct MapperSection {
     /// The paper's network in files of older versions.
+    #[serde(default = "MapperKind::of_older_files")]
     kind: MapperKind,
 }
 
 impl RunConfig {
     /// How a mapper's betas become an embedding.
     pub(super) fn mapper_kind(&self) -> MapperKind {
-        self.mapper.as_ref().map_or(MapperKind::Paper, |mapper| mapper.kind)
+        self.mapper.as_ref().map_or_else(MapperKind::of_older_files, |mapper| mapper.kind)
     }
 }
 

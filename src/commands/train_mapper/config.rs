@@ -194,7 +194,7 @@ impl TrainMapperConfig {
     pub(crate) fn of_training(mut settings: Value) -> serde_json::Result<Self> {
         if let Some(settings) = settings.as_object_mut() {
             settings.entry("resize_chain").or_insert(serde_json::to_value(ResizeChain::Direct)?);
-            settings.entry("kind").or_insert(serde_json::to_value(MapperKind::Paper)?);
+            settings.entry("kind").or_insert(serde_json::to_value(MapperKind::of_older_files())?);
         }
         serde_json::from_value(settings)
     }

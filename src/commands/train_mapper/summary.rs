@@ -19,11 +19,6 @@ use crate::training::ridge::{GridEdge, grid_edge};
 /// Share of outputs at an end of the grid that is worth a word.
 const MANY_AT_EDGE: f64 = 0.2;
 
-/// The only kind of files that name none.
-fn papers() -> MapperKind {
-    MapperKind::Paper
-}
-
 /// What `train-mapper` found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TrainMapperSummary {
@@ -32,7 +27,7 @@ pub struct TrainMapperSummary {
     /// Snapshot to use.
     pub snapshot: PathBuf,
     /// How betas become the embedding; the paper's network in files of older versions.
-    #[serde(default = "papers")]
+    #[serde(default = "MapperKind::of_older_files")]
     pub kind: MapperKind,
     /// What it predicts.
     pub target: MapperTarget,

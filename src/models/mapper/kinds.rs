@@ -33,6 +33,11 @@ impl MapperKind {
     pub fn is_fitted_in_one_piece(self) -> bool {
         matches!(self, Self::Ridge | Self::KernelRidge)
     }
+
+    /// The kind in files that name none: they are from before there was a choice.
+    pub fn of_older_files() -> Self {
+        Self::Paper
+    }
 }
 
 impl std::fmt::Display for MapperKind {
