@@ -23,7 +23,7 @@ use crate::data::prepared::{
 };
 use crate::data::standardize::{Standardization, zscore_in_place};
 use crate::data::subject::{NsdSubject, Resolution};
-use crate::data::trial::TRIALS_PER_SESSION;
+use crate::data::trial::{TRIALS_PER_SESSION, Trial};
 use crate::error::{SettingError, in_range};
 use crate::files::file_is_there;
 use crate::interrupt;
@@ -316,7 +316,7 @@ fn trial_table(
 fn check_against_responses(
     path: &Path,
     sessions: &[u16],
-    trials: &[crate::data::trial::Trial],
+    trials: &[Trial],
 ) -> Result<(), DataError> {
     let responses = responses::read(path)?;
     for (session, trials) in sessions.iter().zip(trials.chunks_exact(TRIALS_PER_SESSION)) {
@@ -333,6 +333,15 @@ fn check_against_responses(
         }
     }
     Ok(())
+}
+
+/// Trials that would be prepared, and the number of voxels.
+///
+/// # Errors
+/// What [`run`] would refuse.
+pub(super) fn sizes(settings: &PrepareSettings) -> Result<(Vec<Trial>, usize), DataError> {
+    let Plan { voxels, trials, .. } = plan(&NsdTree::new(&settings.nsd_root), settings)?;
+    Ok((trials.trials, voxels.table.flat_index.len()))
 }
 
 /// The files that the prepared file would be made of, or is: betas, volumes, tables.

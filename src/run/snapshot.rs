@@ -130,6 +130,12 @@ impl Snapshot {
         Some(header.kind)
     }
 
+    /// Configuration of the network in a file, none of what is no snapshot; reads its header only.
+    pub fn config_of(path: &Path) -> Option<Value> {
+        let header: Header = serde_json::from_str(Self::own_entry(path)?.as_str()?).ok()?;
+        Some(header.config)
+    }
+
     /// What the header of a file holds under our name.
     fn own_entry(path: &Path) -> Option<Value> {
         let mut file = open_input(path, InputKind::Parts).ok()?;

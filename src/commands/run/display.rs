@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::estimates::TotalTime;
 use crate::pipelines::chain_record::ChainStep;
 use crate::report::number_format::duration;
 use crate::run::progress::Progress;
@@ -69,24 +70,13 @@ pub(super) fn purpose(step: ChainStep) -> &'static str {
     }
 }
 
-/// `step 7 of 14: finetune-gan (3 min 00 s so far, about 12 min 00 s left)`.
-///
-/// `left` is the time of the steps that were done before, and how many are left of which nothing is known.
-pub(super) fn headline(
-    (step, of): (usize, usize),
-    name: &str,
-    elapsed: Duration,
-    (left, unknown): (Duration, usize),
-) -> String {
-    let words = |time: Duration| duration(Duration::from_secs(time.as_secs()));
+/// `step 7 of 14: finetune-gan (3 min 00 s so far, about 12 min 00 s left)`; `left` is the time of this step and those behind it.
+pub(super) fn headline((step, of): (usize, usize), name: &str, elapsed: Duration, left: &TotalTime) -> String {
     let mut remarks = Vec::new();
     if elapsed >= Duration::from_secs(1) {
-        remarks.push(format!("{} so far", words(elapsed)));
+        remarks.push(format!("{} so far", duration(Duration::from_secs(elapsed.as_secs()))));
     }
-    if left > Duration::ZERO {
-        let bound = if unknown > 0 { "at least" } else { "about" };
-        remarks.push(format!("{bound} {} left", words(left)));
-    }
+    remarks.extend(left.words().map(|left| format!("{left} left")));
     let remarks = if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join(", ")) };
     format!("step {step} of {of}: {name}{remarks}")
 }
@@ -97,11 +87,16 @@ mod tests {
 
     #[test]
     fn a_headline_says_what_is_known() {
-        let seconds = Duration::from_secs;
-        let said = |elapsed, left| headline((7, 14), "finetune-gan", elapsed, left);
-        assert_eq!(said(seconds(0), (seconds(0), 7)), "step 7 of 14: finetune-gan");
-        let all = said(seconds(180), (seconds(720), 0));
+        let said = |elapsed, left: &TotalTime| {
+            headline((7, 14), "finetune-gan", Duration::from_secs(elapsed), left)
+        };
+        let nothing = TotalTime { unknown: 7, ..TotalTime::default() };
+        assert_eq!(said(0, &nothing), "step 7 of 14: finetune-gan");
+        let known = TotalTime { seconds: 720.0, ..TotalTime::default() };
+        let all = said(180, &known);
         assert_eq!(all, "step 7 of 14: finetune-gan (3 min 00 s so far, about 12 min 00 s left)");
-        assert!(said(seconds(180), (seconds(720), 2)).ends_with("at least 12 min 00 s left)"));
+        let first = TotalTime { rough: 8, ..known };
+        assert_eq!(said(0, &first), "step 7 of 14: finetune-gan (roughly 12 min 00 s left)");
+        assert!(said(180, &TotalTime { unknown: 2, ..known }).ends_with("at least 12 min 00 s left)"));
     }
 }

@@ -1,13 +1,27 @@
-//! What a step will take: as it did before, else by arithmetic, else nobody knows.
+//! What a step will take: as it did before with the same settings, else as with other settings, else by arithmetic, else nobody knows.
 
 use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::outlook::Outlook;
 use super::work::Work;
 use crate::commands::{finetune_gan, pretrain_clip, pretrain_gan, train_mapper};
-use crate::pipelines::chain_record::{ChainRecord, StepId};
+use crate::pipelines::chain_record::{ChainRecord, StepId, StepRecord};
+use crate::report::number_format::duration;
+
+/// How far a number can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// Measured with the same settings, of this subject or another.
+    SameSettings,
+    /// Measured with other settings, or with settings that were not recorded.
+    OtherSettings,
+    /// Computed.
+    Arithmetic,
+}
 
 /// A number and where it comes from.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -16,6 +30,49 @@ pub struct Estimate<T> {
     pub value: T,
     /// Where it comes from, in words.
     pub source: String,
+    /// How far it can be trusted.
+    pub basis: Basis,
+}
+
+/// Time of several steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct TotalTime {
+    /// Of all steps of which something is known.
+    pub seconds: f64,
+    /// Steps whose time was measured with other settings.
+    pub with_other_settings: usize,
+    /// Steps whose time is computed.
+    pub rough: usize,
+    /// Steps of which nothing is known.
+    pub unknown: usize,
+}
+
+impl TotalTime {
+    /// Adds a step.
+    pub(super) fn add(&mut self, estimate: Option<&Estimate<f64>>) {
+        let Some(Estimate { value, basis, .. }) = estimate else {
+            self.unknown += 1;
+            return;
+        };
+        self.seconds += value;
+        match basis {
+            Basis::SameSettings => {}
+            Basis::OtherSettings => self.with_other_settings += 1,
+            Basis::Arithmetic => self.rough += 1,
+        }
+    }
+
+    /// `about 12 min 00 s`; `roughly` where a part of it was not measured with these settings, `at least` where a part is unknown.
+    /// Nothing where nothing is known.
+    pub(super) fn words(&self) -> Option<String> {
+        let bound = match (self.unknown, self.with_other_settings + self.rough) {
+            (0, 0) => "about",
+            (0, _) => "roughly",
+            _ => "at least",
+        };
+        let time = Duration::try_from_secs_f64(self.seconds.round()).unwrap_or_default();
+        (time > Duration::ZERO).then(|| format!("{bound} {}", duration(time)))
+    }
 }
 
 /// Earlier chains: the subject's own first.
@@ -35,36 +92,60 @@ impl Estimates {
         Self(known)
     }
 
-    /// Seconds that a step took before.
-    pub fn seconds(&self, id: &StepId) -> Option<Estimate<f64>> {
-        self.first(|record| record.step(id)?.seconds)
-    }
-
-    /// Bytes of memory that the program held in the step before, or that its networks need at least.
-    pub fn memory(&self, id: &StepId, work: Option<&Work>) -> Option<Estimate<u64>> {
-        let before = self.first(|record| record.step(id)?.peak_bytes);
-        before.or_else(|| {
-            let value = u64::try_from(work?.least_memory()?).ok()?;
-            Some(Estimate { value, source: "at least, by arithmetic".into() })
+    /// Seconds that a step took before, or takes by arithmetic.
+    pub fn seconds(&self, id: &StepId, outlook: &Outlook<'_>) -> Option<Estimate<f64>> {
+        self.before(id, outlook, |step| step.seconds).or_else(|| {
+            let value = outlook.seconds(id.step)?;
+            Some(Estimate { value, source: "rough, by arithmetic".into(), basis: Basis::Arithmetic })
         })
     }
 
-    fn first<T>(&self, of: impl Fn(&ChainRecord) -> Option<T>) -> Option<Estimate<T>> {
-        self.0.iter().find_map(|record| {
-            Some(Estimate { value: of(record)?, source: format!("as for {}", record.subject) })
+    /// Bytes of memory that the program held in the step before, or that its networks or its betas need at least.
+    pub fn memory(
+        &self,
+        id: &StepId,
+        work: Option<&Work>,
+        outlook: &Outlook<'_>,
+    ) -> Option<Estimate<u64>> {
+        self.before(id, outlook, |step| step.peak_bytes).or_else(|| {
+            let of_networks = work.and_then(|work| u64::try_from(work.least_memory()?).ok());
+            let value = of_networks.max(outlook.least_memory(id.step))?;
+            Some(Estimate { value, source: "at least, by arithmetic".into(), basis: Basis::Arithmetic })
         })
     }
 
-    /// The time of steps that were done before, and how many of them were not.
-    pub fn total<'a>(&self, ids: impl Iterator<Item = &'a StepId>) -> (Duration, usize) {
-        let (mut known, mut unknown) = (0.0, 0);
-        for id in ids {
-            match self.seconds(id) {
-                Some(Estimate { value, .. }) => known += value,
-                None => unknown += 1,
-            }
+    /// What is recorded of a step: with the same settings of this subject, of another; else with other settings.
+    fn before<T>(
+        &self,
+        id: &StepId,
+        outlook: &Outlook<'_>,
+        of: impl Fn(&StepRecord) -> Option<T>,
+    ) -> Option<Estimate<T>> {
+        let settings = outlook.settings_sha256(id.step);
+        let known = || {
+            self.0.iter().filter_map(|record| {
+                let step = record.step(id)?;
+                Some((&record.subject, step, of(step)?))
+            })
+        };
+        if let Some((subject, _, value)) = known().find(|(_, step, _)| step.settings == settings) {
+            return Some(Estimate { value, source: format!("as for {subject}"), basis: Basis::SameSettings });
         }
-        (Duration::try_from_secs_f64(known).unwrap_or_default(), unknown)
+        known().next().map(|(subject, step, value)| {
+            let settings = if step.settings.is_empty() {
+                "with settings that were not recorded"
+            } else {
+                "with other settings"
+            };
+            Estimate { value, source: format!("as for {subject}, {settings}"), basis: Basis::OtherSettings }
+        })
+    }
+
+    /// The time of steps that are to be done.
+    pub fn total<'a>(&self, ids: impl Iterator<Item = &'a StepId>, outlook: &Outlook<'_>) -> TotalTime {
+        let mut total = TotalTime::default();
+        ids.for_each(|id| total.add(self.seconds(id, outlook).as_ref()));
+        total
     }
 }
 
@@ -84,26 +165,51 @@ impl Work {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipelines::chain_record::{ChainStep, StepRecord, StepState};
+    use crate::commands::config::ProjectConfig;
+    use crate::pipelines::chain_record::{ChainStep, StepState};
 
     #[test]
-    fn the_own_time_goes_before_that_of_others_and_what_is_unknown_is_counted() {
+    fn the_same_settings_go_before_others_and_those_are_said_to_be_others() {
         let root = tempfile::tempdir().unwrap();
-        let record = |subject: &str, step: ChainStep, seconds| {
+        let mut config = ProjectConfig::default();
+        config.paths.work = Some(root.path().join("nowhere"));
+        let outlook = Outlook::of(&config);
+        let record = |subject: &str, step: ChainStep, seconds, settings: &str| {
             let mut record = ChainRecord::new(subject);
-            record.set(StepRecord { seconds, ..StepRecord::new(step.into(), StepState::Done) });
+            let known = StepRecord::new(step.into(), StepState::Done);
+            record.set(StepRecord { seconds: Some(seconds), settings: settings.into(), ..known });
             record
         };
-        record("subj02", ChainStep::Encode, Some(7.0)).write(root.path()).unwrap();
+        let same = outlook.settings_sha256(ChainStep::Encode);
+        record("subj02", ChainStep::Encode, 7.0, &same).write(root.path()).unwrap();
         std::fs::write(root.path().join("chain/subj03.json"), "[").unwrap();
-        let own = record("subj01", ChainStep::Prepare, Some(2.0));
-        own.write(root.path()).unwrap();
-        let estimates = Estimates::read(root.path(), &own);
-        let of = |step: ChainStep| estimates.seconds(&step.into());
-        assert_eq!(of(ChainStep::Prepare), Some(Estimate { value: 2.0, source: "as for subj01".into() }));
-        assert_eq!(of(ChainStep::Encode), Some(Estimate { value: 7.0, source: "as for subj02".into() }));
-        assert_eq!(of(ChainStep::Report), None);
+        let of = |own: &ChainRecord, step: ChainStep| {
+            let found = Estimates::read(root.path(), own).seconds(&step.into(), &outlook)?;
+            Some((found.value, found.source, found.basis))
+        };
+        let own = record("subj01", ChainStep::Encode, 2.0, &same);
+        assert_eq!(of(&own, ChainStep::Encode), Some((2.0, "as for subj01".into(), Basis::SameSettings)));
+        // With other settings the subject's own time says less than that of another with the same.
+        let own = record("subj01", ChainStep::Encode, 2.0, "ab");
+        assert_eq!(of(&own, ChainStep::Encode), Some((7.0, "as for subj02".into(), Basis::SameSettings)));
+        let own = record("subj01", ChainStep::Prepare, 3.0, "ab");
+        let other = "as for subj01, with other settings";
+        assert_eq!(of(&own, ChainStep::Prepare), Some((3.0, other.into(), Basis::OtherSettings)));
+        let own = record("subj01", ChainStep::Prepare, 3.0, "");
+        assert!(of(&own, ChainStep::Prepare).unwrap().1.ends_with("not recorded"));
+        // Nothing is prepared and no tree is named: no sizes, no arithmetic.
+        assert_eq!(of(&own, ChainStep::Report), None);
         let ids = [ChainStep::Prepare, ChainStep::Encode, ChainStep::Report].map(StepId::from);
-        assert_eq!(estimates.total(ids.iter()), (Duration::from_secs(9), 1));
+        let total = Estimates::read(root.path(), &own).total(ids.iter(), &outlook);
+        assert_eq!((total.seconds, total.with_other_settings, total.unknown), (10.0, 1, 1));
+    }
+
+    #[test]
+    fn a_total_says_how_sure_it_is() {
+        let total = TotalTime { seconds: 61.4, ..TotalTime::default() };
+        assert_eq!(total.words().unwrap(), "about 1 min 01 s");
+        assert_eq!(TotalTime { rough: 1, ..total }.words().unwrap(), "roughly 1 min 01 s");
+        assert_eq!(TotalTime { rough: 1, unknown: 2, ..total }.words().unwrap(), "at least 1 min 01 s");
+        assert_eq!(TotalTime::default().words(), None);
     }
 }

@@ -8,6 +8,7 @@ use super::chain::{Chain, PlannedStep, needs};
 use super::display::{StepProgress, headline, purpose};
 use super::estimates::Estimates;
 use super::examined::{Examined, Standing, known_file};
+use super::outlook::{Outlook, settings_sha256};
 use super::selection::{Selection, Wish};
 use super::summary::{StepOutcome, StepSummary};
 use crate::error::{Error, ErrorClass, Result};
@@ -140,8 +141,8 @@ impl<'a> Execution<'a> {
             return Ok(());
         }
         let left = steps[at..].iter().filter(|step| self.may_come(step)).map(|step| &step.id);
-        let left = self.estimates.total(left);
-        let headline = headline(place, &id.to_string(), self.started.elapsed(), left);
+        let left = self.estimates.total(left, &Outlook::of(self.chain.config()));
+        let headline = headline(place, &id.to_string(), self.started.elapsed(), &left);
         self.progress.note(&format!("{headline}. {}", purpose(id.step)));
         let known = self.perform(id, examined, place)?;
         let run = self.taken(&known);
@@ -167,8 +168,12 @@ impl<'a> Execution<'a> {
             }
             _ => (RunDir::highest(&project.runs())?, work, true),
         };
-        let begun =
-            StepRecord { identity, inputs: files, ..StepRecord::new(id.clone(), StepState::Begun { after }) };
+        let begun = StepRecord {
+            identity,
+            settings: settings_sha256(id.step, self.chain.config()),
+            inputs: files,
+            ..StepRecord::new(id.clone(), StepState::Begun { after })
+        };
         self.record.set(begun.clone());
         self.record.write(project.work())?;
         let (memory, started) = (PeakMemory::from_now(), Instant::now());

@@ -11,6 +11,7 @@ mod display;
 mod estimates;
 mod examined;
 mod execution;
+mod outlook;
 mod plan_table;
 mod regions;
 mod selection;
@@ -21,7 +22,7 @@ use std::collections::BTreeSet;
 
 use self::chain::Chain;
 pub use self::config::RunConfig;
-pub use self::estimates::Estimate;
+pub use self::estimates::{Basis, Estimate, TotalTime};
 use self::estimates::Estimates;
 use self::execution::Execution;
 use self::plan_table::Planning;
@@ -77,5 +78,5 @@ pub fn plan(settings: &RunSettings) -> Result<ChainPlan> {
         selection: settings.selection,
         reached: BTreeSet::new(),
     };
-    Ok(ChainPlan { subject: subject.to_string(), steps: planning.rows()? })
+    Ok(ChainPlan::new(subject.to_string(), planning.rows()?))
 }

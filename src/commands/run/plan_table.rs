@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::chain::{Chain, PlannedStep, needs};
-use super::estimates::{Estimate, Estimates};
+use super::estimates::{Estimate, Estimates, TotalTime};
 use super::examined::{Examined, Standing};
+use super::outlook::Outlook;
 use super::selection::{Selection, Wish};
 use crate::error::Result;
 use crate::pipelines::chain_record::{ChainRecord, ChainStep, StepId, StepState};
@@ -37,30 +38,65 @@ pub struct ChainPlan {
     pub subject: String,
     /// In their order.
     pub steps: Vec<PlanRow>,
+    /// Of the steps that would be done.
+    pub total: TotalTime,
+}
+
+impl PlanRow {
+    /// Whether the step would be done.
+    fn is_open(&self) -> bool {
+        !["done", "skipped", "left out", "cannot"].iter().any(|state| self.state.starts_with(state))
+    }
 }
 
 impl ChainPlan {
+    /// With the time of all steps that would be done.
+    pub(super) fn new(subject: String, steps: Vec<PlanRow>) -> Self {
+        let mut total = TotalTime::default();
+        steps.iter().filter(|row| row.is_open()).for_each(|row| total.add(row.seconds.as_ref()));
+        Self { subject, steps, total }
+    }
+
+    /// What all steps that would be done take together.
+    fn total_line(&self) -> Option<String> {
+        let open = self.steps.iter().filter(|row| row.is_open()).count();
+        let TotalTime { with_other_settings, rough, unknown, .. } = self.total;
+        let counted: Vec<String> = [
+            (rough, "by rough arithmetic"),
+            (with_other_settings, "as with other settings"),
+            (unknown, "unknown"),
+        ]
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+        let counted = if counted.is_empty() { String::new() } else { format!(" ({})", counted.join(", ")) };
+        let time = self.total.words().unwrap_or_else(|| "unknown time".into());
+        let steps = if open == 1 { "step" } else { "steps" };
+        (open > 0).then(|| format!("{open} {steps} to do: {time}{counted}"))
+    }
+
     /// A row per step, its inputs and outputs below it.
     pub fn text(&self) -> String {
         let width = self.steps.iter().map(|row| row.step.chars().count()).max().unwrap_or(0);
         let mut lines = vec![self.subject.clone()];
         for row in &self.steps {
-            let is_open = !["done", "skipped", "left out"].iter().any(|state| row.state.starts_with(state));
-            let takes = if is_open { format!("   {}", takes(row)) } else { String::new() };
+            let takes = if row.is_open() { format!("   {}", takes(row)) } else { String::new() };
             lines.push(format!("{:<width$}  {}{takes}", row.step, row.state));
             for (what, files) in [("from", &row.inputs), ("to", &row.outputs)] {
                 lines.extend(files.iter().map(|file| format!("{:width$}    {what:<4} {file}", "")));
             }
         }
+        lines.extend(self.total_line());
         lines.join("\n")
     }
 }
 
 fn takes(row: &PlanRow) -> String {
-    let time = row.seconds.as_ref().map_or("unknown".into(), |Estimate { value, source }| {
+    let time = row.seconds.as_ref().map_or("unknown".into(), |Estimate { value, source, .. }| {
         format!("{} ({source})", duration(Duration::try_from_secs_f64(*value).unwrap_or_default()))
     });
-    let memory = row.memory.as_ref().map_or("unknown".into(), |Estimate { value, source }| {
+    let memory = row.memory.as_ref().map_or("unknown".into(), |Estimate { value, source, .. }| {
         format!("{:.1} GB ({source})", *value as f64 / 1e9)
     });
     format!("time {time}, memory {memory}")
@@ -83,10 +119,12 @@ impl Planning<'_> {
     /// A prepared file or record that cannot be read.
     pub fn rows(mut self) -> Result<Vec<PlanRow>> {
         let steps = self.chain.steps()?;
-        Ok(steps.iter().map(|step| self.row(step)).collect())
+        let config = self.chain.config().clone();
+        let outlook = Outlook::of(&config);
+        Ok(steps.iter().map(|step| self.row(step, &outlook)).collect())
     }
 
-    fn row(&mut self, step: &PlannedStep) -> PlanRow {
+    fn row(&mut self, step: &PlannedStep, outlook: &Outlook<'_>) -> PlanRow {
         let id = &step.id;
         let wish = self.selection.wish(id.step);
         let mut row = PlanRow {
@@ -94,8 +132,8 @@ impl Planning<'_> {
             state: String::new(),
             inputs: vec![],
             outputs: vec![],
-            seconds: self.estimates.seconds(id),
-            memory: self.estimates.memory(id, None),
+            seconds: self.estimates.seconds(id, outlook),
+            memory: self.estimates.memory(id, None, outlook),
         };
         if let Some(reason) = &step.left_out {
             self.reached.insert(id.step);
@@ -105,7 +143,7 @@ impl Planning<'_> {
         } else if wish == Wish::LeaveAsItIs {
             row.state = self.left_as_it_is(id).into();
         } else {
-            self.complete(id, wish, &mut row);
+            self.complete(id, wish, outlook, &mut row);
         }
         row
     }
@@ -121,7 +159,7 @@ impl Planning<'_> {
     }
 
     /// How far a step is that would be completed.
-    fn complete(&mut self, id: &StepId, wish: Wish, row: &mut PlanRow) {
+    fn complete(&mut self, id: &StepId, wish: Wish, outlook: &Outlook<'_>, row: &mut PlanRow) {
         let missing: Vec<&ChainStep> =
             needs(id.step).iter().filter(|needed| !self.reached.contains(needed)).collect();
         if !missing.is_empty() {
@@ -143,7 +181,7 @@ impl Planning<'_> {
             .map(|input| format!("{}: {}", input.role, input.path.display()))
             .collect();
         shorten(&mut row.inputs);
-        row.memory = self.estimates.memory(id, Some(&examined.work));
+        row.memory = self.estimates.memory(id, Some(&examined.work), outlook);
         row.state = match examined.standing {
             _ if wish == Wish::Again => "again".into(),
             Standing::Done => {
@@ -180,5 +218,39 @@ fn shorten(files: &mut Vec<String>) {
         let more = files.len() - MOST_FILES + 1;
         files.truncate(MOST_FILES - 1);
         files.push(format!("and {more} files more"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::run::estimates::Basis;
+
+    #[test]
+    fn the_whole_has_a_time_and_says_of_how_many_steps_it_is_not_known() {
+        let row = |state: &str, estimate: Option<(f64, Basis)>| PlanRow {
+            step: "encode".into(),
+            state: state.into(),
+            inputs: vec![],
+            outputs: vec![],
+            seconds: estimate.map(|(value, basis)| Estimate { value, source: "source".into(), basis }),
+            memory: None,
+        };
+        let rows = vec![
+            row("done", Some((900.0, Basis::SameSettings))),
+            row("skipped because", Some((900.0, Basis::SameSettings))),
+            row("to do", Some((60.0, Basis::SameSettings))),
+            row("again", Some((30.0, Basis::OtherSettings))),
+            row("to do", Some((30.0, Basis::Arithmetic))),
+        ];
+        let last = |rows: &[PlanRow]| {
+            let text = ChainPlan::new("subj01".into(), rows.to_vec()).text();
+            text.lines().last().map(String::from).unwrap()
+        };
+        let expected = "4 steps to do: at least 2 min 00 s (1 by rough arithmetic, 1 as with other settings, 1 unknown)";
+        assert_eq!(last(&[rows.clone(), vec![row("to do", None)]].concat()), expected);
+        assert!(last(&rows).starts_with("3 steps to do: roughly 2 min 00 s ("));
+        assert_eq!(last(&rows[2..3]), "1 step to do: about 1 min 00 s");
+        assert!(!last(&rows[..2]).contains("to do"));
     }
 }

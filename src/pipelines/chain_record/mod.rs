@@ -179,6 +179,9 @@ pub struct StepRecord {
     /// SHA-256 of everything that decides the result, in hexadecimal; empty for a step that was skipped.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub identity: String,
+    /// SHA-256 of the settings that decide how long it takes, in hexadecimal; empty in records of older versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub settings: String,
     /// Its run folder, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<PathBuf>,
@@ -204,6 +207,7 @@ impl StepRecord {
             id,
             state,
             identity: String::new(),
+            settings: String::new(),
             run: None,
             inputs,
             outputs,
