@@ -45,6 +45,7 @@ use crate::commands::run::{self as chain, ChainPlan, RunSettings, RunSummary};
 use crate::commands::score::{self, EffectTable, ScoreSettings};
 use crate::commands::screen_captions::{self, ScreenCaptionsSettings};
 use crate::commands::split::{self, SplitSettings};
+use crate::commands::train_mapper::both::run_both;
 use crate::commands::train_mapper::{self, BetasControl, TrainMapperSettings};
 use crate::commands::{compact_weights, import_weights, weights};
 use crate::data::prepared::PreparedSubject;
@@ -53,6 +54,7 @@ use crate::error::{ErrorClass, FileError};
 use crate::files::{InputKind, open_input};
 use crate::interrupt;
 use crate::models::mapper::MapperTarget;
+use crate::pipelines::command_line::CommandLine;
 use crate::pipelines::project::Project;
 use crate::run::existing_output::ExistingOutput;
 use crate::run::interrupt::Interrupted;
@@ -173,8 +175,17 @@ fn run_once(cli: &Cli, subject: Option<SubjectId>, display: Display) -> crate::e
         terminal.note(&subject.to_string());
     }
     let project = config.project();
-    let session = Session { project, config, global: &cli.global, heading: subject, progress: &mut terminal };
+    let flags = flags_of_the_same_settings(cli)?;
+    let session =
+        Session { project, config, global: &cli.global, flags, heading: subject, progress: &mut terminal };
     session.run(&cli.command)
+}
+
+/// The flags that give another command the same settings as this call has, its own short names of keys among them.
+fn flags_of_the_same_settings(cli: &Cli) -> Result<Vec<String>, UsageError> {
+    let own = cli.command.layers(Layers::default())?.assignments();
+    let own = own.into_iter().flat_map(|assignment| ["--set".to_string(), assignment]);
+    Ok(cli.global.configuring().into_iter().chain(own).collect())
 }
 
 /// Refuses a checkpoint that is none before images are read for it.
@@ -190,6 +201,8 @@ struct Session<'a> {
     config: ProjectConfig,
     project: Project,
     global: &'a GlobalArgs,
+    /// Those that give another command the same settings, beside paths and subject.
+    flags: Vec<String>,
     /// Whose results these are, where they are one of several.
     heading: Option<SubjectId>,
     progress: &'a mut dyn Progress,
@@ -281,7 +294,8 @@ impl Session<'_> {
     }
 
     fn chain(self, args: &RunArgs) -> crate::error::Result<Value> {
-        let settings = RunSettings { config: self.config.clone(), selection: args.selection()? };
+        let (config, flags) = (self.config.clone(), self.flags.clone());
+        let settings = RunSettings { config, selection: args.selection()?, flags };
         if args.dry_run {
             return self.as_text(chain::plan(&settings)?, ChainPlan::text);
         }
@@ -386,7 +400,7 @@ impl Session<'_> {
 
     fn report(self, args: &ReportArgs) -> crate::error::Result<Value> {
         let mut settings = ReportSettings::resolve(&self.project, args.runs.clone(), args.out.clone());
-        settings.flags = self.global.configuring();
+        settings.flags.clone_from(&self.flags);
         let summary = report::run(&settings, &mut *self.progress)?;
         self.as_text(summary, ReportSummary::text)
     }
@@ -397,15 +411,22 @@ impl Session<'_> {
         let Some(target) = args.single_target()? else { return self.both_mappers(betas) };
         let mut settings = TrainMapperSettings::resolve(&self.project, config, target, betas, resume)?;
         settings.init_from.clone_from(&args.init_from);
-        value(train_mapper::run(&settings, self.progress))
+        let summary = train_mapper::run(&settings, &mut *self.progress)?;
+        self.as_text(summary, |found| found.text(betas, &self.commands()))
+    }
+
+    /// Command lines with the files and settings of this call.
+    fn commands(&self) -> CommandLine {
+        CommandLine::new(&self.project, None, &self.flags)
     }
 
     fn both_mappers(self, betas: BetasControl) -> crate::error::Result<Value> {
-        let Self { project, config, progress, .. } = self;
+        let (project, config) = (&self.project, &self.config);
         let first = MapperTarget::Image;
-        let settings = TrainMapperSettings::resolve(&project, &config.train_mapper, first, betas, None)?;
-        let screening = ScreenCaptionsSettings::of_unscreened(&project, &config.screen_captions)?;
-        value(train_mapper::both::run_both(&settings, screening.as_ref(), progress))
+        let settings = TrainMapperSettings::resolve(project, &config.train_mapper, first, betas, None)?;
+        let screening = ScreenCaptionsSettings::of_unscreened(project, &config.screen_captions)?;
+        let summary = run_both(&settings, screening.as_ref(), &mut *self.progress)?;
+        self.as_text(summary, |found| found.text(betas, &self.commands()))
     }
 
     fn evaluate(self, mappers: Vec<PathBuf>) -> crate::error::Result<Value> {

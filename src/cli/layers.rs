@@ -174,6 +174,13 @@ impl Layers {
         Ok(self)
     }
 
+    /// Everything that is set, each value as [`Layers::assignment`] takes it.
+    pub fn assignments(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        list_assignments("", &self.table, &mut found);
+        found
+    }
+
     /// Whether anybody set `key`.
     pub fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
@@ -236,6 +243,16 @@ impl Layers {
             Some(Origin::Assignment(set)) if !is_within(key, set) => format!("`{}`: {what}", one_line(set)),
             Some(Origin::Assignment(_)) | None => format!("`{}`: {what}", one_line(key)),
         })
+    }
+}
+
+/// Adds the values of a table below `section`, which ends with a dot unless it is empty.
+fn list_assignments(section: &str, table: &Table, found: &mut Vec<String>) {
+    for (name, value) in table {
+        match value {
+            Value::Table(inner) => list_assignments(&format!("{section}{name}."), inner, found),
+            value => found.push(format!("{section}{name}={value}")),
+        }
     }
 }
 
@@ -433,6 +450,16 @@ mod tests {
     fn an_inherited_value_is_blamed_on_the_key_it_came_from() {
         let layers = Layers::default().assignment("seed=7").unwrap().inherit("seed", &["inner.rate"]);
         assert_eq!(refused(layers), "`seed`: found 7, expected 0 to 1");
+    }
+
+    #[test]
+    fn what_is_set_can_be_set_again_by_assignments() {
+        let layers = Layers::default().value("paths.clip", "my clips/clip.safetensors").unwrap();
+        let layers = layers.value("subject", 2).unwrap();
+        let again = layers.assignments();
+        assert_eq!(again, ["paths.clip=\"my clips/clip.safetensors\"", "subject=2"]);
+        let same = again.iter().try_fold(Layers::default(), |layers, text| layers.assignment(text)).unwrap();
+        assert_eq!(same.assignments(), again);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, Write};
 
+use serde_json::Value;
+
 use super::logging::SAID;
 use crate::commands::doctor::{DoctorReport, Need};
 use crate::error::{Classified, ErrorClass, one_cause, one_line, printable};
@@ -68,15 +70,86 @@ pub fn error(error: &crate::error::Error) {
     }
 }
 
-/// A summary: JSON on request, else one `name: value` line per field.
+/// Lines of a summary that are printed; what is behind them is in the run's files and in `--json`.
+const MOST_LINES: usize = 20;
+/// Items of a list that are printed.
+const MOST_ITEMS: usize = 6;
+
+/// A summary: JSON on request, else a line per field or group of figures, as many as a person reads.
 ///
 /// # Errors
 /// As [`to_stdout`].
-pub fn summary(value: &serde_json::Value, as_json: bool) -> Result<(), OutputError> {
+pub fn summary(value: &Value, as_json: bool) -> Result<(), OutputError> {
     match as_json {
         true => to_stdout(&value.to_string()),
-        false => to_stdout(&lines_of(value, "").join("\n")),
+        false => to_stdout(&readable(value).join("\n")),
     }
+}
+
+/// The summary in lines, few enough to be read.
+fn readable(value: &Value) -> Vec<String> {
+    let mut lines = grouped(value, "");
+    if lines.len() > MOST_LINES {
+        let more = lines.len() - MOST_LINES + 1;
+        lines.truncate(MOST_LINES - 1);
+        lines.push(format!("and {more} lines more, with `--json`"));
+    }
+    lines
+}
+
+/// A line per field; figures of a group, a mean and its interval stand together.
+fn grouped(value: &Value, prefix: &str) -> Vec<String> {
+    match value {
+        Value::Object(fields) if prefix.is_empty() || in_one_line(value).is_none() => {
+            let named = |name: &String| {
+                let name = name.replace('_', " ");
+                if prefix.is_empty() { name } else { format!("{prefix}, {name}") }
+            };
+            fields.iter().flat_map(|(name, field)| grouped(field, &named(name))).collect()
+        }
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            let shown = items.iter().take(MOST_ITEMS).zip(1..);
+            let mut lines: Vec<String> =
+                shown.flat_map(|(item, number)| grouped(item, &format!("{prefix} {number}"))).collect();
+            if items.len() > MOST_ITEMS {
+                lines.push(format!("{prefix}: {} in all, with `--json`", items.len()));
+            }
+            lines
+        }
+        value => vec![format!("{prefix}: {}", in_one_line(value).unwrap_or_default())],
+    }
+}
+
+/// A value that fits a line: a number, a list of them, an interval, or a group of such values.
+fn in_one_line(value: &Value) -> Option<String> {
+    match value {
+        Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => None,
+        Value::Array(items) => {
+            let mut shown: Vec<String> = items.iter().take(MOST_ITEMS).map(plain).collect();
+            if items.len() > MOST_ITEMS {
+                shown.push(format!("… ({})", items.len()));
+            }
+            Some(shown.join(", "))
+        }
+        Value::Object(fields) => {
+            if let [Some(mean), Some(low), Some(high)] = ["mean", "low", "high"].map(|name| fields.get(name))
+                && fields.len() == 3
+            {
+                return Some(format!("{} ({} to {})", plain(mean), plain(low), plain(high)));
+            }
+            let of_field = |(name, field): (&String, &Value)| {
+                let is_list = field.is_array() || field.is_object() && !is_interval(field);
+                (!is_list).then(|| Some(format!("{} {}", name.replace('_', " "), in_one_line(field)?)))?
+            };
+            let fields: Option<Vec<String>> = fields.iter().map(of_field).collect();
+            fields.map(|fields| fields.join(", "))
+        }
+        other => Some(plain(other)),
+    }
+}
+
+fn is_interval(value: &Value) -> bool {
+    value.as_object().is_some_and(|fields| fields.len() == 3 && fields.contains_key("mean"))
 }
 
 /// What of NSD is there: a line per file, then what can be run.
@@ -160,8 +233,7 @@ fn shown(text: &str) -> String {
     one_line(text)
 }
 
-fn lines_of(value: &serde_json::Value, prefix: &str) -> Vec<String> {
-    use serde_json::Value;
+fn lines_of(value: &Value, prefix: &str) -> Vec<String> {
     match value {
         Value::Object(fields) => fields
             .iter()
@@ -183,8 +255,7 @@ fn lines_of(value: &serde_json::Value, prefix: &str) -> Vec<String> {
     }
 }
 
-fn plain(value: &serde_json::Value) -> String {
-    use serde_json::Value;
+fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => one_cause(text),
         Value::Null => "none".into(),
@@ -254,7 +325,35 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_reads_as_lines() {
+    fn figures_of_a_group_stand_in_a_line_and_few_lines_are_printed() {
+        let count = json!({"first_batch": 9, "over_batches": {"mean": 9.5, "low": 3.08, "high": 12.0}});
+        let value = json!({
+            "run": "w/runs/3", "training": {"steps": 500, "loss": 1.5},
+            "retrieval": {"batch_size": 10, "forward": count},
+            "phases": [{"phase": "R1", "runs": 3}], "ids": [1, 2, 3, 4, 5, 6, 7, 8], "none": null,
+        });
+        let expected = [
+            "run: w/runs/3",
+            "training: steps 500, loss 1.50",
+            "retrieval, batch size: 10",
+            "retrieval, forward: first batch 9, over batches 9.50 (3.08 to 12.0)",
+            "phases 1: phase R1, runs 3",
+            "ids: 1, 2, 3, 4, 5, 6, … (8)",
+            "none: none",
+        ];
+        let mut sorted = readable(&value);
+        sorted.sort();
+        let mut expected = expected.map(String::from);
+        expected.sort();
+        assert_eq!(sorted, expected);
+        let many: serde_json::Map<String, Value> =
+            (0..90).map(|field| (format!("field {field}"), json!(1))).collect();
+        let lines = readable(&Value::Object(many));
+        assert_eq!((lines.len(), lines[19].as_str()), (20, "and 71 lines more, with `--json`"));
+    }
+
+    #[test]
+    fn a_description_reads_as_lines() {
         let value =
             json!({"num_trials": 750, "loss": 0.123456, "roi": {"V1": 3}, "ids": [1, 2], "none": null});
         assert_eq!(

@@ -313,11 +313,7 @@ fn trial_table(
     Ok(TrialTable { trials, is_shared, coco_ids, ..TrialTable::default() })
 }
 
-fn check_against_responses(
-    path: &Path,
-    sessions: &[u16],
-    trials: &[Trial],
-) -> Result<(), DataError> {
+fn check_against_responses(path: &Path, sessions: &[u16], trials: &[Trial]) -> Result<(), DataError> {
     let responses = responses::read(path)?;
     for (session, trials) in sessions.iter().zip(trials.chunks_exact(TRIALS_PER_SESSION)) {
         let recorded = responses.iter().filter(|response| response.session == *session);

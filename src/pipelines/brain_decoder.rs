@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::generator_use::{GeneratorUse, SteeringMapper};
-use super::mapper_provenance::check_padding;
+use super::mapper_provenance::{check_padding, say_mapper_used};
 use super::pictures::picture::pictures;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
@@ -116,7 +116,7 @@ impl LoadedMapper {
     /// # Errors
     /// [`RunError`] when the file is missing or holds no such mapper.
     pub fn open(path: &Path, device: &Device) -> Result<Self, RunError> {
-        let file = Snapshot::open(path, MAPPER_KIND)?;
+        let file = Snapshot::open_unsaid(path, MAPPER_KIND)?;
         let snapshot: AnyMapperSnapshot = file.claimed_config()?;
         let network = match snapshot.network.init(device).map_err(|error| file.unfit(error))? {
             MapperNetwork::Paper(empty) => MapperNetwork::Paper(file.load_into(empty)?),
@@ -124,6 +124,7 @@ impl LoadedMapper {
             MapperNetwork::Residual(empty) => MapperNetwork::Residual(file.load_into(empty)?),
             MapperNetwork::KernelRidge(empty) => MapperNetwork::KernelRidge(file.load_into(empty)?),
         };
+        say_mapper_used(path, &snapshot, file.provenance());
         check_padding(path, &snapshot, file.provenance())?;
         network.check_values().map_err(|fault| RunError::from(fault.at(path)))?;
         Ok(Self { network, snapshot, provenance: file.provenance().clone(), sha256: file.sha256().into() })

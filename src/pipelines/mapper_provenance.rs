@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::data::padding::padding_left;
 use crate::data::split::SplitConfig;
-use crate::files::warn_once;
+use crate::files::{say_used, warn_once};
 use crate::models::mapper::{AnyMapperSnapshot, MapperShape};
 use crate::pipelines::mapper_betas::BetasControl;
 use crate::run::error::RunError;
@@ -64,6 +64,23 @@ impl<Settings> MapperProvenance<Settings> {
         let expected = format!("the split of this {purpose}, {}", serde_json::to_value(split)?);
         Err(RunError::invalid(path, "settings.split", expected, serde_json::to_value(&self.split)?).into())
     }
+}
+
+/// Says that a mapper is used: what it predicts, its kind, and which betas it learned from.
+pub(crate) fn say_mapper_used(path: &Path, snapshot: &AnyMapperSnapshot, provenance: &Value) {
+    say_used(&format!("the {}", described(snapshot, provenance)), path);
+}
+
+/// `image mapper (kind paper, learned from measured betas)`.
+fn described(snapshot: &AnyMapperSnapshot, provenance: &Value) -> String {
+    let learned = |key: &str| BetasControl::deserialize(provenance.get(key)?.get("betas")?).ok();
+    let from = match learned("settings") {
+        Some(BetasControl::Measured) => "learned from each trial's own betas",
+        Some(BetasControl::Shuffled) => "a control that learned from exchanged betas",
+        None if provenance.get("imported_from").is_some() => "imported",
+        None => "which does not say what betas it learned from",
+    };
+    format!("{} mapper (kind {}, {from})", snapshot.target, snapshot.network.kind())
 }
 
 /// Holds the zeros in front of the voxels against where a training puts them, or against what an import recorded.
@@ -135,6 +152,27 @@ mod tests {
         settings.as_object_mut().unwrap().remove("split");
         let error = read(&json!({"settings": settings})).unwrap_err().to_string();
         assert!(error.contains("m.safetensors") && error.contains("split"), "{error}");
+    }
+
+    #[test]
+    fn a_mapper_that_is_used_says_its_kind_and_its_betas() {
+        let data = |network: Value| {
+            let data = json!({
+                "network": network, "target": "caption", "num_voxels": 40, "padding_left": 0, "subject": "subj02",
+                "roi": "nsdgeneral", "clip_sha256": "0",
+            });
+            serde_json::from_value::<AnyMapperSnapshot>(data).unwrap()
+        };
+        let ridge = data(json!({"kind": "ridge", "num_voxels": 40, "embed_dim": 8}));
+        let paper = data(
+            json!({"signal_len": 64, "num_down": 1, "num_blocks": 1, "hidden": 4, "fc": 4, "embed_dim": 8}),
+        );
+        let control = json!({"settings": {"betas": "shuffled"}});
+        let words = "caption mapper (kind ridge, a control that learned from exchanged betas)";
+        assert_eq!(described(&ridge, &control), words);
+        let own = described(&paper, &json!({"settings": {"betas": "measured"}}));
+        assert_eq!(own, "caption mapper (kind paper, learned from each trial's own betas)");
+        assert!(described(&paper, &json!({"imported_from": "a file"})).ends_with("(kind paper, imported)"));
     }
 
     #[test]

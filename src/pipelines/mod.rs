@@ -6,6 +6,7 @@ pub mod caption_screen;
 pub mod chain_record;
 pub mod classifier_snapshot;
 pub mod clip_snapshot;
+pub mod command_line;
 pub mod drawing_manifest;
 pub mod feature_cache;
 pub mod gan;

@@ -102,12 +102,21 @@ impl Snapshot {
     /// # Errors
     /// [`RunError::missing`] and [`RunError::invalid`].
     pub fn open(path: &Path, kind: &str) -> Result<Self, RunError> {
+        let snapshot = Self::open_unsaid(path, kind)?;
+        say_used(&format!("the {kind}"), path);
+        Ok(snapshot)
+    }
+
+    /// The same for a caller that says itself what is used.
+    ///
+    /// # Errors
+    /// As [`Snapshot::open`].
+    pub fn open_unsaid(path: &Path, kind: &str) -> Result<Self, RunError> {
         let snapshot = Self::read(path, &format!("the {kind} network"))?;
         if snapshot.kind() != kind {
             let found = format!("`{}`", snapshot.kind());
             return Err(RunError::invalid(path, "kind", format!("`{kind}`"), found));
         }
-        say_used(&format!("the {kind}"), path);
         Ok(snapshot)
     }
 

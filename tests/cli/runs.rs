@@ -90,15 +90,16 @@ fn a_killed_run_is_passed_over_and_said_to_be_unless_it_is_named() {
     let [warning] = line("warning: ")[..] else { panic!("{text}") };
     assert!(warning.contains("passed over as not finished"), "{warning}");
     assert!(warning.contains(&killed.display().to_string()), "{warning}");
-    let of_image = format!("using the mapper `{}/best.safetensors`", finished.display());
-    assert!(line("using the mapper").contains(&of_image.as_str()), "{text}");
+    let kind = "(kind paper, learned from each trial's own betas)";
+    let of_image = format!("using the image mapper {kind} `{}/best.safetensors`", finished.display());
+    assert!(line("using the image mapper").contains(&of_image.as_str()), "{text}");
     assert_eq!((line("using the prepared subject").len(), line("using the clip").len()), (1, 1), "{text}");
 
     let named = killed.join("best.safetensors");
     let output = evaluate(&["--mappers", named.to_str().unwrap()]);
     succeed(&output);
     let text = stderr(&output);
-    assert!(text.contains(&format!("using the mapper `{}`", named.display())), "{text}");
+    assert!(text.contains(&format!("using the image mapper {kind} `{}`", named.display())), "{text}");
     assert!(!text.contains("passed over"), "{text}");
 }
 

@@ -110,7 +110,12 @@ impl GlobalArgs {
     pub fn configuring(&self) -> Vec<String> {
         let config = self.config.iter().flat_map(|path| ["--config".to_string(), path.display().to_string()]);
         let set = self.set.iter().flat_map(|assignment| ["--set".to_string(), assignment.clone()]);
-        let seed = self.seed.iter().flat_map(|seed| ["--seed".to_string(), seed.to_string()]);
-        config.chain(set).chain(seed).collect()
+        let named = [
+            ("--seed", self.seed.map(|seed| seed.to_string())),
+            ("--device", self.device.clone()),
+            ("--precision", self.precision.clone()),
+        ];
+        let named = named.into_iter().filter_map(|(flag, value)| Some([flag.to_string(), value?]));
+        config.chain(set).chain(named.flatten()).collect()
     }
 }

@@ -85,9 +85,11 @@ pub fn run(settings: &DemoSettings, progress: &mut dyn Progress) -> Result<DemoS
     let phantom = written_phantom(&config, out, progress)?;
     // The demo's page says more than that of any subject.
     let selection = Selection::parse(None, Some(ChainStep::Encode.name()), None)?;
-    run::run(&RunSettings { config: config.clone(), selection }, progress)?;
+    let flags = configuring(out);
+    run::run(&RunSettings { config: config.clone(), selection, flags }, progress)?;
     let found = Found::read(&project, phantom)?;
-    let page = report_settings(&config, &found, *networks, out, (&device_name, started.elapsed()))?;
+    let mut page = report_settings(&config, &found, *networks, out, (&device_name, started.elapsed()))?;
+    page.flags = configuring(out);
     progress.note("What was found, and what the phantom's author knows, on one page.");
     report::run(&page, progress)?;
     Ok(DemoSummary {
@@ -124,6 +126,11 @@ fn configuration(settings: &DemoSettings) -> Result<ProjectConfig> {
     }
     write_atomic(&out.join(CONFIGURATION_FILE), toml::to_string(&config)?.as_bytes())?;
     Ok(config)
+}
+
+/// The flags that give other commands the demo's settings.
+fn configuring(out: &Path) -> Vec<String> {
+    vec!["--config".into(), out.join(CONFIGURATION_FILE).display().to_string()]
 }
 
 /// The phantom of the settings: written, unless it is there.

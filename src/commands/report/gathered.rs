@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::files::file_is_there;
 use crate::models::mapper::{MapperKind, MapperTarget};
 use crate::pipelines::chain_record::{ChainRecord, ChainStep};
+use crate::pipelines::command_line::CommandLine;
 use crate::pipelines::project::Project;
 use crate::pipelines::trial_choice::TrialChoice;
 use crate::run::error::RunError;
@@ -59,8 +60,9 @@ impl Gathered {
                 count => format!(" ({count} were killed or are under way)"),
             };
             let purpose = format!(
-                "a report: it holds no finished run of {subject}{killed}; run `mindreader train-mapper --target image` first, or \
-                 name runs with `--runs`"
+                "a report: it holds no finished run of {subject}{killed}; run `{}` first, or name runs \
+                 with `--runs`",
+                CommandLine::new(project, None, &settings.flags).line("train-mapper --target image")
             );
             return Err(RunError::missing(project.runs().join(format!("*-{subject}")), purpose).into());
         }

@@ -4,11 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::gathered::Gathered;
 use super::measures::JudgedPictures;
-use super::settings::ReportSettings;
 use super::subject::Subject;
 use crate::commands::train_mapper::BetasControl;
-use crate::data::subject::SubjectId;
 use crate::models::mapper::MapperTarget;
+use crate::pipelines::command_line::{CommandLine, quoted};
 use crate::pipelines::pictures::picture_features::FeatureKind;
 use crate::pipelines::trial_choice::Repeats;
 
@@ -24,45 +23,6 @@ pub struct MissingPart {
     pub command: String,
 }
 
-/// Command lines for this subject's files.
-#[derive(Clone, Debug)]
-pub(super) struct Commands {
-    /// What stands behind every command.
-    flags: String,
-}
-
-impl Commands {
-    /// Commands with the paths of the settings, and the tree of the shown runs where none is set.
-    pub fn new(settings: &ReportSettings, subject: &Subject) -> Self {
-        let paths = &settings.project.paths;
-        let (name, nsd) = match settings.project.subject {
-            SubjectId::Nsd(nsd) => (nsd.number().to_string(), paths.nsd.as_ref().or(subject.nsd.as_ref())),
-            // Its images lie in the work folder.
-            SubjectId::Own(name) => (name.to_string(), None),
-        };
-        let mut flags = vec!["--subject".to_string(), name];
-        for (flag, path) in [("--nsd", nsd), ("--work", paths.work.as_ref())] {
-            flags.extend(path.iter().flat_map(|path| [flag.to_string(), path.display().to_string()]));
-        }
-        flags.extend(settings.flags.iter().cloned());
-        Self { flags: flags.iter().map(|flag| format!(" {}", quoted(flag))).collect() }
-    }
-
-    /// `mindreader` with a subcommand and its flags.
-    pub fn line(&self, command: &str) -> String {
-        format!("mindreader {command}{}", self.flags)
-    }
-}
-
-/// An argument as a shell takes it.
-fn quoted(argument: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+@%".contains(letter);
-    if !argument.is_empty() && argument.chars().all(is_plain) {
-        return argument.to_string();
-    }
-    format!("'{}'", argument.replace('\'', "'\\''"))
-}
-
 /// Command that makes the control of the image mapper.
 pub(super) const CONTROL_COMMAND: &str = "train-mapper --target image --shuffle-betas";
 
@@ -72,7 +32,7 @@ pub(super) fn missing(
     subject: &Subject,
     judged: Option<&JudgedPictures>,
     has_captions: bool,
-    commands: &Commands,
+    commands: &CommandLine,
 ) -> Vec<MissingPart> {
     let mut parts = Vec::new();
     let mut require = |is_there: bool, part: &str, command: &str| {
@@ -143,29 +103,11 @@ fn network_flag(judged: &JudgedPictures) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipelines::project::{Project, ProjectPaths};
-
-    #[test]
-    fn commands_have_the_paths_and_are_quoted() {
-        let paths = ProjectPaths { work: Some("my work".into()), ..ProjectPaths::default() };
-        let project = Project { paths, ..Project::default() };
-        let flags = vec!["--config".into(), "it's.toml".into()];
-        let settings = ReportSettings { project, flags, ..ReportSettings::default() };
-        let subject = Subject { nsd: Some("/data/nsd".into()), ..Subject::default() };
-        let line = Commands::new(&settings, &subject).line("encode");
-        assert_eq!(
-            line,
-            "mindreader encode --subject 1 --nsd /data/nsd --work 'my work' --config 'it'\\''s.toml'"
-        );
-        let mut own = settings;
-        own.project.subject = SubjectId::Own("digits".parse().unwrap());
-        let line = Commands::new(&own, &subject).line("encode");
-        assert!(line.starts_with("mindreader encode --subject digits --work "), "{line}");
-    }
+    use crate::pipelines::project::Project;
 
     #[test]
     fn what_a_subject_cannot_have_is_not_missing() {
-        let commands = Commands { flags: String::new() };
+        let commands = CommandLine::default();
         let subject = Subject { lacks_captions: true, regions: Some(vec![]), ..Subject::default() };
         let parts = missing(&Gathered::default(), &subject, None, false, &commands);
         let is_about = |words: &str| parts.iter().any(|part| part.command.contains(words));
@@ -178,7 +120,7 @@ mod tests {
 
     #[test]
     fn of_nothing_everything_is_missing_in_the_order_of_the_chain() {
-        let commands = Commands { flags: " --subject 1".into() };
+        let commands = CommandLine::new(&Project::default(), None, &[]);
         let parts = missing(&Gathered::default(), &Subject::default(), None, false, &commands);
         let of: Vec<&str> = parts
             .iter()

@@ -27,7 +27,7 @@ mod voxels;
 use self::flattery::Flattery;
 use self::gathered::Gathered;
 use self::measures::Findings;
-use self::missing::{CONTROL_COMMAND, Commands, missing};
+use self::missing::{CONTROL_COMMAND, missing};
 use self::run_files::json_file;
 pub use self::settings::{Preface, ReportSettings};
 use self::subject::Subject;
@@ -37,6 +37,7 @@ use super::encode::EncodeSummary;
 use super::score::{self, ScoreSettings, ScoreSummary};
 use crate::error::Result;
 use crate::files::{file_is_there, write_atomic};
+use crate::pipelines::command_line::CommandLine;
 use crate::report::{Block, Opening, Page, Section, Table};
 use crate::run::progress::Progress;
 use crate::run::run_dir::SUMMARY_FILE;
@@ -55,7 +56,7 @@ pub fn run(settings: &ReportSettings, progress: &mut dyn Progress) -> Result<Rep
         score: score(settings, &subject, progress)?,
         has_captions: file_is_there(&settings.project.caption_probabilities())?,
         flattery: Flattery::of(&gathered, findings.judged.as_ref(), subject.signal()),
-        commands: Commands::new(settings, &subject),
+        commands: CommandLine::new(&settings.project, subject.nsd.as_deref(), &settings.flags),
         settings,
         gathered,
         findings,
@@ -111,7 +112,7 @@ struct Material<'a> {
     score: Option<ScoreSummary>,
     has_captions: bool,
     flattery: Flattery,
-    commands: Commands,
+    commands: CommandLine,
 }
 
 impl Material<'_> {
@@ -172,7 +173,7 @@ impl Material<'_> {
 
     fn sections(&self, missing: &[MissingPart]) -> Result<Vec<Section>> {
         let Self { gathered, findings, flattery, .. } = self;
-        let mut sections: Vec<Section> = not_here(missing).into_iter().collect();
+        let mut sections: Vec<Section> = not_here(missing, &self.commands).into_iter().collect();
         sections.push(self.subject.section(self.settings, findings));
         if !findings.mappers.is_empty() || findings.evaluation.is_some() || findings.folds.is_some() {
             let section = numbers::retrieval(findings);
@@ -201,12 +202,12 @@ impl Material<'_> {
 }
 
 /// What is missing, each with its command.
-fn not_here(missing: &[MissingPart]) -> Option<Section> {
+fn not_here(missing: &[MissingPart], commands: &CommandLine) -> Option<Section> {
     let rows = missing.iter().map(|MissingPart { part, command }| vec![part.clone(), command.clone()]);
     let table = Table {
         head: ["missing", "command that makes it"].map(String::from).to_vec(),
         rows: rows.collect(),
-        caption: "Then `mindreader report` again.".into(),
+        caption: format!("Then `{}` again.", commands.line("report")),
     };
     (!missing.is_empty()).then(|| Section::new("Not on this page yet").with(Block::Table(table)))
 }

@@ -55,6 +55,8 @@ pub(super) struct Chain {
     drawn: [Option<PathBuf>; 2],
     /// Identities of the steps that are done, in their order.
     results: Vec<String>,
+    /// Of the commands that the report names.
+    flags: Vec<String>,
 }
 
 impl Chain {
@@ -78,12 +80,18 @@ impl Chain {
             None => false,
         };
         config.evaluate.ridge = true;
-        let (control_mapper, drawn, results) = (None, [None, None], vec![]);
-        let mut chain = Self { config, named, has_captions, has_truth, control_mapper, drawn, results };
+        let (control_mapper, drawn, results, flags) = (None, [None, None], vec![], vec![]);
+        let mut chain =
+            Self { config, named, has_captions, has_truth, control_mapper, drawn, results, flags };
         if !chain.has_caption_mapper() {
             chain.without_captions()?;
         }
         Ok(chain)
+    }
+
+    /// The same whose report names commands with these flags.
+    pub fn with_flags(self, flags: Vec<String>) -> Self {
+        Self { flags, ..self }
     }
 
     /// Every condition that captions have a part in becomes one of images.
@@ -250,7 +258,8 @@ impl Chain {
                 Work::Score(ScoreSettings::resolve(&project, None)?, out)
             }
             ChainStep::Report => {
-                let settings = ReportSettings::resolve(&project, vec![], config.run.report.clone());
+                let mut settings = ReportSettings::resolve(&project, vec![], config.run.report.clone());
+                settings.flags.clone_from(&self.flags);
                 Work::Report(Box::new(settings), self.results.clone())
             }
         })

@@ -71,7 +71,12 @@ pub(super) fn purpose(step: ChainStep) -> &'static str {
 }
 
 /// `step 7 of 14: finetune-gan (3 min 00 s so far, about 12 min 00 s left)`; `left` is the time of this step and those behind it.
-pub(super) fn headline((step, of): (usize, usize), name: &str, elapsed: Duration, left: &TotalTime) -> String {
+pub(super) fn headline(
+    (step, of): (usize, usize),
+    name: &str,
+    elapsed: Duration,
+    left: &TotalTime,
+) -> String {
     let mut remarks = Vec::new();
     if elapsed >= Duration::from_secs(1) {
         remarks.push(format!("{} so far", duration(Duration::from_secs(elapsed.as_secs()))));
@@ -87,9 +92,8 @@ mod tests {
 
     #[test]
     fn a_headline_says_what_is_known() {
-        let said = |elapsed, left: &TotalTime| {
-            headline((7, 14), "finetune-gan", Duration::from_secs(elapsed), left)
-        };
+        let said =
+            |elapsed, left: &TotalTime| headline((7, 14), "finetune-gan", Duration::from_secs(elapsed), left);
         let nothing = TotalTime { unknown: 7, ..TotalTime::default() };
         assert_eq!(said(0, &nothing), "step 7 of 14: finetune-gan");
         let known = TotalTime { seconds: 720.0, ..TotalTime::default() };

@@ -101,12 +101,7 @@ impl Estimates {
     }
 
     /// Bytes of memory that the program held in the step before, or that its networks or its betas need at least.
-    pub fn memory(
-        &self,
-        id: &StepId,
-        work: Option<&Work>,
-        outlook: &Outlook<'_>,
-    ) -> Option<Estimate<u64>> {
+    pub fn memory(&self, id: &StepId, work: Option<&Work>, outlook: &Outlook<'_>) -> Option<Estimate<u64>> {
         self.before(id, outlook, |step| step.peak_bytes).or_else(|| {
             let of_networks = work.and_then(|work| u64::try_from(work.least_memory()?).ok());
             let value = of_networks.max(outlook.least_memory(id.step))?;

@@ -22,8 +22,8 @@ use std::collections::BTreeSet;
 
 use self::chain::Chain;
 pub use self::config::RunConfig;
-pub use self::estimates::{Basis, Estimate, TotalTime};
 use self::estimates::Estimates;
+pub use self::estimates::{Basis, Estimate, TotalTime};
 use self::execution::Execution;
 use self::plan_table::Planning;
 pub use self::plan_table::{ChainPlan, PlanRow};
@@ -44,6 +44,8 @@ pub struct RunSettings {
     pub config: ProjectConfig,
     /// Which steps.
     pub selection: Selection,
+    /// Further flags of the commands that the report names, such as `--config FILE`.
+    pub flags: Vec<String>,
 }
 
 /// Does the steps that are wanted and not done.
@@ -53,7 +55,7 @@ pub struct RunSettings {
 pub fn run(settings: &RunSettings, progress: &mut dyn Progress) -> Result<RunSummary> {
     let project = settings.config.project();
     let (work, subject) = (project.work(), project.subject);
-    let chain = Chain::new(&settings.config)?;
+    let chain = Chain::new(&settings.config)?.with_flags(settings.flags.clone());
     let folder = work.join("chain").join(subject.to_string());
     std::fs::create_dir_all(&folder).map_err(|error| RunError::unwritable(&folder, error))?;
     let _lock = FolderLock::take(&folder, &this_process())?;

@@ -103,7 +103,9 @@ impl Sizes {
     fn find(config: &ProjectConfig) -> Result<Self> {
         let project = config.project();
         match PreparedSubject::open(&project.prepared()) {
-            Ok(prepared) => Ok(Self::new(prepared.trials(), prepared.num_voxels(), bytes_read(&project, config)?)),
+            Ok(prepared) => {
+                Ok(Self::new(prepared.trials(), prepared.num_voxels(), bytes_read(&project, config)?))
+            }
             Err(_) => {
                 let settings = PrepareSettings::resolve(&project, &config.prepare, ExistingOutput::Replace)?;
                 let (trials, voxels) = prepare::sizes(&settings)?;
@@ -155,11 +157,9 @@ fn settings_of(step: ChainStep, config: &ProjectConfig) -> serde_json::Result<Va
             serde_json::to_value(&config.evaluate_images)
         }
         // The region is part of the step's name.
-        ChainStep::Microstim => of(serde_json::to_value((
-            config.microstim.limit,
-            &config.microstim.probes,
-            config.precision,
-        ))),
+        ChainStep::Microstim => {
+            of(serde_json::to_value((config.microstim.limit, &config.microstim.probes, config.precision)))
+        }
         ChainStep::Encode => of(serde_json::to_value(&config.encode)),
         ChainStep::Score | ChainStep::Report => Ok(Value::Null),
     }
@@ -371,7 +371,10 @@ mod tests {
         let gpu = Outlook { cores: None, ..outlook(&config) };
         assert_eq!(gpu.seconds(ChainStep::ImageMapper), None);
         let unknown = Outlook { sizes: None, ..outlook(&config) };
-        assert_eq!((unknown.seconds(ChainStep::Encode), unknown.least_memory(ChainStep::Encode)), (None, None));
+        assert_eq!(
+            (unknown.seconds(ChainStep::Encode), unknown.least_memory(ChainStep::Encode)),
+            (None, None)
+        );
     }
 
     #[test]

@@ -247,7 +247,8 @@ mod tests {
             let text = ChainPlan::new("subj01".into(), rows.to_vec()).text();
             text.lines().last().map(String::from).unwrap()
         };
-        let expected = "4 steps to do: at least 2 min 00 s (1 by rough arithmetic, 1 as with other settings, 1 unknown)";
+        let expected =
+            "4 steps to do: at least 2 min 00 s (1 by rough arithmetic, 1 as with other settings, 1 unknown)";
         assert_eq!(last(&[rows.clone(), vec![row("to do", None)]].concat()), expected);
         assert!(last(&rows).starts_with("3 steps to do: roughly 2 min 00 s ("));
         assert_eq!(last(&rows[2..3]), "1 step to do: about 1 min 00 s");

@@ -17,6 +17,7 @@ mod settings;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod text;
 mod trained;
 
 use std::time::Instant;
@@ -27,14 +28,17 @@ pub(super) use self::inputs::least_memory;
 pub use self::settings::TrainMapperSettings;
 pub use self::summary::{BandShare, FitReport, RidgeReport, TrainMapperSummary};
 use self::trained::Trained;
-use crate::models::mapper::MapperKind;
+use crate::metrics::pairwise::{PairwiseIdentification, own_ranks, pairwise_identification};
+use crate::models::mapper::{MapperKind, MapperNetwork};
 pub use crate::pipelines::mapper_betas::BetasControl;
 use crate::pipelines::workbench::Workbench;
 use crate::run::device::open;
 use crate::run::draft_run::DraftRun;
 use crate::run::progress::Progress;
 use crate::run::run_dir::SUMMARY_FILE;
+use crate::tensor_ops::backend::Base;
 use crate::training::frame::epoch_loop::BEST_FILE;
+use crate::training::mapper::trials::MapperTrials;
 
 /// Fits a mapper.
 ///
@@ -76,9 +80,23 @@ pub fn run(
         phases,
         fit,
         retrieval: trials.evaluate(&network)?,
+        identification: identification(&inputs, &trials, &network)?,
         seconds: started.elapsed().as_secs_f64(),
     };
     dir.write_atomic(SUMMARY_FILE, &serde_json::to_vec_pretty(&summary)?)?;
     draft.into_iter().for_each(DraftRun::keep);
     Ok(summary)
+}
+
+/// 2-way identification of the held-out trials; none of a single image.
+fn identification(
+    inputs: &Inputs,
+    trials: &MapperTrials<'_>,
+    network: &MapperNetwork<Base>,
+) -> crate::error::Result<Option<PairwiseIdentification>> {
+    let (predicted, target) = trials.predicted_and_true_held_out(network)?;
+    let ids: Vec<u64> = inputs.split.validation.iter().map(|trial| inputs.image_ids[*trial]).collect();
+    let ranks = own_ranks(predicted.view(), target.view(), &ids)?;
+    let bootstrap = &inputs.config.train.retrieval.bootstrap;
+    Ok(ranks.and_then(|ranks| pairwise_identification(&ranks, &ids, bootstrap)))
 }

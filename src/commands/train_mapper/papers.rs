@@ -9,6 +9,7 @@ use super::settings::TrainMapperSettings;
 use super::trained::{Trained, identity, run_dir};
 use crate::interrupt;
 use crate::models::mapper::{Mapper, MapperConfig, MapperNetwork, MapperNetworkConfig, MapperSnapshot};
+use crate::pipelines::mapper_provenance::say_mapper_used;
 use crate::pipelines::targets::fresh_targets::FreshTargets;
 use crate::run::error::RunError;
 use crate::run::progress::Progress;
@@ -62,8 +63,9 @@ fn starting_network(
 
 /// The weights of a mapper of exactly these sizes.
 fn open_mapper(path: &Path, sizes: &MapperConfig, device: &Device) -> crate::error::Result<Mapper<Diff>> {
-    let snapshot = Snapshot::open(path, MAPPER_KIND)?;
+    let snapshot = Snapshot::open_unsaid(path, MAPPER_KIND)?;
     let found = snapshot.config::<MapperSnapshot>()?.network;
+    say_mapper_used(path, &snapshot.config()?, snapshot.provenance());
     if found != *sizes {
         let expected = format!("that of this run, {}", serde_json::to_string(sizes)?);
         return Err(RunError::invalid(path, "network", expected, serde_json::to_string(&found)?).into());

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bands::Band;
 use super::config::{KERNEL_RIDGE_SECTION, RESIDUAL_SECTION, RIDGE_SECTION};
 use crate::data::split::SplitRecord;
+use crate::metrics::pairwise::PairwiseIdentification;
 use crate::metrics::retrieval::RetrievalSummary;
 use crate::models::mapper::{MapperKind, MapperTarget};
 use crate::training::decoder::weighted_ridge::ChosenPenalty;
@@ -47,6 +48,10 @@ pub struct TrainMapperSummary {
     pub fit: Option<FitReport>,
     /// Retrieval on the held-out trials by the best weights, with chance level and interval.
     pub retrieval: RetrievalSummary,
+    /// 2-way identification and rank among all held-out images, embeddings as they are (not centred); none of a single image, and in
+    /// files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identification: Option<PairwiseIdentification>,
     /// Duration of this call.
     pub seconds: f64,
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use ndarray::{Array2, ArrayView1};
+use ndarray::{Array2, ArrayView1, Axis};
 
 use super::auxiliary_critic::AuxiliaryCritic;
 use super::companions::Companions;
@@ -99,6 +99,24 @@ impl<'a> MapperTrials<'a> {
         let predicted =
             Array2::from_shape_vec(shape, predicted).map_err(|error| metrics(error.to_string()))?;
         Ok((predicted, self.validation_targets(trials)))
+    }
+
+    /// Predicted and true embeddings of all validation trials, both `[trials, embed_dim]`.
+    ///
+    /// # Errors
+    /// [`MapperTrainError::Metrics`].
+    pub fn predicted_and_true_held_out(
+        &self,
+        model: &MapperNetwork<Base>,
+    ) -> Result<(Array2<f32>, Array2<f32>), MapperTrainError> {
+        let mut predicted = Array2::zeros((0, self.targets.embed_dim()));
+        for trials in self.validation.chunks(EVALUATION_BATCH) {
+            let (rows, _) = self.predicted_and_true(model, trials)?;
+            predicted
+                .append(Axis(0), rows.view())
+                .map_err(|error| MapperTrainError::Metrics { reason: error.to_string() })?;
+        }
+        Ok((predicted, self.validation_targets(self.validation)))
     }
 
     /// Retrieval counts of a network on the validation trials.
