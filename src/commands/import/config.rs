@@ -85,9 +85,20 @@ pub struct ImportConfig {
     pub allow_constant: bool,
     /// Captions of every class.
     pub label_captions: BTreeMap<String, Vec<String>>,
+    /// Where the files come from, in words: said where one of them is missing.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub origin: String,
 }
 
 impl ImportConfig {
+    /// What to do about files that are missing, where the settings say where they come from.
+    pub(super) fn advice(&self) -> Option<String> {
+        let arrays = [&self.betas, &self.test_betas, &self.images, &self.labels];
+        let lacks_a_file = arrays.into_iter().flatten().any(|array| !array.path.exists());
+        (lacks_a_file && !self.origin.is_empty())
+            .then(|| format!("where the files come from (`import.origin`): {}", self.origin))
+    }
+
     /// Complains of settings that do not go together.
     ///
     /// # Errors

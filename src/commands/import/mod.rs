@@ -31,6 +31,7 @@ use crate::data::import::writing::BetasToWrite;
 use crate::data::prepared::{PreparedWriter, Provenance, SourceFile, TrialTable, VoxelTable};
 use crate::data::standardize::Standardization;
 use crate::data::subject::{Resolution, SubjectId};
+use crate::error::Error;
 use crate::files::PendingFolder;
 use crate::interrupt::Shelter;
 use crate::run::progress::Progress;
@@ -101,7 +102,13 @@ pub fn run(settings: &ImportSettings, progress: &mut dyn Progress) -> crate::err
     let ImportSettings { subject, out, folder, .. } = settings;
     refuse_existing(settings)?;
     progress.start(&format!("looking through the files of {subject}"), 0);
-    let mut plan = plan(&settings.import)?;
+    let mut plan = plan(&settings.import).map_err(|error| {
+        let error = Error::from(error);
+        match settings.import.advice() {
+            Some(advice) => error.or_hint(advice),
+            None => error,
+        }
+    })?;
     progress.finish("");
     say(&plan, progress);
     let pending = PendingFolder::create(folder, &this_process())?;

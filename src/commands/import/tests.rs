@@ -300,3 +300,18 @@ fn one_process_at_a_time_brings_a_subject_in() {
     let left = std::fs::read_dir(lab.path("work/imported")).unwrap().count();
     assert_eq!(left, 1, "the lock is gone");
 }
+
+#[test]
+fn where_a_missing_file_comes_from_is_said_as_the_settings_say_it() {
+    let lab = Lab::new();
+    let mut config = lab.table_subject();
+    config.origin = "`scripts/fetch-data lab` downloads it".into();
+    assert_eq!(config.advice(), None);
+    std::fs::remove_file(lab.path("betas.csv")).unwrap();
+    let settings = ImportSettings::resolve(&lab.project(), &config, ExistingOutput::Refuse).unwrap();
+    let error = run(&settings, &mut Silent).unwrap_err();
+    assert!(error.to_string().contains("betas.csv"), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("scripts/fetch-data lab")), "{error}");
+    config.origin.clear();
+    assert_eq!(config.advice(), None);
+}
