@@ -336,7 +336,7 @@ mod tests {
             "run: w/runs/3",
             "training: steps 500, loss 1.50",
             "retrieval, batch size: 10",
-            "retrieval, forward: first batch 9, over batches 9.50 (3.08 to 12.0)",
+            "retrieval, forward: first batch 9, over batches 9.50 (3.08 to 12)",
             "phases 1: phase R1, runs 3",
             "ids: 1, 2, 3, 4, 5, 6, … (8)",
             "none: none",

@@ -24,6 +24,11 @@ pub(crate) struct MapperRow {
     train_loss: Option<f64>,
     validation_loss: Option<f64>,
     validation: Option<Validation>,
+    /// Of a residual mapper: the trials that its network is looked at on.
+    measured_on: Option<String>,
+    cosine_distance: Option<f64>,
+    /// Of a residual mapper, on tuning images.
+    counts: Option<Validation>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -68,16 +73,27 @@ pub(crate) fn mapper_curves(run: &Path) -> Result<Vec<(String, LineChart)>, RunE
 pub(crate) fn losses(title: &str, rows: &[MapperRow]) -> Vec<LineChart> {
     let phases: BTreeSet<u64> = rows.iter().filter_map(|row| row.phase).collect();
     let several = phases.len() > 1;
+    let members = phases.len().saturating_sub(1);
     let of_phase = |phase| {
         let rows: Vec<MapperRow> = rows.iter().filter(|row| row.phase == Some(phase)).cloned().collect();
+        let name = match rows.first().and_then(|row| row.measured_on.as_deref()) {
+            Some("tuning") => "a trial fit without the tuning images, which chooses the blend".into(),
+            Some(_) => format!("network {} of {members} on all training images", phase.saturating_sub(1)),
+            None => format!("phase {phase}"),
+        };
+        let looked_at = rows.iter().any(|row| row.measured_on.as_deref() == Some("tuning"));
+        let distance =
+            if looked_at { "1 − cosine, tuning images" } else { "1 − cosine, training images" };
+        let curves = [
+            series("training", &rows, MapperRow::number, |row| row.train_loss),
+            series("validation", &rows, MapperRow::number, |row| row.validation_loss),
+            series(distance, &rows, MapperRow::number, |row| row.cosine_distance),
+        ];
         LineChart {
-            title: if several { format!("{title}, phase {phase}") } else { title.into() },
-            x_label: "epoch (both phases)".into(),
+            title: if several { format!("{title}, {name}") } else { title.into() },
+            x_label: "epoch (counted over all phases)".into(),
             y_label: "loss".into(),
-            series: vec![
-                series("training", &rows, MapperRow::number, |row| row.train_loss),
-                series("validation", &rows, MapperRow::number, |row| row.validation_loss),
-            ],
+            series: curves.into_iter().filter(|curve| !curve.points.is_empty()).collect(),
         }
     };
     phases.into_iter().map(of_phase).collect()
@@ -86,12 +102,13 @@ pub(crate) fn losses(title: &str, rows: &[MapperRow]) -> Vec<LineChart> {
 /// Images found over the epochs.
 pub(crate) fn retrieval(title: &str, rows: &[MapperRow]) -> LineChart {
     let counted = |name, count: fn(&Retrieval) -> Option<f64>| {
-        series(name, rows, MapperRow::number, |row| count(row.validation.as_ref()?.retrieval.as_ref()?))
+        let counts = |row: &MapperRow| row.validation.clone().or_else(|| row.counts.clone());
+        series(name, rows, MapperRow::number, |row| count(counts(row)?.retrieval.as_ref()?))
     };
     LineChart {
         title: title.into(),
-        x_label: "epoch (both phases)".into(),
-        y_label: "images found".into(),
+        x_label: "epoch (counted over all phases)".into(),
+        y_label: "images found, not centred".into(),
         series: vec![
             counted("forward", |retrieval| retrieval.forward.over_batches.mean),
             counted("backward", |retrieval| retrieval.backward.over_batches.mean),
@@ -160,6 +177,24 @@ mod tests {
         assert_eq!(charts.len(), 2);
         assert_eq!(charts[1].title, "Losses, phase 2");
         assert_eq!(charts[1].series[0].points, [(3.0, 2.0)]);
+    }
+
+    #[test]
+    fn phases_of_a_residual_mapper_say_what_they_are() {
+        let event = |phase: u64, on: &str| json!({"phase": phase, "train_loss": 0.5, "cosine_distance": 0.4, "measured_on": on});
+        let rows = read(json!([event(1, "tuning"), event(2, "training"), event(3, "training")]));
+        let titles: Vec<String> = losses("Losses", &rows).into_iter().map(|chart| chart.title).collect();
+        assert_eq!(
+            titles,
+            [
+                "Losses, a trial fit without the tuning images, which chooses the blend",
+                "Losses, network 1 of 2 on all training images",
+                "Losses, network 2 of 2 on all training images",
+            ]
+        );
+        let curves: Vec<String> =
+            losses("Losses", &rows)[0].series.iter().map(|series| series.name.clone()).collect();
+        assert_eq!(curves, ["training", "1 − cosine, tuning images"]);
     }
 
     #[test]

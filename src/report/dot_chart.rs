@@ -9,6 +9,8 @@ use askama::Template;
 const ROW: usize = 50;
 /// Height of a group's heading.
 const HEADING: usize = 26;
+/// Height of the line below it.
+const PROTOCOL: usize = 18;
 /// Height of the scale below the last row.
 const SCALE: usize = 26;
 /// Share of the width left free at either side, so that a dot at an end is whole, in percent.
@@ -28,6 +30,8 @@ pub struct DotChart {
 pub struct DotGroup {
     /// Heading.
     pub name: String,
+    /// How the measures were taken, in some 50 letters: lines of a chart do not break.
+    pub protocol: String,
     /// The measures.
     pub rows: Vec<DotRow>,
 }
@@ -83,6 +87,8 @@ struct Line<'a> {
     name: &'a str,
     /// Base line of the words.
     words_y: usize,
+    /// Of the words of a heading.
+    class: &'static str,
     measure: Option<MeasureLine<'a>>,
 }
 
@@ -142,7 +148,7 @@ struct Tick {
 <line class="whisker" x1="{{ measure.value.low }}" x2="{{ measure.value.high }}" y1="{{ measure.value_y }}" y2="{{ measure.value_y }}"/>
 <circle class="value" cx="{{ measure.value.at }}" cy="{{ measure.value_y }}" r="5"/>
 {%- else %}
-<text class="heading" x="0" y="{{ line.words_y }}">{{ line.name }}</text>
+<text class="{{ line.class }}" x="0" y="{{ line.words_y }}">{{ line.name }}</text>
 {%- endif %}
 {%- endfor %}
 </svg>"##
@@ -197,10 +203,15 @@ impl DotChart {
         let rows = || self.groups.iter().flat_map(|group| &group.rows);
         let (mut y, mut lines) = (0, Vec::new());
         for group in &self.groups {
-            lines.push(Line { name: &group.name, words_y: y + 20, measure: None });
+            lines.push(Line { name: &group.name, words_y: y + 20, class: "heading", measure: None });
             y += HEADING;
+            if !group.protocol.is_empty() {
+                lines.push(Line { name: &group.protocol, words_y: y + 12, class: "protocol", measure: None });
+                y += PROTOCOL;
+            }
             for row in &group.rows {
-                lines.push(Line { name: &row.name, words_y: y + 13, measure: Some(MeasureLine::of(row, y)) });
+                let measure = Some(MeasureLine::of(row, y));
+                lines.push(Line { name: &row.name, words_y: y + 13, class: "", measure });
                 y += ROW;
             }
         }
@@ -225,7 +236,8 @@ mod tests {
     use super::*;
 
     fn chart(row: DotRow) -> String {
-        let groups = vec![DotGroup { name: "Retrieval".into(), rows: vec![row] }];
+        let groups =
+            vec![DotGroup { name: "Retrieval".into(), protocol: "10 candidates".into(), rows: vec![row] }];
         DotChart { groups, caption: String::new() }.to_html().unwrap()
     }
 
@@ -240,12 +252,13 @@ mod tests {
             ceiling: Some(1.0),
         });
         for needle in [
-            r#"<circle class="value" cx="50.00%" cy="51""#,
+            r#"<circle class="value" cx="50.00%" cy="69""#,
             r#"<line class="whisker" x1="25.75%" x2="74.25%""#,
             r#"<circle class="floor" cx="1.50%""#,
             r#"<line class="chance" x1="2.47%""#,
             r#"<svg x="98.50%""#,
             "image &#60;mapper&#62;",
+            r#"<text class="protocol" x="0" y="38">10 candidates<"#,
             ">75 %<",
         ] {
             assert!(html.contains(needle), "{needle}: {html}");

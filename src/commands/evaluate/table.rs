@@ -118,9 +118,18 @@ impl EvaluateSummary {
     /// What the figures mean.
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        if self.centre == Centre::TrainingMean {
-            notes.push(
+        notes.push(match self.centre {
+            Centre::None => "Not centred: predictions and targets are compared as they are.".into(),
+            Centre::TrainingMean => {
                 "Centred: the mean target of the training trials is taken from predictions and targets."
+                    .into()
+            }
+        });
+        let has_ridge = !self.ridge.is_empty() || self.cross_validation.is_some();
+        if has_ridge {
+            notes.push(
+                "Ridge: the baseline that this command fits, one penalty for all outputs; neither a mapper of the kind ridge nor \
+                 the ridge inside a residual mapper."
                     .into(),
             );
         }

@@ -132,16 +132,19 @@ impl EvaluateImagesSummary {
         lines.insert(1, format!("{}; real / other pictures:", self.frechet.name));
         let IdentificationSummary { num_trials, repeats, accuracies, skipped_ways, .. } =
             &self.identification;
-        lines.push(format!("Identification of {num_trials} pictures, {repeats} repeats:"));
+        lines.push(format!(
+            "Identification of {num_trials} pictures among all others, features compared as they are (not centred):"
+        ));
         for IdentificationAccuracy { ways, mean, deviation, expected, chance } in accuracies {
             lines.push(format!(
-                "  {:<34} {:>9.2}% ± {:.2}  (images resampled: {:.1} to {:.1}%)  chance {:.2}%",
+                "  {:<34} {:>9.2}%  (images resampled: {:.1} to {:.1}%)  chance {:.2}%  ({repeats} draws of others: {:.2} ± {:.2})",
                 format!("{ways}-way"),
-                100.0 * mean,
-                100.0 * deviation,
+                100.0 * expected.mean,
                 100.0 * expected.low,
                 100.0 * expected.high,
-                100.0 * chance
+                100.0 * chance,
+                100.0 * mean,
+                100.0 * deviation,
             ));
         }
         for ways in skipped_ways {

@@ -104,7 +104,10 @@ pub(super) fn section(gathered: &Gathered) -> crate::error::Result<Option<Sectio
         for chart in losses(&format!("{name}: loss"), &rows) {
             section = section.with(Block::Chart(chart));
         }
-        section = section.with(Block::Chart(retrieval(&format!("{name}: retrieval"), &rows)));
+        let found = retrieval(&format!("{name}: retrieval"), &rows);
+        if found.series.iter().any(|series| !series.points.is_empty()) {
+            section = section.with(Block::Chart(found));
+        }
     }
     let gans = [("GAN, pretraining", &gathered.pretraining), ("GAN, finetuning", &gathered.finetuning)];
     for (name, run) in gans {

@@ -214,7 +214,7 @@ impl Gathered {
         all.extend(self.mappers.iter().map(|run| (mapper_name(run), run)));
         let rest = [
             ("retrieval", &self.evaluation),
-            ("ridge regression over folds", &self.folds),
+            ("ridge baseline over folds", &self.folds),
             ("GAN, pretraining", &self.pretraining),
             ("GAN, finetuning", &self.finetuning),
             ("decoded pictures", &self.drawn),

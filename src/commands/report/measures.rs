@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::finished_run::{EVALUATION_FILE, FinishedRun};
 use super::gathered::{Gathered, measured_name};
 use super::run_files::json_file;
-use crate::commands::evaluate::{CrossValidation, EvaluateSummary};
+use crate::commands::evaluate::{Centre, CrossValidation, EvaluateSummary};
 use crate::commands::evaluate_images::{IdentificationSummary, NamingSummary};
 use crate::commands::train_mapper::{BetasControl, TrainMapperSummary};
 use crate::data::split::SplitRecord;
@@ -41,6 +41,10 @@ pub(super) struct Measure {
     pub question: Question,
     /// What was measured, in a few words.
     pub name: String,
+    /// How it was counted, in some 50 letters: candidates, features, centring. Figures of different protocols are not compared.
+    pub protocol: String,
+    /// Whether it stands on the first screen; not where the same decoder stands there by another protocol.
+    pub is_aside: bool,
     /// Images or pictures that the right one was among; categories, for names.
     pub among: usize,
     /// The share that was right, with its interval.
@@ -65,6 +69,7 @@ impl Measure {
     pub fn label(&self) -> String {
         match self.question {
             Question::BackwardRetrieval => format!("{}, backward", self.name),
+            Question::Retrieval if self.is_aside => format!("{}, {}", self.name, self.protocol),
             _ => self.name.clone(),
         }
     }
@@ -162,8 +167,38 @@ impl Findings {
         })
     }
 
-    /// Both directions of every mapper, then ridge regression.
+    /// Both directions of every mapper and of ridge regression. Where an evaluation compares centred embeddings, it counts all decoders
+    /// alike, and what the mappers' own runs counted stands aside.
     fn retrieval(&self, gathered: &Gathered) -> Result<Vec<Measure>, RunError> {
+        let own = self.retrieval_of_runs(gathered)?;
+        let Some((run, evaluation)) = gathered.evaluation.as_ref().zip(self.evaluation.as_ref()) else {
+            return Ok(own.into_iter().flatten().collect());
+        };
+        let path = run.folder.join(EVALUATION_FILE);
+        let mut measures = Vec::new();
+        for row in evaluation.decoders() {
+            let control = evaluation.floor(row).map(|control| (path.as_path(), &control.by_image));
+            let counted = Counted { name: &row_name(&row.name), centre: evaluation.centre, path: &path };
+            measures.push(counted.both_directions(&row.by_image, control)?);
+        }
+        let mut aside = Vec::new();
+        for directions in own {
+            let alike = |other: &[Measure; 2]| {
+                (&other[0].name, &other[0].protocol) == (&directions[0].name, &directions[0].protocol)
+            };
+            if let Some(place) = measures.iter().position(alike) {
+                // The same counts, and beside them those of a mapper that learned from exchanged betas.
+                measures[place] = directions;
+            } else {
+                let is_aside = measures.iter().any(|other| other[0].name == directions[0].name);
+                aside.push(directions.map(|measure| Measure { is_aside, ..measure }));
+            }
+        }
+        Ok(measures.into_iter().chain(aside).flatten().collect())
+    }
+
+    /// What `train-mapper` counted: embeddings as they are.
+    fn retrieval_of_runs(&self, gathered: &Gathered) -> Result<Vec<[Measure; 2]>, RunError> {
         let summary_of = |target, betas| {
             let place = gathered
                 .mappers
@@ -178,19 +213,8 @@ impl Findings {
             let Some((name, path, found)) = summary_of(target, BetasControl::Measured) else { continue };
             let control = summary_of(target, BetasControl::Shuffled);
             let control = control.as_ref().map(|(_, path, found)| (path.as_path(), *found));
-            measures.extend(both_directions(&name, (path.as_path(), found), control)?);
-        }
-        let Some((run, evaluation)) = gathered.evaluation.as_ref().zip(self.evaluation.as_ref()) else {
-            return Ok(measures);
-        };
-        let path = run.folder.join(EVALUATION_FILE);
-        // Mappers that were trained elsewhere have no run of their own.
-        let known: Vec<String> = measures.iter().map(|measure| measure.name.clone()).collect();
-        for row in evaluation.decoders() {
-            if !known.contains(&row.name) {
-                let control = evaluation.floor(row).map(|control| (path.as_path(), &control.by_image));
-                measures.extend(both_directions(&row.name, (path.as_path(), &row.by_image), control)?);
-            }
+            let counted = Counted { name: &name, centre: Centre::None, path: &path };
+            measures.push(counted.both_directions(found, control)?);
         }
         Ok(measures)
     }
@@ -204,7 +228,9 @@ impl Findings {
             let field = format!("cross_validation, {}", row.name);
             measures.push(Measure {
                 question: Question::Retrieval,
-                name: format!("{}, over {} folds", row.name, found.folds),
+                name: row_name(&row.name),
+                protocol: fold_protocol(found, self.centre_of_folds()),
+                is_aside: false,
                 among: found.candidates[1],
                 value: share(&path, &field, row.forward, 1.0)?,
                 chance: chance(&path, &field, row.chance, 1.0)?,
@@ -214,6 +240,10 @@ impl Findings {
             });
         }
         Ok(measures)
+    }
+
+    fn centre_of_folds(&self) -> Centre {
+        self.folds.as_ref().map_or(Centre::None, |folds| folds.centre)
     }
 
     fn cross_validation(&self, gathered: &Gathered) -> Option<(PathBuf, &CrossValidation)> {
@@ -232,14 +262,16 @@ impl Findings {
                 let averaged = row.averaged.map(|averaged| averaged.identification.share);
                 let field = format!("averaged, {}", row.name);
                 let averaged = averaged.map(|found| share(&path, &field, found, 1.0)).transpose()?;
-                let measure = of_pairs(&path, row.name.clone(), found, control)?;
+                let centred = centred(evaluation.centre);
+                let protocol = format!("among {} images, {centred}", found.num_images);
+                let measure = of_pairs(&path, (row_name(&row.name), protocol), found, control)?;
                 measures.push(Measure { ceiling: averaged.map(|share| share.mean), ..measure });
             }
         }
         if let Some((path, found)) = self.cross_validation(gathered) {
             for row in &found.rows {
                 let control = found.control.iter().find(|control| control.target == row.target);
-                let name = format!("{}, over {} folds", row.name, found.folds);
+                let name = (row_name(&row.name), fold_protocol(found, self.centre_of_folds()));
                 let control = control.map(|control| &control.identification);
                 measures.push(of_pairs(&path, name, &row.identification, control)?);
             }
@@ -262,6 +294,8 @@ impl Findings {
             measures.push(Measure {
                 question: Question::Identification,
                 name: format!("{}-way", accuracy.ways),
+                protocol: format!("features of {}, not centred", feature_words(judged.features.kind)),
+                is_aside: false,
                 among: accuracy.ways,
                 value: share(&path, &field, accuracy.expected, 1.0)?,
                 chance: chance(&path, &field, accuracy.chance, 1.0)?,
@@ -295,6 +329,8 @@ impl Findings {
             measures.push(Measure {
                 question: Question::Naming,
                 name: format!("{kind}, one of {}", share_named.num_classes),
+                protocol: "by a classifier's most probable name".into(),
+                is_aside: false,
                 among: share_named.num_classes,
                 value: share(&path, &field, share_named.generated.own, 1.0)?,
                 chance: chance(&path, &field, others.mean, 1.0)?,
@@ -315,13 +351,15 @@ fn counted(run: Option<&FinishedRun>) -> Result<Option<EvaluateSummary>, RunErro
 
 fn of_pairs(
     path: &Path,
-    name: String,
+    (name, protocol): (String, String),
     found: &PairwiseIdentification,
     control: Option<&PairwiseIdentification>,
 ) -> Result<Measure, RunError> {
     let field = format!("identification, {name}");
     Ok(Measure {
         question: Question::Pairs,
+        protocol,
+        is_aside: false,
         among: 2,
         value: share(path, &field, found.share, 1.0)?,
         chance: chance(path, &field, found.chance, 1.0)?,
@@ -332,34 +370,80 @@ fn of_pairs(
     })
 }
 
-/// Shares of a retrieval's counts with those of its control; each with the file that holds them.
-fn both_directions(
-    name: &str,
-    (path, found): (&Path, &RetrievalSummary),
-    control: Option<(&Path, &RetrievalSummary)>,
-) -> Result<[Measure; 2], RunError> {
-    let direction =
-        |question, field: &str, count: fn(&RetrievalSummary) -> Interval| -> Result<Measure, RunError> {
-            let of = found.batch_size as f64;
-            let floor = control
-                .map(|(path, control)| share(path, field, count(control), control.batch_size as f64))
-                .transpose()?;
-            Ok(Measure {
-                question,
-                name: name.to_string(),
-                among: found.batch_size,
-                value: share(path, field, count(found), of)?,
-                chance: chance(path, "retrieval.chance_over_batches", found.chance_over_batches, of)?,
-                floor,
-                floor_chance: None,
-                ceiling: None,
-            })
-        };
-    let (forward, backward) = (Question::Retrieval, Question::BackwardRetrieval);
-    Ok([
-        direction(forward, "retrieval.forward.over_batches", |found| found.forward.over_batches)?,
-        direction(backward, "retrieval.backward.over_batches", |found| found.backward.over_batches)?,
-    ])
+/// What is taken from embeddings before they are compared, in words.
+pub(super) fn centred(centre: Centre) -> &'static str {
+    match centre {
+        Centre::None => "not centred",
+        Centre::TrainingMean => "centred by the training mean",
+    }
+}
+
+/// How ridge regression is counted over folds.
+fn fold_protocol(found: &CrossValidation, centre: Centre) -> String {
+    let CrossValidation { folds, candidates: [fewest, most], .. } = found;
+    let among = if fewest == most { most.to_string() } else { format!("{fewest} to {most}") };
+    format!("{folds} folds, among {among} trials, {}", centred(centre))
+}
+
+/// Whose features pictures are compared in.
+pub(super) fn feature_words(kind: FeatureKind) -> &'static str {
+    match kind {
+        FeatureKind::Classifier => "a scene classifier",
+        FeatureKind::FidInception | FeatureKind::NarrowInception => "an Inception network",
+        FeatureKind::ClipImage => "the generator's own CLIP",
+    }
+}
+
+/// What a row of an evaluation is called on the page: the ridge regression that `evaluate` fits is a baseline, not the mapper of that
+/// kind, nor the ridge inside another.
+pub(super) fn row_name(row: &str) -> String {
+    match row.strip_prefix("ridge, ") {
+        Some(target) => format!("ridge baseline to {target}"),
+        None => row.into(),
+    }
+}
+
+/// Whose counts these are, and how they were counted.
+struct Counted<'a> {
+    name: &'a str,
+    centre: Centre,
+    /// The file that holds them.
+    path: &'a Path,
+}
+
+impl Counted<'_> {
+    /// Shares of a retrieval's counts with those of its control, which come with their own file.
+    fn both_directions(
+        &self,
+        found: &RetrievalSummary,
+        control: Option<(&Path, &RetrievalSummary)>,
+    ) -> Result<[Measure; 2], RunError> {
+        let Self { name, centre, path } = self;
+        let direction =
+            |question, field: &str, count: fn(&RetrievalSummary) -> Interval| -> Result<Measure, RunError> {
+                let of = found.batch_size as f64;
+                let floor = control
+                    .map(|(path, control)| share(path, field, count(control), control.batch_size as f64))
+                    .transpose()?;
+                Ok(Measure {
+                    question,
+                    name: (*name).to_string(),
+                    protocol: format!("among {} trials, {}", found.batch_size, centred(*centre)),
+                    is_aside: false,
+                    among: found.batch_size,
+                    value: share(path, field, count(found), of)?,
+                    chance: chance(path, "retrieval.chance_over_batches", found.chance_over_batches, of)?,
+                    floor,
+                    floor_chance: None,
+                    ceiling: None,
+                })
+            };
+        let (forward, backward) = (Question::Retrieval, Question::BackwardRetrieval);
+        Ok([
+            direction(forward, "retrieval.forward.over_batches", |found| found.forward.over_batches)?,
+            direction(backward, "retrieval.backward.over_batches", |found| found.backward.over_batches)?,
+        ])
+    }
 }
 
 /// A count of `of` as a share with its interval.

@@ -161,7 +161,7 @@ impl Material<'_> {
     fn opening(&self, verdict: &[String], notes: &[String]) -> Result<Opening> {
         let mut blocks = Vec::new();
         if let Some(drawn) = &self.gathered.drawn {
-            blocks.push(pictures::grid(drawn, &self.gathered)?);
+            blocks.push(pictures::grid(drawn, &self.gathered, self.findings.judged.as_ref())?);
         }
         let flattery = self.flattery.pictures.as_ref().or(self.flattery.counts.as_ref());
         blocks.extend(flattery.into_iter().chain(notes).map(|text| Block::Text(text.clone())));

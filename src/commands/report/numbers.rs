@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::measures::{Findings, JudgedPictures};
+use super::measures::{Findings, JudgedPictures, centred, row_name};
 use super::run_files::json_file;
 use crate::commands::evaluate::{Centre, CrossValidatedRow, CrossValidation, DecoderRow, EvaluateSummary};
 use crate::commands::evaluate_images::NamingSummary;
@@ -21,6 +21,11 @@ use crate::run::error::RunError;
 /// Images whose captions are listed.
 const EXAMPLES: usize = 4;
 
+/// What `evaluate` fits beside the mappers.
+const BASELINE: &str = "The ridge baseline is the regression that the evaluation itself fits to each target, one penalty for all outputs. It is \
+                        neither a mapper of the kind ridge, whose penalties are chosen output by output, nor the ridge inside a residual \
+                        mapper.";
+
 /// Retrieval counts of every mapper, of ridge regression and of combined mappers, beside chance; 2-way identification and rank.
 pub(super) fn retrieval(findings: &Findings) -> Section {
     let mut section = Section::new("Retrieval of held-out images").text(
@@ -30,14 +35,16 @@ pub(super) fn retrieval(findings: &Findings) -> Section {
     );
     if !findings.mappers.is_empty() {
         let named = findings.mappers.iter().map(|(name, summary)| (name.clone(), summary.retrieval));
-        let table = Block::Table(counts(named));
-        section = section.with(Block::Folded("Counts of every mapper".into(), vec![table]));
+        let table = Block::Table(counts(named, Centre::None));
+        let title = "Counts of every mapper by its own run, not centred";
+        section = section.with(Block::Folded(title.into(), vec![table]));
     }
     if let Some(evaluation) = &findings.evaluation {
         section = section.with(of_evaluation(evaluation));
     }
     if let Some(found) = findings.folds.as_ref().and_then(|folds| folds.cross_validation.as_ref()) {
-        section = section.with(over_folds(found));
+        let centre = findings.folds.as_ref().map_or(Centre::None, |folds| folds.centre);
+        section = section.with(over_folds(found, centre));
     }
     section
 }
@@ -45,13 +52,14 @@ pub(super) fn retrieval(findings: &Findings) -> Section {
 /// Mappers and ridge regression, alone and combined.
 fn of_evaluation(evaluation: &EvaluateSummary) -> Block {
     let rows = || evaluation.mappers.iter().chain(&evaluation.ridge).chain(&evaluation.ridge_control);
-    let mut blocks = vec![Block::Table(counts(rows().map(|row| (row.name.clone(), row.by_image))))];
-    if evaluation.centre != Centre::None {
-        blocks.push(Block::Text(format!("Centred before they are compared: {}.", evaluation.centre)));
-    }
+    let centre = evaluation.centre;
+    let mut blocks = vec![
+        Block::Table(counts(rows().map(|row| (row_name(&row.name), row.by_image)), centre)),
+        Block::Text(BASELINE.into()),
+    ];
     let pairs: Vec<Vec<String>> = rows().flat_map(pairs_rows).collect();
     if !pairs.is_empty() {
-        blocks.push(Block::Table(pairs_table(pairs)));
+        blocks.push(Block::Table(pairs_table(pairs, centre)));
         blocks.extend(ceiling_note(evaluation).map(Block::Text));
     }
     if !evaluation.combinations.is_empty() {
@@ -61,7 +69,8 @@ fn of_evaluation(evaluation: &EvaluateSummary) -> Block {
         )));
         blocks.push(Block::Table(combined(evaluation)));
     }
-    Block::Folded("Mappers, ridge regression and combinations".into(), blocks)
+    let title = format!("Mappers, ridge baseline and combinations, {}", centred(centre));
+    Block::Folded(title, blocks)
 }
 
 fn combined(evaluation: &EvaluateSummary) -> Table {
@@ -69,21 +78,22 @@ fn combined(evaluation: &EvaluateSummary) -> Table {
         Some(row) => row.name.clone(),
         None => format!("mapper {mapper}"),
     };
-    counts(evaluation.combinations.iter().map(|row| {
+    let named = evaluation.combinations.iter().map(|row| {
         let parts = row.mappers.iter().zip(&row.combined.weights);
         let parts: Vec<String> =
             parts.map(|(mapper, weight)| format!("{} × {}", number(*weight), name(mapper))).collect();
         (parts.join(" + "), row.combined.retrieval)
-    }))
+    });
+    counts(named, evaluation.centre)
 }
 
 /// Ridge regression over folds, and its control.
-fn over_folds(found: &CrossValidation) -> Block {
+fn over_folds(found: &CrossValidation, centre: Centre) -> Block {
     let both = || found.rows.iter().chain(&found.control);
     let row = |row: &CrossValidatedRow| {
         let [forward, backward] = [row.forward, row.backward].map(percent_within);
         let edge = format!("{} of {}", row.folds_at_edge, found.folds);
-        vec![row.name.clone(), forward, backward, percent(row.chance), edge]
+        vec![row_name(&row.name), forward, backward, percent(row.chance), edge]
     };
     let [fewest, most] = found.candidates;
     let head =
@@ -93,21 +103,25 @@ fn over_folds(found: &CrossValidation) -> Block {
         rows: both().map(row).collect(),
         caption: format!(
             "Every trial was held out once, in {} folds of {} images; it looks for its own among the {fewest} to {most} trials of \
-             its fold. Penalties were chosen on the other folds.",
-            found.folds, found.num_groups
+             its fold, {}. Penalties were chosen on the other folds.",
+            found.folds,
+            found.num_groups,
+            centred(centre)
         ),
     };
-    let pairs = both().map(|row| pairs_row(&row.name, &row.identification)).collect();
-    let blocks = vec![Block::Table(shares), Block::Table(pairs_table(pairs))];
-    Block::Folded(format!("Ridge regression over {} folds", found.folds), blocks)
+    let pairs = both().map(|row| pairs_row(&row_name(&row.name), &row.identification)).collect();
+    let blocks = vec![Block::Table(shares), Block::Table(pairs_table(pairs, centre))];
+    Block::Folded(format!("Ridge baseline over {} folds, {}", found.folds, centred(centre)), blocks)
 }
 
 /// Single trials of a decoder, then its averaged presentations.
 fn pairs_rows(row: &DecoderRow) -> Vec<Vec<String>> {
-    let single = row.identification.iter().map(|found| pairs_row(&row.name, found));
-    let averaged = row.averaged.iter().map(|averaged| {
-        pairs_row(&format!("{}, presentations averaged", row.name), &averaged.identification)
-    });
+    let name = row_name(&row.name);
+    let single = row.identification.iter().map(|found| pairs_row(&name, found));
+    let averaged = row
+        .averaged
+        .iter()
+        .map(|averaged| pairs_row(&format!("{name}, presentations averaged"), &averaged.identification));
     single.chain(averaged).collect()
 }
 
@@ -138,18 +152,20 @@ fn pairs_row(name: &str, found: &PairwiseIdentification) -> Vec<String> {
     ]
 }
 
-fn pairs_table(rows: Vec<Vec<String>>) -> Table {
+fn pairs_table(rows: Vec<Vec<String>>, centre: Centre) -> Table {
     let ranks = ["mean rank (95 %)", "median rank", "rank by chance", "of images"];
     let head = ["decoder", "pairs won (95 %)", "chance"].into_iter().chain(ranks);
     Table {
         head: head.map(String::from).collect(),
         rows,
-        caption: "2-way identification of decoded embeddings, and the rank of the own image among all held-out ones."
-            .into(),
+        caption: format!(
+            "2-way identification of decoded targets, and the rank of the own image among the others (column \"of images\"); {}.",
+            centred(centre)
+        ),
     }
 }
 
-fn counts(named: impl Iterator<Item = (String, RetrievalSummary)>) -> Table {
+fn counts(named: impl Iterator<Item = (String, RetrievalSummary)>, centre: Centre) -> Table {
     let mut rows = Vec::new();
     for (name, retrieval) in named {
         for (direction, count) in [("forward", retrieval.forward), ("backward", retrieval.backward)] {
@@ -168,10 +184,14 @@ fn counts(named: impl Iterator<Item = (String, RetrievalSummary)>) -> Table {
     Table {
         head: head.map(String::from).to_vec(),
         rows,
-        caption:
-            "Matches are counted by image, so a repeated presentation in the batch counts as found; chance \
-                  takes that into account. Intervals resample images."
-                .into(),
+        caption: format!(
+            "Embeddings are compared {}. Matches are counted by image, so a repeated presentation in the batch counts as found; \
+             chance takes that into account. Intervals resample images.",
+            match centre {
+                Centre::None => "as they are, not centred",
+                Centre::TrainingMean => "after the mean target of the training trials is taken off (centred)",
+            }
+        ),
     }
 }
 
@@ -185,11 +205,13 @@ pub(super) fn identification(judged: &JudgedPictures, control: Option<&JudgedPic
     let other = control.filter(|control| control.features.kind != judged.features.kind);
     let other = other.map_or("", |_| " The control was measured in features of another network.");
     let row = |name: &str, accuracy: &IdentificationAccuracy| {
-        let IdentificationAccuracy { ways, mean, expected, chance, .. } = accuracy;
+        // The share over all choices of wrong images, as in the chart: the mean of some drawn choices would be a second figure of the
+        // same thing.
+        let IdentificationAccuracy { ways, expected, chance, .. } = accuracy;
         vec![
             name.to_string(),
             format!("{ways}-way"),
-            percent(*mean),
+            percent(expected.mean),
             format!("{} to {}", percent(expected.low), percent(expected.high)),
             percent(*chance),
         ]
@@ -203,7 +225,9 @@ pub(super) fn identification(judged: &JudgedPictures, control: Option<&JudgedPic
     let table = Table {
         head: head.map(String::from).to_vec(),
         rows: rows.collect(),
-        caption: format!("Means of {} repeats with wrong images drawn anew.", judged.identification.repeats),
+        caption:
+            "Means over all choices of wrong images; features are compared by their cosine, not centred."
+                .into(),
     };
     Section::new("Identification of pictures")
         .text(format!(

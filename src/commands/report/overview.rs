@@ -5,22 +5,28 @@ use super::verdict::within;
 use crate::metrics::bootstrap::Interval;
 use crate::report::{Dot, DotChart, DotGroup, DotRow};
 
-/// All measures but those of the backward direction, by what was asked; nothing where nothing was measured.
+/// All measures but those of the backward direction, by what was asked and how it was counted; nothing where nothing was measured.
 pub(super) fn chart(measures: &[Measure]) -> Option<DotChart> {
-    let group = |question, name: String| {
-        let rows: Vec<DotRow> =
-            measures.iter().filter(|measure| measure.question == question).map(row).collect();
-        (!rows.is_empty()).then_some(DotGroup { name, rows })
-    };
-    let among = measures.iter().find(|measure| measure.question == Question::Retrieval);
-    let among = among.map_or(0, |measure| measure.among);
-    let groups = [
-        group(Question::Retrieval, format!("Retrieval (forward): the right one of {among} comes first")),
-        group(Question::Identification, "Identification: a drawn picture is nearest to its own".into()),
-        group(Question::Pairs, "Embeddings, 2-way: nearer to their own image".into()),
-        group(Question::Naming, "Names: what a drawn picture shows is there".into()),
-    ];
-    let groups: Vec<DotGroup> = groups.into_iter().flatten().collect();
+    let shown = |measure: &&Measure| !measure.is_aside;
+    let mut groups: Vec<DotGroup> = Vec::new();
+    for (question, heading) in [
+        (Question::Retrieval, "Retrieval (forward): the right one comes first"),
+        (Question::Identification, "Drawn pictures: nearest to their own"),
+        (Question::Pairs, "Decoded targets, 2-way: nearer to their own"),
+        (Question::Naming, "Names: what a drawn picture shows is there"),
+    ] {
+        let mut protocols: Vec<&str> = Vec::new();
+        for measure in measures.iter().filter(shown).filter(|measure| measure.question == question) {
+            if !protocols.contains(&measure.protocol.as_str()) {
+                protocols.push(&measure.protocol);
+            }
+        }
+        for protocol in protocols {
+            let alike = |measure: &&Measure| measure.question == question && measure.protocol == protocol;
+            let rows = measures.iter().filter(shown).filter(alike).map(row).collect();
+            groups.push(DotGroup { name: heading.into(), protocol: protocol.into(), rows });
+        }
+    }
     (!groups.is_empty()).then(|| DotChart { groups, caption: caption(measures) })
 }
 
@@ -42,7 +48,9 @@ fn dot(Interval { mean, low, high }: Interval) -> Dot {
 /// What the marks are, and which of them no run has.
 fn caption(measures: &[Measure]) -> String {
     let mut text =
-        "Shares of held-out trials or pictures that are right; intervals resample images.".to_string();
+        "Shares of held-out trials or pictures that are right; intervals resample images. Each decoder is compared in the space of its \
+         own target, embeddings by their cosine, pixels by Pearson's correlation of luminances."
+            .to_string();
     let has = |is_naming: bool| {
         let mut with = measures.iter().filter(|measure| measure.ceiling.is_some());
         with.any(|measure| (measure.question == Question::Naming) == is_naming)
@@ -91,6 +99,8 @@ mod tests {
         let measure = Measure {
             question: Question::Retrieval,
             name: "image mapper".into(),
+            protocol: "among 60 trials, not centred".into(),
+            is_aside: false,
             among: 60,
             value,
             chance: 1.0 / 60.0,
@@ -98,9 +108,13 @@ mod tests {
             floor_chance: None,
             ceiling: None,
         };
+        let centred = Measure { protocol: "among 60 trials, centred".into(), ..measure.clone() };
+        let aside = Measure { is_aside: true, ..measure.clone() };
+        let of_both = super::chart(&[centred, aside]).unwrap();
+        assert_eq!((of_both.groups.len(), of_both.groups[0].rows.len()), (1, 1), "one protocol of a figure");
         let chart = chart(std::slice::from_ref(&measure)).unwrap();
         assert_eq!(chart.groups.len(), 1);
-        assert_eq!(chart.groups[0].name, "Retrieval (forward): the right one of 60 comes first");
+        assert_eq!(chart.groups[0].protocol, "among 60 trials, not centred");
         assert_eq!(chart.groups[0].rows[0].note, "25.0 % (20.0 % to 30.0 %)");
         assert!(chart.caption.contains("no run measured a ceiling") && chart.caption.contains("No control"));
         assert!(super::chart(&[]).is_none());

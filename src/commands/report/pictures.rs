@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::finished_run::{EVALUATION_FILE, FinishedRun, is_same_run};
 use super::gathered::Gathered;
+use super::measures::{JudgedPictures, feature_words};
 use super::run_files::{json_file, picture};
 use crate::commands::evaluate_images::PictureRanking;
 use crate::error::Result;
@@ -34,7 +35,11 @@ fn ranks(drawn: &Path, judged: Option<&FinishedRun>) -> Result<BTreeMap<String, 
 ///
 /// # Errors
 /// A manifest or picture that is missing or cannot be read.
-pub(super) fn grid(drawn: &FinishedRun, gathered: &Gathered) -> Result<Block> {
+pub(super) fn grid(
+    drawn: &FinishedRun,
+    gathered: &Gathered,
+    judged: Option<&JudgedPictures>,
+) -> Result<Block> {
     let run = drawn.folder.as_path();
     let ranks = ranks(run, gathered.judged.as_ref())?;
     let entries = Manifest::read(run, "the report")?.images;
@@ -55,7 +60,9 @@ pub(super) fn grid(drawn: &FinishedRun, gathered: &Gathered) -> Result<Block> {
         rows.push((label, shown.iter().map(drawn).collect::<Result<_>>()?));
     }
     rows.extend(control_row(gathered, &shown)?);
-    let caption = caption(drawn, entries.len(), shown.len(), &ranks, gathered.drawn_control.is_some());
+    let features = judged.filter(|_| !ranks.is_empty()).map(|judged| feature_words(judged.features.kind));
+    let numbers = (entries.len(), shown.len());
+    let caption = caption(drawn, numbers, features, gathered.drawn_control.is_some());
     Ok(Block::Images(ImageGrid { rows, caption }))
 }
 
@@ -85,9 +92,8 @@ fn control_row(gathered: &Gathered, shown: &[&ManifestEntry]) -> Result<Option<(
 
 fn caption(
     drawn: &FinishedRun,
-    num_pictures: usize,
-    num_shown: usize,
-    ranks: &BTreeMap<String, OwnPicture>,
+    (num_pictures, num_shown): (usize, usize),
+    features: Option<&str>,
     has_control: bool,
 ) -> String {
     let limit = drawn.config.reconstruct.as_ref().map_or(0, |section| section.limit);
@@ -102,11 +108,11 @@ fn caption(
     if has_control {
         text.push_str(" Last: the same from a mapper that learned from exchanged betas.");
     }
-    if !ranks.is_empty() {
-        text.push_str(
-            " Numbers: cosine of the drawn picture's features with those of the seen one, and the seen one's rank among all \
-             held-out pictures (1: the nearest).",
-        );
+    if let Some(features) = features {
+        text.push_str(&format!(
+            " Numbers: cosine of the drawn picture's features with those of the seen one (features of {features}, not centred), and \
+             the seen one's rank among all held-out pictures (1: the nearest)."
+        ));
     }
     text
 }
@@ -182,7 +188,7 @@ mod tests {
         let drawn = |images: serde_json::Value| {
             let manifest = serde_json::json!({"subject": "subj01", "images": images});
             let drawn = run(root.path(), "r", "manifest.json", "[reconstruct]\n", &manifest);
-            grid(&drawn, &Gathered::default()).err().map(|error| error.to_string()).unwrap()
+            grid(&drawn, &Gathered::default(), None).err().map(|error| error.to_string()).unwrap()
         };
         assert!(drawn(serde_json::json!([])).contains("manifest.json`: images: found none"));
         let mut elsewhere = entry(0, 1);

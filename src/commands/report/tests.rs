@@ -333,3 +333,53 @@ fn figures_of_other_splits_are_told_apart() {
     let note = "Other pictures were held out than for the image mapper: control: exchanged betas.";
     assert!(work.report().notes[0].starts_with(note), "{:?}", work.report().notes);
 }
+
+/// What `evaluate` finds of `right` of 20 held-out trials.
+fn decoder(name: &str, target: &str, right: f64) -> Value {
+    let interval = |mean: f64| json!({"mean": mean, "low": mean - 1.0, "high": mean + 1.0});
+    let count = json!({"first_batch": 3, "over_batches": interval(right)});
+    let counted = json!({
+        "batch_size": 20, "num_batches": 1, "forward": count, "backward": count,
+        "chance_first_batch": 1.0, "chance_over_batches": 1.0,
+    });
+    let share = json!({"mean": right / 20.0, "low": right / 20.0 - 0.05, "high": right / 20.0});
+    let pairs = json!({
+        "share": share, "chance": 0.5, "mean_rank": interval(2.0), "median_rank": 2.0, "chance_rank": 10.5, "num_images": 20,
+    });
+    let hits: Vec<bool> = vec![false; 20];
+    json!({
+        "name": name, "target": target, "cosine": {"mean": 0.5, "low": 0.4, "high": 0.6}, "by_image": counted,
+        "by_index": counted, "identification": pairs, "hits": {"forward": hits, "backward": hits},
+    })
+}
+
+#[test]
+fn the_first_screen_counts_every_decoder_by_one_protocol_and_names_the_best() {
+    let work = Work::new();
+    work.mapper(0, "measured", 10.0);
+    work.mapper(1, "shuffled", 1.0);
+    let run = "runs/00002-evaluate-subj01";
+    work.write(&format!("{run}/config.toml"), "[data]\n[evaluate]\ncentre = \"training-mean\"\n");
+    let exchanged = decoder("ridge, pixels, exchanged", "pixels", 1.0);
+    let evaluation = json!({
+        "run": run, "num_trials": 20, "num_search_trials": 0, "images": (0..20).collect::<Vec<_>>(),
+        "centre": "training-mean", "mappers": [decoder("image mapper", "image", 12.0)],
+        "ridge": [decoder("ridge, image", "image", 8.0), decoder("ridge, pixels", "pixels", 18.0)],
+        "ridge_control": [exchanged], "combinations": [],
+    });
+    work.write(&format!("{run}/evaluation.json"), &evaluation.to_string());
+    let verdict = work.report().verdict;
+    let best = "the ridge baseline to pixels (among 20 trials, centred by the training mean, the best of 3 decoders counted alike here) \
+                finds";
+    assert!(verdict[0].contains(best) && verdict[0].contains("90.0 % (85.0 % to 95.0 %)"), "{verdict:?}");
+    assert!(verdict[2].contains("the controls hold"), "{verdict:?}");
+    let html = work.page();
+    let screen = html.split("The subject").next().unwrap();
+    assert!(screen.contains(">among 20 trials, centred by the training mean<"), "{screen}");
+    assert!(!screen.contains("not centred") && !screen.contains("50.0 % (30.0 %"), "{screen}");
+    for needle in
+        ["by its own run, not centred", "The ridge baseline is the regression", "Mappers, ridge baseline"]
+    {
+        assert!(html.contains(needle), "{needle}");
+    }
+}

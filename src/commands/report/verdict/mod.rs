@@ -3,6 +3,9 @@
 //! "Above chance" is only what has chance below its whole interval; a control holds only where its interval contains chance. What
 //! cannot be said is said to be so.
 
+mod headline;
+
+use self::headline::{Headline, best, decoded, first_of_pictures};
 use super::measures::{Measure, Question};
 use crate::metrics::bootstrap::Interval;
 use crate::report::number_format::{number, percent};
@@ -46,45 +49,20 @@ pub(super) fn standing(Interval { low, high, .. }: Interval, chance: f64) -> Sta
 
 /// Three sentences: what was decoded, how far above chance and below the ceiling, whether the controls hold.
 pub(super) fn sentences(evidence: &Evidence<'_>) -> Vec<String> {
-    let first = |question| evidence.measures.iter().find(|measure| measure.question == question);
+    let measures = evidence.measures;
     // Without drawn pictures the decoded embeddings are identified.
-    let identified = first(Question::Identification).or_else(|| first(Question::Pairs));
-    let headlines: Vec<&Measure> = first(Question::Retrieval).into_iter().chain(identified).collect();
-    if headlines.is_empty() {
+    let identified = first_of_pictures(measures).or_else(|| best(measures, Question::Pairs));
+    let found: Vec<Headline<'_>> =
+        best(measures, Question::Retrieval).into_iter().chain(identified).collect();
+    if found.is_empty() {
         return vec![format!(
             "Nothing that was decoded from {} has been measured yet: no shown run counts retrieval or identification of \
              held-out images; `{}` makes the first that does.",
             evidence.subject, evidence.first_command
         )];
     }
-    vec![decoded(evidence, &headlines), distance(evidence, &headlines), controls(evidence, &headlines)]
-}
-
-fn decoded(evidence: &Evidence<'_>, headlines: &[&Measure]) -> String {
-    let trials =
-        evidence.held_out.map_or("held-out trials".into(), |count| format!("{count} held-out trials"));
-    let found: Vec<String> = headlines.iter().map(|measure| in_words(measure)).collect();
-    format!("From the betas of {trials} of {}, {}.", evidence.subject, found.join(", and "))
-}
-
-fn in_words(measure: &Measure) -> String {
-    let Measure { name, among, .. } = measure;
-    let share = within(measure.value);
-    match measure.question {
-        Question::Retrieval | Question::BackwardRetrieval => {
-            let article = if name.starts_with("ridge") { "" } else { "the " };
-            format!(
-                "{article}{name} finds the picture that was seen among those of {among} trials in {share}"
-            )
-        }
-        Question::Pairs => {
-            format!(
-                "a decoded embedding ({name}) is closer to its own picture than to another one in {share}"
-            )
-        }
-        _ if *among == 2 => format!("a drawn picture is told from one other picture in {share}"),
-        _ => format!("a drawn picture is picked out of {among} in {share}"),
-    }
+    let headlines: Vec<&Measure> = found.iter().map(|headline| headline.measure).collect();
+    vec![decoded(evidence, &found), distance(evidence, &headlines), controls(evidence, &headlines)]
 }
 
 fn distance(evidence: &Evidence<'_>, headlines: &[&Measure]) -> String {
@@ -133,7 +111,7 @@ fn ceiling(evidence: &Evidence<'_>) -> String {
             false => "not distinguishable from",
         };
         return format!(
-            "decoded embeddings ({}) are closer to their own picture in {}, {place} the {} that the same decoder reaches with the \
+            "what is decoded by the {} is closer to its own picture in {}, {place} the {} that the same decoder reaches with the \
              presentations of an image averaged",
             measure.name,
             percent(measure.value.mean),
@@ -151,8 +129,13 @@ fn ceiling(evidence: &Evidence<'_>) -> String {
 }
 
 fn controls(evidence: &Evidence<'_>, headlines: &[&Measure]) -> String {
-    let with_floor: Vec<(&Measure, Interval)> =
+    let mut with_floor: Vec<(&Measure, Interval)> =
         headlines.iter().filter_map(|measure| Some((*measure, measure.floor?))).collect();
+    if with_floor.is_empty() {
+        // A control by another protocol is one, too.
+        let controlled = evidence.measures.iter().find_map(|measure| Some((measure, measure.floor?)));
+        with_floor.extend(controlled.filter(|(measure, _)| measure.question == Question::Retrieval));
+    }
     if with_floor.is_empty() {
         return format!(
             "No control with exchanged betas is shown, so nothing here says that these figures come from the betas; `{}` makes one.",
@@ -268,6 +251,8 @@ mod tests {
         Measure {
             question,
             name: name.into(),
+            protocol: "not centred".into(),
+            is_aside: false,
             among,
             value,
             chance,
@@ -315,9 +300,9 @@ mod tests {
         assert_eq!(found.len(), 3);
         assert_eq!(
             found[0],
-            "From the betas of 100 held-out trials of subj01, the image mapper finds the picture that was seen among those of \
-             100 trials in 25.0 % (20.0 % to 30.0 %), and a drawn picture is told from one other picture in 84.0 % (80.0 % to \
-             88.0 %)."
+            "From the betas of 100 held-out trials of subj01, the image mapper (not centred) finds the picture that was seen among \
+             those of 100 trials in 25.0 % (20.0 % to 30.0 %), and a drawn picture is told from one other picture in 84.0 % (80.0 % \
+             to 88.0 %) (not centred)."
         );
         assert_eq!(
             found[1],
@@ -375,12 +360,36 @@ mod tests {
     }
 
     #[test]
+    fn the_best_decoder_of_a_protocol_is_named_whatever_it_predicts() {
+        let held = Some(interval(0.1, 0.0, 0.3));
+        let found = |name: &str, mean: f64| Measure {
+            name: name.into(),
+            among: 10,
+            ..measure(Question::Retrieval, interval(mean, mean - 0.1, mean + 0.1), 0.1, held)
+        };
+        let elsewhere = Measure { protocol: "5 folds".into(), ..found("ridge baseline to caption", 0.95) };
+        let aside = Measure { is_aside: true, ..found("image mapper", 0.99) };
+        let drawn = measure(Question::Identification, interval(0.6, 0.4, 0.8), 0.5, held);
+        let (mapper, pixels) = (found("image mapper", 0.2), found("ridge baseline to pixels", 0.9));
+        let said = verdict(&[mapper, pixels, elsewhere, aside, drawn]);
+        let expected = "the ridge baseline to pixels (not centred, the best of 2 decoders counted alike here) finds the picture that \
+                        was seen among those of 10 trials in 90.0 % (80.0 % to 100.0 %) (the image mapper, from which pictures are \
+                        drawn, in 20.0 % (10.0 % to 30.0 %)), and a drawn picture";
+        assert!(said[0].contains(expected), "{}", said[0]);
+        assert!(
+            said[1].starts_with("Retrieval is 9 times chance") || said[1].contains("9.00 times"),
+            "{}",
+            said[1]
+        );
+    }
+
+    #[test]
     fn without_pictures_embeddings_are_identified() {
         let held = Some(interval(0.5, 0.4, 0.6));
         let pairs = measure(Question::Pairs, interval(0.9, 0.8, 1.0), 0.5, held);
-        let pairs = Measure { name: "ridge, pixels".into(), ..pairs };
+        let pairs = Measure { name: "ridge baseline to pixels".into(), ..pairs };
         let found = verdict(std::slice::from_ref(&pairs));
-        let expected = "a decoded embedding (ridge, pixels) is closer to its own picture";
+        let expected = "by the ridge baseline to pixels (not centred) is closer to its own picture";
         assert!(found[0].contains(expected), "{}", found[0]);
         assert!(
             found[1].starts_with("2-way identification of embeddings is 40.0 points above"),
@@ -412,14 +421,14 @@ mod tests {
         };
         let pairs = Measure {
             question: Question::Pairs,
-            name: "ridge, image".into(),
+            name: "ridge baseline to image".into(),
             value: interval(0.7, 0.6, 0.8),
             ceiling: Some(0.9),
             ..headline.clone()
         };
         let without_names = verdict(&[headline.clone(), pairs.clone()]);
         let expected =
-            "decoded embeddings (ridge, image) are closer to their own picture in 70.0 %, below the 90.0 %";
+            "by the ridge baseline to image is closer to its own picture in 70.0 %, below the 90.0 %";
         assert!(without_names[1].contains(expected), "{}", without_names[1]);
         let found = verdict(&[headline, other, pairs, named]);
         assert!(found[2].contains("of 2 further controls 1 excludes chance (10-way)"), "{}", found[2]);
