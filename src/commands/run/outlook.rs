@@ -37,6 +37,8 @@ const MATRIX_RATE: f64 = 1e10;
 const EMBEDDING_RATE: f64 = 1.5e9;
 /// Bytes of betas that are read in a second.
 const READING_RATE: f64 = 2e8;
+/// Width of an embedding, where the CLIP is not read yet.
+const USUAL_WIDTH: usize = 512;
 /// Seconds for reading or writing a picture.
 const PICTURE: f64 = 0.005;
 /// Seconds that any step takes: files, bootstraps, curves.
@@ -259,10 +261,12 @@ impl Work<'_> {
             // Five folds and the final fit.
             MapperKind::Ridge | MapperKind::KernelRidge => 6.0 * self.ridge(),
             MapperKind::Residual => {
-                // Its first layer is dense: as many multiplications a voxel as it has hidden units.
+                // Dense matrices, once forward and twice backward; a trial fit, then the members.
                 let train = &config.residual;
-                let passes = 3.0 * self.train_trials() * (train.epochs * train.num_members) as f64;
-                6.0 * self.ridge() + passes * voxels * train.hidden as f64 / (MATRIX_RATE * self.cores)
+                let sizes = train.network([self.sizes.voxels, USUAL_WIDTH]);
+                let member = sizes.least_values() as f64 / sizes.num_members.max(1) as f64;
+                let seen = self.train_trials() * (train.epochs * (1 + train.num_members)) as f64;
+                self.ridge() + 3.0 * seen * member / (MATRIX_RATE * self.cores)
             }
         }
     }
@@ -349,9 +353,15 @@ mod tests {
         }
         // The demo's mapper: 14 s. The paper's of 6,508 trials: 260 to 340 s an epoch.
         let mut config = demo();
+        config.train_mapper.kind = MapperKind::Paper;
         let mapper = outlook(&config).seconds(ChainStep::ControlMapper).unwrap();
         assert!((7.0..42.0).contains(&mapper), "{mapper}");
+        // A residual mapper of the same trials: 25 s of a core (docs/mappers.md).
+        config.train_mapper.kind = MapperKind::Residual;
+        let residual = outlook(&config).seconds(ChainStep::ControlMapper).unwrap();
+        assert!((6.0..60.0).contains(&residual), "{residual}");
         config.train_mapper = Default::default();
+        config.train_mapper.kind = MapperKind::Paper;
         config.train_mapper.train.phase1.epochs = 1;
         config.train_mapper.train.phase2.epochs = 0;
         config.split.train_fraction = 1.0;
