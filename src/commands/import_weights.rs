@@ -177,6 +177,7 @@ fn mapper_snapshot(
         padding_left: completion.padding_left(num_voxels)?,
         subject: subject.to_string(),
         roi: origin.roi.clone(),
+        voxels_sha256: None,
         target_network_sha256: clip_sha256,
     };
     Ok((snapshot, completion.assumed))

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::generator_use::{GeneratorUse, SteeringMapper};
+use super::mapper_input::check_input;
 use super::mapper_provenance::{check_padding, say_mapper_used};
 use super::pictures::picture::pictures;
 use crate::data::prepared::PreparedSubject;
@@ -130,23 +131,12 @@ impl LoadedMapper {
         Ok(Self { network, snapshot, provenance: file.provenance().clone(), sha256: file.sha256().into() })
     }
 
-    /// Refuses betas of another subject, or of another selection of voxels.
+    /// Refuses betas of another subject, of other regions or other voxels.
     ///
     /// # Errors
     /// [`RunError::invalid`] that names the prepared file.
     pub fn check_input(&self, prepared: &PreparedSubject) -> Result<(), RunError> {
-        let AnyMapperSnapshot { subject, num_voxels, .. } = &self.snapshot;
-        let wrong = |field, expected: String, found: String| {
-            let expected = format!("{expected} as the mapper was trained on");
-            Err(RunError::invalid(prepared.path(), field, expected, found))
-        };
-        if prepared.subject().to_string() != *subject {
-            return wrong("subject", subject.clone(), prepared.subject().to_string());
-        }
-        if prepared.num_voxels() != *num_voxels {
-            return wrong("number of voxels", num_voxels.to_string(), prepared.num_voxels().to_string());
-        }
-        Ok(())
+        check_input(&self.snapshot, &self.provenance, prepared)
     }
 
     /// The paper's network with its snapshot, which alone is trained further with a GAN.

@@ -1,6 +1,8 @@
 //! The betas that a mapper is trained on: which trial gets which, padded to the length of the network's input.
 
-use ndarray::{Array2, s};
+use std::path::Path;
+
+use ndarray::{Array2, ArrayView2, s};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,15 @@ pub enum BetasControl {
     Measured,
     /// The control: trials exchange their betas at random, so that decoding must be at chance.
     Shuffled,
+}
+
+impl std::fmt::Display for BetasControl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Measured => "measured",
+            Self::Shuffled => "shuffled",
+        })
+    }
 }
 
 impl BetasControl {
@@ -54,9 +65,43 @@ pub fn padded_betas(
     Ok(padded)
 }
 
+/// Refuses training trials whose betas are the same in all of them: whatever is fitted to them predicts one vector.
+///
+/// # Errors
+/// [`DataError::Invalid`] that names the prepared file.
+pub(crate) fn require_variation(
+    prepared: &Path,
+    betas: ArrayView2<'_, f32>,
+    train: &[usize],
+) -> Result<(), DataError> {
+    let Some((first, others)) = train.split_first() else { return Ok(()) };
+    let first = betas.row(*first);
+    if others.is_empty() || others.iter().any(|trial| betas.row(*trial) != first) {
+        return Ok(());
+    }
+    let field = format!("betas of the {} training trials", train.len());
+    let expected = "at least one voxel that is not the same in all of them: there is nothing to decode";
+    Err(DataError::invalid(prepared, field, expected, "constant in every voxel"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn betas_that_never_change_are_refused_by_file() {
+        let betas = array![[1.0, 2.0], [1.0, 2.0], [1.0, 2.5], [1.0, 2.0]];
+        let of = |train: &[usize]| {
+            require_variation(Path::new("p.h5"), betas.view(), train).map_err(|error| error.to_string())
+        };
+        assert_eq!((of(&[0, 1, 2]), of(&[0]), of(&[])), (Ok(()), Ok(()), Ok(())));
+        let error = of(&[0, 1, 3]).unwrap_err();
+        assert!(
+            error.starts_with("`p.h5`: betas of the 3 training trials is constant in every voxel"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn a_control_exchanges_trials_by_its_seed() {

@@ -13,6 +13,7 @@ pub mod gan;
 pub mod generator_use;
 pub(crate) mod held_out_photographs;
 pub mod mapper_betas;
+pub(crate) mod mapper_input;
 pub mod mapper_provenance;
 pub mod pictures;
 pub mod project;

@@ -1,5 +1,7 @@
 //! The command on the small subject of `train-mapper`'s tests, from untrained networks.
 
+mod absurd_mappers;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::json;

@@ -9,10 +9,10 @@ use super::settings::TrainMapperSettings;
 use crate::data::error::DataError;
 use crate::data::padding::{padded_len, padding_left};
 use crate::data::prepared::PreparedSubject;
-use crate::data::split::{Side, Split};
+use crate::data::split::{Side, Split, TuningImages};
 use crate::files::file_is_there;
 use crate::models::mapper::{MapperConfig, MapperKind, MapperSnapshot, MapperTarget};
-use crate::pipelines::mapper_betas::padded_betas;
+use crate::pipelines::mapper_betas::{padded_betas, require_variation};
 use crate::pipelines::run_folder::{Content, ContentHash, file_sha256, photographs_sha256};
 use crate::pipelines::targets::augmented_stimuli::AugmentedStimuli;
 use crate::pipelines::targets::captioned_stimuli::distinct_images;
@@ -170,6 +170,7 @@ impl Inputs {
         };
         let order = settings.betas.order(subject.num_trials(), settings.mapper.train.seed);
         let betas = padded_betas(&subject, &order, signal_len, padding_left)?;
+        require_variation(subject.path(), betas.view(), &split.train)?;
         let image_ids = subject.trials().iter().map(|trial| u64::from(trial.nsd_id.0)).collect();
         Ok(Self { subject, split, config, betas, padding_left, image_ids })
     }
@@ -233,6 +234,11 @@ impl Inputs {
         }
     }
 
+    /// The voxels that were asked for.
+    fn regions(&self) -> String {
+        self.subject.provenance().selection.join(" + ")
+    }
+
     /// Data of the network to fit, and its sizes.
     pub fn snapshot<Network>(
         &self,
@@ -246,7 +252,8 @@ impl Inputs {
             num_voxels: self.subject.num_voxels(),
             padding_left: self.padding_left,
             subject: self.subject.subject().to_string(),
-            roi: self.subject.provenance().selection.join(" + "),
+            roi: self.regions(),
+            voxels_sha256: Some(self.subject.voxels_sha256()),
             target_network_sha256: targets.network_sha256.clone(),
         }
     }
@@ -265,6 +272,12 @@ impl Inputs {
         split.places(self.split.validation.iter().copied());
         split.places(self.image_ids.iter().map(|image| *image as usize));
         let content = Content::default()
+            .told("kind", self.config.kind)
+            .told("target", settings.target)
+            .told("subject", self.subject.subject())
+            .told("regions", self.regions())
+            .told("betas", settings.betas)
+            .told("split", &settings.split)
             .with("betas", ContentHash::of_array(&self.betas))
             .with("network of the targets", &targets.network_sha256)
             .with("trials and images of the split", split.finish());
@@ -284,7 +297,8 @@ impl Inputs {
         &'a self,
         (targets, image_of_trial): &'a (Array2<f32>, Vec<usize>),
     ) -> DecoderTrials<'a> {
-        DecoderTrials { betas: &self.betas, targets, image_of_trial, train: &self.split.train }
+        let tuning = TuningImages::of(&self.subject);
+        DecoderTrials { betas: &self.betas, targets, image_of_trial, train: &self.split.train, tuning }
     }
 
     /// What the training reads: these betas and `targets`.

@@ -64,6 +64,7 @@ pub fn run(
     if settings.betas == BetasControl::Measured {
         fit.iter().flat_map(FitReport::edges).for_each(|edge| progress.warning(&edge));
     }
+    fit.iter().filter_map(FitReport::few_images).for_each(|few| progress.warning(&few));
     let trials = inputs.trials(&targets.finished, &device);
     let shown = plots::shown_trials(&inputs.split.validation);
     let (predicted, target) = trials.predicted_and_true(&network, &shown)?;

@@ -10,6 +10,7 @@ use crate::data::split::SplitRecord;
 use crate::metrics::pairwise::PairwiseIdentification;
 use crate::metrics::retrieval::RetrievalSummary;
 use crate::models::mapper::{MapperKind, MapperTarget};
+use crate::training::decoder::trials::ChosenOn;
 use crate::training::decoder::weighted_ridge::ChosenPenalty;
 use crate::training::kernel_ridge::fit::KernelRidgeChoice;
 use crate::training::mapper::events::PhaseReport;
@@ -17,6 +18,8 @@ use crate::training::residual::events::ResidualChoice;
 use crate::training::ridge::decoder::RidgeSelection;
 use crate::training::ridge::{GridEdge, grid_edge};
 
+/// Fewer images than this choose by luck.
+const FEW_IMAGES: usize = 20;
 /// Share of outputs at an end of the grid that is worth a word.
 const MANY_AT_EDGE: f64 = 0.2;
 
@@ -69,6 +72,20 @@ pub enum FitReport {
 }
 
 impl FitReport {
+    /// That what was chosen was chosen on few images.
+    pub(super) fn few_images(&self) -> Option<String> {
+        let ChosenOn { num_images, .. } = match self {
+            Self::Ridge(_) => return None,
+            Self::Residual(choice) => choice.chosen_on,
+            Self::KernelRidge(choice) => choice.chosen_on,
+        };
+        (num_images < FEW_IMAGES).then(|| {
+            format!(
+                "everything was chosen on {num_images} images, fewer than {FEW_IMAGES}: another draw of them may well choose otherwise"
+            )
+        })
+    }
+
     /// What was chosen at an end of its grid, a sentence each: a wider one may hold something better.
     pub(super) fn edges(&self) -> Vec<String> {
         match self {
@@ -180,7 +197,13 @@ mod tests {
     fn what_lies_at_an_end_of_its_grid_is_said_with_its_own_key() {
         let ridge = |edge| ChosenPenalty { penalty: 30.0, edge };
         let residual = |edge, blend| {
-            FitReport::Residual(ResidualChoice { ridge: ridge(edge), blend, blends: vec![] }).edges()
+            let chosen_on = ChosenOn { num_images: 19, ..ChosenOn::default() };
+            let report =
+                FitReport::Residual(ResidualChoice { chosen_on, ridge: ridge(edge), blend, blends: vec![] });
+            assert!(
+                report.few_images().is_some_and(|text| text.contains("chosen on 19 images, fewer than 20"))
+            );
+            report.edges()
         };
         assert_eq!(
             residual(Some(GridEdge::Largest), 1.0),
@@ -188,13 +211,16 @@ mod tests {
         );
         assert!(residual(None, 0.5).is_empty());
         let kernel = KernelRidgeChoice {
+            chosen_on: ChosenOn { num_images: 20, ..ChosenOn::default() },
             ridge: ridge(Some(GridEdge::Largest)),
             penalty: 0.03,
             edge: Some(GridEdge::Smallest),
             penalties: vec![],
         };
+        let kernel = FitReport::KernelRidge(kernel);
+        assert_eq!(kernel.few_images(), None);
         assert_eq!(
-            FitReport::KernelRidge(kernel).edges(),
+            kernel.edges(),
             [
                 "the penalty 30 is the largest of `train_mapper.kernel_ridge.ridge.penalties`; add larger ones",
                 "the penalty 0.03 is the smallest of `train_mapper.kernel_ridge.penalties`; add smaller ones"

@@ -1,5 +1,7 @@
 //! The command on a small subject whose betas are a linear code of what it saw.
 
+mod kinds;
+
 use std::path::Path;
 
 use serde_json::json;

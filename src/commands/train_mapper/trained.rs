@@ -42,7 +42,8 @@ pub(super) fn identity(
 ) -> serde_json::Result<Value> {
     serde_json::to_value(MapperProvenance {
         mapper: inputs.config.identity()?,
-        data: snapshot.clone(),
+        // Of the place of voxels older checkpoints say nothing, and they go on.
+        data: AnyMapperSnapshot { voxels_sha256: None, ..snapshot.clone() },
         num_trials: inputs.subject.num_trials(),
         betas: settings.betas,
         split: settings.split.clone(),

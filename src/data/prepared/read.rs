@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use hdf5_metno::H5Type;
 use hdf5_metno::types::{FloatSize, TypeDescriptor};
 use ndarray::Array2;
+use sha2::{Digest, Sha256};
 
 use super::tables::{FORMAT, Provenance, RoiLabels, TrialTable, VoxelPosition, VoxelTable};
 use crate::data::error::DataError;
@@ -146,6 +147,15 @@ impl PreparedSubject {
     /// Position of every column in the volume, `x + X·(y + Y·z)`.
     pub fn flat_index(&self) -> &[usize] {
         &self.voxels.flat_index
+    }
+
+    /// SHA-256 of the grid and of [`PreparedSubject::flat_index`], in hexadecimal: which voxels they are.
+    pub fn voxels_sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        for number in self.provenance.grid.iter().chain(&self.voxels.flat_index) {
+            hash.update((*number as u64).to_le_bytes());
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The order of voxels that other volumes of the subject are brought into.

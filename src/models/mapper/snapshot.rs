@@ -50,6 +50,9 @@ pub struct MapperSnapshot<Network = MapperConfig> {
     pub subject: String,
     /// Regions of the prepared file.
     pub roi: String,
+    /// SHA-256 of grid and places of the voxels in it; unknown in files of older versions and of imported mappers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voxels_sha256: Option<String>,
     /// SHA-256 of the network that made the targets: CLIP, or ResNet-50.
     #[serde(rename = "clip_sha256")]
     pub target_network_sha256: String,
@@ -61,7 +64,9 @@ pub type AnyMapperSnapshot = MapperSnapshot<MapperNetworkConfig>;
 impl<Network> MapperSnapshot<Network> {
     /// The same of a network of other sizes.
     pub fn with_network<Other>(&self, network: Other) -> MapperSnapshot<Other> {
-        let Self { target, num_voxels, padding_left, subject, roi, target_network_sha256, .. } = self;
+        let Self {
+            target, num_voxels, padding_left, subject, roi, voxels_sha256, target_network_sha256, ..
+        } = self;
         MapperSnapshot {
             network,
             target: *target,
@@ -69,6 +74,7 @@ impl<Network> MapperSnapshot<Network> {
             padding_left: *padding_left,
             subject: subject.clone(),
             roi: roi.clone(),
+            voxels_sha256: voxels_sha256.clone(),
             target_network_sha256: target_network_sha256.clone(),
         }
     }

@@ -81,6 +81,7 @@ mod tests {
                 padding_left,
                 subject: "subj01".into(),
                 roi: "V1".into(),
+                voxels_sha256: None,
                 target_network_sha256: String::new(),
             };
             snapshot.check_sizes().map_err(|error| error.to_string())

@@ -179,6 +179,7 @@ mod tests {
             padding_left: 1,
             subject: "subj01".into(),
             roi: "nsdgeneral".into(),
+            voxels_sha256: None,
             target_network_sha256: String::new(),
         }
     }

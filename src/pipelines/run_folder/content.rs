@@ -8,6 +8,7 @@ use std::path::Path;
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::data::error::DataError;
@@ -26,15 +27,37 @@ const SAMPLED_PHOTOGRAPHS: usize = 64;
 /// Digits of a hash that a message shows.
 const SHOWN_DIGITS: usize = 8;
 
-/// SHA-256 of each thing that a training reads, by its name.
+/// What a run is, in words, and SHA-256 of each thing that it reads, by its name.
+///
+/// Words come first where two runs differ: that the kind of mapper is another one says more than that its betas are, which lie between
+/// other zeros.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Content(BTreeMap<String, String>);
+pub(crate) struct Content {
+    /// Nothing in files of older versions.
+    #[serde(default, rename = "run", skip_serializing_if = "Map::is_empty")]
+    words: Map<String, Value>,
+    /// What the folder was called in the beginning; tells runs of other commands. Nothing in files of older versions.
+    #[serde(default, rename = "begun_as", skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(flatten)]
+    hashes: BTreeMap<String, String>,
+}
 
 impl Content {
+    /// The same with a word that says what the run is; those that tell most come first.
+    pub fn told(mut self, name: &str, word: impl ToString) -> Self {
+        self.words.insert(name.into(), Value::String(word.to_string()));
+        self
+    }
+
+    /// The same of a run whose folder is called so.
+    pub fn of_run(&self, description: &str) -> Self {
+        Self { description: Some(description.into()), ..self.clone() }
+    }
+
     /// The same with one thing more.
     pub fn with(mut self, name: &str, sha256: impl Into<String>) -> Self {
-        self.0.insert(name.into(), sha256.into());
+        self.hashes.insert(name.into(), sha256.into());
         self
     }
 
@@ -48,18 +71,41 @@ impl Content {
 
     /// The first thing that is another than `then`, when the run was begun.
     pub fn first_difference(&self, then: &Self) -> Option<Fault> {
-        let names: BTreeSet<&String> = self.0.keys().chain(then.0.keys()).collect();
-        let name = names.into_iter().find(|name| self.0.get(*name) != then.0.get(*name))?;
-        let shown = |content: &Self, whose: &str| match content.0.get(name) {
+        let hint =
+            "give the run its own settings and data back (its `config.toml` says which), or begin a new run";
+        if let Some(fault) = self.other_word(then) {
+            return Some(fault.hint(hint));
+        }
+        let names: BTreeSet<&String> = self.hashes.keys().chain(then.hashes.keys()).collect();
+        let name = names.into_iter().find(|name| self.hashes.get(*name) != then.hashes.get(*name))?;
+        if let (Some(now), Some(begun)) = (&self.description, &then.description)
+            && now != begun
+        {
+            return Some(other("run", now, begun).hint(hint));
+        }
+        let shown = |content: &Self, whose: &str| match content.hashes.get(name) {
             Some(sha256) => {
                 format!("SHA-256 {}…, those {whose}", sha256.chars().take(SHOWN_DIGITS).collect::<String>())
             }
             None => "none".into(),
         };
         let (found, expected) = (shown(then, "that the run was begun with"), shown(self, "of this command"));
-        let hint = "give the run its own data back (its `config.toml` says which), or begin a new run";
         Some(Fault::new(name, expected, found).hint(hint))
     }
+
+    /// The first word that is another one; one that a run of an older version lacks is taken for the same.
+    fn other_word(&self, then: &Self) -> Option<Fault> {
+        self.words.iter().find_map(|(name, now)| {
+            let begun = then.words.get(name).filter(|begun| *begun != now)?;
+            Some(other(name, now.as_str()?, begun.as_str()?))
+        })
+    }
+}
+
+/// The checkpoint is of something else than the command asks for.
+fn other(name: &str, now: &str, then: &str) -> Fault {
+    let expected = format!("`{now}`, which this command asks for");
+    Fault::new(name, expected, format!("`{then}`, of which the checkpoint is"))
 }
 
 /// A hash of several parts.

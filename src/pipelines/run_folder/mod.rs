@@ -32,6 +32,7 @@ impl RunPlace<'_> {
     /// # Errors
     /// A folder that is not there, cannot be made, or is in use by another process; a run that was begun on other data.
     pub fn open(&self, settings: &impl Serialize, content: &Content) -> crate::error::Result<RunDir> {
+        let content = &content.of_run(self.description);
         if let Some(checkpoint) = self.resume {
             let run = RunDir::of_checkpoint(checkpoint)?;
             if file_is_there(checkpoint)? {
@@ -71,6 +72,56 @@ fn require_same_content(run: &RunDir, checkpoint: &Path, now: &Content) -> crate
 mod tests {
     use super::*;
     use crate::error::ErrorClass;
+
+    #[test]
+    fn what_tells_most_is_compared_before_contents() {
+        let root = tempfile::tempdir().unwrap();
+        let content = |kind: &str, target: &str, betas: &str| {
+            Content::default().told("kind", kind).told("target", target).with("betas", betas)
+        };
+        let place = |resume, description| {
+            RunPlace { resume, runs: root.path(), description }
+                .open(&toml::Table::new(), &content("residual", "image", "11"))
+        };
+        let run = place(None, "train-mapper").unwrap();
+        let checkpoint = run.write_atomic("checkpoint.mpk", b"state").unwrap();
+        drop(run);
+        let resume = |content: &Content, description| {
+            let place = RunPlace { resume: Some(&checkpoint), runs: root.path(), description };
+            place.open(&toml::Table::new(), content).map(drop).map_err(|error| error.to_string())
+        };
+        let same = content("residual", "image", "11");
+        assert_eq!(resume(&same, "train-mapper"), Ok(()));
+        // A name is no data.
+        assert_eq!(resume(&same, "another-name"), Ok(()));
+        for (content, expected) in [
+            (
+                content("paper", "caption", "22"),
+                "checkpoint.mpk`: kind: found `residual`, of which the checkpoint is, expected `paper`, which this command asks for",
+            ),
+            (
+                content("residual", "caption", "22"),
+                "checkpoint.mpk`: target: found `image`, of which the checkpoint is, expected `caption`, which this command asks for",
+            ),
+        ] {
+            let error = resume(&content, "train-mapper").unwrap_err();
+            assert!(error.ends_with(expected), "{error}");
+        }
+        let other = Content::default().with("pictures", "33");
+        let error = resume(&other, "pretrain-gan-subj01").unwrap_err();
+        assert!(
+            error.contains(
+                "run: found `train-mapper`, of which the checkpoint is, expected `pretrain-gan-subj01`"
+            ),
+            "{error}"
+        );
+        // A run of an older version tells nothing but hashes.
+        std::fs::write(checkpoint.with_file_name(CONTENT_FILE), r#"{"betas": "11"}"#).unwrap();
+        assert_eq!(resume(&content("paper", "image", "11"), "train-mapper"), Ok(()));
+        assert!(
+            resume(&content("paper", "image", "22"), "x").unwrap_err().contains("betas: found SHA-256 11")
+        );
+    }
 
     #[test]
     fn a_run_is_continued_on_its_own_data_only() {

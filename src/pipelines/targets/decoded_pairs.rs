@@ -6,10 +6,11 @@ use super::decoded_target::DecodedTarget;
 use super::pixel_targets::PixelTargets;
 use super::trial_targets::TrialTargets;
 use crate::data::prepared::PreparedSubject;
-use crate::data::split::{Split, split_by_first_appearance};
+use crate::data::split::{Split, TuningImages};
 use crate::error::SettingError;
 use crate::metrics::combined_retrieval::DecodedPair;
 use crate::pipelines::brain_decoder::LoadedMapper;
+use crate::pipelines::mapper_betas::require_variation;
 use crate::run::memory::WorkingMemory;
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
@@ -119,6 +120,8 @@ impl RidgeDecoder<'_> {
         let names: Vec<String> = aims.iter().map(|aims| aims.target().to_string()).collect();
         progress.start(&format!("ridge regression to {} targets", names.join(", ")), 0);
         let betas = self.subject.betas_of(&self.given(&split.train))?;
+        let rows: Vec<usize> = (0..betas.nrows()).collect();
+        require_variation(self.subject.path(), betas.view(), &rows)?;
         // Fitted once to all trials: no caption is drawn, their mean is aimed at.
         let fitted: Vec<Array2<f32>> = aims.iter().map(|aims| aims.fitted(&split.train)).collect();
         let views: Vec<_> = fitted.iter().map(|rows| rows.view()).collect();
@@ -163,7 +166,8 @@ pub(crate) fn require_ridge_memory(
     need.check()
 }
 
-/// Which of the training trials choose a penalty, as positions in `train`: those of the images that come last.
+/// Which of the training trials choose a penalty, as positions in `train`: those of some images, as
+/// [`TuningImages`] has it for the subject.
 ///
 /// # Errors
 /// [`SettingError`] without a section, where the share leaves nothing to fit or to choose on.
@@ -174,7 +178,7 @@ pub(crate) fn tuning_split(
 ) -> Result<Split, SettingError> {
     let groups = subject.split_groups();
     let groups: Vec<u64> = train.iter().map(|trial| groups[*trial]).collect();
-    let split = split_by_first_appearance(&groups, 1.0 - config.tuning_fraction);
+    let split = TuningImages::of(subject).split(&groups, config.tuning_fraction);
     let [fitted, choosing] = [split.train.len(), split.validation.len()];
     if fitted < FEWEST_FITTED || choosing == 0 {
         let expected = format!(

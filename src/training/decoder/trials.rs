@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::{Array2, Axis};
+use serde::{Deserialize, Serialize};
 
 use super::error::DecoderError;
-use crate::data::split::split_by_first_appearance;
+use crate::data::split::TuningImages;
 use crate::error::SettingError;
 
 /// What a decoder's settings call those of its linear part.
@@ -30,24 +31,42 @@ pub struct DecoderTrials<'a> {
     pub image_of_trial: &'a [usize],
     /// Trials of the training part, ascending.
     pub train: &'a [usize],
+    /// Which of its images choose.
+    pub tuning: TuningImages,
 }
 
 /// The training part in two.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Division {
-    /// Trials of the images seen first.
+    /// Trials of the images that are fitted.
     pub fitting: Vec<usize>,
-    /// Trials of the images seen last, on which something is chosen.
+    /// Trials of the others, on which something is chosen.
     pub tuning: Vec<usize>,
 }
 
+/// On what something was chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChosenOn {
+    /// Images; 0 in files of older versions, which do not say.
+    pub num_images: usize,
+    /// How they were taken from the training images.
+    pub images: TuningImages,
+}
+
 impl DecoderTrials<'_> {
+    /// On what `division` chooses.
+    pub fn chosen_on(&self, division: &Division) -> ChosenOn {
+        let images: BTreeSet<usize> =
+            division.tuning.iter().map(|trial| self.image_of_trial[*trial]).collect();
+        ChosenOn { num_images: images.len(), images: self.tuning }
+    }
+
     /// Refuses trials that do not belong together.
     ///
     /// # Errors
     /// [`DecoderError::Trials`].
     pub fn check(&self) -> Result<(), DecoderError> {
-        let Self { betas, targets, image_of_trial, train } = *self;
+        let Self { betas, targets, image_of_trial, train, .. } = *self;
         let same = format!("{}, one per trial", betas.nrows());
         if image_of_trial.len() != betas.nrows() {
             return Err(DecoderError::trials("images of trials", image_of_trial.len(), same));
@@ -72,13 +91,13 @@ impl DecoderTrials<'_> {
         Ok(())
     }
 
-    /// Divides the training part; the last `tuning_fraction` of its images in order of first appearance decide.
+    /// Divides the training part; `tuning_fraction` of its images decide, those that [`DecoderTrials::tuning`] names.
     ///
     /// # Errors
     /// [`DecoderError::Setting`] where a side would be without two trials.
     pub fn divided(&self, tuning_fraction: f64) -> Result<Division, DecoderError> {
         let groups: Vec<u64> = self.image_ids(self.train);
-        let split = split_by_first_appearance(&groups, 1.0 - tuning_fraction);
+        let split = self.tuning.split(&groups, tuning_fraction);
         let of = |positions: &[usize]| positions.iter().map(|place| self.train[*place]).collect::<Vec<_>>();
         let division = Division { fitting: of(&split.train), tuning: of(&split.validation) };
         let sides = [division.fitting.len(), division.tuning.len()];
@@ -137,11 +156,14 @@ mod tests {
             targets: &targets,
             image_of_trial: &image_of_trial,
             train: &[0, 1, 2, 3, 5, 6],
+            tuning: TuningImages::SeenLast,
         };
         trials.check().unwrap();
         // Images 3, 0, 2 in this order; a third of them decides.
         let division = trials.divided(0.34).unwrap();
         assert_eq!(division, Division { fitting: vec![0, 2], tuning: vec![1, 3, 5, 6] });
+        let chosen_on = ChosenOn { num_images: 2, images: TuningImages::SeenLast };
+        assert_eq!(trials.chosen_on(&division), chosen_on);
         let (bank, rows) = trials.bank(&[0, 1, 2, 5]);
         assert_eq!((bank, rows), (array![[1.0, 0.0], [-1.0, 0.0]], vec![1, 0, 1, 0]));
         assert_eq!(trials.targets_of(&[3, 4]), array![[0.6, 0.8], [0.0, 1.0]]);
@@ -151,17 +173,28 @@ mod tests {
     fn trials_that_do_not_belong_together_are_refused() {
         let (betas, targets) = (Array2::zeros((2, 3)), array![[1.0, 0.0], [0.0, 2.0]]);
         let error = |image_of_trial: &[usize], train: &[usize]| {
-            DecoderTrials { betas: &betas, targets: &targets, image_of_trial, train }
-                .check()
-                .unwrap_err()
-                .to_string()
+            DecoderTrials {
+                betas: &betas,
+                targets: &targets,
+                image_of_trial,
+                train,
+                tuning: TuningImages::SeenLast,
+            }
+            .check()
+            .unwrap_err()
+            .to_string()
         };
         assert!(error(&[0], &[0]).contains("images of trials: found 1, expected 2"));
         assert!(error(&[0, 0], &[2]).contains("training trial: found 2, expected below 2"));
         assert!(error(&[0, 2], &[0]).contains("image of a trial: found 2"));
         assert!(error(&[0, 1], &[0, 1]).contains("norm of the target of image 1: found 2, expected 1"));
-        let trials =
-            DecoderTrials { betas: &betas, targets: &targets, image_of_trial: &[0, 0], train: &[0, 1] };
+        let trials = DecoderTrials {
+            betas: &betas,
+            targets: &targets,
+            image_of_trial: &[0, 0],
+            train: &[0, 1],
+            tuning: TuningImages::SeenLast,
+        };
         assert_eq!(
             trials.divided(0.5).unwrap_err().within("train_mapper.residual").to_string(),
             "`train_mapper.residual.ridge.tuning_fraction`: found 0.5, expected a share of the 1 training images that leaves 2 \

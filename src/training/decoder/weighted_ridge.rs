@@ -121,6 +121,7 @@ fn relative_norms(weights: &Array2<f32>) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::split::TuningImages;
     use crate::tensor_ops::random::keyed_rng;
     use rand::RngExt;
 
@@ -144,8 +145,13 @@ mod tests {
     fn the_voxel_that_holds_something_is_turned_up() {
         let (betas, targets, image_of_trial) = data();
         let rows: Vec<usize> = (0..80).collect();
-        let trials =
-            DecoderTrials { betas: &betas, targets: &targets, image_of_trial: &image_of_trial, train: &rows };
+        let trials = DecoderTrials {
+            betas: &betas,
+            targets: &targets,
+            image_of_trial: &image_of_trial,
+            train: &rows,
+            tuning: TuningImages::SeenLast,
+        };
         let ridge = WeightedRidge::fit(&trials, &rows, Penalty::Known(1e-3)).unwrap();
         let [first, second] = ridge.voxel_scale(1)[..] else { panic!("two voxels") };
         assert!(first > 1.3 && second < 0.2, "{first} {second}");
@@ -159,8 +165,13 @@ mod tests {
     fn the_penalty_of_the_least_error_elsewhere_is_chosen() {
         let (betas, targets, image_of_trial) = data();
         let rows: Vec<usize> = (0..80).collect();
-        let trials =
-            DecoderTrials { betas: &betas, targets: &targets, image_of_trial: &image_of_trial, train: &rows };
+        let trials = DecoderTrials {
+            betas: &betas,
+            targets: &targets,
+            image_of_trial: &image_of_trial,
+            train: &rows,
+            tuning: TuningImages::SeenLast,
+        };
         let (fitting, tuning) = rows.split_at(60);
         let error_of = |penalty: f64| {
             let ridge = WeightedRidge::fit(&trials, fitting, Penalty::Known(penalty)).unwrap();

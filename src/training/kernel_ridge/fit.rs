@@ -16,7 +16,7 @@ use crate::run::progress::Progress;
 use crate::tensor_ops::backend::{Base, Device};
 use crate::tensor_ops::host_values::{tensor, values};
 use crate::training::decoder::error::DecoderError;
-use crate::training::decoder::trials::DecoderTrials;
+use crate::training::decoder::trials::{ChosenOn, DecoderTrials};
 use crate::training::decoder::tuning::{TuningCounts, tuning_counts};
 use crate::training::decoder::weighted_ridge::{ChosenPenalty, Penalty, WeightedRidge};
 use crate::training::frame::host_rows::gather;
@@ -41,6 +41,9 @@ pub struct PenaltyResult {
 /// What was chosen on the tuning images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KernelRidgeChoice {
+    /// The tuning images.
+    #[serde(default)]
+    pub chosen_on: ChosenOn,
     /// Penalty of the ridge regression that weighs voxels.
     pub ridge: ChosenPenalty,
     /// λ: the one of the least squared error, among equals the first.
@@ -95,7 +98,8 @@ pub fn fit_kernel_ridge(
     let network =
         KernelMapperConfig { num_voxels, num_support: trials.train.len(), embed_dim, gamma: config.gamma };
     let edge = grid_edge(&config.penalties, best);
-    let choice = KernelRidgeChoice { ridge: chosen, penalty: best, edge, penalties };
+    let chosen_on = trials.chosen_on(&division);
+    let choice = KernelRidgeChoice { chosen_on, ridge: chosen, penalty: best, edge, penalties };
     Ok(KernelRidgeOutcome { mapper, network, choice })
 }
 
@@ -239,6 +243,7 @@ fn without_coefficients(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::split::TuningImages;
     use crate::run::progress::Silent;
     use crate::tensor_ops::backend::cpu;
     use crate::tensor_ops::random::keyed_rng;
@@ -269,6 +274,7 @@ mod tests {
             targets: &targets,
             image_of_trial: &image_of_trial,
             train: &train,
+            tuning: TuningImages::SeenLast,
         };
         let config = KernelRidgeConfig { gamma: 2.0, penalties: vec![0.03, 10.0], ..Default::default() };
         let outcome = fit_kernel_ridge(&trials, &config, &cpu(), &mut Silent).unwrap();
@@ -290,6 +296,7 @@ mod tests {
             targets: &targets,
             image_of_trial: &image_of_trial,
             train: &train,
+            tuning: TuningImages::SeenLast,
         };
         let ridge = WeightedRidge::fit(&trials, &train, Penalty::Known(1.0)).unwrap();
         let device = cpu();

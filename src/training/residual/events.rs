@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::training::decoder::trials::ChosenOn;
 use crate::training::decoder::tuning::TuningCounts;
 use crate::training::decoder::weighted_ridge::ChosenPenalty;
 
@@ -58,6 +59,9 @@ pub struct BlendCounts {
 /// What was chosen on the tuning images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ResidualChoice {
+    /// The tuning images.
+    #[serde(default)]
+    pub chosen_on: ChosenOn,
     /// Penalty of ridge.
     pub ridge: ChosenPenalty,
     /// α: the one that finds the most, among equals the first.

@@ -241,7 +241,8 @@ impl<'a> ResidualTask<'a> {
                 best = blend;
             }
         }
-        Some(ResidualChoice { ridge: self.ridge?, blend: best.blend, blends: self.blends.clone() })
+        let chosen_on = self.trials().chosen_on(&self.division);
+        Some(ResidualChoice { chosen_on, ridge: self.ridge?, blend: best.blend, blends: self.blends.clone() })
     }
 
     /// The decoder with all members.

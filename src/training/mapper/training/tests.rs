@@ -37,6 +37,7 @@ fn snapshot_config() -> MapperSnapshot {
         padding_left: 0,
         subject: "subj01".into(),
         roi: "nsdgeneral".into(),
+        voxels_sha256: None,
         target_network_sha256: String::new(),
     }
 }

@@ -1,6 +1,7 @@
 //! On random betas that hold their image's target, two trials an image.
 
 use super::*;
+use crate::data::split::TuningImages;
 use crate::run::progress::Silent;
 use crate::run::run_dir::RunDir;
 use crate::tensor_ops::backend::cpu;
@@ -64,7 +65,7 @@ fn fit(
     let interrupted = || steps.replace(steps.get() + 1) == stop_at;
     let Data { betas, targets, image_of_trial, train } = data;
     let training = ResidualTraining {
-        trials: &DecoderTrials { betas, targets, image_of_trial, train },
+        trials: &DecoderTrials { betas, targets, image_of_trial, train, tuning: TuningImages::SeenLast },
         config,
         identity: &serde_json::to_value(config).unwrap(),
         run: dir,

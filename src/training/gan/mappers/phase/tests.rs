@@ -53,6 +53,7 @@ fn snapshot(target: MapperTarget) -> MapperSnapshot {
         padding_left: 1,
         subject: "subj01".into(),
         roi: "nsdgeneral".into(),
+        voxels_sha256: None,
         target_network_sha256: String::new(),
     }
 }
