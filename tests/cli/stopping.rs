@@ -188,6 +188,28 @@ fn a_queue_that_announces_its_end_gets_a_checkpoint() {
     assert_nothing_half_written(root.path());
 }
 
+/// A checkpoint that is never written is none to go on from.
+#[test]
+fn a_stopped_fit_in_one_piece_leaves_nothing_and_does_not_speak_of_resuming() {
+    let root = tempfile::tempdir().unwrap();
+    let work = mapper_work(root.path());
+    let before = files(&work);
+    let many: Vec<String> = (1..=1000).map(|penalty| format!("{penalty}.0")).collect();
+    let long = format!("train_mapper.kernel_ridge.penalties=[{}]", many.join(","));
+    for (kind, signal, code) in [("kernel-ridge", "TERM", 143), ("kernel-ridge", "INT", 130)] {
+        let mut command = mindreader("train-mapper", phantom(), &work);
+        command.args(["--kind", kind, "--target", "image", "--set", &long]);
+        let said = Work::start(&mut command).wait_for("kernel ridge regression ...").stop(signal, code);
+        assert!(said.contains("keeps no checkpoint: give the same command again"), "{said}");
+        assert!(!said.contains("--resume"), "{said}");
+        assert!(runs(&work, "subj01").iter().all(|run| !run.join("run.lock").exists()));
+        let left: Vec<_> = files(&work).into_iter().filter(|file| !before.contains(file)).collect();
+        let is_cache = |file: &PathBuf| file.starts_with(work.join("cache"));
+        assert!(left.iter().all(is_cache), "{left:?}");
+    }
+    assert_nothing_half_written(root.path());
+}
+
 #[test]
 fn the_demo_stops_with_the_command_that_is_under_way() {
     let root = tempfile::tempdir().unwrap();

@@ -13,7 +13,7 @@ use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
 use crate::training::kernel_ridge::fit::fit_kernel_ridge;
 
-/// Fits it. Both penalties are chosen on the training images seen last.
+/// Fits it. Both penalties are chosen on the tuning images of the training part.
 ///
 /// # Errors
 /// A checkpoint or a mapper to start from, of which a regression has no use; betas that cannot be fitted.

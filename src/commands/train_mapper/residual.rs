@@ -13,7 +13,7 @@ use crate::run::progress::Progress;
 use crate::tensor_ops::backend::Device;
 use crate::training::residual::inputs::ResidualTraining;
 
-/// Trains it. Everything that is chosen is chosen on the training images seen last.
+/// Trains it. Everything that is chosen is chosen on the tuning images of the training part.
 ///
 /// # Errors
 /// A mapper to start from, of which it has no use; an interruption, a loss that is not finite.

@@ -22,8 +22,8 @@ pub struct KernelRidgeConfig {
     pub gamma: f64,
     /// Penalties to try, added to the kernel's diagonal of ones: 1 to 1000, each 1e-6 to 1e6.
     pub penalties: Vec<f64>,
-    /// Penalties of the linear ridge regression whose weights scale the voxels, and the share of the training images, those first seen
-    /// last, on which both penalties are chosen.
+    /// Penalties of the linear ridge regression whose weights scale the voxels, and the share of the training images, the
+    /// tuning images, on which both penalties are chosen.
     pub ridge: RidgeConfig,
 }
 

@@ -1,6 +1,6 @@
 //! Fit of the kernel ridge decoder: radial basis functions over weighted voxels.
 //!
-//! The penalty is chosen on the last images of the training part, then all of it is fitted.
+//! The penalty is chosen on the tuning images of the training part, then all of it is fitted.
 //!
 //! Specification: docs/spec/decoders.md §4.
 

@@ -57,7 +57,7 @@ pub struct ResidualTrainConfig {
     pub contrastive: BankContrastiveConfig,
     /// α to choose from: shares of the network against ridge, each 0 to 1.
     pub blends: Vec<f64>,
-    /// Ridge's penalties to choose from, and the share of the training images, those first seen last, that chooses them and α.
+    /// Ridge's penalties to choose from, and the share of the training images, the tuning images, that chooses them and α.
     pub ridge: RidgeConfig,
     /// Epochs between rows of the event log, each with a checkpoint; 1 to 1e6.
     pub evaluate_every_epochs: usize,

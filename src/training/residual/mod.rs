@@ -1,6 +1,6 @@
 //! Training of the residual decoder: ridge regression, a network that starts from it, and their blend.
 //!
-//! 1. On the images of the training part that were seen first: ridge on weighted voxels, whose penalty the others choose, and one network
+//! 1. On all images of the training part but the tuning images: ridge on weighted voxels, whose penalty the others choose, and one network
 //!    from it; the others choose the blend α.
 //! 2. On the whole training part, with that penalty and that α: ridge again, and a network per seed.
 //!

@@ -18,7 +18,8 @@ pub struct RidgeConfig {
     /// Penalties to try, as multiples of the mean squared length of a centred row of predictors: 1 to 1000, each 1e-9
     /// to 1e12.
     pub penalties: Vec<f64>,
-    /// Share of the training images, those first seen last, on which the penalty is chosen, above 0 and below
+    /// Share of the training images, those first seen last or drawn ones
+    /// ([`TuningImages`](crate::data::split::TuningImages)), on which the penalty is chosen, above 0 and below
     /// 1; then all are fitted.
     pub tuning_fraction: f64,
 }

@@ -42,7 +42,7 @@ impl Design {
         check_rows(x, y, image_of_row, train_rows)?;
         let images = rows_of_images(image_of_row, train_rows);
         if images.len() < config.folds {
-            let expected = format!("at most {}, the number of training images", images.len());
+            let expected = format!("2 to {}, the number of training images", images.len().max(2));
             return Err(SettingError::new("folds", expected, config.folds).into());
         }
         let reliability = voxel_reliability(x, image_of_row, train_rows);

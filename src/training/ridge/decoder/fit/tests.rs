@@ -216,7 +216,7 @@ fn what_cannot_be_fitted_is_refused() {
     assert!(text(&x, &images[1..], &[0, 1]).contains("images of rows: found 39, expected 40"));
     assert!(text(&x, &images, &[0, 40]).contains("training row: found 40, expected below 40"));
     let few = text(&x, &images, &[0, 1, 2, 3, 20]);
-    assert_eq!(few, "`folds`: found 5, expected at most 4, the number of training images");
+    assert_eq!(few, "`folds`: found 5, expected 2 to 4, the number of training images");
     let absurd = RidgeDecoderConfig { select: 0.999_999, ..RidgeDecoderConfig::default() };
     let error = fit_ridge_decoder(x.view(), y.view(), &images, &all_rows(&x), &absurd, &[]).unwrap_err();
     let error = error.within("train_mapper.ridge").to_string();
