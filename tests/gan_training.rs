@@ -89,6 +89,7 @@ impl Joint {
                 padding_left: 1,
                 subject: "subj01".into(),
                 roi: "nsdgeneral".into(),
+                voxels_sha256: None,
                 target_network_sha256: "clip".into(),
             };
             (weights, snapshot)
