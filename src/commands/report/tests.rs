@@ -342,7 +342,9 @@ fn decoder(name: &str, target: &str, right: f64) -> Value {
         "batch_size": 20, "num_batches": 1, "forward": count, "backward": count,
         "chance_first_batch": 1.0, "chance_over_batches": 1.0,
     });
-    let share = json!({"mean": right / 20.0, "low": right / 20.0 - 0.05, "high": right / 20.0});
+    // Of what finds one of 20 half of the pairs are right.
+    let won = 0.5 + 0.5 * (right - 1.0) / 19.0;
+    let share = json!({"mean": won, "low": won - 0.05, "high": won + 0.02});
     let pairs = json!({
         "share": share, "chance": 0.5, "mean_rank": interval(2.0), "median_rank": 2.0, "chance_rank": 10.5, "num_images": 20,
     });
