@@ -1,6 +1,6 @@
 //! Which measures a verdict is about: the best decoder by one protocol, and the drawn pictures.
 
-use super::{Evidence, within};
+use super::evidence::{Evidence, within};
 use crate::commands::report::measures::{Measure, Question};
 
 /// A measure of the verdict.

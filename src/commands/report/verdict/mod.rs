@@ -3,49 +3,15 @@
 //! "Above chance" is only what has chance below its whole interval; a control holds only where its interval contains chance. What
 //! cannot be said is said to be so.
 
+mod evidence;
 mod headline;
 
+pub(super) use self::evidence::{Evidence, within};
+use self::evidence::{Standing, standing};
 use self::headline::{Headline, best, decoded, first_of_pictures};
 use super::measures::{Measure, Question};
 use crate::metrics::bootstrap::Interval;
 use crate::report::number_format::{number, percent};
-
-/// Where an interval lies to a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    Above,
-    /// The number is inside the interval, its ends included.
-    Within,
-    Below,
-}
-
-/// What the verdict is about.
-#[derive(Clone, Debug)]
-pub(super) struct Evidence<'a> {
-    /// Whose brain.
-    pub subject: String,
-    /// Trials that took no part in training.
-    pub held_out: Option<usize>,
-    /// All shares, those of the verdict first of their kind.
-    pub measures: &'a [Measure],
-    /// Mean accuracy (Pearson's r) of the encoding model over voxels, and the noise ceiling.
-    pub encoding: Option<(f64, Option<f64>)>,
-    /// Command that makes a control of retrieval.
-    pub control_command: String,
-    /// Command that makes what can be counted at all.
-    pub first_command: String,
-}
-
-/// Where an interval lies to chance.
-pub(super) fn standing(Interval { low, high, .. }: Interval, chance: f64) -> Standing {
-    if low > chance {
-        Standing::Above
-    } else if high < chance {
-        Standing::Below
-    } else {
-        Standing::Within
-    }
-}
 
 /// Three sentences: what was decoded, how far above chance and below the ceiling, whether the controls hold.
 pub(super) fn sentences(evidence: &Evidence<'_>) -> Vec<String> {
@@ -223,11 +189,6 @@ fn word(measure: &Measure) -> &'static str {
         Question::Pairs => "2-way identification of embeddings",
         Question::Naming => "naming",
     }
-}
-
-/// A share with its interval.
-pub(super) fn within(Interval { mean, low, high }: Interval) -> String {
-    format!("{} ({} to {})", percent(mean), percent(low), percent(high))
 }
 
 fn capital(text: &str) -> String {
