@@ -80,7 +80,7 @@ fn caption(measures: &[Measure]) -> String {
         text.push_str(&format!(
             " Of {} no run measured a ceiling: the true embedding or picture would be right every time (100 %), what the noise of the \
              betas leaves is not known.",
-            without.join(" and ")
+            without.join(", ")
         ));
     }
     if measures.iter().all(|measure| measure.floor.is_none()) {

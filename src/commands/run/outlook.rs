@@ -32,13 +32,11 @@ const DRAWING: f64 = 0.2;
 /// Multiplications of a small CLIP that a core trains in a second.
 const CLIP_RATE: f64 = 1e9;
 /// Multiplications of dense matrices that a core does in a second.
-const MATRIX_RATE: f64 = 1e10;
+const MATRIX_RATE: f64 = 1.5e10;
 /// Weights of a CLIP, in bytes, that a core applies to a picture in a second.
 const EMBEDDING_RATE: f64 = 1.5e9;
 /// Bytes of betas that are read in a second.
 const READING_RATE: f64 = 2e8;
-/// Width of an embedding, where the CLIP is not read yet.
-const USUAL_WIDTH: usize = 512;
 /// Seconds for reading or writing a picture.
 const PICTURE: f64 = 0.005;
 /// Seconds that any step takes: files, bootstraps, curves.
@@ -263,7 +261,9 @@ impl Work<'_> {
             MapperKind::Residual => {
                 // Dense matrices, once forward and twice backward; a trial fit, then the members.
                 let train = &config.residual;
-                let sizes = train.network([self.sizes.voxels, USUAL_WIDTH]);
+                // The width of a CLIP that is named is not read; that of one to train is the usual one, too.
+                let width = self.config.pretrain_clip.network.embed_dim;
+                let sizes = train.network([self.sizes.voxels, width]);
                 let member = sizes.least_values() as f64 / sizes.num_members.max(1) as f64;
                 let seen = self.train_trials() * (train.epochs * (1 + train.num_members)) as f64;
                 self.ridge() + 3.0 * seen * member / (MATRIX_RATE * self.cores)
