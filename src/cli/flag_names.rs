@@ -42,6 +42,7 @@ const FLAG_NAMES: &[(&str, &str)] = &[
     ("evaluate.ridge", "--ridge"),
     ("evaluate.ridge_only", "--ridge-only"),
     ("evaluate.folds", "--folds"),
+    ("evaluate.fold_kinds", "--kinds"),
     ("evaluate.centre", "--centre"),
     ("evaluate_images.trials", "--all-trials"),
     ("pretrain_gan.snapshots.clip_features", "--clip-features"),

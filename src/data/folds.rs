@@ -31,6 +31,11 @@ impl Folds {
         Self { place_of_trial, num_groups, count: count.max(1) }
     }
 
+    /// Number of folds.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
     /// Groups in all folds together.
     pub fn num_groups(&self) -> usize {
         self.num_groups

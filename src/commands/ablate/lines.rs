@@ -194,6 +194,7 @@ impl<'a> Lines<'a> {
             ridge_targets: Vec::new(),
             shuffled_control: false,
             folds: 0,
+            fold_kinds: Vec::new(),
             centre: Centre::None,
             ..config.clone()
         };

@@ -23,7 +23,7 @@ const SECTIONS: [&str; 9] = [
 
 /// Keys, or the beginnings of keys, that have no counterpart in the paper or its code: how often is saved and reported, what the
 /// program measures of its own, choices that another key switches off.
-const OWN: [&str; 32] = [
+const OWN: [&str; 33] = [
     "evaluate_images.identification.seed",
     "evaluate_images.preprocessing",
     "finetune_gan.snapshots.",
@@ -56,6 +56,7 @@ const OWN: [&str; 32] = [
     "train_mapper.ridge_bands",
     "train_mapper.train.checkpoint_every_minutes",
     "train_mapper.train.retrieval.bootstrap.",
+    "train_mapper.train.tuning_fraction",
 ];
 
 /// Key, value, and where the specification states it; last those that differ on purpose, as the files say.
@@ -119,6 +120,7 @@ const PAPER: &[(&str, &str, &str)] = &[
     ("train_mapper.train.optimiser.lars.base_rate", "0.2", "docs/spec/mapper.md §6.2"),
     ("train_mapper.train.optimiser.lars.warmup_epochs", "10", "docs/spec/mapper.md §6.2"),
     ("train_mapper.train.optimiser.lars.final_share", "0.001", "docs/spec/mapper.md §6.2"),
+    ("train_mapper.train.selection", r#""validation""#, "docs/spec/mapper.md §5.3"),
     ("train_mapper.train.cosine_weight", "0.6", "docs/spec/open-questions.md OQ-02"),
     ("train_mapper.train.contrastive_weight", "0.5", "docs/spec/open-questions.md OQ-02"),
     ("train_mapper.train.contrastive.temperature", "0.5", "docs/spec/mapper.md §4"),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{SettingError, count_in_range, in_range};
+use crate::models::mapper::MapperKind;
 use crate::pipelines::targets::decoded_target::DecodedTarget;
 use crate::training::ridge::RidgeConfig;
 
@@ -53,6 +54,10 @@ pub struct EvaluateConfig {
     pub shuffled_control: bool,
     /// Folds of the images over which ridge regression is cross-validated in place of the configured split, up to 1000; 0: none.
     pub folds: usize,
+    /// Kinds of mappers that are cross-validated beside it: in every fold one of each is trained as `train_mapper` says, for every
+    /// target but pixels. The paper's network chooses its epochs on the last `train_mapper.train.tuning_fraction` of the fold's
+    /// training images, which it is not fitted to.
+    pub fold_kinds: Vec<MapperKind>,
     /// What is taken from predictions and targets before they are compared: `none`, or `training-mean`, the mean target of the
     /// training trials.
     pub centre: Centre,
@@ -69,6 +74,7 @@ impl Default for EvaluateConfig {
             pixel_side: 28,
             shuffled_control: true,
             folds: 0,
+            fold_kinds: Vec::new(),
             centre: Centre::None,
             ridge_fit: RidgeConfig::default(),
         }
@@ -85,8 +91,24 @@ impl EvaluateConfig {
             self.ridge_fit.validate().map_err(|error| error.within("ridge_fit"))?;
             in_range("pixel_side", self.pixel_side, PIXEL_SIDES)?;
             in_range("folds", self.folds, 0..=MOST_FOLDS)?;
+            self.check_kinds()?;
             count_in_range("ridge_targets", self.ridge_targets.len(), 0..=MOST_TARGETS)
         };
         check().map_err(|error| error.within("evaluate"))
+    }
+
+    fn check_kinds(&self) -> Result<(), SettingError> {
+        for (place, kind) in self.fold_kinds.iter().enumerate() {
+            if self.fold_kinds[..place].contains(kind) {
+                return Err(SettingError::new("fold_kinds", "every kind once", format!("`{kind}` twice")));
+            }
+        }
+        if self.folds == 0
+            && let Some(kind) = self.fold_kinds.first()
+        {
+            let expected = "none without `evaluate.folds`, in which mappers are trained: add `--folds K`";
+            return Err(SettingError::new("fold_kinds", expected, format!("`{kind}`")));
+        }
+        Ok(())
     }
 }

@@ -1,21 +1,19 @@
-//! Ridge regression over folds of the images: every trial is held out once, penalties are chosen inside each fold's training part.
+//! Folds of the images: every trial is held out once, and whatever is chosen is chosen inside each fold's training part. Ridge
+//! regression, and mappers of the wanted kinds.
 
 use super::baselines::{SplitTask, Targets, regressions, row_name};
 use super::config::RIDGE_SECTION;
+use super::fold_mappers::FoldMappers;
 use super::settings::EvaluateSettings;
 use super::summary::{CrossValidatedRow, CrossValidation};
+use super::tally::Tally;
 use crate::data::error::DataError;
 use crate::data::folds::Folds;
 use crate::data::prepared::PreparedSubject;
-use crate::error::{Error, SettingError};
-use crate::metrics::bootstrap::BootstrapConfig;
-use crate::metrics::combined_retrieval::DecodedPair;
-use crate::metrics::pairwise::{OwnRank, own_ranks, pairwise_identification};
-use crate::metrics::retrieval::{Matching, RetrievalConfig, compute_retrieval_with_hits};
-use crate::metrics::share::{bounded_mean_interval, share_interval};
+use crate::error::SettingError;
 use crate::pipelines::mapper_betas::BetasControl;
 use crate::pipelines::targets::decoded_pairs::{Decoded, RidgeDecoder};
-use crate::pipelines::targets::decoded_target::DecodedTarget;
+use crate::pipelines::workbench::Workbench;
 use crate::run::progress::Progress;
 
 /// Fewest images of a fold: one has no rival.
@@ -26,13 +24,56 @@ const FEWEST_FOLDS: usize = 2;
 /// Fits and counts every fold, once with each trial's own betas and, where that is wanted, once with exchanged ones.
 ///
 /// # Errors
-/// More folds than the images allow; what [`RidgeDecoder::decode`] refuses.
+/// More folds than the images allow; what [`RidgeDecoder::decode`] and the trainings of mappers refuse.
 pub(super) fn cross_validate(
     settings: &EvaluateSettings,
     subject: &PreparedSubject,
     targets: &Targets,
-    progress: &mut dyn Progress,
+    bench: &mut Workbench<'_>,
 ) -> crate::error::Result<CrossValidation> {
+    let seed = settings.data.mapper.train.seed;
+    let folds = &folds(settings, subject)?;
+    let mappers = FoldMappers { settings, subject, targets, folds };
+    mappers.check()?;
+    let mut found = CrossValidation::of(folds);
+    for (control, order) in regressions(&settings.evaluate, subject.num_trials(), seed) {
+        let config = &settings.evaluate.ridge_fit;
+        let decoder = RidgeDecoder { subject, order: &order, config, section: RIDGE_SECTION };
+        let ridge = Evaluated { settings, targets, folds }.tallies(&decoder, bench.progress)?;
+        let mut rows = Vec::new();
+        for tally in &ridge {
+            rows.push(tally.row(row_name(tally.target, control), settings, None)?);
+        }
+        rows.extend(mapper_rows(&mappers, control, &ridge, bench)?);
+        match control {
+            BetasControl::Measured => found.rows = rows,
+            BetasControl::Shuffled => found.control = rows,
+        }
+    }
+    Ok(found)
+}
+
+/// Mappers of every kind to every target that networks make, beside ridge regression to the same.
+fn mapper_rows(
+    mappers: &FoldMappers<'_>,
+    control: BetasControl,
+    ridge: &[Tally],
+    bench: &mut Workbench<'_>,
+) -> crate::error::Result<Vec<CrossValidatedRow>> {
+    let mut rows = Vec::new();
+    for targets in &mappers.targets.vectors {
+        for kind in mappers.kinds(targets.form().target) {
+            let tally = mappers.tally(kind, targets, control, bench)?;
+            let same_target = ridge.iter().find(|ridge| ridge.target == tally.target);
+            let name = FoldMappers::row_name(kind, tally.target, control);
+            rows.push(tally.row(name, mappers.settings, same_target)?);
+        }
+    }
+    Ok(rows)
+}
+
+/// The folds, if there are images enough for so many.
+fn folds(settings: &EvaluateSettings, subject: &PreparedSubject) -> crate::error::Result<Folds> {
     let (count, seed) = (settings.evaluate.folds, settings.data.mapper.train.seed);
     let folds = Folds::new(&subject.split_groups(), count, seed);
     let most = folds.num_groups() / FEWEST_OF_FOLD;
@@ -45,31 +86,22 @@ pub(super) fn cross_validate(
         let expected = format!("{FEWEST_FOLDS} to {most} for {} images", folds.num_groups());
         return Err(SettingError::new("folds", expected, count).within("evaluate").into());
     }
-    let sizes: Vec<usize> = (0..count).map(|fold| folds.split(fold).validation.len()).collect();
-    let mut found = CrossValidation {
-        folds: count,
-        num_groups: folds.num_groups(),
-        candidates: [sizes.iter().min(), sizes.iter().max()].map(|size| size.copied().unwrap_or_default()),
-        rows: Vec::new(),
-        control: Vec::new(),
-    };
-    for (control, order) in regressions(&settings.evaluate, subject.num_trials(), seed) {
-        let config = &settings.evaluate.ridge_fit;
-        let decoder = RidgeDecoder { subject, order: &order, config, section: RIDGE_SECTION };
-        let tallies = Evaluated { settings, targets, folds: &folds }.tallies(&decoder, progress)?;
-        let rows = tallies
-            .into_iter()
-            .map(|tally| {
-                let name = row_name(tally.target, control);
-                tally.row(name, settings)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        match control {
-            BetasControl::Measured => found.rows = rows,
-            BetasControl::Shuffled => found.control = rows,
+    Ok(folds)
+}
+
+impl CrossValidation {
+    /// Without any row yet.
+    fn of(folds: &Folds) -> Self {
+        let sizes: Vec<usize> = (0..folds.count()).map(|fold| folds.split(fold).validation.len()).collect();
+        Self {
+            folds: folds.count(),
+            num_groups: folds.num_groups(),
+            candidates: [sizes.iter().min(), sizes.iter().max()]
+                .map(|size| size.copied().unwrap_or_default()),
+            rows: Vec::new(),
+            control: Vec::new(),
         }
     }
-    Ok(found)
 }
 
 /// What is evaluated over which folds.
@@ -88,7 +120,7 @@ impl Evaluated<'_> {
     ) -> crate::error::Result<Vec<Tally>> {
         let config = &self.settings.evaluate;
         let aims = self.targets.aims();
-        let mut tallies: Vec<Tally> = aims.iter().map(|aims| Tally::of(aims.target())).collect();
+        let mut tallies: Vec<Tally> = aims.iter().map(|aims| Tally::of(aims.target(), None)).collect();
         let trials = decoder.subject.trials();
         for fold in 0..config.folds {
             let split = self.folds.split(fold);
@@ -103,80 +135,5 @@ impl Evaluated<'_> {
             }
         }
         Ok(tallies)
-    }
-}
-
-/// What one decoder found in the folds so far, an entry per trial.
-struct Tally {
-    target: DecodedTarget,
-    penalties: Vec<f64>,
-    images: Vec<u64>,
-    forward: Vec<bool>,
-    backward: Vec<bool>,
-    /// Expected number of right answers by chance, summed over folds.
-    chance: f64,
-    ranks: Vec<OwnRank>,
-    cosines: Vec<f64>,
-}
-
-impl Tally {
-    fn of(target: DecodedTarget) -> Self {
-        Self {
-            target,
-            penalties: Vec::new(),
-            images: Vec::new(),
-            forward: Vec::new(),
-            backward: Vec::new(),
-            chance: 0.0,
-            ranks: Vec::new(),
-            cosines: Vec::new(),
-        }
-    }
-
-    /// Counts a fold: its trials are the candidates of each other, however many they are.
-    fn add(&mut self, pair: &DecodedPair, images: &[u64]) -> crate::error::Result<()> {
-        let (predicted, truth) = (pair.predicted.view(), pair.target.view());
-        let config = RetrievalConfig {
-            batch_size: images.len(),
-            matching: Matching::ByImage,
-            cosine_weight: 1.0,
-            // Intervals are made of all folds together.
-            bootstrap: BootstrapConfig { resamples: 0, ..BootstrapConfig::default() },
-        };
-        let (counts, hits) = compute_retrieval_with_hits(predicted, truth, images, &config)?;
-        let ranks = own_ranks(predicted, truth, images)?;
-        self.ranks.extend(ranks.ok_or_else(|| Error::failure("a fold of one image"))?);
-        self.chance += counts.chance_first_batch;
-        self.forward.extend(hits.forward);
-        self.backward.extend(hits.backward);
-        self.cosines.extend(pair.cosines());
-        self.images.extend(images);
-        Ok(())
-    }
-
-    fn row(self, name: String, settings: &EvaluateSettings) -> crate::error::Result<CrossValidatedRow> {
-        let bootstrap = &settings.data.mapper.train.retrieval.bootstrap;
-        let images = &self.images;
-        let count = || {
-            let forward = share_interval(&self.forward, images, bootstrap)?;
-            let backward = share_interval(&self.backward, images, bootstrap)?;
-            let identification = pairwise_identification(&self.ranks, images, bootstrap)?;
-            let cosine = bounded_mean_interval(&self.cosines, images, bootstrap, [-1.0, 1.0])?;
-            Some((forward, backward, identification, cosine))
-        };
-        let (forward, backward, identification, cosine) =
-            count().ok_or_else(|| Error::failure("no trial in any fold"))?;
-        let grid = &settings.evaluate.ridge_fit;
-        Ok(CrossValidatedRow {
-            name,
-            target: self.target,
-            folds_at_edge: self.penalties.iter().filter(|penalty| grid.edge(**penalty).is_some()).count(),
-            penalties: self.penalties,
-            forward,
-            backward,
-            chance: self.chance / self.images.len() as f64,
-            identification,
-            cosine,
-        })
     }
 }

@@ -1,14 +1,16 @@
 //! `mindreader evaluate`: retrieval and identification by each mapper, by ridge regression, and by combinations of mappers on the
-//! validation trials (docs/spec/mapper.md §7, docs/spec/metrics.md §8); ridge regression also without a mapper and over folds. Writes
-//! `config.toml` and `evaluation.json` into a run folder.
+//! validation trials (docs/spec/mapper.md §7, docs/spec/metrics.md §8); ridge regression also without a mapper and, with mappers that are trained
+//! anew, over folds. Writes `config.toml` and `evaluation.json` into a run folder.
 
 mod baselines;
 mod config;
 mod counts;
 mod cross_validation;
+mod fold_mappers;
 mod settings;
 mod summary;
 mod table;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +27,7 @@ use self::cross_validation::cross_validate;
 pub use self::settings::{EvaluateSettings, EvaluationData};
 pub use self::summary::{
     AveragedIdentification, CombinationRow, CrossValidatedRow, CrossValidation, DecoderRow, EvaluateSummary,
-    PairedDifference,
+    FoldDifference, PairedDifference,
 };
 use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
@@ -89,7 +91,7 @@ pub fn run(
     Ok(summary)
 }
 
-/// Ridge regression alone, over folds of all trials.
+/// Ridge regression, and mappers of the wanted kinds, over folds of all trials.
 fn over_folds(
     settings: &EvaluateSettings,
     subject: &PreparedSubject,
@@ -99,7 +101,7 @@ fn over_folds(
     require_ridge_memory("evaluate.folds", subject, num_train)?;
     let mut targets = Targets::default();
     targets.add_configured(settings, subject, bench)?;
-    let found = cross_validate(settings, subject, &targets, bench.progress)?;
+    let found = cross_validate(settings, subject, &targets, bench)?;
     for row in found.rows.iter().filter(|row| row.folds_at_edge > 0) {
         let text = format!(
             "{}: the penalty of {} of {} folds lies at an end of `evaluate.ridge_fit.penalties`; a wider grid may hold a better one",

@@ -10,8 +10,10 @@ use crate::metrics::bootstrap::Interval;
 use crate::metrics::combined_retrieval::CombinedRetrieval;
 use crate::metrics::pairwise::PairwiseIdentification;
 use crate::metrics::retrieval::{RetrievalHits, RetrievalSummary};
+use crate::models::mapper::MapperKind;
 use crate::pipelines::mapper_betas::BetasControl;
 use crate::pipelines::targets::decoded_target::DecodedTarget;
+use crate::training::mapper::selection::EpochSelection;
 use crate::training::ridge::GridEdge;
 
 /// Identification by the mean of what is decoded from an image's presentations: what less noise gives the same decoder.
@@ -92,7 +94,13 @@ pub struct CrossValidatedRow {
     pub name: String,
     /// What it predicts.
     pub target: DecodedTarget,
-    /// Penalty of each fold, chosen on that fold's training trials.
+    /// Kind of the mapper that was trained in every fold; none of ridge regression with one penalty for all outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<MapperKind>,
+    /// Which trials chose the epochs of the paper's network: never those of the fold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs_chosen_on: Option<EpochSelection>,
+    /// Penalty of each fold, chosen on that fold's training trials; none of mappers.
     pub penalties: Vec<f64>,
     /// Folds whose penalty lies at an end of the grid.
     pub folds_at_edge: usize,
@@ -106,9 +114,23 @@ pub struct CrossValidatedRow {
     pub identification: PairwiseIdentification,
     /// Cosine of prediction and target, mean over trials; of pixels Pearson's correlation.
     pub cosine: Interval,
+    /// What a mapper finds more than ridge regression to the same target in the same trials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_ridge: Option<FoldDifference>,
 }
 
-/// Ridge regression over folds of the images.
+/// Difference of two decoders over the same folds, of shares, with an interval over images: that of the difference itself.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoldDifference {
+    /// Of the trials found forward.
+    pub forward: Interval,
+    /// Of the trials found backward.
+    pub backward: Interval,
+    /// Of the pairs won in 2-way identification.
+    pub identification: Interval,
+}
+
+/// Ridge regression over folds of the images, and mappers that were trained in every fold.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CrossValidation {
     /// Number of folds.
@@ -117,7 +139,7 @@ pub struct CrossValidation {
     pub num_groups: usize,
     /// Trials of the smallest and of the largest fold: the candidates of the counts.
     pub candidates: [usize; 2],
-    /// A row per target.
+    /// A row per target, then one per target and kind of mapper.
     pub rows: Vec<CrossValidatedRow>,
     /// The same with betas that were exchanged between trials: the floor.
     pub control: Vec<CrossValidatedRow>,
@@ -155,7 +177,7 @@ pub struct EvaluateSummary {
     pub pixel_side: Option<usize>,
     /// Every subset of the mappers on the same trials; those of one are the comparison.
     pub combinations: Vec<CombinationRow>,
-    /// Ridge regression over folds, in place of the split.
+    /// Decoders over folds, in place of the split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cross_validation: Option<CrossValidation>,
 }
@@ -176,5 +198,12 @@ impl EvaluateSummary {
     pub fn floor(&self, row: &DecoderRow) -> Option<&DecoderRow> {
         let is_ridge = row.mapper.is_none();
         self.ridge_control.iter().find(|control| is_ridge && control.target == row.target)
+    }
+}
+
+impl CrossValidation {
+    /// The same decoder from exchanged betas.
+    pub fn floor(&self, row: &CrossValidatedRow) -> Option<&CrossValidatedRow> {
+        self.control.iter().find(|control| (control.target, control.kind) == (row.target, row.kind))
     }
 }

@@ -7,6 +7,11 @@ use crate::metrics::pairwise::PairwiseIdentification;
 use crate::metrics::retrieval::{RetrievalCount, RetrievalSummary};
 use crate::training::ridge::GridEdge;
 
+/// Least width of the names.
+const NAME_WIDTH: usize = 32;
+/// Stands in front of a paired difference.
+const MINUS_RIDGE: &str = "  minus ridge regression";
+
 impl EvaluateSummary {
     /// The counts as text: a line per decoder, then a line per combination; then identification and rank.
     pub fn table(&self) -> String {
@@ -92,26 +97,36 @@ impl EvaluateSummary {
         let CrossValidation { folds, num_groups, candidates: [fewest, most], .. } = found;
         let candidates = if fewest == most { fewest.to_string() } else { format!("{fewest} or {most}") };
         let trials = self.num_trials;
-        let mut lines = vec![
-            format!(
-                "{folds} folds of {num_groups} images, {trials} trials, each held out once; candidates are the {candidates} trials of its fold."
-            ),
-            format!("{:<32} {:>26} {:>26} {:>8} {:>8}", "", "forward %", "backward %", "chance", "cosine"),
-        ];
+        let mut lines = vec![format!(
+            "{folds} folds of {num_groups} images, {trials} trials, each held out once; candidates are the {candidates} trials of its fold."
+        )];
         let rows = || found.rows.iter().chain(&found.control);
-        let percent = |Interval { mean, low, high }: Interval| {
-            format!("{:.1} [{:.1}, {:.1}]", 100.0 * mean, 100.0 * low, 100.0 * high)
-        };
-        lines.extend(rows().map(|row| {
-            let (forward, backward) = (percent(row.forward), percent(row.backward));
+        let width = rows().map(|row| row.name.chars().count()).max().unwrap_or(0).max(NAME_WIDTH);
+        lines.push(format!(
+            "{:<width$} {:>26} {:>26} {:>8} {:>8}",
+            "", "forward %", "backward %", "chance", "cosine"
+        ));
+        for row in rows() {
+            let [forward, backward] = [row.forward, row.backward].map(percent_within);
             let (chance, cosine) = (100.0 * row.chance, row.cosine.mean);
-            format!("{:<32} {forward:>26} {backward:>26} {chance:>8.1} {cosine:>8.3}", row.name)
-        }));
-        lines.extend([String::new(), identification_head("2-way, images of the fold")]);
-        let line = |row: &CrossValidatedRow| {
-            identification_line(&row.name, &row.identification, &penalties_text(row))
-        };
-        lines.extend(rows().map(line));
+            let name = &row.name;
+            lines.push(format!("{name:<width$} {forward:>26} {backward:>26} {chance:>8.1} {cosine:>8.3}"));
+            if let Some(over) = &row.over_ridge {
+                let [forward, backward] = [over.forward, over.backward].map(points_within);
+                lines.push(format!("{MINUS_RIDGE:<width$} {forward:>26} {backward:>26}"));
+            }
+        }
+        lines.extend([
+            String::new(),
+            identification_head(&format!("{:<width$}", "2-way, images of the fold")),
+        ]);
+        for row in rows() {
+            let name = format!("{:<width$}", row.name);
+            lines.push(identification_line(&name, &row.identification, &penalties_text(row)));
+            if let Some(over) = &row.over_ridge {
+                lines.push(format!("{MINUS_RIDGE:<width$} {:>22}", points_within(over.identification)));
+            }
+        }
         lines
     }
 
@@ -146,12 +161,43 @@ impl EvaluateSummary {
                     .into(),
             );
         }
+        notes.extend(self.cross_validation.iter().flat_map(fold_notes));
         if !self.penalties.is_empty() {
             let grid: Vec<String> = self.penalties.iter().map(f64::to_string).collect();
             notes.push(format!("Penalties were chosen on training trials from {}.", grid.join(", ")));
         }
         notes
     }
+}
+
+/// What mappers over folds are, and what they were kept from.
+fn fold_notes(found: &CrossValidation) -> Vec<String> {
+    let mut notes = Vec::new();
+    if found.rows.iter().any(|row| row.kind.is_some()) {
+        notes.push(
+            "Mappers were trained anew in every fold, on its training trials; differences are paired, in percentage points, with intervals \
+             over images. `ridge` alone has one penalty for all outputs, the mapper of this kind one for each."
+                .into(),
+        );
+    }
+    if found.rows.iter().any(|row| row.epochs_chosen_on.is_some()) {
+        notes.push(
+            "The paper's network: its epochs were chosen on the last images of the fold's training part, which it was not fitted to, and \
+             not on the trials that are counted."
+                .into(),
+        );
+    }
+    notes
+}
+
+/// A share in per cent.
+fn percent_within(Interval { mean, low, high }: Interval) -> String {
+    format!("{:.1} [{:.1}, {:.1}]", 100.0 * mean, 100.0 * low, 100.0 * high)
+}
+
+/// A difference of shares in percentage points.
+fn points_within(Interval { mean, low, high }: Interval) -> String {
+    format!("{:+.1} [{:+.1}, {:+.1}]", 100.0 * mean, 100.0 * low, 100.0 * high)
 }
 
 fn retrieval_line(name: &str, found: &RetrievalSummary, cosine: Option<f64>) -> String {
@@ -171,7 +217,7 @@ fn retrieval_line(name: &str, found: &RetrievalSummary, cosine: Option<f64>) -> 
 /// What a mapper finds more than ridge regression.
 fn difference_line(over: &PairedDifference) -> String {
     let of = |Interval { mean, low, high }: Interval| format!("{mean:+.1} [{low:+.1}, {high:+.1}]");
-    format!("{:<32} {:>26} {:>26}", "  minus ridge regression", of(over.forward), of(over.backward))
+    format!("{:<32} {:>26} {:>26}", MINUS_RIDGE, of(over.forward), of(over.backward))
 }
 
 fn identification_head(name: &str) -> String {

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::commands::fixtures::linear_brain::{settings as training, write_all};
 use crate::metrics::pairwise::PairwiseIdentification;
+use crate::models::mapper::MapperKind;
 use crate::pipelines::targets::decoded_target::DecodedTarget;
 use crate::run::progress::Silent;
 use crate::training::ridge::GridEdge;
@@ -127,6 +128,85 @@ fn every_trial_is_held_out_once_by_folds() {
     settings.evaluate.ridge = false;
     let error = run(&settings, &mut Silent).unwrap_err().to_string();
     assert!(error.contains("evaluate.folds") && error.contains("--ridge"), "{error}");
+}
+
+#[test]
+fn mappers_of_every_kind_are_trained_in_every_fold_and_compared_with_ridge() {
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    let evaluate = EvaluateConfig {
+        folds: 3,
+        fold_kinds: vec![MapperKind::Ridge, MapperKind::Residual, MapperKind::KernelRidge, MapperKind::Paper],
+        ..ridge(&[DecodedTarget::Image, DecodedTarget::Pixels])
+    };
+    let mut settings = settings(folder.path(), evaluate);
+    let mapper = &mut settings.data.mapper;
+    (mapper.train.phase1.epochs, mapper.train.phase2.epochs) = (6, 1);
+    (mapper.residual.hidden, mapper.residual.epochs, mapper.residual.batch) = (8, 4, 16);
+    let found = run(&settings, &mut Silent).unwrap();
+    let folds = found.cross_validation.as_ref().unwrap();
+    let names: Vec<&str> = folds.rows.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "ridge, image",
+            "ridge, pixels",
+            "image mapper, ridge",
+            "image mapper, residual",
+            "image mapper, kernel-ridge",
+            "image mapper, paper"
+        ]
+    );
+    for row in &folds.rows {
+        assert_eq!(row.over_ridge.is_some(), row.kind.is_some(), "{}", row.name);
+        assert_eq!(row.epochs_chosen_on.is_some(), row.kind == Some(MapperKind::Paper));
+        assert!((row.chance - 0.05).abs() < 1e-12, "two presentations of each of 20 images");
+        let control = folds.floor(row).unwrap();
+        assert_eq!(control.kind, row.kind);
+        if row.kind != Some(MapperKind::Paper) {
+            assert!(row.identification.share.low > 0.65, "{row:?}");
+        }
+        assert!(control.identification.share.low < 0.55, "{control:?}");
+    }
+    // The paired difference is that of the counts; its interval is its own.
+    let [baseline, _, ridge, ..] = &folds.rows[..] else { panic!("{folds:?}") };
+    let over = ridge.over_ridge.unwrap();
+    assert!((over.forward.mean - (ridge.forward.mean - baseline.forward.mean)).abs() < 1e-12);
+    let pairs = ridge.identification.share.mean - baseline.identification.share.mean;
+    assert!(
+        (over.identification.mean - pairs).abs() < 1e-12
+            && over.identification.low < over.identification.high
+    );
+
+    let table = found.table();
+    for needle in
+        ["image mapper, kernel-ridge, exchanged", "  minus ridge regression", "not on the trials that are"]
+    {
+        assert!(table.contains(needle), "{needle}: {table}");
+    }
+    // The folds' own runs are gone, whatever they needed on the way.
+    assert_eq!(std::fs::read_dir(&settings.data.runs).unwrap().count(), 1);
+    let written = std::fs::read(found.run.join("evaluation.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<EvaluateSummary>(&written).unwrap().table(), table);
+}
+
+#[test]
+fn kinds_without_folds_or_twice_and_trainings_that_do_not_fit_a_fold_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    let mut settings = settings(folder.path(), ridge(&[DecodedTarget::Image]));
+    settings.evaluate.fold_kinds = vec![MapperKind::Paper];
+    let error = |settings: &EvaluateSettings| run(settings, &mut Silent).unwrap_err().to_string();
+    let text = error(&settings);
+    assert!(text.contains("evaluate.fold_kinds`: found `paper`") && text.contains("--folds"), "{text}");
+    settings.evaluate.folds = 5;
+    settings.evaluate.fold_kinds.push(MapperKind::Paper);
+    assert!(error(&settings).contains("found `paper` twice"));
+    settings.evaluate.fold_kinds.pop();
+    settings.data.mapper.train.phase2.batch = 97;
+    let text = error(&settings);
+    assert!(text.contains("train_mapper.train.phase2.batch`: found 97, expected 1 to 96"), "{text}");
+    assert!(!settings.data.runs.exists(), "refused before any work");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::pipelines::stimulation::Stimulation;
 use crate::pipelines::trial_choice::{Repeats, TrialChoice};
 use crate::run::error::RunError;
 use crate::run::run_dir::SUMMARY_FILE;
+use crate::training::mapper::selection::EpochSelection;
 
 /// Settings of a run, in its folder.
 const CONFIG_FILE: &str = "config.toml";
@@ -107,12 +108,28 @@ struct MapperSection {
     /// The paper's network in files of older versions.
     #[serde(default = "MapperKind::of_older_files")]
     kind: MapperKind,
+    train: MapperTraining,
+}
+
+/// How the paper's network was trained.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct MapperTraining {
+    /// Held-out trials in files of older versions.
+    selection: EpochSelection,
 }
 
 impl RunConfig {
     /// How a mapper's betas become an embedding.
     pub(super) fn mapper_kind(&self) -> MapperKind {
         self.mapper.as_ref().map_or_else(MapperKind::of_older_files, |mapper| mapper.kind)
+    }
+
+    /// Whether a mapper's epochs were chosen on the trials that are counted.
+    pub(super) fn is_epoch_chosen_on_held_out(&self) -> bool {
+        let selection =
+            self.mapper.as_ref().map_or(EpochSelection::Validation, |mapper| mapper.train.selection);
+        self.mapper_kind() == MapperKind::Paper && selection == EpochSelection::Validation
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::gathered::Gathered;
 use super::measures::JudgedPictures;
-use crate::models::mapper::MapperKind;
 use crate::pipelines::pictures::picture_features::FeatureKind;
 use crate::pipelines::trial_choice::Repeats;
 use crate::report::number_format::number;
@@ -35,8 +34,8 @@ fn of_counts(gathered: &Gathered, signal: Option<f64>) -> Vec<String> {
     let strength = signal.filter(|signal| *signal > 1.0);
     let strength = strength.map(|signal| format!("the phantom's signal is {} times NSD's", number(signal)));
     // Of other kinds everything is chosen on training trials.
-    let has_papers = gathered.mappers.iter().any(|run| run.config.mapper_kind() == MapperKind::Paper);
-    let epoch = has_papers.then(|| {
+    let is_chosen = gathered.mappers.iter().any(|run| run.config.is_epoch_chosen_on_held_out());
+    let epoch = is_chosen.then(|| {
         "the epoch of each mapper was chosen on the held-out trials that are then counted, as in the paper's code".to_string()
     });
     strength.into_iter().chain(epoch).collect()
@@ -121,6 +120,11 @@ mod tests {
             assert!(pictures.contains(reason), "{reason}: {pictures}");
         }
         assert!(counts.contains("3 times") && !counts.contains("averaged"), "{counts}");
+
+        // An epoch that training images chose flatters nothing.
+        let fair = run(root.path(), "fair", "summary.json", "[mapper.train]\nselection = \"train-part\"\n");
+        let fair = Gathered { mappers: fair.into_iter().collect(), ..Gathered::default() };
+        assert_eq!(Flattery::of(&fair, None, None).counts, None);
 
         // A measured brain, single trials: only the epoch.
         gathered.drawn = run(root.path(), "single", "manifest.json", "[reconstruct]\n");

@@ -224,7 +224,7 @@ impl Findings {
         let Some((path, found)) = self.cross_validation(gathered) else { return Ok(vec![]) };
         let mut measures = Vec::new();
         for row in &found.rows {
-            let control = found.control.iter().find(|control| control.target == row.target);
+            let control = found.floor(row);
             let field = format!("cross_validation, {}", row.name);
             measures.push(Measure {
                 question: Question::Retrieval,
@@ -270,7 +270,7 @@ impl Findings {
         }
         if let Some((path, found)) = self.cross_validation(gathered) {
             for row in &found.rows {
-                let control = found.control.iter().find(|control| control.target == row.target);
+                let control = found.floor(row);
                 let name = (row_name(&row.name), fold_protocol(found, self.centre_of_folds()));
                 let control = control.map(|control| &control.identification);
                 measures.push(of_pairs(&path, name, &row.identification, control)?);

@@ -92,7 +92,10 @@ fn over_folds(found: &CrossValidation, centre: Centre) -> Block {
     let both = || found.rows.iter().chain(&found.control);
     let row = |row: &CrossValidatedRow| {
         let [forward, backward] = [row.forward, row.backward].map(percent_within);
-        let edge = format!("{} of {}", row.folds_at_edge, found.folds);
+        let edge = match row.kind {
+            None => format!("{} of {}", row.folds_at_edge, found.folds),
+            Some(_) => String::new(),
+        };
         vec![row_name(&row.name), forward, backward, percent(row.chance), edge]
     };
     let [fewest, most] = found.candidates;
@@ -103,7 +106,7 @@ fn over_folds(found: &CrossValidation, centre: Centre) -> Block {
         rows: both().map(row).collect(),
         caption: format!(
             "Every trial was held out once, in {} folds of {} images; it looks for its own among the {fewest} to {most} trials of \
-             its fold, {}. Penalties were chosen on the other folds.",
+             its fold, {}. Whatever was chosen was chosen on the other folds.",
             found.folds,
             found.num_groups,
             centred(centre)
@@ -111,7 +114,7 @@ fn over_folds(found: &CrossValidation, centre: Centre) -> Block {
     };
     let pairs = both().map(|row| pairs_row(&row_name(&row.name), &row.identification)).collect();
     let blocks = vec![Block::Table(shares), Block::Table(pairs_table(pairs, centre))];
-    Block::Folded(format!("Ridge baseline over {} folds, {}", found.folds, centred(centre)), blocks)
+    Block::Folded(format!("Decoders over {} folds, {}", found.folds, centred(centre)), blocks)
 }
 
 /// Single trials of a decoder, then its averaged presentations.

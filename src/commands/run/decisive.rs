@@ -137,7 +137,7 @@ impl Work {
             Self::Mapper(settings) => {
                 let mapper = settings.mapper.for_target(settings.target);
                 let captions = (settings.target == MapperTarget::Caption).then_some(&settings.captions);
-                let what = (settings.target, settings.betas, pathless(&settings.split), mapper);
+                let what = (settings.target, settings.betas, pathless(&settings.split), mapper.decisive()?);
                 Ok(Decisive::new(what)?
                     .with_split(&settings.split)
                     .with("prepared", &settings.prepared)
@@ -175,14 +175,15 @@ impl Work {
         match self {
             Self::Evaluate(settings) => {
                 let data = &settings.data;
-                let mut what = Decisive::new((&settings.evaluate, pathless(&data.split), &data.mapper))?
-                    .with_split(&data.split)
-                    .with("prepared", &data.prepared)
-                    .with("stimuli", &data.stimuli)
-                    .with_some("CLIP", settings.clip.as_ref())
-                    .with_some("own targets", settings.own_targets.as_ref())
-                    .with_some("ResNet", settings.resnet.as_ref())
-                    .with_present("captions", &data.captions)?;
+                let mut what =
+                    Decisive::new((&settings.evaluate, pathless(&data.split), data.mapper.decisive()?))?
+                        .with_split(&data.split)
+                        .with("prepared", &data.prepared)
+                        .with("stimuli", &data.stimuli)
+                        .with_some("CLIP", settings.clip.as_ref())
+                        .with_some("own targets", settings.own_targets.as_ref())
+                        .with_some("ResNet", settings.resnet.as_ref())
+                        .with_present("captions", &data.captions)?;
                 for (number, mapper) in settings.mappers.iter().enumerate() {
                     what = what.with(format!("mapper {number}"), mapper);
                 }
@@ -202,7 +203,7 @@ impl Work {
             }
             Self::Encode(settings, noise_ceiling) => {
                 let data = &settings.data;
-                let what = Decisive::new((&settings.encode, pathless(&data.split), &data.mapper))?
+                let what = Decisive::new((&settings.encode, pathless(&data.split), data.mapper.decisive()?))?
                     .with_split(&data.split)
                     .with("prepared", &data.prepared)
                     .with("stimuli", &data.stimuli)

@@ -12,6 +12,7 @@ use crate::pipelines::targets::resnet_vectors::ResnetVector;
 use crate::pipelines::targets::source::TargetForm;
 use crate::training::kernel_ridge::config::KernelRidgeConfig;
 use crate::training::mapper::config::MapperTrainConfig;
+use crate::training::mapper::selection::EpochSelection;
 use crate::training::mapper::targets::CaptionChoice;
 use crate::training::residual::config::ResidualTrainConfig;
 use crate::training::ridge::decoder::{Rescale, RidgeDecoderConfig};
@@ -171,9 +172,22 @@ impl Default for TrainMapperConfig {
 }
 
 impl TrainMapperConfig {
+    /// All settings; without those that say what versions did that had no such choice, as those versions wrote them.
+    pub(crate) fn decisive(&self) -> serde_json::Result<Value> {
+        let mut settings = serde_json::to_value(self)?;
+        if let Some(train) = settings.get_mut("train").and_then(Value::as_object_mut)
+            && self.train.selection == EpochSelection::Validation
+        {
+            // Not `remove`, which would change the order of the others.
+            train.shift_remove("selection");
+            train.shift_remove("tuning_fraction");
+        }
+        Ok(settings)
+    }
+
     /// The settings that decide a run's numbers: all but the time between its checkpoints.
     pub(crate) fn identity(&self) -> serde_json::Result<Value> {
-        let mut settings = serde_json::to_value(self)?;
+        let mut settings = self.decisive()?;
         if let Some(settings) = settings.as_object_mut().filter(|_| self.kind == MapperKind::Paper) {
             // As the first version wrote them, when there was no other kind.
             for key in ["kind", "ridge", "ridge_bands", "residual", "kernel_ridge"] {

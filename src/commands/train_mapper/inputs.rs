@@ -10,6 +10,7 @@ use crate::data::error::DataError;
 use crate::data::padding::{padded_len, padding_left};
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::{Side, Split, TuningImages};
+use crate::error::SettingError;
 use crate::files::file_is_there;
 use crate::models::mapper::{MapperConfig, MapperKind, MapperSnapshot, MapperTarget};
 use crate::pipelines::mapper_betas::{padded_betas, require_variation};
@@ -19,6 +20,7 @@ use crate::pipelines::targets::captioned_stimuli::distinct_images;
 use crate::pipelines::targets::fresh_targets::FreshTargets;
 use crate::pipelines::targets::rows::TargetNetwork;
 use crate::pipelines::workbench::Workbench;
+use crate::run::device::DeviceChoice;
 use crate::run::error::RunError;
 use crate::run::memory::Need;
 use crate::tensor_ops::backend::Device;
@@ -145,25 +147,29 @@ impl Inputs {
     /// Another subject than the configured one, an empty part of the split, settings out of range, betas that are not
     /// finite, a checkpoint that is not there.
     pub fn open(settings: &TrainMapperSettings) -> crate::error::Result<Self> {
-        let subject = PreparedSubject::open(&settings.prepared)?;
-        if subject.subject() != settings.subject {
-            let expected = format!("{} as configured", settings.subject);
-            return Err(DataError::invalid(subject.path(), "subject", expected, subject.subject()).into());
-        }
+        let subject = open_subject(settings)?;
         let split = whole_split(settings, &subject)?;
-        let config = settings.mapper.for_target(settings.target);
-        match config.kind {
-            MapperKind::Paper => config.validate(split.train.len())?,
-            _ => config.check_ranges()?,
-        }
         match &settings.resume {
             Some(checkpoint) if !file_is_there(checkpoint)? => {
                 return Err(RunError::missing(checkpoint, "`--resume`").into());
             }
             _ => {}
         }
+        Self::of_split(settings, subject, split)
+    }
+
+    /// The same of a split that is not the configured one.
+    ///
+    /// # Errors
+    /// As [`Inputs::open`].
+    pub fn of_split(
+        settings: &TrainMapperSettings,
+        subject: PreparedSubject,
+        split: Split,
+    ) -> crate::error::Result<Self> {
+        let config = settings.mapper.for_target(settings.target);
+        require(&config, &subject, split.train.len(), settings.device)?;
         let signal_len = signal_len(&config, &subject);
-        need(&config, signal_len, split.train.len()).check(memory_keys(config.kind), settings.device)?;
         let padding_left = match config.kind {
             MapperKind::Paper => padding_left(subject.num_voxels(), signal_len),
             _ => 0,
@@ -314,6 +320,33 @@ impl Inputs {
             device,
         }
     }
+}
+
+/// The prepared file, if it is of the subject that is meant.
+fn open_subject(settings: &TrainMapperSettings) -> Result<PreparedSubject, DataError> {
+    let subject = PreparedSubject::open(&settings.prepared)?;
+    if subject.subject() != settings.subject {
+        let expected = format!("{} as configured", settings.subject);
+        return Err(DataError::invalid(subject.path(), "subject", expected, subject.subject()));
+    }
+    Ok(subject)
+}
+
+/// Refuses settings out of range, and sizes that cannot fit into memory; `config` is what holds for the target.
+///
+/// # Errors
+/// [`SettingError`] that names the key.
+pub(super) fn require(
+    config: &TrainMapperConfig,
+    subject: &PreparedSubject,
+    num_train: usize,
+    device: DeviceChoice,
+) -> Result<(), SettingError> {
+    match config.kind {
+        MapperKind::Paper => config.validate(num_train)?,
+        _ => config.check_ranges()?,
+    }
+    need(config, signal_len(config, subject), num_train).check(memory_keys(config.kind), device)
 }
 
 /// The split, with trials on both sides.

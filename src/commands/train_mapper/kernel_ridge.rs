@@ -10,7 +10,7 @@ use super::trained::{Trained, identity, refuse_start, run_dir, save_mapper};
 use crate::models::mapper::{MapperNetwork, MapperNetworkConfig};
 use crate::run::draft_run::DraftRun;
 use crate::run::progress::Progress;
-use crate::tensor_ops::backend::Device;
+use crate::tensor_ops::backend::{Base, Device};
 use crate::training::kernel_ridge::fit::fit_kernel_ridge;
 
 /// Fits it. Both penalties are chosen on the tuning images of the training part.
@@ -45,4 +45,20 @@ pub(super) fn fit(
         fit: Some(FitReport::KernelRidge(outcome.choice)),
         draft,
     })
+}
+
+/// The regression without a run.
+///
+/// # Errors
+/// As [`fit`].
+pub(super) fn fit_alone(
+    inputs: &Inputs,
+    targets: &MapperTargets,
+    device: &Device,
+    progress: &mut dyn Progress,
+) -> crate::error::Result<MapperNetwork<Base>> {
+    let of_images = targets.of_images(&inputs.image_ids);
+    let trials = inputs.decoder_trials(&of_images);
+    let outcome = fit_kernel_ridge(&trials, &inputs.config.kernel_ridge, device, progress)?;
+    Ok(MapperNetwork::KernelRidge(outcome.mapper))
 }

@@ -7,6 +7,7 @@
 mod bands;
 pub mod both;
 mod config;
+mod fold;
 mod inputs;
 mod kernel_ridge;
 mod papers;
@@ -23,6 +24,7 @@ mod trained;
 use std::time::Instant;
 
 pub use self::config::{MapperSizes, ResnetMapperConfig, RidgeBands, TrainMapperConfig};
+pub(super) use self::fold::FoldTraining;
 use self::inputs::Inputs;
 pub(super) use self::inputs::least_memory;
 pub use self::settings::TrainMapperSettings;
@@ -78,6 +80,7 @@ pub fn run(
         num_validation_trials: inputs.split.validation.len(),
         split_record: Some(settings.split.record(&inputs.subject, &inputs.split)),
         num_parameters,
+        epochs_chosen_on: (inputs.config.kind == MapperKind::Paper).then_some(inputs.config.train.selection),
         phases,
         fit,
         retrieval: trials.evaluate(&network)?,

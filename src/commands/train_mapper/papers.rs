@@ -3,21 +3,28 @@
 use std::path::Path;
 
 use burn::module::{AutodiffModule, Module};
+use serde_json::Value;
 
 use super::inputs::{Inputs, MapperTargets};
 use super::settings::TrainMapperSettings;
 use super::trained::{Trained, identity, run_dir};
 use crate::interrupt;
-use crate::models::mapper::{Mapper, MapperConfig, MapperNetwork, MapperNetworkConfig, MapperSnapshot};
+use crate::models::mapper::{
+    Mapper, MapperConfig, MapperNetwork, MapperNetworkConfig, MapperSnapshot, MapperTarget,
+};
 use crate::pipelines::mapper_provenance::say_mapper_used;
 use crate::pipelines::targets::fresh_targets::FreshTargets;
 use crate::run::error::RunError;
 use crate::run::progress::Progress;
+use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{MAPPER_KIND, Snapshot};
-use crate::tensor_ops::backend::{Device, Diff};
+use crate::tensor_ops::backend::{Base, Device, Diff};
+use crate::training::decoder::trials::Division;
 use crate::training::mapper::error::MapperTrainError;
+use crate::training::mapper::selection::EpochSelection;
 use crate::training::mapper::target_queue::TargetQueue;
 use crate::training::mapper::training::{MapperOutcome, MapperTraining};
+use crate::training::mapper::trials::MapperTrials;
 
 /// Trains it.
 ///
@@ -34,10 +41,11 @@ pub(super) fn train(
     let snapshot = inputs.snapshot(settings.target, targets, inputs.papers_sizes(settings.target, targets));
     let network = starting_network(settings, &snapshot.network, inputs.config.train.seed, device)?;
     let num_parameters = network.num_params();
+    let part = epoch_division(inputs, targets)?;
     let dir = run_dir(settings, inputs, targets)?;
     let described = snapshot.with_network(MapperNetworkConfig::Paper(snapshot.network.clone()));
     let training = MapperTraining {
-        trials: inputs.trials(&targets.finished, device),
+        trials: divided(inputs.trials(&targets.finished, device), part.as_ref()),
         snapshot_config: &snapshot,
         identity: &identity(settings, inputs, &described)?,
         run: &dir,
@@ -46,6 +54,53 @@ pub(super) fn train(
     let outcome = fit(training, network, fresh, settings.resume.as_deref(), progress)?;
     let network = MapperNetwork::Paper(outcome.best.valid());
     Ok(Trained { dir, network, num_parameters, phases: outcome.phases, fit: None, draft: None })
+}
+
+/// Trains it from random weights in a folder that nobody keeps.
+///
+/// # Errors
+/// As [`train`].
+pub(super) fn train_in(
+    dir: &RunDir,
+    target: MapperTarget,
+    inputs: &Inputs,
+    targets: &MapperTargets,
+    fresh: Option<FreshTargets>,
+    device: &Device,
+    progress: &mut dyn Progress,
+) -> crate::error::Result<MapperNetwork<Base>> {
+    let snapshot = inputs.snapshot(target, targets, inputs.papers_sizes(target, targets));
+    let network = random_network(&snapshot.network, inputs.config.train.seed, device)?;
+    let part = epoch_division(inputs, targets)?;
+    let training = MapperTraining {
+        trials: divided(inputs.trials(&targets.finished, device), part.as_ref()),
+        snapshot_config: &snapshot,
+        identity: &Value::Null,
+        run: dir,
+        interrupted: &interrupt::requested,
+    };
+    let outcome = fit(training, network, fresh, None, progress)?;
+    Ok(MapperNetwork::Paper(outcome.best.valid()))
+}
+
+/// The training part in two, where a part of it chooses the epochs.
+fn epoch_division(inputs: &Inputs, targets: &MapperTargets) -> crate::error::Result<Option<Division>> {
+    let config = &inputs.config.train;
+    if config.selection == EpochSelection::Validation {
+        return Ok(None);
+    }
+    let of_images = targets.of_images(&inputs.image_ids);
+    let division = inputs.decoder_trials(&of_images).divided(config.tuning_fraction)?;
+    config.validate(division.fitting.len()).map_err(|error| error.within("train").within("train_mapper"))?;
+    Ok(Some(division))
+}
+
+/// The trials that are fitted, and those that choose the epochs.
+fn divided<'a>(trials: MapperTrials<'a>, part: Option<&'a Division>) -> MapperTrials<'a> {
+    match part {
+        Some(Division { fitting, tuning }) => MapperTrials { train: fitting, validation: tuning, ..trials },
+        None => trials,
+    }
 }
 
 /// Random weights, or those of another mapper of the same sizes.
@@ -57,8 +112,12 @@ fn starting_network(
 ) -> crate::error::Result<Mapper<Diff>> {
     match &settings.init_from {
         Some(path) => open_mapper(path, sizes, device),
-        None => Ok(sizes.init::<Diff>(seed, device).map_err(|error| error.within("train_mapper.network"))?),
+        None => random_network(sizes, seed, device),
     }
+}
+
+fn random_network(sizes: &MapperConfig, seed: u64, device: &Device) -> crate::error::Result<Mapper<Diff>> {
+    Ok(sizes.init::<Diff>(seed, device).map_err(|error| error.within("train_mapper.network"))?)
 }
 
 /// The weights of a mapper of exactly these sizes.

@@ -1,6 +1,7 @@
 //! The residual mapper: ridge regression, a network that starts from it, and a blend of both.
 
 use burn::module::Module;
+use serde_json::Value;
 
 use super::config::RESIDUAL_SECTION;
 use super::inputs::{Inputs, MapperTargets};
@@ -10,7 +11,8 @@ use super::trained::{Trained, identity, refuse_other_mapper, run_dir, save_mappe
 use crate::interrupt;
 use crate::models::mapper::{MapperNetwork, MapperNetworkConfig};
 use crate::run::progress::Progress;
-use crate::tensor_ops::backend::Device;
+use crate::run::run_dir::RunDir;
+use crate::tensor_ops::backend::{Base, Device};
 use crate::training::residual::inputs::ResidualTraining;
 
 /// Trains it. Everything that is chosen is chosen on the tuning images of the training part.
@@ -57,4 +59,27 @@ pub(super) fn train(
         fit: Some(FitReport::Residual(outcome.choice)),
         draft: None,
     })
+}
+
+/// Trains it in a folder that nobody keeps.
+///
+/// # Errors
+/// As [`train`].
+pub(super) fn train_in(
+    dir: &RunDir,
+    inputs: &Inputs,
+    targets: &MapperTargets,
+    device: &Device,
+    progress: &mut dyn Progress,
+) -> crate::error::Result<MapperNetwork<Base>> {
+    let of_images = targets.of_images(&inputs.image_ids);
+    let training = ResidualTraining {
+        trials: &inputs.decoder_trials(&of_images),
+        config: &inputs.config.residual,
+        identity: &Value::Null,
+        run: dir,
+        device,
+        interrupted: &interrupt::requested,
+    };
+    Ok(MapperNetwork::Residual(training.run(None, progress)?.mapper))
 }

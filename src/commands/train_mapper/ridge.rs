@@ -13,7 +13,7 @@ use crate::models::mapper::{LinearMapper, LinearMapperConfig, MapperNetwork, Map
 use crate::run::draft_run::DraftRun;
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::{Base, Device};
-use crate::training::ridge::decoder::fit_ridge_decoder;
+use crate::training::ridge::decoder::{RidgeDecoderFit, fit_ridge_decoder};
 
 /// What was chosen for every output, in the run's folder.
 const SELECTION_FILE: &str = "ridge.json";
@@ -34,17 +34,8 @@ pub(super) fn fit(
         LinearMapperConfig { num_voxels: inputs.betas.ncols(), embed_dim: targets.single.embed_dim() };
     let snapshot = inputs.snapshot(settings.target, targets, MapperNetworkConfig::Ridge(sizes));
     let identity = identity(settings, inputs, &snapshot)?;
-    let bands = bands(inputs)?;
     progress.start(&format!("ridge regression to the {} targets", settings.target), 0);
-    let fitted = fit_ridge_decoder(
-        inputs.betas.view(),
-        targets.of_trials().view(),
-        &inputs.image_ids,
-        &inputs.split.train,
-        &inputs.config.ridge,
-        &bands.iter().map(|band| band.voxels.clone()).collect::<Vec<_>>(),
-    )
-    .map_err(|error| error.within(RIDGE_SECTION))?;
+    let (fitted, bands) = fitted(inputs, targets)?;
     // Only now: what cannot be fitted leaves no folder behind.
     let dir = run_dir(settings, inputs, targets)?;
     let draft = Some(DraftRun::of(&dir));
@@ -56,6 +47,34 @@ pub(super) fn fit(
     let num_parameters = network.num_params();
     let network = MapperNetwork::Ridge(network);
     Ok(Trained { dir, network, num_parameters, phases: vec![], fit: Some(FitReport::Ridge(report)), draft })
+}
+
+/// The regression without a run.
+///
+/// # Errors
+/// As [`fit`].
+pub(super) fn fit_alone(
+    inputs: &Inputs,
+    targets: &MapperTargets,
+    device: &Device,
+) -> crate::error::Result<MapperNetwork<Base>> {
+    let (fitted, _) = fitted(inputs, targets)?;
+    Ok(MapperNetwork::Ridge(LinearMapper::of_coefficients(fitted.weights.view(), &fitted.bias, device)))
+}
+
+/// Coefficients with what was chosen, and the bands.
+fn fitted(inputs: &Inputs, targets: &MapperTargets) -> crate::error::Result<(RidgeDecoderFit, Vec<Band>)> {
+    let bands = bands(inputs)?;
+    let fitted = fit_ridge_decoder(
+        inputs.betas.view(),
+        targets.of_trials().view(),
+        &inputs.image_ids,
+        &inputs.split.train,
+        &inputs.config.ridge,
+        &bands.iter().map(|band| band.voxels.clone()).collect::<Vec<_>>(),
+    )
+    .map_err(|error| error.within(RIDGE_SECTION))?;
+    Ok((fitted, bands))
 }
 
 /// The bands that are wanted.

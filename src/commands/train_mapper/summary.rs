@@ -14,6 +14,7 @@ use crate::training::decoder::trials::ChosenOn;
 use crate::training::decoder::weighted_ridge::ChosenPenalty;
 use crate::training::kernel_ridge::fit::KernelRidgeChoice;
 use crate::training::mapper::events::PhaseReport;
+use crate::training::mapper::selection::EpochSelection;
 use crate::training::residual::events::ResidualChoice;
 use crate::training::ridge::decoder::RidgeSelection;
 use crate::training::ridge::{GridEdge, grid_edge};
@@ -44,6 +45,9 @@ pub struct TrainMapperSummary {
     pub split_record: Option<SplitRecord>,
     /// Parameters of the network.
     pub num_parameters: usize,
+    /// Which trials chose the epochs of the paper's network; none of other kinds, which have no such choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs_chosen_on: Option<EpochSelection>,
     /// Losses per phase; none of what is fitted in one piece.
     pub phases: Vec<PhaseReport>,
     /// How it was fitted, where it is not the paper's network.

@@ -20,6 +20,8 @@ use crate::run::progress::Silent;
 use crate::run::snapshot::{Snapshot, save_snapshot};
 use crate::tensor_ops::backend::{Base, cpu};
 use crate::training::frame::epoch_loop::CHECKPOINT_FILE;
+use crate::training::mapper::events::MapperEvent;
+use crate::training::mapper::selection::EpochSelection;
 
 #[test]
 fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
@@ -289,6 +291,42 @@ fn a_run_starts_from_another_ones_weights_if_sizes_agree() {
     settings.mapper.network.hidden = 8;
     let error = run(&settings, &mut Silent).unwrap_err().to_string();
     assert!(error.contains("best.safetensors`: network") && error.contains("\"hidden\":8"), "{error}");
+}
+
+#[test]
+fn a_part_of_the_training_images_chooses_the_epochs_and_is_not_fitted() {
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    let mut settings = settings(folder.path());
+    (settings.mapper.train.phase1.epochs, settings.mapper.train.phase2.epochs) = (4, 0);
+    let rows = |settings: &TrainMapperSettings| -> (TrainMapperSummary, Vec<MapperEvent>) {
+        let summary = run(settings, &mut Silent).unwrap();
+        let text = std::fs::read_to_string(summary.run_dir.join("metrics.jsonl")).unwrap();
+        (summary, text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    };
+    let (published, events) = rows(&settings);
+    assert_eq!(published.epochs_chosen_on, Some(EpochSelection::Validation));
+    assert!(events.iter().all(|event| event.validation.retrieval.batch_size == 36));
+    // As versions wrote it that knew no other choice.
+    let train = settings.mapper.identity().unwrap()["train"].clone();
+    assert!(train.get("selection").is_none() && train.get("tuning_fraction").is_none(), "{train}");
+
+    settings.mapper.train.selection = EpochSelection::TrainPart;
+    let (summary, events) = rows(&settings);
+    assert_eq!(summary.epochs_chosen_on, Some(EpochSelection::TrainPart));
+    // 6 of 42 training images, two trials each, choose; the same 36 trials are counted.
+    assert!(events.iter().all(|event| event.validation.retrieval.batch_size == 12), "{events:?}");
+    assert_eq!((summary.retrieval.batch_size, summary.num_train_trials), (36, 84));
+    let best = events.iter().min_by(|a, b| a.validation_loss.total_cmp(&b.validation_loss)).unwrap();
+    assert_eq!(summary.phases[0].best_epoch, best.epoch);
+
+    let resumed =
+        TrainMapperSettings { resume: Some(published.run_dir.join(CHECKPOINT_FILE)), ..settings.clone() };
+    let error = run(&resumed, &mut Silent).unwrap_err().to_string();
+    assert!(error.contains("train.selection"), "{error}");
+    settings.mapper.train.phase1.batch = 73;
+    let error = run(&settings, &mut Silent).unwrap_err().to_string();
+    assert!(error.contains("train_mapper.train.phase1.batch`: found 73, expected 1 to 72"), "{error}");
 }
 
 #[test]

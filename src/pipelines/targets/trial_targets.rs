@@ -46,6 +46,11 @@ impl TrialTargets {
         &self.source.form
     }
 
+    /// Snapshot of the network that computed them, or the file that they were imported into.
+    pub fn network(&self) -> &Path {
+        &self.source.network
+    }
+
     /// SHA-256 of the network that computed them, over kind, configuration and tensors.
     pub fn network_sha256(&self) -> &str {
         &self.network_sha256

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::auxiliary_critic::CriticConfig;
 pub use super::phase::{MapperLoss, MapperPhase};
 use super::phase::{first_phase, second_phase};
+use super::selection::EpochSelection;
 use crate::error::SettingError;
 use crate::losses::contrastive::{ContrastiveConfig, contrastive_loss, squared_error_cosine_and_contrastive};
 use crate::losses::regression::{cosine_distance, mean_squared_error, smooth_l1, squared_error_and_cosine};
@@ -34,6 +35,11 @@ pub struct MapperTrainConfig {
     pub phase2: MapperPhase,
     /// Optimiser and schedule of phases that have no other.
     pub optimiser: OptimiserConfig,
+    /// Which trials choose the epoch of each phase: `validation`, the held-out ones, as published, or `train-part`, those of the
+    /// training images seen last, which are then not fitted.
+    pub selection: EpochSelection,
+    /// Share of the training images that choose the epoch with `train-part`, above 0 and below 1.
+    pub tuning_fraction: f64,
     /// A phase ends after so many epochs without a lower validation loss; none: it runs its full length.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience_epochs: Option<usize>,
@@ -68,6 +74,8 @@ impl Default for MapperTrainConfig {
                 optimiser: None,
             },
             optimiser: OptimiserConfig::default(),
+            selection: EpochSelection::default(),
+            tuning_fraction: 0.15,
             patience_epochs: None,
             checkpoint_every_minutes: 10.0,
             cosine_weight: 0.6,

@@ -11,6 +11,7 @@ pub mod events;
 pub mod joint_expander;
 pub(crate) mod phase;
 pub mod ranges;
+pub mod selection;
 pub mod target_queue;
 pub mod targets;
 pub(crate) mod task;

@@ -1,7 +1,7 @@
 //! Ranges of a mapper's training settings, checked before any work.
 
 use super::config::MapperTrainConfig;
-use crate::error::{SettingError, above_to, in_range, limits};
+use crate::error::{SettingError, above_to, between, in_range, limits};
 use crate::training::frame::optimiser::OptimiserConfig;
 
 /// Longest time between checkpoints: two years, in minutes.
@@ -28,6 +28,7 @@ impl MapperTrainConfig {
         in_range("critic.weight", critic.weight, 0.0..=limits::WEIGHT)?;
         in_range("critic.beta_1", critic.beta_1, 0.0..1.0)?;
         in_range("critic.beta_2", critic.beta_2, 0.0..1.0)?;
+        in_range("tuning_fraction", self.tuning_fraction, between(0.0, 1.0))?;
         in_range("checkpoint_every_minutes", self.checkpoint_every_minutes, 0.0..=MOST_MINUTES)?;
         if let Some(epochs) = self.patience_epochs {
             in_range("patience_epochs", epochs, 0..=limits::EPOCHS)?;
