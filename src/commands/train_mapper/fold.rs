@@ -161,7 +161,8 @@ mod tests {
 
             let runs = || std::fs::read_dir(&wanted.runs).unwrap().count();
             let (before, mut progress) = (runs(), Silent);
-            let bench = &mut Workbench::new(&cpu(), &wanted.cache, &mut progress);
+            let device = cpu();
+            let bench = &mut Workbench::new(&device, &wanted.cache, &mut progress);
             let mut training = FoldTraining::open(wanted.clone(), split.clone(), bench).unwrap();
             let found = training.decode(split.clone(), bench).unwrap();
             assert_eq!(found.dim(), (36, 8));
