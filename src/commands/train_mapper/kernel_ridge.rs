@@ -59,6 +59,7 @@ pub(super) fn fit_alone(
 ) -> crate::error::Result<MapperNetwork<Base>> {
     let of_images = targets.of_images(&inputs.image_ids);
     let trials = inputs.decoder_trials(&of_images);
-    let outcome = fit_kernel_ridge(&trials, &inputs.config.kernel_ridge, device, progress)?;
+    let outcome = fit_kernel_ridge(&trials, &inputs.config.kernel_ridge, device, progress)
+        .map_err(|error| error.within(KERNEL_RIDGE_SECTION))?;
     Ok(MapperNetwork::KernelRidge(outcome.mapper))
 }

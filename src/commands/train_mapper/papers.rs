@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::inputs::{Inputs, MapperTargets};
 use super::settings::TrainMapperSettings;
 use super::trained::{Trained, identity, run_dir};
+use crate::error::SettingError;
 use crate::interrupt;
 use crate::models::mapper::{
     Mapper, MapperConfig, MapperNetwork, MapperNetworkConfig, MapperSnapshot, MapperTarget,
@@ -19,12 +20,16 @@ use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{MAPPER_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device, Diff};
+use crate::training::decoder::error::DecoderError;
 use crate::training::decoder::trials::Division;
 use crate::training::mapper::error::MapperTrainError;
 use crate::training::mapper::selection::EpochSelection;
 use crate::training::mapper::target_queue::TargetQueue;
 use crate::training::mapper::training::{MapperOutcome, MapperTraining};
 use crate::training::mapper::trials::MapperTrials;
+
+/// Where its settings stand.
+const TRAIN_SECTION: &str = "train_mapper.train";
 
 /// Trains it.
 ///
@@ -90,8 +95,15 @@ fn epoch_division(inputs: &Inputs, targets: &MapperTargets) -> crate::error::Res
         return Ok(None);
     }
     let of_images = targets.of_images(&inputs.image_ids);
-    let division = inputs.decoder_trials(&of_images).divided(config.tuning_fraction)?;
-    config.validate(division.fitting.len()).map_err(|error| error.within("train").within("train_mapper"))?;
+    let division = inputs.decoder_trials(&of_images).divided(config.tuning_fraction);
+    let division = division.map_err(|error| match error {
+        // The other kinds have the same key in a section of ridge regression.
+        DecoderError::Setting(SettingError { field, expected, found, .. }) => {
+            SettingError::new(field, expected, found).within(TRAIN_SECTION).into()
+        }
+        other => crate::error::Error::from(other),
+    })?;
+    config.validate(division.fitting.len()).map_err(|error| error.within(TRAIN_SECTION))?;
     Ok(Some(division))
 }
 

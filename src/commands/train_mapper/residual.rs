@@ -81,5 +81,6 @@ pub(super) fn train_in(
         device,
         interrupted: &interrupt::requested,
     };
-    Ok(MapperNetwork::Residual(training.run(None, progress)?.mapper))
+    let outcome = training.run(None, progress).map_err(|error| error.within(RESIDUAL_SECTION))?;
+    Ok(MapperNetwork::Residual(outcome.mapper))
 }

@@ -327,6 +327,9 @@ fn a_part_of_the_training_images_chooses_the_epochs_and_is_not_fitted() {
     settings.mapper.train.phase1.batch = 73;
     let error = run(&settings, &mut Silent).unwrap_err().to_string();
     assert!(error.contains("train_mapper.train.phase1.batch`: found 73, expected 1 to 72"), "{error}");
+    settings.mapper.train.tuning_fraction = 0.001;
+    let error = run(&settings, &mut Silent).unwrap_err().to_string();
+    assert!(error.contains("`train_mapper.train.tuning_fraction`: found 0.001"), "{error}");
 }
 
 #[test]
