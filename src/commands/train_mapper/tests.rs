@@ -314,8 +314,8 @@ fn a_part_of_the_training_images_chooses_the_epochs_and_is_not_fitted() {
     settings.mapper.train.selection = EpochSelection::TrainPart;
     let (summary, events) = rows(&settings);
     assert_eq!(summary.epochs_chosen_on, Some(EpochSelection::TrainPart));
-    // 6 of 42 training images, two trials each, choose; the same 36 trials are counted.
-    assert!(events.iter().all(|event| event.validation.retrieval.batch_size == 12), "{events:?}");
+    // 7 of 42 training images, two trials each, choose; the same 36 trials are counted.
+    assert!(events.iter().all(|event| event.validation.retrieval.batch_size == 14), "{events:?}");
     assert_eq!((summary.retrieval.batch_size, summary.num_train_trials), (36, 84));
     let best = events.iter().min_by(|a, b| a.validation_loss.total_cmp(&b.validation_loss)).unwrap();
     assert_eq!(summary.phases[0].best_epoch, best.epoch);
@@ -324,9 +324,9 @@ fn a_part_of_the_training_images_chooses_the_epochs_and_is_not_fitted() {
         TrainMapperSettings { resume: Some(published.run_dir.join(CHECKPOINT_FILE)), ..settings.clone() };
     let error = run(&resumed, &mut Silent).unwrap_err().to_string();
     assert!(error.contains("train.selection"), "{error}");
-    settings.mapper.train.phase1.batch = 73;
+    settings.mapper.train.phase1.batch = 71;
     let error = run(&settings, &mut Silent).unwrap_err().to_string();
-    assert!(error.contains("train_mapper.train.phase1.batch`: found 73, expected 1 to 72"), "{error}");
+    assert!(error.contains("train_mapper.train.phase1.batch`: found 71, expected 1 to 70"), "{error}");
     settings.mapper.train.tuning_fraction = 0.001;
     let error = run(&settings, &mut Silent).unwrap_err().to_string();
     assert!(error.contains("`train_mapper.train.tuning_fraction`: found 0.001"), "{error}");
