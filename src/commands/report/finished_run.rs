@@ -108,6 +108,7 @@ struct MapperSection {
     /// The paper's network in files of older versions.
     #[serde(default = "MapperKind::of_older_files")]
     kind: MapperKind,
+    #[serde(default)]
     train: MapperTraining,
 }
 
