@@ -14,6 +14,7 @@ use crate::pipelines::stimulation::Stimulation;
 use crate::pipelines::trial_choice::{Repeats, TrialChoice};
 use crate::run::error::RunError;
 use crate::run::run_dir::SUMMARY_FILE;
+use crate::training::mapper::preset::MapperPreset;
 use crate::training::mapper::selection::EpochSelection;
 
 /// Settings of a run, in its folder.
@@ -109,6 +110,8 @@ struct MapperSection {
     #[serde(default = "MapperKind::of_older_files")]
     kind: MapperKind,
     #[serde(default)]
+    preset: MapperPreset,
+    #[serde(default)]
     train: MapperTraining,
 }
 
@@ -128,9 +131,12 @@ impl RunConfig {
 
     /// Whether a mapper's epochs were chosen on the trials that are counted.
     pub(super) fn is_epoch_chosen_on_held_out(&self) -> bool {
-        let selection =
-            self.mapper.as_ref().map_or(EpochSelection::Validation, |mapper| mapper.train.selection);
-        self.mapper_kind() == MapperKind::Paper && selection == EpochSelection::Validation
+        let is_preset = |mapper: &MapperSection| {
+            mapper.preset == MapperPreset::Tuned && self.target != MapperTarget::Resnet
+        };
+        let is_chosen_elsewhere =
+            |mapper: &MapperSection| is_preset(mapper) || mapper.train.selection == EpochSelection::TrainPart;
+        self.mapper_kind() == MapperKind::Paper && !self.mapper.as_ref().is_some_and(is_chosen_elsewhere)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::pipelines::targets::resnet_vectors::ResnetVector;
 use crate::pipelines::targets::source::TargetForm;
 use crate::training::kernel_ridge::config::KernelRidgeConfig;
 use crate::training::mapper::config::MapperTrainConfig;
+use crate::training::mapper::preset::MapperPreset;
 use crate::training::mapper::selection::EpochSelection;
 use crate::training::mapper::targets::CaptionChoice;
 use crate::training::residual::config::ResidualTrainConfig;
@@ -120,6 +121,9 @@ pub struct TrainMapperConfig {
     /// each with a section of its own. These aim at the images as they are, without augmentation, and of several captions at the
     /// mean; what they choose is chosen on training images.
     pub kind: MapperKind,
+    /// A training of the paper's network by name: `none`, or `tuned`, which takes the place of the rate, the epochs of both phases, τ
+    /// and `selection` in `train`, whatever they say. Mappers of ResNet vectors keep their own constants.
+    pub preset: MapperPreset,
     /// Which caption of an image a caption mapper aims at.
     pub caption_choice: CaptionChoice,
     /// Sizes that a stimulus passes on its way to CLIP, in every command that embeds stimuli: `through-256`, as published, or
@@ -154,6 +158,7 @@ impl Default for TrainMapperConfig {
     fn default() -> Self {
         Self {
             kind: MapperKind::default(),
+            preset: MapperPreset::default(),
             caption_choice: CaptionChoice::Random,
             resize_chain: ResizeChain::default(),
             augment: AugmentConfig::default(),
@@ -175,6 +180,9 @@ impl TrainMapperConfig {
     /// All settings; without those that say what versions did that had no such choice, as those versions wrote them.
     pub(crate) fn decisive(&self) -> serde_json::Result<Value> {
         let mut settings = serde_json::to_value(self)?;
+        if let Some(settings) = settings.as_object_mut().filter(|_| self.preset == MapperPreset::None) {
+            settings.shift_remove("preset");
+        }
         if let Some(train) = settings.get_mut("train").and_then(Value::as_object_mut)
             && self.train.selection == EpochSelection::Validation
         {
@@ -265,6 +273,9 @@ impl TrainMapperConfig {
         let mut config = self.clone();
         if self.kind != MapperKind::Paper {
             config.augment.probability = 0.0;
+        }
+        if self.kind == MapperKind::Paper && target != MapperTarget::Resnet {
+            self.preset.apply(&mut config.train);
         }
         if target == MapperTarget::Resnet {
             let ResnetMapperConfig {

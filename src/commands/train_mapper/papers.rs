@@ -22,7 +22,9 @@ use crate::run::snapshot::{MAPPER_KIND, Snapshot};
 use crate::tensor_ops::backend::{Base, Device, Diff};
 use crate::training::decoder::error::DecoderError;
 use crate::training::decoder::trials::Division;
+use crate::training::mapper::config::MapperTrainConfig;
 use crate::training::mapper::error::MapperTrainError;
+use crate::training::mapper::preset::MapperPreset;
 use crate::training::mapper::selection::EpochSelection;
 use crate::training::mapper::target_queue::TargetQueue;
 use crate::training::mapper::training::{MapperOutcome, MapperTraining};
@@ -47,6 +49,7 @@ pub(super) fn train(
     let network = starting_network(settings, &snapshot.network, inputs.config.train.seed, device)?;
     let num_parameters = network.num_params();
     let part = epoch_division(inputs, targets)?;
+    say_preset(settings, inputs, progress);
     let dir = run_dir(settings, inputs, targets)?;
     let described = snapshot.with_network(MapperNetworkConfig::Paper(snapshot.network.clone()));
     let training = MapperTraining {
@@ -59,6 +62,18 @@ pub(super) fn train(
     let outcome = fit(training, network, fresh, settings.resume.as_deref(), progress)?;
     let network = MapperNetwork::Paper(outcome.best.valid());
     Ok(Trained { dir, network, num_parameters, phases: outcome.phases, fit: None, draft: None })
+}
+
+/// Says what a preset puts in the place of the keys.
+fn say_preset(settings: &TrainMapperSettings, inputs: &Inputs, progress: &mut dyn Progress) {
+    if settings.mapper.preset == MapperPreset::None || settings.target == MapperTarget::Resnet {
+        return;
+    }
+    let MapperTrainConfig { phase1, phase2, optimiser, contrastive, selection, .. } = &inputs.config.train;
+    progress.note(&format!(
+        "`train_mapper.preset`: rate {}, {} and {} epochs, temperature {}, selection `{selection}`, in place of what these keys say",
+        optimiser.learning_rate, phase1.epochs, phase2.epochs, contrastive.temperature
+    ));
 }
 
 /// Trains it from random weights in a folder that nobody keeps.

@@ -21,6 +21,7 @@ use crate::run::snapshot::{Snapshot, save_snapshot};
 use crate::tensor_ops::backend::{Base, cpu};
 use crate::training::frame::epoch_loop::CHECKPOINT_FILE;
 use crate::training::mapper::events::MapperEvent;
+use crate::training::mapper::preset::MapperPreset;
 use crate::training::mapper::selection::EpochSelection;
 
 #[test]
@@ -330,6 +331,25 @@ fn a_part_of_the_training_images_chooses_the_epochs_and_is_not_fitted() {
     settings.mapper.train.tuning_fraction = 0.001;
     let error = run(&settings, &mut Silent).unwrap_err().to_string();
     assert!(error.contains("`train_mapper.train.tuning_fraction`: found 0.001"), "{error}");
+}
+
+#[test]
+fn a_preset_is_what_its_values_are_and_old_settings_stay_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut mapper = settings(folder.path()).mapper;
+    let plain = mapper.decisive().unwrap();
+    assert!(plain.get("preset").is_none(), "as older versions wrote it: {plain}");
+    mapper.preset = MapperPreset::Tuned;
+    // The demo's short phases and a fast rate give way.
+    let tuned = mapper.for_target(MapperTarget::Caption).train;
+    assert_eq!((tuned.phase1.epochs, tuned.phase2.epochs, tuned.optimiser.learning_rate), (24, 12, 1.6e-3));
+    assert_eq!((tuned.contrastive.temperature, tuned.selection), (0.1, EpochSelection::TrainPart));
+    assert_eq!((tuned.phase1.batch, tuned.phase2.batch), (16, 32));
+    let resnet = mapper.for_target(MapperTarget::Resnet).train;
+    assert_eq!((resnet.phase1.epochs, resnet.optimiser.learning_rate), (30, 2.26e-4));
+    assert_eq!(resnet.selection, EpochSelection::Validation);
+    mapper.kind = MapperKind::Residual;
+    assert_eq!(mapper.for_target(MapperTarget::Image).train, mapper.train, "of the paper's network alone");
 }
 
 #[test]

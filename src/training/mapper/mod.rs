@@ -10,6 +10,7 @@ pub mod error;
 pub mod events;
 pub mod joint_expander;
 pub(crate) mod phase;
+pub mod preset;
 pub mod ranges;
 pub mod selection;
 pub mod target_queue;
