@@ -55,8 +55,8 @@ pub struct EvaluateConfig {
     /// Folds of the images over which ridge regression is cross-validated in place of the configured split, up to 1000; 0: none.
     pub folds: usize,
     /// Kinds of mappers that are cross-validated beside it: in every fold one of each is trained as `train_mapper` says, for every
-    /// target but pixels. The paper's network chooses its epochs on the last `train_mapper.train.tuning_fraction` of the fold's
-    /// training images, which it is not fitted to.
+    /// target but pixels. The paper's network chooses its epochs on `train_mapper.train.tuning_fraction` of the fold's training
+    /// images, which it is not fitted to.
     pub fold_kinds: Vec<MapperKind>,
     /// What is taken from predictions and targets before they are compared: `none`, or `training-mean`, the mean target of the
     /// training trials.

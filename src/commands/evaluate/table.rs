@@ -182,7 +182,7 @@ fn fold_notes(found: &CrossValidation) -> Vec<String> {
     }
     if found.rows.iter().any(|row| row.epochs_chosen_on.is_some()) {
         notes.push(
-            "The paper's network: its epochs were chosen on the last images of the fold's training part, which it was not fitted to, and \
+            "The paper's network: its epochs were chosen on a part of the fold's training images, which it was not fitted to, and \
              not on the trials that are counted."
                 .into(),
         );

@@ -8,6 +8,7 @@ use crate::models::mapper::{MapperKind, MapperTarget};
 use crate::pipelines::command_line::CommandLine;
 use crate::pipelines::mapper_betas::BetasControl;
 use crate::training::decoder::weighted_ridge::ChosenPenalty;
+use crate::training::mapper::selection::EpochSelection;
 use crate::training::ridge::GridEdge;
 
 impl BothMappersSummary {
@@ -96,10 +97,13 @@ impl TrainMapperSummary {
                     format!("epoch {best} of {epochs} in phase {}", phase.phase)
                 });
                 let phases: Vec<String> = phases.collect();
-                format!(
-                    "{}, on the held-out trials, as in the paper's code: that flatters",
-                    phases.join(", ")
-                )
+                let chosen_on = match self.epochs_chosen_on {
+                    Some(EpochSelection::TrainPart) => "on training images that were not fitted",
+                    Some(EpochSelection::Validation) | None => {
+                        "on the held-out trials, as in the paper's code: that flatters"
+                    }
+                };
+                format!("{}, {chosen_on}", phases.join(", "))
             }
         }
     }

@@ -35,8 +35,8 @@ pub struct MapperTrainConfig {
     pub phase2: MapperPhase,
     /// Optimiser and schedule of phases that have no other.
     pub optimiser: OptimiserConfig,
-    /// Which trials choose the epoch of each phase: `validation`, the held-out ones, as published, or `train-part`, those of the
-    /// training images seen last, which are then not fitted.
+    /// Which trials choose the epoch of each phase: `validation`, the held-out ones, as published, or `train-part`, those of a part of
+    /// the training images, which are then not fitted.
     pub selection: EpochSelection,
     /// Share of the training images that choose the epoch with `train-part`, above 0 and below 1.
     pub tuning_fraction: f64,

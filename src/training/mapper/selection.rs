@@ -9,7 +9,7 @@ pub enum EpochSelection {
     /// The held-out trials, which are then counted, as in the published code (docs/spec/mapper.md §5.3).
     #[default]
     Validation,
-    /// Those of the training images seen last, which are then not fitted.
+    /// Those of the tuning images, a part of the training images (docs/spec/decoders.md §1), which are then not fitted.
     TrainPart,
 }
 
