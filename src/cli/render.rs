@@ -116,7 +116,10 @@ fn grouped(value: &Value, prefix: &str) -> Vec<String> {
             }
             lines
         }
-        value => vec![format!("{prefix}: {}", in_one_line(value).unwrap_or_default())],
+        value => {
+            let text = in_one_line(value).filter(|text| !text.is_empty());
+            vec![format!("{prefix}: {}", text.unwrap_or_else(|| "none".into()))]
+        }
     }
 }
 
@@ -330,7 +333,7 @@ mod tests {
         let value = json!({
             "run": "w/runs/3", "training": {"steps": 500, "loss": 1.5},
             "retrieval": {"batch_size": 10, "forward": count},
-            "phases": [{"phase": "R1", "runs": 3}], "ids": [1, 2, 3, 4, 5, 6, 7, 8], "none": null,
+            "regions": {}, "views": [], "phases": [{"phase": "R1", "runs": 3}], "ids": [1, 2, 3, 4, 5, 6, 7, 8], "none": null,
         });
         let expected = [
             "run: w/runs/3",
@@ -340,6 +343,8 @@ mod tests {
             "phases 1: phase R1, runs 3",
             "ids: 1, 2, 3, 4, 5, 6, … (8)",
             "none: none",
+            "regions: none",
+            "views: none",
         ];
         let mut sorted = readable(&value);
         sorted.sort();

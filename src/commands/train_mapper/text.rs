@@ -131,7 +131,7 @@ fn field(name: &str, value: &str) -> String {
 
 /// What can be done with the mapper; nothing draws in ResNet's space alone, and a control is drawn beside its mapper.
 fn next(target: MapperTarget, betas: BetasControl, commands: &CommandLine) -> Vec<String> {
-    let compared = (commands.line("evaluate --ridge"), "beside ridge regression, also centred and averaged");
+    let compared = (commands.line("evaluate --ridge"), "what it finds more than ridge regression");
     let drawn = (commands.line("finetune-gan"), "the generator that draws what it decodes");
     let wanted = match (target, betas) {
         (MapperTarget::Image | MapperTarget::Caption, BetasControl::Measured) => vec![compared, drawn],
