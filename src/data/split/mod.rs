@@ -2,7 +2,7 @@
 
 mod folds;
 mod record;
-mod tuning;
+pub mod tuning;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use self::folds::{folds_in_order, random_folds};
 pub use self::record::SplitRecord;
-pub use self::tuning::TuningImages;
 use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split_file::SplitFile;

@@ -6,7 +6,7 @@ use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::error::DecoderError;
-use crate::data::split::TuningImages;
+use crate::data::split::tuning::TuningImages;
 use crate::error::SettingError;
 
 /// What a decoder's settings call those of its linear part.

@@ -121,7 +121,7 @@ fn relative_norms(weights: &Array2<f32>) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::split::TuningImages;
+    use crate::data::split::tuning::TuningImages;
     use crate::tensor_ops::random::keyed_rng;
     use rand::RngExt;
 

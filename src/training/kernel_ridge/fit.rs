@@ -243,7 +243,7 @@ fn without_coefficients(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::split::TuningImages;
+    use crate::data::split::tuning::TuningImages;
     use crate::run::progress::Silent;
     use crate::tensor_ops::backend::cpu;
     use crate::tensor_ops::random::keyed_rng;

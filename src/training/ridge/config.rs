@@ -19,7 +19,7 @@ pub struct RidgeConfig {
     /// to 1e12.
     pub penalties: Vec<f64>,
     /// Share of the training images, those first seen last or drawn ones
-    /// ([`TuningImages`](crate::data::split::TuningImages)), on which the penalty is chosen, above 0 and below
+    /// ([`TuningImages`](crate::data::split::tuning::TuningImages)), on which the penalty is chosen, above 0 and below
     /// 1; then all are fitted.
     pub tuning_fraction: f64,
 }

@@ -1,7 +1,7 @@
 //! On random betas that hold their image's target, two trials an image.
 
 use super::*;
-use crate::data::split::TuningImages;
+use crate::data::split::tuning::TuningImages;
 use crate::run::progress::Silent;
 use crate::run::run_dir::RunDir;
 use crate::tensor_ops::backend::cpu;
