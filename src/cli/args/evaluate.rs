@@ -38,7 +38,8 @@ pub struct EvaluateArgs {
     /// Cross-validate mappers of these kinds, too: one of each is trained in every fold; adds `--ridge`
     #[arg(long, value_name = "KINDS", value_enum, value_delimiter = ',', num_args = 1.., conflicts_with = "mappers")]
     pub kinds: Vec<KindArg>,
-    /// What is taken from predictions and targets before they are compared: `none`, or `training-mean`
+    /// What is taken from predictions and targets before they are compared: `none`, `training-mean`, or `rescaled-by-test`,
+    /// which gives predictions the mean and deviation of the training targets (transductive)
     #[arg(long, value_name = "WHAT")]
     pub centre: Option<String>,
 }

@@ -13,6 +13,7 @@ use crate::pipelines::targets::pixel_targets::PixelTargets;
 use crate::pipelines::targets::trial_targets::TrialTargets;
 use crate::pipelines::workbench::Workbench;
 use crate::run::progress::Progress;
+use crate::training::ridge::decoder::give_moments_of;
 
 /// What is decoded: targets of networks, each form once, and the pictures.
 #[derive(Default)]
@@ -120,12 +121,16 @@ impl SplitTask<'_> {
 }
 
 /// Takes from predictions and targets what is not compared: the mean of the training targets where that is wanted, of a picture its
-/// own mean luminance.
+/// own mean luminance. Or gives predictions the moments of the training targets.
 pub(super) fn bring_to_comparison(pair: &mut DecodedPair, aims: &Aims<'_>, centre: Centre, train: &[usize]) {
-    if centre == Centre::TrainingMean
-        && let Some(mean) = aims.mean(train)
-    {
-        pair.less(mean.view());
+    match centre {
+        Centre::None => {}
+        Centre::TrainingMean => {
+            if let Some(mean) = aims.mean(train) {
+                pair.less(mean.view());
+            }
+        }
+        Centre::RescaledByTest => give_moments_of(aims.fitted(train).view(), &mut pair.predicted),
     }
     if aims.target() == DecodedTarget::Pixels {
         pair.less_own_means();

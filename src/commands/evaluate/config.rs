@@ -26,6 +26,9 @@ pub enum Centre {
     None,
     /// The mean target of the training trials.
     TrainingMean,
+    /// Nothing; but every output of the predictions gets the mean and the deviation of the training targets, by its own over all
+    /// held-out trials. Transductive: what is predicted of a trial depends on the others.
+    RescaledByTest,
 }
 
 impl std::fmt::Display for Centre {
@@ -33,6 +36,7 @@ impl std::fmt::Display for Centre {
         formatter.write_str(match self {
             Self::None => "none",
             Self::TrainingMean => "training-mean",
+            Self::RescaledByTest => "rescaled-by-test",
         })
     }
 }
@@ -58,8 +62,9 @@ pub struct EvaluateConfig {
     /// target but pixels. The paper's network chooses its epochs on `train_mapper.train.tuning_fraction` of the fold's training
     /// images, which it is not fitted to.
     pub fold_kinds: Vec<MapperKind>,
-    /// What is taken from predictions and targets before they are compared: `none`, or `training-mean`, the mean target of the
-    /// training trials.
+    /// What is taken from predictions and targets before they are compared: `none`; `training-mean`, the mean target of the
+    /// training trials; or `rescaled-by-test`: nothing, but predictions get mean and deviation of the training targets, by their own over the
+    /// held-out trials (transductive).
     pub centre: Centre,
     /// How its penalty is chosen.
     pub ridge_fit: RidgeConfig,

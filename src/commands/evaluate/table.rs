@@ -139,6 +139,11 @@ impl EvaluateSummary {
                 "Centred: the mean target of the training trials is taken from predictions and targets."
                     .into()
             }
+            Centre::RescaledByTest => {
+                "Transductive: each output of the predictions has the mean and deviation of the training targets, by its own over the held-out \
+                 trials; what is predicted of one trial depends on the others. Not centred."
+                    .into()
+            }
         });
         let has_ridge = !self.ridge.is_empty() || self.cross_validation.is_some();
         if has_ridge {

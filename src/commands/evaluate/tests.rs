@@ -237,4 +237,10 @@ fn centring_is_named_and_spreads_embeddings_that_share_a_direction() {
     assert!(identification(&centred.ridge[0]).share.low > 0.7, "{:?}", centred.ridge);
     assert!(centred.table().contains("Centred: the mean target") && !plain.table().contains("Centred"));
     assert_eq!(plain.ridge[0].penalty, centred.ridge[0].penalty);
+    settings.evaluate.centre = Centre::RescaledByTest;
+    let rescaled = run(&settings, &mut Silent).unwrap();
+    assert_ne!(rescaled.ridge[0].cosine.mean, plain.ridge[0].cosine.mean);
+    assert!(
+        rescaled.table().contains("Transductive: each output") && !plain.table().contains("Transductive")
+    );
 }

@@ -375,6 +375,7 @@ pub(super) fn centred(centre: Centre) -> &'static str {
     match centre {
         Centre::None => "not centred",
         Centre::TrainingMean => "centred by the training mean",
+        Centre::RescaledByTest => "rescaled by the held-out predictions (transductive)",
     }
 }
 

@@ -193,6 +193,8 @@ fn counts(named: impl Iterator<Item = (String, RetrievalSummary)>, centre: Centr
             match centre {
                 Centre::None => "as they are, not centred",
                 Centre::TrainingMean => "after the mean target of the training trials is taken off (centred)",
+                Centre::RescaledByTest =>
+                    "after predictions got mean and deviation of the training targets by their own over the held-out trials (transductive)",
             }
         ),
     }

@@ -253,7 +253,7 @@ impl TrainMapperConfig {
             self.resnet.validate().map_err(|error| error.within("resnet"))?;
             self.ridge.validate().map_err(|error| error.within("ridge"))?;
             if self.ridge.rescale == Rescale::Test {
-                let expected = "`none` or `train`: a mapper decodes every trial by itself, and `test` needs all that are decoded together";
+                let expected = "`none` or `train`: a mapper decodes every trial by itself, and `test` needs all that are decoded together (`evaluate --centre rescaled-by-test`)";
                 return Err(SettingError::new("ridge.rescale", expected, "test"));
             }
             if self.ridge_bands == RidgeBands::Roi && self.kind != MapperKind::Ridge {

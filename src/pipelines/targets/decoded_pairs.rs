@@ -49,7 +49,7 @@ impl Aims<'_> {
     }
 
     /// What a regression is fitted to, without a draw: of several captions their mean. `[trials, width]`
-    fn fitted(&self, trials: &[usize]) -> Array2<f32> {
+    pub fn fitted(&self, trials: &[usize]) -> Array2<f32> {
         match self {
             Self::Vectors(targets) => targets.single(trials),
             Self::Pixels(pixels) => pixels.of(trials),

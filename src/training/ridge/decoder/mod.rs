@@ -23,4 +23,4 @@ mod scores;
 
 pub use self::config::{Rescale, RidgeDecoderConfig, TrainingTrials, VoxelWeighting};
 pub use self::fit::{RidgeDecoderFit, RidgeSelection, fit_ridge_decoder};
-pub use self::rescale::restore_variance;
+pub use self::rescale::{give_moments_of, restore_variance};

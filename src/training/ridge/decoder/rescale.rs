@@ -22,6 +22,15 @@ pub fn restore_variance(predictions: &mut Array2<f32>, means: &[f64], deviations
     }
 }
 
+/// [`restore_variance`] with the mean and deviation of given targets.
+///
+/// # Shapes
+/// - predictions: `[rows, outputs]`; targets: `[training rows, outputs]`
+pub fn give_moments_of(targets: ArrayView2<'_, f32>, predictions: &mut Array2<f32>) {
+    let means = column_means(targets);
+    restore_variance(predictions, &means, &column_deviations(targets, &means));
+}
+
 /// What predictions with the deviation `own` are multiplied by to have that of the targets; none where they do not vary.
 pub(super) fn factor(own: f64, wanted: f64) -> Option<f64> {
     (own > 0.0).then(|| wanted / own).filter(|factor| factor.is_finite())
@@ -50,5 +59,8 @@ mod tests {
         let mut predictions = array![[1.0, 4.0], [3.0, 4.0]];
         restore_variance(&mut predictions, &[10.0, 7.0], &[5.0, 2.0]);
         assert_eq!(predictions, array![[5.0, 7.0], [15.0, 7.0]]);
+        give_moments_of(array![[0.0, 2.0], [4.0, 2.0], [2.0, 2.0], [2.0, 2.0]].view(), &mut predictions);
+        assert!((predictions[[0, 0]] - (2.0 - 2.0_f32.sqrt())).abs() < 1e-6, "{predictions}");
+        assert_eq!(predictions.column(1).to_vec(), [2.0, 2.0]);
     }
 }
