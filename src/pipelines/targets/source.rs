@@ -53,6 +53,7 @@ impl TargetForm {
             let TargetForm { target, vector, view, scale, seed, .. } = *form;
             // What does not matter to a target must not tell two of them apart.
             let view = (target == MapperTarget::Image).then_some(view);
+            let seed = (form.choice() == CaptionChoice::Random).then_some(seed);
             (target, vector, view, form.choice(), scale.clamp.to_bits(), scale.scaling, seed)
         };
         decisive(self) == decisive(other)
@@ -79,7 +80,9 @@ mod tests {
         let same = |target| form(target, CaptionChoice::Mean).is_same(&form(target, CaptionChoice::Random));
         assert!(same(MapperTarget::Image) && !same(MapperTarget::Caption));
         let image = form(MapperTarget::Image, CaptionChoice::First);
-        assert!(!image.is_same(&TargetForm { seed: 2, ..image }));
+        assert!(image.is_same(&TargetForm { seed: 2, ..image }), "nothing is drawn");
+        let drawn = form(MapperTarget::Caption, CaptionChoice::Random);
+        assert!(!drawn.is_same(&TargetForm { seed: 2, ..drawn }));
         let wider = TargetScale { clamp: 0.0, ..scale };
         assert!(!image.is_same(&TargetForm { scale: wider, ..image }));
         let view = StimulusView { chain: ResizeChain::Direct, antialias: false };
