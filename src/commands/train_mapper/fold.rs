@@ -4,6 +4,7 @@
 use burn::tensor::Tensor;
 use ndarray::{Array2, Axis, s};
 
+use super::config::RidgeBands;
 use super::inputs::{Inputs, MapperTargets, require};
 use super::settings::TrainMapperSettings;
 use super::{kernel_ridge, papers, residual, ridge};
@@ -39,7 +40,7 @@ impl FoldTraining {
         settings.mapper.kind = kind;
         settings.mapper.train.selection = EpochSelection::TrainPart;
         if kind != MapperKind::Ridge {
-            settings.mapper.ridge_bands = super::RidgeBands::None;
+            settings.mapper.ridge_bands = RidgeBands::None;
         }
         settings
     }
@@ -59,7 +60,7 @@ impl FoldTraining {
     /// Reads betas and targets; `split` is one of the folds.
     ///
     /// # Errors
-    /// As those of [`super::run`].
+    /// As those of the command.
     pub fn open(
         settings: TrainMapperSettings,
         split: Split,
@@ -75,7 +76,7 @@ impl FoldTraining {
     /// Predictions of the held-out trials of `split`, `[trials, embed_dim]` of norm 1, by a mapper of its training trials.
     ///
     /// # Errors
-    /// As those of [`super::run`].
+    /// As those of the command.
     pub fn decode(&mut self, split: Split, bench: &mut Workbench<'_>) -> crate::error::Result<Array2<f32>> {
         if self.are_targets_fresh && split != self.inputs.split {
             self.inputs.split = split;
@@ -127,48 +128,5 @@ impl FoldTraining {
             predicted.slice_mut(s![first..first + trials.len(), ..]).assign(&rows);
         }
         Ok(predicted)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::commands::fixtures::linear_brain::{settings, write_all};
-    use crate::models::mapper::MapperTarget;
-    use crate::pipelines::brain_decoder::LoadedMapper;
-    use crate::run::progress::Silent;
-    use crate::tensor_ops::backend::cpu;
-
-    #[test]
-    fn a_fold_is_decoded_as_by_the_mapper_that_the_command_trains() {
-        let folder = tempfile::tempdir().unwrap();
-        write_all(folder.path());
-        let mut wanted = settings(folder.path());
-        (wanted.mapper.train.phase1.epochs, wanted.mapper.train.phase2.epochs) = (3, 2);
-        (wanted.mapper.residual.hidden, wanted.mapper.residual.epochs) = (8, 2);
-        for (kind, target) in [
-            (MapperKind::Ridge, MapperTarget::Image),
-            (MapperKind::KernelRidge, MapperTarget::Image),
-            (MapperKind::Residual, MapperTarget::Image),
-            (MapperKind::Paper, MapperTarget::Caption),
-        ] {
-            let wanted = FoldTraining::settings(TrainMapperSettings { target, ..wanted.clone() }, kind);
-            let subject = PreparedSubject::open(&wanted.prepared).unwrap();
-            let split = wanted.split.split(&subject).unwrap();
-            let snapshot = super::super::run(&wanted, &mut Silent).unwrap().snapshot;
-            let mapper = LoadedMapper::open(&snapshot, &cpu()).unwrap();
-            let expected = values(mapper.embed(&subject.betas_of(&split.validation).unwrap(), &cpu()));
-
-            let runs = || std::fs::read_dir(&wanted.runs).unwrap().count();
-            let (before, mut progress) = (runs(), Silent);
-            let device = cpu();
-            let bench = &mut Workbench::new(&device, &wanted.cache, &mut progress);
-            let mut training = FoldTraining::open(wanted.clone(), split.clone(), bench).unwrap();
-            let found = training.decode(split.clone(), bench).unwrap();
-            assert_eq!(found.dim(), (36, 8));
-            let most = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(most < 1e-5, "{kind}: {most}");
-            assert_eq!(runs(), before, "{kind}: no run stays");
-        }
     }
 }

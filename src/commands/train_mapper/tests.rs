@@ -1,5 +1,6 @@
 //! The command on a small subject whose betas are a linear code of what it saw.
 
+mod folds;
 mod kinds;
 
 use std::path::Path;
@@ -328,9 +329,10 @@ fn a_part_of_the_training_images_chooses_the_epochs_and_is_not_fitted() {
     settings.mapper.train.phase1.batch = 71;
     let error = run(&settings, &mut Silent).unwrap_err().to_string();
     assert!(error.contains("train_mapper.train.phase1.batch`: found 71, expected 1 to 70"), "{error}");
-    settings.mapper.train.tuning_fraction = 0.001;
+    settings.mapper.train.phase1.batch = 16;
+    settings.mapper.train.tuning_fraction = 0.999;
     let error = run(&settings, &mut Silent).unwrap_err().to_string();
-    assert!(error.contains("`train_mapper.train.tuning_fraction`: found 0.001"), "{error}");
+    assert!(error.contains("`train_mapper.train.tuning_fraction`: found 0.999"), "{error}");
 }
 
 #[test]
