@@ -86,15 +86,48 @@ pub fn summary(value: &Value, as_json: bool) -> Result<(), OutputError> {
     }
 }
 
-/// The summary in lines, few enough to be read.
+/// The summary in lines, few enough to be read. Where some are left out, they are those of groups: a field of one value, such as
+/// the file to open next, stays.
 fn readable(value: &Value) -> Vec<String> {
-    let mut lines = grouped(value, "");
+    let Some(fields) = value.as_object() else { return shortened(grouped(value, "")) };
+    let is_single = |field: &Value| !field.is_object() && !field.is_array();
+    let num_single = fields.values().filter(|field| is_single(field)).count();
+    let lines = grouped(value, "");
+    if lines.len() <= MOST_LINES || num_single >= MOST_LINES {
+        return shortened(lines);
+    }
+    let mut room = MOST_LINES - 1 - num_single;
+    let (mut kept, mut first_left_out, num_lines) = (Vec::new(), None, lines.len());
+    for (name, field) in fields {
+        let mut of_field = grouped(field, &name.replace('_', " "));
+        if !is_single(field) {
+            let shown = of_field.len().min(room);
+            if shown < of_field.len() {
+                first_left_out.get_or_insert(kept.len() + shown);
+            }
+            of_field.truncate(shown);
+            room -= shown;
+        }
+        kept.extend(of_field);
+    }
+    if let Some(place) = first_left_out {
+        kept.insert(place, more_lines(num_lines - kept.len()));
+    }
+    kept
+}
+
+/// As many lines as are printed.
+fn shortened(mut lines: Vec<String>) -> Vec<String> {
     if lines.len() > MOST_LINES {
-        let more = lines.len() - MOST_LINES + 1;
+        let more = more_lines(lines.len() - MOST_LINES + 1);
         lines.truncate(MOST_LINES - 1);
-        lines.push(format!("and {more} lines more, with `--json`"));
+        lines.push(more);
     }
     lines
+}
+
+fn more_lines(count: usize) -> String {
+    format!("and {count} lines more, with `--json`")
 }
 
 /// A line per field; figures of a group, a mean and its interval stand together.
@@ -355,6 +388,12 @@ mod tests {
             (0..90).map(|field| (format!("field {field}"), json!(1))).collect();
         let lines = readable(&Value::Object(many));
         assert_eq!((lines.len(), lines[19].as_str()), (20, "and 71 lines more, with `--json`"));
+        // What to open next stays; of groups as much as there is room for.
+        let group: serde_json::Map<String, Value> =
+            (0..30).map(|field| (format!("f{field}"), json!([{"a": 1}]))).collect();
+        let lines = readable(&json!({"device": "cpu", "found": group, "report": "report.html"}));
+        assert_eq!((lines.len(), lines[17].as_str()), (20, "found, f16 1, a: 1"));
+        assert_eq!(lines[18..], ["and 13 lines more, with `--json`", "report: report.html"]);
     }
 
     #[test]
