@@ -392,7 +392,7 @@ mod tests {
         let group: serde_json::Map<String, Value> =
             (0..30).map(|field| (format!("f{field}"), json!([{"a": 1}]))).collect();
         let lines = readable(&json!({"device": "cpu", "found": group, "report": "report.html"}));
-        assert_eq!((lines.len(), lines[17].as_str()), (20, "found, f16 1, a: 1"));
+        assert_eq!((lines.len(), lines[17].as_str()), (20, "found, f16 1: a 1"));
         assert_eq!(lines[18..], ["and 13 lines more, with `--json`", "report: report.html"]);
     }
 

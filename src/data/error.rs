@@ -23,7 +23,7 @@ pub enum DataError {
         fault: Box<Fault>,
     },
     /// A name that does not exist.
-    #[error("unknown {what} `{name}`; known: {}", known.join(", "))]
+    #[error("unknown {what} `{name}`; known: {}", if known.is_empty() { "none".into() } else { known.join(", ") })]
     Unknown {
         /// Kind of the thing named, for example `ROI`.
         what: String,
@@ -127,6 +127,8 @@ mod tests {
         );
         let error = DataError::unknown("ROI", "V9", ["V1v", "V1d"]);
         assert_eq!(error.to_string(), "unknown ROI `V9`; known: V1v, V1d");
+        let of_none = DataError::unknown("ROI", "V9", [""; 0]);
+        assert_eq!(of_none.to_string(), "unknown ROI `V9`; known: none");
         let error = DataError::missing("x.mat", "the order of trials");
         assert_eq!(error.to_string(), "`x.mat` is missing; it is needed for the order of trials");
     }

@@ -17,7 +17,7 @@ pub struct TrainMapperArgs {
     /// The space to predict; by default image and caption, one mapper after the other
     #[arg(long, value_enum)]
     pub target: Option<TargetArg>,
-    /// How betas become an embedding
+    /// How betas become an embedding; by default `train_mapper.kind`, which is `residual` where no file says otherwise
     #[arg(long, value_enum)]
     pub kind: Option<KindArg>,
     /// Bands of a ridge mapper that have scales of their own

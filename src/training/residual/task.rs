@@ -382,7 +382,7 @@ impl Task for ResidualTask<'_> {
 
     fn title(&self, phase: usize) -> String {
         match (phase, self.config().num_members) {
-            (0, _) => "choosing on the last training images".into(),
+            (0, _) => "choosing on a part of the training images".into(),
             (_, 1) => "fitting all training images".into(),
             (member, members) => format!("fitting all training images, network {member} of {members}"),
         }
