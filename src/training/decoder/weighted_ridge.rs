@@ -141,17 +141,20 @@ mod tests {
         (betas, targets, image_of_trial)
     }
 
+    fn trials_of<'a>(
+        betas: &'a Array2<f32>,
+        targets: &'a Array2<f32>,
+        image_of_trial: &'a [usize],
+        train: &'a [usize],
+    ) -> DecoderTrials<'a> {
+        DecoderTrials { betas, targets, image_of_trial, train, tuning: TuningImages::SeenLast }
+    }
+
     #[test]
     fn the_voxel_that_holds_something_is_turned_up() {
         let (betas, targets, image_of_trial) = data();
         let rows: Vec<usize> = (0..80).collect();
-        let trials = DecoderTrials {
-            betas: &betas,
-            targets: &targets,
-            image_of_trial: &image_of_trial,
-            train: &rows,
-            tuning: TuningImages::SeenLast,
-        };
+        let trials = trials_of(&betas, &targets, &image_of_trial, &rows);
         let ridge = WeightedRidge::fit(&trials, &rows, Penalty::Known(1e-3)).unwrap();
         let [first, second] = ridge.voxel_scale(1)[..] else { panic!("two voxels") };
         assert!(first > 1.3 && second < 0.2, "{first} {second}");
@@ -165,13 +168,7 @@ mod tests {
     fn the_penalty_of_the_least_error_elsewhere_is_chosen() {
         let (betas, targets, image_of_trial) = data();
         let rows: Vec<usize> = (0..80).collect();
-        let trials = DecoderTrials {
-            betas: &betas,
-            targets: &targets,
-            image_of_trial: &image_of_trial,
-            train: &rows,
-            tuning: TuningImages::SeenLast,
-        };
+        let trials = trials_of(&betas, &targets, &image_of_trial, &rows);
         let (fitting, tuning) = rows.split_at(60);
         let error_of = |penalty: f64| {
             let ridge = WeightedRidge::fit(&trials, fitting, Penalty::Known(penalty)).unwrap();
