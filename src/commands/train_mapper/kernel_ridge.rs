@@ -11,7 +11,7 @@ use crate::models::mapper::{MapperNetwork, MapperNetworkConfig};
 use crate::run::draft_run::DraftRun;
 use crate::run::progress::Progress;
 use crate::tensor_ops::backend::{Base, Device};
-use crate::training::kernel_ridge::fit::fit_kernel_ridge;
+use crate::training::kernel_ridge::fit::{KernelRidgeOutcome, fit_kernel_ridge};
 
 /// Fits it. Both penalties are chosen on the tuning images of the training part.
 ///
@@ -25,10 +25,7 @@ pub(super) fn fit(
     progress: &mut dyn Progress,
 ) -> crate::error::Result<Trained> {
     refuse_start(settings, inputs.config.kind)?;
-    let of_images = targets.of_images(&inputs.image_ids);
-    let trials = inputs.decoder_trials(&of_images);
-    let outcome = fit_kernel_ridge(&trials, &inputs.config.kernel_ridge, device, progress)
-        .map_err(|error| error.within(KERNEL_RIDGE_SECTION))?;
+    let outcome = outcome(inputs, targets, device, progress)?;
     // Only now: what cannot be fitted leaves no folder behind.
     let dir = run_dir(settings, inputs, targets)?;
     let draft = Some(DraftRun::of(&dir));
@@ -57,9 +54,18 @@ pub(super) fn fit_alone(
     device: &Device,
     progress: &mut dyn Progress,
 ) -> crate::error::Result<MapperNetwork<Base>> {
+    let outcome = outcome(inputs, targets, device, progress)?;
+    Ok(MapperNetwork::KernelRidge(outcome.mapper))
+}
+
+fn outcome(
+    inputs: &Inputs,
+    targets: &MapperTargets,
+    device: &Device,
+    progress: &mut dyn Progress,
+) -> crate::error::Result<KernelRidgeOutcome> {
     let of_images = targets.of_images(&inputs.image_ids);
     let trials = inputs.decoder_trials(&of_images);
-    let outcome = fit_kernel_ridge(&trials, &inputs.config.kernel_ridge, device, progress)
-        .map_err(|error| error.within(KERNEL_RIDGE_SECTION))?;
-    Ok(MapperNetwork::KernelRidge(outcome.mapper))
+    let fitted = fit_kernel_ridge(&trials, &inputs.config.kernel_ridge, device, progress);
+    Ok(fitted.map_err(|error| error.within(KERNEL_RIDGE_SECTION))?)
 }
