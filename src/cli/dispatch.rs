@@ -19,8 +19,8 @@ use super::exit_code::ExitCode;
 use super::layers::Layers;
 use super::logging::{self, Display, LogFormat, Verbosity};
 use super::render::{self, OutputError};
-use super::settings_file::{SETTINGS_FILE, settings_file};
-use super::stopping;
+use super::settings_file::{SETTINGS_FILE, settings_file, with_sizes_of_import};
+use super::stopping::{self, WayOn};
 use super::terminal::Terminal;
 use super::usage_error::UsageError;
 use crate::commands::ablate::{self, AblateSettings, AblationTable};
@@ -70,16 +70,18 @@ pub fn main() -> std::process::ExitCode {
     };
     let requested = logging::requested();
     let display = listen(&cli.global, requested.as_ref().ok().and_then(Option::as_deref));
-    stopping::listen(signals, &cli.command);
-    let how_to_go_on = stopping::how_to_go_on(&cli.command);
+    let way_on = WayOn::of(&cli.global, &cli.command);
+    stopping::listen(signals, way_on.clone());
     let environment =
         environment::check(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
     let checked = requested.and(environment).map_err(Into::into);
     let done = checked.and_then(|()| whole(&cli, display));
     interrupt::wait_while_ending();
     ended(done.map_err(|error| match error.class() {
-        ErrorClass::Interrupted if error.downcast_ref::<Interrupted>().is_none() => {
-            error.or_hint(stopping::of_settings(how_to_go_on))
+        ErrorClass::Interrupted => {
+            let stop = error.downcast_ref::<Interrupted>();
+            let hint = way_on.hint(stop.map(|stop| stop.checkpoint.as_path()));
+            error.or_hint(hint)
         }
         _ => error,
     }))
@@ -142,7 +144,7 @@ fn configuration(cli: &Cli, subject: Option<SubjectId>) -> crate::error::Result<
             SubjectId::Own(name) => layers.value("subject", name.name())?,
         };
     }
-    let layers = layers.inherit("seed", SEED_KEYS)?;
+    let layers = with_sizes_of_import(&cli.command, layers)?.inherit("seed", SEED_KEYS)?;
     // A phantom stands for a subject of NSD: the name of another says nothing to it.
     let is_own = layers.text_of("subject").is_some_and(|name| name.parse::<OwnSubject>().is_ok());
     let layers = if is_own { layers } else { layers.inherit("subject", SUBJECT_KEYS)? };
@@ -170,6 +172,7 @@ fn run_once(cli: &Cli, subject: Option<SubjectId>, display: Display) -> crate::e
     let config = configuration(cli, subject)?;
     stopping::note_settings(&cli.command, &config);
     check_resumed(&cli.command)?;
+    every_subject::require_imported(&cli.command, &config.project())?;
     let mut terminal = Terminal::new(display);
     if let Some(subject) = subject {
         terminal.note(&subject.to_string());
@@ -184,7 +187,9 @@ fn run_once(cli: &Cli, subject: Option<SubjectId>, display: Display) -> crate::e
 /// The flags that give another command the same settings as this call has, its own short names of keys among them.
 fn flags_of_the_same_settings(cli: &Cli) -> Result<Vec<String>, UsageError> {
     let own = cli.command.layers(Layers::default())?.assignments();
-    let own = own.into_iter().flat_map(|assignment| ["--set".to_string(), assignment]);
+    // That long work is accepted belongs to this call.
+    let own = own.into_iter().filter(|assignment| !assignment.starts_with("run.accept_long="));
+    let own = own.flat_map(|assignment| ["--set".to_string(), assignment]);
     Ok(cli.global.configuring().into_iter().chain(own).collect())
 }
 
@@ -400,6 +405,7 @@ impl Session<'_> {
 
     fn report(self, args: &ReportArgs) -> crate::error::Result<Value> {
         let mut settings = ReportSettings::resolve(&self.project, args.runs.clone(), args.out.clone());
+        settings.rater_pack.clone_from(&args.rater_pack);
         settings.flags.clone_from(&self.flags);
         let summary = report::run(&settings, &mut *self.progress)?;
         self.as_text(summary, ReportSummary::text)
@@ -460,7 +466,8 @@ impl Session<'_> {
     }
 
     fn reconstruct(self) -> crate::error::Result<Value> {
-        let settings = ReconstructSettings::resolve(&self.project, &self.config.reconstruct)?;
+        let settings =
+            ReconstructSettings::resolve(&self.project, &self.config.reconstruct, &self.config.train_mapper)?;
         value(reconstruct::run(&settings, self.progress))
     }
 

@@ -10,6 +10,7 @@ use super::usage_error::UsageError;
 use crate::data::nsd::tree::{DEFAULT_BETAS_VERSION, NsdTree};
 use crate::data::subject::{NsdSubject, SubjectId};
 use crate::error::{Error, ErrorClass, Result};
+use crate::files::file_is_there;
 use crate::pipelines::project::Project;
 use crate::run::error::RunError;
 
@@ -43,6 +44,31 @@ pub fn subjects(command: &Command, project: &Project) -> Result<Vec<SubjectId>> 
             Err(UsageError::new(message).into())
         }
     }
+}
+
+/// Refuses the name of a subject that was not imported, and says which ones were.
+///
+/// # Errors
+/// Bad input that names them; a folder of prepared subjects that cannot be listed.
+pub fn require_imported(command: &Command, project: &Project) -> Result<()> {
+    let is_about_prepared =
+        !matches!(command, Command::Prepare(_) | Command::Doctor) && wanted(command).is_some();
+    if !project.subject.is_own() || !is_about_prepared || file_is_there(&project.prepared())? {
+        return Ok(());
+    }
+    let known: Vec<String> =
+        project.imported_subjects()?.iter().map(|name| format!("`{}`", name.name())).collect();
+    let known = if known.is_empty() {
+        "none was imported there yet".into()
+    } else {
+        format!("there is {}", known.join(", "))
+    };
+    let message = format!(
+        "`--subject {}`: found no prepared subject of this name in `{}`, expected one that `mindreader import` has brought in: {known}",
+        project.subject,
+        project.work().display()
+    );
+    Err(UsageError::new(message).into())
 }
 
 fn wanted(command: &Command) -> Option<Subjects> {
@@ -141,7 +167,7 @@ pub fn run(
             Ok(summary) if as_json => drop(summaries.insert(subject.to_string(), summary)),
             Ok(Value::Null) => {}
             Ok(summary) => {
-                render::summary(&Value::Object(Map::from_iter([(subject.to_string(), summary)])), false)?;
+                render::summary_of(&subject.to_string(), &summary)?;
             }
             Err(error) if error.class() == ErrorClass::Interrupted => {
                 return Err(error.context(subject.to_string()));
@@ -213,6 +239,30 @@ mod tests {
         for arguments in ["config", "phantom", "demo", "init", "ablate --table 3"] {
             assert!(refused(arguments).contains("does not go through subjects"), "{arguments}");
         }
+    }
+
+    #[test]
+    fn an_unknown_subject_is_told_which_ones_there_are() {
+        let root = tempfile::tempdir().unwrap();
+        let mut project = Project { subject: "dgits".parse().unwrap(), ..Project::default() };
+        project.paths.work = Some(root.path().to_path_buf());
+        let of = |arguments: &str, project: &Project| {
+            require_imported(&cli(arguments).command, project).map_err(|error| error.to_string())
+        };
+        assert!(of("encode", &project).unwrap_err().contains("none was imported there yet"));
+        std::fs::create_dir_all(root.path().join("prepared")).unwrap();
+        for name in ["digits", "letters"] {
+            std::fs::write(root.path().join(format!("prepared/{name}.h5")), "").unwrap();
+        }
+        let error = of("run", &project).unwrap_err();
+        assert!(
+            error.contains("`--subject dgits`") && error.ends_with("there is `digits`, `letters`"),
+            "{error}"
+        );
+        project.subject = "digits".parse().unwrap();
+        assert_eq!(of("run", &project), Ok(()));
+        project.subject = "new".parse().unwrap();
+        assert_eq!((of("init", &project), of("import", &project)), (Ok(()), Ok(())));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod environment;
 mod every_subject;
 pub mod exit_code;
 mod flag_names;
+mod given_command;
 pub mod layers;
 pub mod logging;
 pub mod render;

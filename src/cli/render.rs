@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::logging::SAID;
 use crate::commands::doctor::{DoctorReport, Need};
@@ -86,10 +86,26 @@ pub fn summary(value: &Value, as_json: bool) -> Result<(), OutputError> {
     }
 }
 
+/// The summary of one of several subjects, whose name stands in front of every line; of each as many lines as of one alone.
+///
+/// # Errors
+/// As [`to_stdout`].
+pub fn summary_of(subject: &str, value: &Value) -> Result<(), OutputError> {
+    let lines = readable(value).into_iter().map(|line| format!("{subject}, {line}"));
+    to_stdout(&lines.collect::<Vec<_>>().join("\n"))
+}
+
 /// The summary in lines, few enough to be read. Where some are left out, they are those of groups: a field of one value, such as
 /// the file to open next, stays.
 fn readable(value: &Value) -> Vec<String> {
     let Some(fields) = value.as_object() else { return shortened(grouped(value, "")) };
+    // They were said when they arose.
+    let fields: Map<String, Value> = fields
+        .iter()
+        .filter(|(name, _)| *name != "warnings")
+        .map(|(name, field)| (name.clone(), field.clone()))
+        .collect();
+    let value = &Value::Object(fields.clone());
     let is_single = |field: &Value| !field.is_object() && !field.is_array();
     let num_single = fields.values().filter(|field| is_single(field)).count();
     let lines = grouped(value, "");
@@ -98,7 +114,7 @@ fn readable(value: &Value) -> Vec<String> {
     }
     let mut room = MOST_LINES - 1 - num_single;
     let (mut kept, mut first_left_out, num_lines) = (Vec::new(), None, lines.len());
-    for (name, field) in fields {
+    for (name, field) in &fields {
         let mut of_field = grouped(field, &name.replace('_', " "));
         if !is_single(field) {
             let shown = of_field.len().min(room);

@@ -1,8 +1,11 @@
-//! `mindreader.toml`: the settings of the folder that a command is typed in.
+//! `mindreader.toml`, the settings of the folder that a command is typed in; and the sizes that `import` chose for a subject.
 
 use std::path::{Path, PathBuf};
 
 use super::args::{Cli, Command};
+use super::layers::Layers;
+use crate::commands::config::ProjectConfig;
+use crate::data::subject::OwnSubject;
 use crate::error::FileError;
 use crate::files::{file_is_there, say_used};
 
@@ -28,6 +31,27 @@ pub fn settings_file(cli: &Cli) -> Result<Option<PathBuf>, FileError> {
     }
     say_used("the settings", file);
     Ok(Some(file.to_path_buf()))
+}
+
+/// Adds the sizes of networks that `import` chose for the subject, below everything that the user says.
+///
+/// # Errors
+/// Settings out of range; a file of sizes that is there and cannot be read.
+pub fn with_sizes_of_import(command: &Command, layers: Layers) -> crate::error::Result<Layers> {
+    let is_own = layers.text_of("subject").is_some_and(|name| name.parse::<OwnSubject>().is_ok());
+    if !is_own || matches!(command, Command::Import(_) | Command::Init(_)) {
+        return Ok(layers);
+    }
+    let config: ProjectConfig = layers.clone().resolve(ProjectConfig::validate)?;
+    let sizes = config.project().sizes();
+    if !file_is_there(&sizes)? {
+        return Ok(layers);
+    }
+    let (layers, has_any) = layers.beneath::<ProjectConfig>(&sizes)?;
+    if has_any {
+        say_used("sizes that fit the imported data", &sizes);
+    }
+    Ok(layers)
 }
 
 /// Whether the folder's settings are the command's: not where it brings its own, or writes that file.

@@ -24,6 +24,7 @@ use crate::files::file_is_there;
 use crate::interrupt;
 use crate::metrics::correlation::{ceiling_correlation, voxel_correlation};
 use crate::models::mapper::MapperTarget;
+use crate::pipelines::inference::Inference;
 use crate::pipelines::project::Project;
 use crate::pipelines::targets::decoded_pairs::tuning_split;
 use crate::pipelines::targets::trial_targets::TrialTargets;
@@ -123,6 +124,9 @@ pub struct EncodeSummary {
     /// Which pictures were held out, by a hash; unknown in files of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split_record: Option<SplitRecord>,
+    /// Whether held-out trials had a part in how they were scored; unknown in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inference: Option<Inference>,
     /// All prepared voxels.
     pub all: RegionAccuracy,
     /// Regions by `file:name`.
@@ -163,6 +167,7 @@ pub fn run(settings: &EncodeSettings, progress: &mut dyn Progress) -> crate::err
         run: dir.path().to_path_buf(),
         num_trials: split.validation.len(),
         split_record: Some(settings.data.split.record(&subject, &split)),
+        inference: Some(Inference::of_betas(&subject, settings.data.split.rule, [])),
         all: maps.region(&(0..accuracy.len()).collect::<Vec<_>>()),
         regions: maps.regions(&subject),
         accuracy: if has_volume { Some(maps.write_volumes(&dir, &subject)?) } else { None },

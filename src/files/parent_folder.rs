@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::unfinished::wait_while_ending;
 use crate::error::FileError;
 
 /// The folder that holds `path`.
@@ -17,6 +18,7 @@ pub(super) fn parent(path: &Path) -> &Path {
 /// # Errors
 /// [`FileError::Unwritable`] naming `path`.
 pub(super) fn create_parent(path: &Path) -> Result<(), FileError> {
+    wait_while_ending();
     let folder = parent(path);
     std::fs::create_dir_all(folder).map_err(|error| FileError::unwritable(path, error))
 }

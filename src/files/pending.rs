@@ -50,13 +50,21 @@ impl PendingFile {
         &self.target
     }
 
+    /// Brings what was written to the disk.
+    ///
+    /// # Errors
+    /// [`FileError::Unwritable`].
+    pub fn sync(&self) -> Result<(), FileError> {
+        self.temporary.as_file().sync_all().map_err(|error| FileError::unwritable(&self.target, error))
+    }
+
     /// Syncs the file and gives it its name.
     ///
     /// # Errors
     /// [`FileError::Unwritable`].
     pub fn commit(self) -> Result<(), FileError> {
+        self.sync()?;
         let Self { temporary, target, unfinished: _unfinished } = self;
-        temporary.as_file().sync_all().map_err(|error| FileError::unwritable(&target, error))?;
         match temporary.persist(&target) {
             Ok(_) => Ok(()),
             Err(error) => Err(FileError::unwritable(&target, error.error)),

@@ -30,10 +30,16 @@ impl Drop for Unfinished {
     }
 }
 
+/// Holds whoever is about to make a file or a folder in a process that is about to end.
+pub(super) fn wait_while_ending() {
+    drop(unfinished());
+}
+
 /// Removes every temporary file and folder that is under way. Only for a process that is about to end: whoever still writes to
-/// them will fail.
+/// them will fail, and whoever would make further ones waits for the end.
 pub fn remove_unfinished() {
-    for path in unfinished().iter() {
+    let paths = std::mem::ManuallyDrop::new(unfinished());
+    for path in paths.iter() {
         // Somebody may be adding to a folder just now.
         for _ in 0..5 {
             let removed =

@@ -1,6 +1,6 @@
-//! The request as a flag, who may not be disturbed by it, and the error of work that heeded it.
+//! The request as a flag, and the error of work that heeded it.
 
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::sys::signal::Signal;
 
@@ -8,8 +8,6 @@ use crate::error::{Classified, ErrorClass};
 
 /// Number of the signal that asked to stop; 0 before.
 pub(super) static REQUESTED: AtomicI32 = AtomicI32::new(0);
-/// How many [`Shelter`]s there are.
-pub(super) static SHELTERS: AtomicUsize = AtomicUsize::new(0);
 
 /// Has the user, or the queue, asked to stop?
 pub fn requested() -> bool {
@@ -32,30 +30,6 @@ pub struct Stopped;
 impl Classified for Stopped {
     fn class(&self) -> ErrorClass {
         ErrorClass::Interrupted
-    }
-}
-
-/// Work that must come to its own end: while there is one, a signal sets the flag and no more.
-#[derive(Debug)]
-pub struct Shelter(());
-
-impl Shelter {
-    /// From now until it is dropped.
-    pub fn new() -> Self {
-        SHELTERS.fetch_add(1, Ordering::SeqCst);
-        Self(())
-    }
-}
-
-impl Default for Shelter {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Drop for Shelter {
-    fn drop(&mut self) {
-        SHELTERS.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -1,16 +1,18 @@
 //! Signals of the operating system.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 
-use super::request::{REQUESTED, SHELTERS, exit_code_of};
+use super::request::{REQUESTED, exit_code_of};
+use super::shelter::SHELTERS;
 
-/// Work that polls stops sooner. The rest is ended after this time, which leaves some of the two seconds for words.
-const GRACE: Duration = Duration::from_millis(1500);
+/// Work that polls stops sooner. The rest is ended after this time, which leaves some of the two seconds for words, and for the system
+/// to take back gigabytes.
+const GRACE: Duration = Duration::from_millis(1200);
 /// How often is looked whether work is sheltered.
 const LOOK: Duration = Duration::from_millis(50);
 /// A terminal that takes no words must not keep the process.
@@ -21,8 +23,6 @@ const SAME_REQUEST: Duration = Duration::from_millis(100);
 
 /// When the first signal came.
 static FIRST: OnceLock<Instant> = OnceLock::new();
-/// The process is being ended from the thread of signals.
-static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// Signals that ask to stop, held back until somebody heeds them.
 #[derive(Debug)]
@@ -79,13 +79,13 @@ fn take(signal: Signal, tidy_up: fn(), words: &Words) {
         if is_same_request(since_first) {
             return;
         }
+        SHELTERS.close_at_once();
         tidy_up();
         end(code);
     }
     let words = words.clone();
     let watch = move || {
-        wait_for_work();
-        ENDING.store(true, Ordering::SeqCst);
+        SHELTERS.wait_until_none(GRACE, LOOK);
         tidy_up();
         say(words);
         end(code);
@@ -97,17 +97,6 @@ fn take(signal: Signal, tidy_up: fn(), words: &Words) {
 /// `timeout` signals the process and then its group, and a terminal's hang-up comes in several signals: nobody asks twice so fast.
 fn is_same_request(since_first: Duration) -> bool {
     since_first < SAME_REQUEST
-}
-
-/// Returns when there has been no shelter for the time of grace: whatever is under way then does not poll.
-fn wait_for_work() {
-    let mut since = Instant::now();
-    while since.elapsed() < GRACE {
-        std::thread::sleep(LOOK);
-        if SHELTERS.load(Ordering::SeqCst) > 0 {
-            since = Instant::now();
-        }
-    }
 }
 
 fn say(words: Words) {
@@ -125,7 +114,7 @@ fn say(words: Words) {
 /// Holds a thread that comes to its end while the process is being ended: its work may have failed because of that, and its error
 /// would mislead.
 pub fn wait_while_ending() {
-    while ENDING.load(Ordering::SeqCst) {
+    while SHELTERS.are_closed() {
         std::thread::park();
     }
 }

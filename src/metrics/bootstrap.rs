@@ -96,6 +96,34 @@ pub fn mean_interval(values: &[f64], groups: &[u64], config: &BootstrapConfig) -
     Some(Interval { mean: whole, low: at(tail), high })
 }
 
+/// Means of several lists of values, one value per entry of `groups` in each, in every resample of the groups: the resamples are those
+/// of [`mean_interval`], and the same for all lists, so that what is computed of them together has an interval of its own.
+///
+/// Output: `[resamples][lists]`; empty without groups.
+pub fn resampled_means(lists: &[Vec<f64>], groups: &[u64], config: &BootstrapConfig) -> Vec<Vec<f64>> {
+    let mut by_group: BTreeMap<u64, (Vec<f64>, usize)> = BTreeMap::new();
+    for (entry, group) in groups.iter().enumerate() {
+        let (sums, count) = by_group.entry(*group).or_insert_with(|| (vec![0.0; lists.len()], 0));
+        sums.iter_mut().zip(lists).for_each(|(sum, list)| *sum += list[entry]);
+        *count += 1;
+    }
+    let groups: Vec<(Vec<f64>, usize)> = by_group.into_values().collect();
+    if groups.is_empty() {
+        return Vec::new();
+    }
+    let resample = |resample: usize| {
+        let mut rng = keyed_rng(config.seed, "bootstrap", resample as u64);
+        let (mut sums, mut count) = (vec![0.0; lists.len()], 0);
+        for _ in 0..groups.len() {
+            let (of_group, entries) = &groups[rng.random_range(0..groups.len())];
+            sums.iter_mut().zip(of_group).for_each(|(sum, value)| *sum += value);
+            count += entries;
+        }
+        sums.into_iter().map(|sum| sum / count as f64).collect()
+    };
+    (0..config.resamples).map(resample).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +150,21 @@ mod tests {
         assert_eq!(single, repeated);
         let naive = mean_interval(&thrice, &(0..180).collect::<Vec<_>>(), &config).unwrap();
         assert!(naive.high - naive.low < 0.8 * (repeated.high - repeated.low));
+    }
+
+    #[test]
+    fn lists_are_resampled_together_and_as_one_by_one() {
+        let (values, groups): (Vec<f64>, Vec<u64>) =
+            ((0..30).map(f64::from).collect(), (0..30).map(|entry| entry / 2).collect());
+        let doubled: Vec<f64> = values.iter().map(|value| 2.0 * value).collect();
+        let config = BootstrapConfig { resamples: 100, ..BootstrapConfig::default() };
+        let means = resampled_means(&[values.clone(), doubled], &groups, &config);
+        assert!(means.len() == 100 && means.iter().all(|of| (of[1] - 2.0 * of[0]).abs() < 1e-9));
+        let interval = mean_interval(&values, &groups, &config).unwrap();
+        let mut sorted: Vec<f64> = means.iter().map(|of| of[0]).collect();
+        sorted.sort_by(f64::total_cmp);
+        assert!((sorted[2] - interval.low).abs() < 1e-9 && (sorted[97] - interval.high).abs() < 1e-9);
+        assert!(resampled_means(&[Vec::new()], &[], &config).is_empty());
     }
 
     #[test]

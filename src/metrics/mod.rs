@@ -14,3 +14,4 @@ pub mod near_duplicates;
 pub mod pairwise;
 pub mod retrieval;
 pub mod share;
+pub mod trust;

@@ -56,6 +56,24 @@ pub fn largest_cosine(one: ArrayView2<'_, f32>, other: ArrayView2<'_, f32>) -> R
     Ok(largest)
 }
 
+/// Pairs of a row of one set and a row of another whose cosine is above `threshold`, by their positions.
+///
+/// # Errors
+/// A request to stop.
+pub fn pairs_across(
+    one: ArrayView2<'_, f32>,
+    other: ArrayView2<'_, f32>,
+    threshold: f64,
+) -> Result<Vec<(usize, usize)>, Stopped> {
+    let mut pairs = Vec::new();
+    for_each_cosine(one, other, &mut |row, column, cosine| {
+        if cosine > threshold {
+            pairs.push((row, column));
+        }
+    })?;
+    Ok(pairs)
+}
+
 /// Cosine of every row of one with every row of another, block by block.
 fn for_each_cosine(
     one: ArrayView2<'_, f32>,
@@ -74,7 +92,7 @@ fn for_each_cosine(
     Ok(())
 }
 
-fn unit_rows(vectors: ArrayView2<'_, f32>) -> Array2<f32> {
+pub(super) fn unit_rows(vectors: ArrayView2<'_, f32>) -> Array2<f32> {
     let mut unit = vectors.to_owned();
     for mut row in unit.axis_iter_mut(Axis(0)) {
         let length = row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
@@ -130,5 +148,7 @@ mod tests {
         let largest = largest_cosine(array![[1.0, 0.0], [0.0, 2.0]].view(), array![[3.0, 4.0]].view());
         assert!((largest.unwrap().unwrap() - 0.8).abs() < 1e-6);
         assert_eq!(largest_cosine(array![[1.0, 0.0]].view(), Array2::zeros((0, 2)).view()).unwrap(), None);
+        let pairs = pairs_across(array![[1.0, 0.0], [0.0, 2.0]].view(), array![[3.0, 4.0]].view(), 0.7);
+        assert_eq!(pairs.unwrap(), [(1, 0)]);
     }
 }

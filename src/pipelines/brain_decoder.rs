@@ -28,7 +28,7 @@ use crate::tensor_ops::random::{keyed_rng, normal};
 use crate::tensor_ops::similarity::unit_norm;
 
 /// The three snapshots that decode.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DecoderPaths {
     /// Image mapper.
     pub image_mapper: PathBuf,
@@ -254,11 +254,15 @@ impl BrainDecoder {
     pub fn check_source(&self, source: ConditionSource) -> Result<(), RunError> {
         let DecoderPaths { image_mapper, second_mapper, generator } = &self.paths;
         self.generator_use.check_heads(generator, source)?;
-        let (wanted, found) = (source.second_target(), self.second_mapper.snapshot.target);
-        let is_resnet = |target| target == MapperTarget::Resnet;
-        if source.uses()[1] && is_resnet(wanted) != is_resnet(found) {
-            let expected = format!("`{wanted}`, which the condition is made of");
-            return Err(RunError::invalid(second_mapper, "target", expected, format!("`{found}`")));
+        for (part, path, mapper, wanted) in [
+            (0, image_mapper, &self.image_mapper, MapperTarget::Image),
+            (1, second_mapper, &self.second_mapper, source.second_target()),
+        ] {
+            let found = mapper.snapshot.target;
+            if source.uses()[part] && wanted != found {
+                let expected = format!("`{wanted}`, which the condition `{source}` is made of");
+                return Err(RunError::invalid(path, "target", expected, format!("`{found}`")));
+            }
         }
         let [first, second] =
             [&self.image_mapper, &self.second_mapper].map(|mapper| mapper.snapshot.network.embed_dim());
@@ -314,6 +318,16 @@ impl BrainDecoder {
     /// The image mapper and its file.
     pub fn image_mapper(&self) -> (&Path, &LoadedMapper) {
         (&self.paths.image_mapper, &self.image_mapper)
+    }
+
+    /// The second mapper and its file.
+    pub fn second_mapper(&self) -> (&Path, &LoadedMapper) {
+        (&self.paths.second_mapper, &self.second_mapper)
+    }
+
+    /// Where the networks compute.
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
     /// What the second mapper predicts.

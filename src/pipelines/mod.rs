@@ -12,6 +12,7 @@ pub mod feature_cache;
 pub mod gan;
 pub mod generator_use;
 pub(crate) mod held_out_photographs;
+pub mod inference;
 pub mod mapper_betas;
 pub(crate) mod mapper_input;
 pub mod mapper_provenance;

@@ -94,6 +94,7 @@ pub(crate) fn losses(title: &str, rows: &[MapperRow]) -> Vec<LineChart> {
             x_label: "epoch (counted over all phases)".into(),
             y_label: "loss".into(),
             series: curves.into_iter().filter(|curve| !curve.points.is_empty()).collect(),
+            ..LineChart::default()
         }
     };
     phases.into_iter().map(of_phase).collect()
@@ -106,14 +107,15 @@ pub(crate) fn retrieval(title: &str, rows: &[MapperRow]) -> LineChart {
         series(name, rows, MapperRow::number, |row| count(counts(row)?.retrieval.as_ref()?))
     };
     LineChart {
-        title: title.into(),
+        title: format!("{title} (not centred)"),
         x_label: "epoch (counted over all phases)".into(),
-        y_label: "images found, not centred".into(),
+        y_label: "images found".into(),
         series: vec![
             counted("forward", |retrieval| retrieval.forward.over_batches.mean),
             counted("backward", |retrieval| retrieval.backward.over_batches.mean),
             counted("chance", |retrieval| retrieval.chance_over_batches),
         ],
+        ..LineChart::default()
     }
 }
 

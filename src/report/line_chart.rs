@@ -29,12 +29,14 @@ pub enum Marks {
     Line,
     /// Each by itself, as a dot.
     Dots,
+    /// Joined by a thin line with gaps: a level to compare with.
+    Dashed,
 }
 
 /// A chart of one or more curves over one axis.
 #[derive(Debug, Clone, Default)]
 pub struct LineChart {
-    /// Heading inside the chart.
+    /// Heading: above the chart of a page, inside that of a file.
     pub title: String,
     /// Name and unit of the horizontal axis.
     pub x_label: String,
@@ -42,6 +44,8 @@ pub struct LineChart {
     pub y_label: String,
     /// The curves, drawn in this order; the legend keeps it.
     pub series: Vec<Series>,
+    /// Whether the horizontal axis is logarithmic: every x is above 0 then.
+    pub is_log_x: bool,
 }
 
 /// One curve or cloud of points with its name.
@@ -53,17 +57,37 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
     /// A joined line, or dots.
     pub marks: Marks,
+    /// Lower and upper end of every point's interval, drawn as bars; empty where points have none.
+    pub intervals: Vec<(f64, f64)>,
 }
 
 impl Series {
     /// A named curve.
     pub fn new(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
-        Self { name: name.into(), points, marks: Marks::Line }
+        Self { name: name.into(), points, marks: Marks::Line, intervals: Vec::new() }
+    }
+
+    /// A named curve of points with intervals: x, y, lower and upper end.
+    pub fn within(name: impl Into<String>, points: &[(f64, [f64; 3])]) -> Self {
+        let intervals = points.iter().map(|(_, [_, low, high])| (*low, *high)).collect();
+        Self { intervals, ..Self::new(name, points.iter().map(|(x, [y, ..])| (*x, *y)).collect()) }
+    }
+
+    /// A level from one x to another.
+    pub fn level(name: impl Into<String>, y: f64, [from, to]: [f64; 2]) -> Self {
+        Self { marks: Marks::Dashed, ..Self::new(name, vec![(from, y), (to, y)]) }
     }
 
     /// A named cloud of points.
     pub fn dots(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
-        Self { name: name.into(), points, marks: Marks::Dots }
+        Self { name: name.into(), points, marks: Marks::Dots, intervals: Vec::new() }
+    }
+
+    /// Length of every finite point's bar below and above it.
+    fn arms(&self) -> Vec<(f64, f64)> {
+        let points = self.points.iter().zip(&self.intervals);
+        let finite = points.filter(|((x, y), _)| x.is_finite() && y.is_finite());
+        finite.map(|((_, y), (low, high))| ((y - low).max(0.0), (high - y).max(0.0))).collect()
     }
 
     fn plot(&self, color: &str) -> Option<Plot> {
@@ -77,6 +101,15 @@ impl Series {
                 LinePlot::new()
                     .with_color(color)
                     .with_stroke_width(2.0)
+                    .with_data(points)
+                    .with_y_err_asymmetric(self.arms())
+                    .with_legend(self.name.as_str()),
+            ),
+            Marks::Dashed => Plot::Line(
+                LinePlot::new()
+                    .with_color(color)
+                    .with_stroke_width(1.0)
+                    .with_dashed()
                     .with_data(points)
                     .with_legend(self.name.as_str()),
             ),
@@ -92,7 +125,8 @@ impl Series {
 }
 
 impl LineChart {
-    /// The chart as an `<svg>` element; a note instead when there is no point to draw.
+    /// The chart as an `<svg>` element without its title, which is a line of the page and may break there; a note instead when there is no
+    /// point to draw.
     pub fn to_svg(&self) -> String {
         self.draw(Paper::Page).map_or_else(|| "<p>No points to draw.</p>".into(), |svg| scalable(&svg))
     }
@@ -100,6 +134,19 @@ impl LineChart {
     /// The chart as a file of its own, black on white; nothing when there is no point to draw.
     pub fn to_svg_file(&self) -> Option<String> {
         self.draw(Paper::White)
+    }
+
+    /// Lowest and highest end of all points and intervals, with a little room; nothing where there are no intervals.
+    fn ends_of_intervals(&self) -> Option<[f64; 2]> {
+        let intervals = || self.series.iter().flat_map(|series| &series.intervals);
+        intervals().next()?;
+        let points = self.series.iter().flat_map(|series| &series.points).map(|(_, y)| *y);
+        let values = points.chain(intervals().flat_map(|(low, high)| [*low, *high]));
+        let finite = values.filter(|value| value.is_finite());
+        let (low, high) = finite
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+        let room = 0.03 * (high - low);
+        (room > 0.0).then_some([low - room, high + room])
     }
 
     fn draw(&self, paper: Paper) -> Option<String> {
@@ -130,11 +177,20 @@ impl LineChart {
             .with_theme(theme)
             .with_width(WIDTH)
             .with_height(HEIGHT)
-            .with_title(self.title.as_str())
             .with_x_label(self.x_label.as_str())
             .with_y_label(self.y_label.as_str())
             .with_legend_position(LegendPosition::OutsideBottomColumns)
             .with_legend_box(false);
+        let layout = match paper {
+            Paper::Page => layout,
+            Paper::White => layout.with_title(self.title.as_str()),
+        };
+        let layout = if self.is_log_x { layout.with_log_x() } else { layout };
+        // The library ranges an axis by points alone: bars would be cut off.
+        let layout = match self.ends_of_intervals() {
+            Some([low, high]) => layout.with_y_axis_min(low).with_y_axis_max(high),
+            None => layout,
+        };
         Some(with_own_ids(&SvgBackend::new().render_scene(&render_multiple(plots, layout))))
     }
 }
@@ -224,6 +280,21 @@ mod tests {
         assert!(svg.contains(" width=\"460") && svg.contains("xmlns=") && !svg.contains("currentColor"));
         // One circle a point; the legend has one of its own.
         assert_eq!(svg.matches("<circle").count(), 3 + 1);
+    }
+
+    #[test]
+    fn intervals_are_bars_and_levels_are_dashed() {
+        let plain = LineChart {
+            series: vec![Series::new("score", vec![(1.0, 0.5), (10.0, 0.9)])],
+            is_log_x: true,
+            ..LineChart::default()
+        };
+        let curve = Series::within("score", &[(1.0, [0.5, 0.4, 0.6]), (10.0, [0.9, 0.8, 0.95])]);
+        let with_bars = LineChart { series: vec![curve], ..plain.clone() };
+        let lines = |chart: &LineChart| chart.to_svg().matches("<line").count();
+        assert!(lines(&with_bars) >= lines(&plain) + 2, "a bar a point");
+        let level = LineChart { series: vec![Series::level("chance", 0.5, [1.0, 10.0])], ..plain.clone() };
+        assert!(level.to_svg().contains("stroke-dasharray") && !plain.to_svg().contains("stroke-dasharray"));
     }
 
     #[test]

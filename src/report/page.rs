@@ -81,6 +81,14 @@ impl Section {
         self
     }
 
+    /// The section with one block more, where there is one.
+    pub fn with_some(self, block: Option<Block>) -> Self {
+        match block {
+            Some(block) => self.with(block),
+            None => self,
+        }
+    }
+
     /// The section with a paragraph more.
     pub fn text(self, text: impl Into<String>) -> Self {
         self.with(Block::Text(text.into()))
@@ -203,6 +211,7 @@ struct PageTemplate<'a> {
 </figure>
 {%- when Block::Chart with (chart) %}
 <figure class="chart">
+<div class="title">{{ chart.title }}</div>
 {{ chart.to_svg()|safe }}
 </figure>
 {%- when Block::Images with (grid) %}
@@ -273,6 +282,7 @@ mod tests {
                         x_label: "epoch".into(),
                         y_label: "loss".into(),
                         series: vec![Series::new("training", vec![(0.0, 1.0), (1.0, 0.5)])],
+                        ..LineChart::default()
                     }))
                     .with(Block::Images(ImageGrid {
                         rows: vec![(
@@ -295,6 +305,7 @@ mod tests {
             "<p>The &#60;verdict&#62;.</p>",
             "<figcaption>chance &#38; more</figcaption>",
             "<p>below</p>",
+            "<div class=\"title\">Loss</div>",
             "<summary>A &#60;table&#62;</summary>",
         ] {
             assert!(html.contains(needle), "{needle}");

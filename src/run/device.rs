@@ -62,6 +62,17 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
+impl DeviceChoice {
+    /// Whether a GPU computes: one that is named, or for `auto` one that is there.
+    pub fn is_gpu(self) -> bool {
+        match self {
+            Self::Auto => probe_gpus().count > 0,
+            Self::Cpu => false,
+            Self::Cuda(_) => true,
+        }
+    }
+}
+
 /// Number of usable GPUs, or the reason why there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GpuReport {

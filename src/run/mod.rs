@@ -17,3 +17,4 @@ pub mod run_dir;
 pub mod snapshot;
 pub mod tensorboard;
 pub mod training_log;
+pub mod under_way;

@@ -9,6 +9,7 @@ use tracing::{Span, info_span};
 use super::clock::now_utc;
 use super::error::RunError;
 use super::event_log::EventLog;
+use super::under_way::UnderWay;
 use crate::error::FileError;
 use crate::files::{
     FolderLock, InputKind, file_is_there, folder_is_there, is_temporary, read_text, write_atomic,
@@ -31,6 +32,8 @@ pub struct RunDir {
     span: Span,
     /// Given back with the last copy; none where the file system has no locks.
     _lock: Option<Arc<FolderLock>>,
+    /// None where nothing begins.
+    under_way: Option<Arc<UnderWay>>,
 }
 
 /// The newest run of a kind, and what was passed over to find it.
@@ -84,7 +87,7 @@ impl RunDir {
         };
         if !file_is_there(checkpoint)? {
             // Some other folder may have been named by mistake: nothing begins there.
-            return Ok(Self { path: folder.to_path_buf(), span: Span::none(), _lock: None });
+            return Ok(Self { path: folder.to_path_buf(), span: Span::none(), _lock: None, under_way: None });
         }
         let run = Self::begin(folder.to_path_buf())?;
         remove_half_written(folder)?;
@@ -101,7 +104,8 @@ impl RunDir {
     fn begin(path: PathBuf) -> Result<Self, RunError> {
         let lock = FolderLock::take(&path, &this_process())?.map(Arc::new);
         let span = info_span!(target: RUN_TARGET, "run", folder = %path.display());
-        Ok(Self { path, span, _lock: lock })
+        let under_way = Some(Arc::new(UnderWay::begin(&path)));
+        Ok(Self { path, span, _lock: lock, under_way })
     }
 
     /// The run as a span, open until the last copy of this is dropped: the parent of what happens in it.
@@ -210,6 +214,13 @@ impl RunDir {
             .write_to(&mut png, image::ImageFormat::Png)
             .map_err(|error| RunError::unwritable(self.join(name), error))?;
         self.write_atomic(name, png.get_ref())
+    }
+
+    /// Says that there is a checkpoint at `path` now, with so many steps, for whoever ends the process in the middle of the next one.
+    pub fn note_checkpoint(&self, path: &Path, steps: u64) {
+        if let Some(under_way) = &self.under_way {
+            under_way.note(path, steps);
+        }
     }
 
     /// The run's metrics, one JSON object a line.

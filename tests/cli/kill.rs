@@ -21,6 +21,9 @@ struct Training {
     assert_equal: fn(&Path, &Path),
 }
 
+/// Training without a checkpoint after so many kills is no training that writes any.
+const MOST_KILLS: usize = 30;
+
 impl Training {
     /// Enough steps to be killed 20 times, a checkpoint every few of them.
     fn mapper(work: &Path, target: &'static str) -> Self {
@@ -122,7 +125,8 @@ impl Training {
         self.runs().pop().unwrap()
     }
 
-    /// Kills the training `times` times, each time resumed from its checkpoint or, without one, begun anew.
+    /// Kills the training `times` times, each time resumed from its checkpoint or, without one, begun anew; more often where a slow
+    /// machine had no checkpoint by then.
     fn kill_and_resume(&self, times: usize) {
         let started = Instant::now();
         finish(self.start(None));
@@ -134,7 +138,7 @@ impl Training {
             let run = self.newest_run();
             Some(run.join("checkpoint.mpk")).filter(|path| run != undisturbed && path.is_file())
         };
-        while kills < times {
+        while kills < times || (continued == 0 && kills < MOST_KILLS) {
             let from = checkpoint();
             continued += usize::from(from.is_some());
             let mut child = self.start(from.as_deref()).spawn().unwrap();
@@ -154,6 +158,10 @@ impl Training {
             child.kill().unwrap();
             child.wait().unwrap();
             kills += 1;
+            if checkpoint().is_none() {
+                // The machine has become slower.
+                longest = longest.mul_f64(1.25);
+            }
         }
         assert!(continued > 0, "all were killed before their first checkpoint");
         finish(self.start(checkpoint().as_deref()));

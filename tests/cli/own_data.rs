@@ -107,6 +107,65 @@ fn an_imported_subject_goes_through_every_command_without_nsd() {
     assert!(all.get("lab").is_some(), "{all}");
 }
 
+/// As a newcomer types it: without any configuration.
+fn plain(root: &Path, arguments: &[&str]) -> Output {
+    mindreader().current_dir(root).args(arguments).args(["--json"]).output().unwrap()
+}
+
+#[test]
+fn without_a_configuration_sizes_fit_the_data_and_a_report_comes_of_two_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write_lab(root);
+    let import = &IMPORT[..9];
+    let imported = plain(root, import);
+    assert!(imported.status.success(), "{}", stderr(&imported));
+    let sizes = fs::read_to_string(root.join("work/imported/lab/sizes.toml")).unwrap();
+    assert!(sizes.contains("30 pictures of 24 pixels on the CPU"), "{sizes}");
+    let resolution = |arguments: &[&str]| {
+        let output = plain(root, &[&["config", "--subject", "lab"], arguments].concat());
+        let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        found["pretrain_gan"]["network"]["resolution"].as_u64().unwrap()
+    };
+    assert_eq!(resolution(&[]), 32);
+    assert_eq!(resolution(&["--set", "pretrain_gan.network.resolution=64"]), 64);
+    fs::write(root.join("own.toml"), "[pretrain_gan.train]\nbatch_size = 4\n").unwrap();
+    assert_eq!(resolution(&["--config", "own.toml"]), 256);
+
+    // No captions and no CLIP: pixels are decoded.
+    let output = plain(root, &["run", "--subject", "lab"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("lab has no captions that a CLIP could be trained on"),
+        "{}",
+        stderr(&output)
+    );
+    let page = fs::read_to_string(root.join("work/report-lab.html")).unwrap();
+    assert!(page.contains("ridge baseline to pixels"), "{page}");
+
+    // Of the paper's sizes nothing is begun unasked; the trainings of small ones are no matter of days.
+    let again = plain(root, &[&IMPORT[..], &["--overwrite"]].concat());
+    assert!(again.status.success(), "{}", stderr(&again));
+    let papers = [
+        "run",
+        "--subject",
+        "lab",
+        "--set",
+        "pretrain_gan.train.total_kimg=250000",
+        "--until",
+        "pretrain-gan",
+    ];
+    assert_refused(
+        &plain(root, &papers),
+        &["more than 24 hours", "nothing was begun", "`--yes`", "run.accept_long"],
+    );
+    assert!(!root.join("work/chain/lab").join("score.json").exists());
+    let plan = plain(root, &["run", "--subject", "lab", "--dry-run"]);
+    let plan: serde_json::Value = serde_json::from_slice(&plan.stdout).unwrap();
+    let seconds = plan["total"]["seconds"].as_f64().unwrap();
+    assert!((1.0..900.0).contains(&seconds), "{seconds}");
+}
+
 #[test]
 fn a_chain_of_an_imported_subject_goes_on_and_begins_anew_with_other_betas() {
     let folder = tempfile::tempdir().unwrap();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::kill::assert_equal_metrics;
 use crate::phantom::{TINY, files, mapper_work, phantom, runs};
 
 /// Two seconds, and what a busy machine adds.
@@ -186,6 +187,91 @@ fn a_queue_that_announces_its_end_gets_a_checkpoint() {
         image::open(&picture).unwrap();
     }
     assert_nothing_half_written(root.path());
+}
+
+/// Arguments of settings.
+fn set(settings: &[&str]) -> Vec<String> {
+    settings.iter().flat_map(|setting| ["--set".to_string(), (*setting).to_string()]).collect()
+}
+
+/// Waits until the newest run of this name has a checkpoint.
+fn wait_for_checkpoint(work: &Path, run: &str, count: usize) -> PathBuf {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(120) {
+        let checkpoint =
+            runs(work, run).get(count).map(|run| run.join("checkpoint.mpk")).filter(|path| path.is_file());
+        if let Some(checkpoint) = checkpoint {
+            return checkpoint;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("no checkpoint of {run}");
+}
+
+/// Nobody waits for the step: minutes of it are lost, and the checkpoint before it is there.
+#[test]
+fn a_training_is_ended_in_the_middle_of_a_long_step() {
+    let root = tempfile::tempdir().unwrap();
+    let work = mapper_work(root.path());
+    let settings = set(&[
+        "pretrain_clip.network.image_size=112",
+        "pretrain_clip.network.vision_width=192",
+        "pretrain_clip.network.vision_layers=12",
+        "pretrain_clip.network.vision_heads=6",
+    ]);
+    let mut command = mindreader("pretrain-clip", phantom(), &work);
+    let training = Work::start(command.args(&settings));
+    let checkpoint = wait_for_checkpoint(&work, "pretrain-clip-subj01", 1);
+    std::thread::sleep(Duration::from_millis(100));
+    let said = training.stop("INT", 130);
+    let (file, flags) = (checkpoint.display(), settings.join(" "));
+    assert!(said.contains(&format!("the run's last checkpoint, `{file}`, is of step 0")), "{said}");
+    assert!(said.contains("hint: go on with `mindreader --device cpu --config "), "{said}");
+    assert!(said.contains(&format!(" pretrain-clip {flags} --resume {file}`")), "{said}");
+    assert!(!checkpoint.with_file_name("run.lock").exists());
+    assert_nothing_half_written(root.path());
+}
+
+/// Two steps of seconds with a checkpoint between them; the second is ended.
+#[test]
+fn a_training_that_was_ended_in_a_step_goes_on_from_the_checkpoint_before_it() {
+    let root = tempfile::tempdir().unwrap();
+    let work = mapper_work(root.path());
+    let settings = set(&[
+        "train_mapper.network.hidden=96",
+        "train_mapper.train.phase1.batch=318",
+        "train_mapper.train.phase1.epochs=1",
+        "train_mapper.train.phase2.epochs=0",
+        "train_mapper.train.checkpoint_every_minutes=1e-9",
+    ]);
+    let command = || {
+        let mut command = mindreader("train-mapper", phantom(), &work);
+        command.args(["--target", "image"]).args(&settings);
+        command
+    };
+    let done = |command: &mut Command| {
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let name = "train-mapper-image-subj01";
+    done(&mut command());
+    let training = Work::start(&mut command());
+    let checkpoint = wait_for_checkpoint(&work, name, 1);
+    // The one before the first step has no moments of the optimiser yet.
+    let bytes = || std::fs::metadata(&checkpoint).unwrap().len();
+    let (first, started) = (bytes(), Instant::now());
+    while bytes() == first {
+        assert!(started.elapsed() < Duration::from_secs(120), "no second checkpoint");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let said = training.stop("TERM", 143);
+    assert!(said.contains(&format!("--resume {}`", checkpoint.display())), "{said}");
+    assert_nothing_half_written(root.path());
+    done(command().arg("--resume").arg(&checkpoint));
+    let [unbroken, run] = &runs(&work, name)[..] else { panic!("two runs") };
+    let best = |run: &Path| std::fs::read(run.join("best.safetensors")).unwrap();
+    assert!(best(run) == best(unbroken));
+    assert_equal_metrics(run, unbroken);
 }
 
 /// A checkpoint that is never written is none to go on from.

@@ -140,7 +140,7 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     assert_eq!(counts, [("test", test, test), ("train", train, test)]);
 
     let reconstructed = reconstruct::run(
-        &ReconstructSettings::resolve(&config.project(), &config.reconstruct).unwrap(),
+        &ReconstructSettings::resolve(&config.project(), &config.reconstruct, &config.train_mapper).unwrap(),
         quiet,
     )
     .unwrap();
@@ -189,7 +189,7 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
     }
     // The same seed draws the same pictures.
     let again = reconstruct::run(
-        &ReconstructSettings::resolve(&config.project(), &config.reconstruct).unwrap(),
+        &ReconstructSettings::resolve(&config.project(), &config.reconstruct, &config.train_mapper).unwrap(),
         quiet,
     )
     .unwrap();
@@ -203,7 +203,9 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
         quiet,
     )
     .unwrap();
-    let networks = ReconstructSettings::resolve(&joint.project(), &joint.reconstruct).unwrap().networks;
+    let networks = ReconstructSettings::resolve(&joint.project(), &joint.reconstruct, &joint.train_mapper)
+        .unwrap()
+        .networks;
     assert_eq!(vec![networks.image_mapper.clone(), networks.second_mapper.clone()], both.training.mappers);
     assert_eq!(networks.generator, both.training.generator);
     let prepared = PreparedSubject::open(&config.project().prepared()).unwrap();
@@ -217,9 +219,11 @@ fn the_chain_runs_from_files_to_pictures_and_report() {
         };
         assert_ne!(embed(before), embed(after));
     }
-    let drawn =
-        reconstruct::run(&ReconstructSettings::resolve(&joint.project(), &joint.reconstruct).unwrap(), quiet)
-            .unwrap();
+    let drawn = reconstruct::run(
+        &ReconstructSettings::resolve(&joint.project(), &joint.reconstruct, &joint.train_mapper).unwrap(),
+        quiet,
+    )
+    .unwrap();
     assert_eq!(drawn.num_images, 4);
     let settings = EvaluateSettings::resolve(
         &joint.project(),

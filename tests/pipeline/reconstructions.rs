@@ -39,7 +39,8 @@ impl Drawn {
 }
 
 fn draw(chain: &ProjectConfig, change: impl FnOnce(&mut ReconstructConfig)) -> Drawn {
-    let mut settings = ReconstructSettings::resolve(&chain.project(), &chain.reconstruct).unwrap();
+    let mut settings =
+        ReconstructSettings::resolve(&chain.project(), &chain.reconstruct, &chain.train_mapper).unwrap();
     settings.reconstruct = ReconstructConfig { limit: 6, ..Default::default() };
     change(&mut settings.reconstruct);
     let summary = reconstruct::run(&settings, &mut Silent).unwrap();
@@ -167,7 +168,8 @@ fn repeats(chain: &ProjectConfig) {
 }
 
 fn contradictions(chain: &ProjectConfig) {
-    let mut settings = ReconstructSettings::resolve(&chain.project(), &chain.reconstruct).unwrap();
+    let mut settings =
+        ReconstructSettings::resolve(&chain.project(), &chain.reconstruct, &chain.train_mapper).unwrap();
     settings.reconstruct.grid = GridLayout::Repeats;
     settings.reconstruct.repeats = Repeats::Average;
     let runs = || std::fs::read_dir(Path::new(&chain.project().runs())).unwrap().count();

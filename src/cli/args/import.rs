@@ -23,7 +23,8 @@ pub struct ImportArgs {
     /// Volume that is not 0 at the voxels to take, for betas that are volumes
     #[arg(long, value_name = "FILE")]
     pub mask: Option<PathBuf>,
-    /// Table with a column `image`, optional `session`, `run`, `split` (train or test): row i is that of row i of the betas
+    /// Table with a column `image`, optional `session`, `run`, `split` (train or test), `class` (what the picture shows): row i is that
+    /// of row i of the betas
     #[arg(long, value_name = "FILE.csv")]
     pub trials: Option<PathBuf>,
     /// Folder of pictures, or arrays [n, height, width(, 3)] or [n, side·side]

@@ -125,6 +125,18 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether it trains a network in one run, which its checkpoint goes on with.
+    pub fn is_training(&self) -> bool {
+        matches!(
+            self,
+            Self::PretrainClip(_)
+                | Self::PretrainClassifier(_)
+                | Self::TrainMapper(_)
+                | Self::PretrainGan(_)
+                | Self::FinetuneGan(_)
+        )
+    }
+
     /// The checkpoint that a training continues.
     pub fn resumed(&self) -> Option<&Path> {
         match self {

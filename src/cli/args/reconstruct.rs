@@ -1,5 +1,7 @@
 //! Arguments of `reconstruct`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::flag_groups::NetworkArgs;
@@ -13,6 +15,9 @@ pub struct ReconstructArgs {
     /// Snapshots to decode with.
     #[command(flatten)]
     pub networks: NetworkArgs,
+    /// CLIP that the mappers were trained with, for sources that need their targets
+    #[arg(long, value_name = "FILE")]
+    pub clip: Option<PathBuf>,
     /// Decode one trial, counted from 0 over the whole experiment
     #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub trial: Option<i64>,
@@ -25,6 +30,10 @@ pub struct ReconstructArgs {
     /// Pictures per trial, each from another z
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub samples: Option<i64>,
+    /// What pictures are made from: betas; truth (the true embeddings through the same generator: the ceiling), training-mean (a
+    /// floor), nearest-training (the training image nearest to what is decoded), random-training
+    #[arg(long)]
+    pub source: Option<String>,
     /// Steer by both embeddings, by image or caption alone, or by one vector made of both: mean, signed-max, mix; by default as
     /// the generator was trained
     #[arg(long)]
@@ -53,6 +62,7 @@ impl ReconstructArgs {
     /// As [`Layers::value`].
     pub fn layers(&self, layers: Layers) -> Result<Layers, UsageError> {
         let mut layers = self.networks.layers(layers)?;
+        layers = layers.optional_path("paths.clip", self.clip.as_ref())?;
         layers = layers.optional("reconstruct.trials.trial", self.trial.as_ref())?;
         if self.average {
             layers = layers.value("reconstruct.repeats", "average")?;
@@ -62,6 +72,7 @@ impl ReconstructArgs {
         }
         layers = layers.optional("reconstruct.limit", self.limit.as_ref())?;
         layers = layers.optional("reconstruct.samples", self.samples.as_ref())?;
+        layers = layers.optional("reconstruct.source", self.source.as_ref())?;
         if !self.conditions.is_empty() {
             layers = layers.value("reconstruct.conditions", self.conditions.clone())?;
         }

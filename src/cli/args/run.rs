@@ -13,8 +13,9 @@ use crate::commands::run::Selection;
 #[command(
     after_help = "Example: mindreader run --nsd /data/nsd --subject 1 --clip weights/clip.safetensors --gan weights/lafite\n         \
     mindreader run --subject 1 --from finetune-gan\n\n\
-    Steps: prepare, pretrain-clip, screen-captions, image-mapper, caption-mapper, control-mapper (these three: mappers), \
-    pretrain-gan, finetune-gan, reconstruct, reconstruct-control, evaluate, evaluate-images, evaluate-images-control, microstim, \
+    Steps: prepare, pretrain-clip, screen-captions, image-mapper, caption-mapper, control-mapper, control-caption-mapper (these four: mappers), \
+    pretrain-gan, finetune-gan, reconstruct, reconstruct-control, reconstruct-truth, reconstruct-nearest, evaluate, evaluate-images, \
+    evaluate-images-control, evaluate-images-truth, evaluate-images-nearest, microstim, \
     encode, score, report"
 )]
 pub struct RunArgs {
@@ -30,6 +31,9 @@ pub struct RunArgs {
     /// Say which steps are done and what would be done, from what, in what time and memory; do nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Begin even what takes more than a day by estimate
+    #[arg(long)]
+    pub yes: bool,
     /// CLIP snapshot; by default one is trained on the subject's stimuli and captions
     #[arg(long, value_name = "FILE")]
     pub clip: Option<PathBuf>,
@@ -50,6 +54,9 @@ impl RunArgs {
     /// # Errors
     /// As [`Layers::value`].
     pub fn layers(&self, mut layers: Layers) -> Result<Layers, UsageError> {
+        if self.yes {
+            layers = layers.value("run.accept_long", true)?;
+        }
         layers = layers.optional_path("paths.clip", self.clip.as_ref())?;
         layers = layers.optional_path("paths.pretrained_gan", self.gan.as_ref())?;
         layers = layers.optional_path("paths.inception", self.inception.as_ref())?;

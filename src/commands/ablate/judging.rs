@@ -149,6 +149,8 @@ impl<'a> Judging<'a> {
             networks: networks.clone(),
             split: settings.data.split.clone(),
             reconstruct: config,
+            targets: None,
+            cache: settings.data.cache.clone(),
             seed: settings.finetuning.seed,
             device: settings.data.device,
             precision: settings.finetuning.precision,

@@ -15,6 +15,7 @@ use crate::commands::evaluate::{
 };
 use crate::commands::train_mapper::TrainMapperSummary;
 use crate::files::{file_is_there, write_atomic};
+use crate::metrics::trust::lures::Lures;
 use crate::models::mapper::MapperTarget;
 use crate::run::progress::Progress;
 
@@ -170,7 +171,8 @@ impl<'a> Lines<'a> {
         let data = EvaluationData { runs, ..EvaluationData::from(training) };
         let (clip, resnet) = (Some(training.target_network.clone()), self.settings.resnet.clone());
         // Where targets were imported, they are the target network already.
-        let settings = EvaluateSettings { mappers, clip, own_targets: None, resnet, evaluate, data };
+        let settings =
+            EvaluateSettings { mappers, controls: vec![], clip, own_targets: None, resnet, evaluate, data };
         evaluate::run(&settings, progress)
     }
 
@@ -195,7 +197,12 @@ impl<'a> Lines<'a> {
             shuffled_control: false,
             folds: 0,
             fold_kinds: Vec::new(),
+            bottleneck: Vec::new(),
+            learning_curve: false,
+            compare_splits: Vec::new(),
             centre: Centre::None,
+            lures: Lures::Test,
+            permutations: 0,
             ..config.clone()
         };
         let found = self.evaluate(vec![snapshot.to_path_buf()], config, progress)?;

@@ -30,10 +30,13 @@ use self::rows::{RowContent, RowSpec};
 pub use self::settings::{AblateSettings, FinetuningSources};
 pub use self::table::{AblationTable, TableContent, TableRow};
 use self::training::{Training, Trainings};
+use crate::data::prepared::PreparedSubject;
 use crate::files::write_atomic;
 use crate::models::mapper::MapperTarget;
+use crate::pipelines::inference::{Inference, TransductiveReason};
 use crate::run::error::RunError;
 use crate::run::progress::Progress;
+use crate::training::mapper::selection::EpochSelection;
 
 /// The tables that come with the program: number, file, content.
 pub const TABLES: [(&str, &str, &str); 3] = [
@@ -113,11 +116,20 @@ pub fn run(settings: &AblateSettings, progress: &mut dyn Progress) -> crate::err
         title: rows.title.clone(),
         content: table_content,
         rows: filled,
+        inference: Some(inference(settings)?),
         folder: folder.clone(),
     };
     write_atomic(&folder.join("table.json"), &serde_json::to_vec_pretty(&table)?)?;
     write_atomic(&folder.join("table.md"), table.markdown().as_bytes())?;
     Ok(table)
+}
+
+/// Of the configuration that the rows differ from; a row may choose its epochs elsewhere.
+fn inference(settings: &AblateSettings) -> crate::error::Result<Inference> {
+    let subject = PreparedSubject::open(&settings.data.prepared)?;
+    let is_chosen_on_held_out = settings.data.mapper.train.selection == EpochSelection::Validation;
+    let chosen = is_chosen_on_held_out.then_some(TransductiveReason::EpochsChosenOnHeldOut);
+    Ok(Inference::of_betas(&subject, settings.data.split.rule, chosen))
 }
 
 /// The rows that are asked for: all, or those of the labels in `only`.

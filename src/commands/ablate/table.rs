@@ -8,6 +8,7 @@ use super::pictures::{PictureNumbers, WAYS};
 use super::rows::{PaperNumbers, RowSpec};
 use crate::metrics::combined_retrieval::CombinedRetrieval;
 use crate::metrics::retrieval::{RetrievalCount, RetrievalSummary};
+use crate::pipelines::inference::Inference;
 
 /// A line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,6 +52,9 @@ pub struct AblationTable {
     pub content: TableContent,
     /// Lines in the order of the file.
     pub rows: Vec<TableRow>,
+    /// Whether held-out trials had a part in the numbers; unknown in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inference: Option<Inference>,
     /// Where `table.json` and `table.md` are.
     pub folder: PathBuf,
 }
@@ -195,9 +199,13 @@ impl AblationTable {
     }
 
     fn legend(&self) -> String {
-        match self.content {
+        let legend = match self.content {
             TableContent::Counts => self.legend_of_counts(),
             TableContent::Pictures => self.legend_of_pictures(),
+        };
+        match &self.inference {
+            Some(inference) => format!("{legend} {}", inference.line()),
+            None => legend,
         }
     }
 

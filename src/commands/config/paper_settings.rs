@@ -23,7 +23,7 @@ const SECTIONS: [&str; 9] = [
 
 /// Keys, or the beginnings of keys, that have no counterpart in the paper or its code: how often is saved and reported, what the
 /// program measures of its own, choices that another key switches off.
-const OWN: [&str; 34] = [
+const OWN: [&str; 35] = [
     "evaluate_images.identification.seed",
     "evaluate_images.preprocessing",
     "finetune_gan.snapshots.",
@@ -49,6 +49,7 @@ const OWN: [&str; 34] = [
     "reconstruct.batch",
     "reconstruct.grid",
     "reconstruct.limit",
+    "reconstruct.source",
     "screen_captions.long_captions",
     "train_mapper.kernel_ridge.",
     "train_mapper.preset",

@@ -6,13 +6,48 @@ use std::path::PathBuf;
 use ndarray::{Array2, Axis};
 
 use super::summary::{AveragedIdentification, CombinationRow, DecoderRow, PairedDifference};
-use crate::metrics::bootstrap::{Interval, mean_interval};
+use crate::error::Error;
+use crate::metrics::bootstrap::{BootstrapConfig, Interval, mean_interval};
 use crate::metrics::combined_retrieval::{DecodedPair, combine};
-use crate::metrics::pairwise::{own_ranks, pairwise_identification};
+use crate::metrics::pairwise::{OwnRank, PairwiseIdentification, own_ranks, pairwise_identification};
 use crate::metrics::retrieval::{Matching, RetrievalConfig, compute_retrieval, compute_retrieval_with_hits};
 use crate::metrics::share::bounded_mean_interval;
 use crate::pipelines::mapper_betas::BetasControl;
 use crate::pipelines::targets::decoded_target::DecodedTarget;
+
+/// What was found of rows that are the candidates of each other, row by row; intervals are made of all that is put together.
+pub(super) struct AmongEachOther {
+    pub forward: Vec<bool>,
+    pub backward: Vec<bool>,
+    pub ranks: Vec<OwnRank>,
+    pub cosines: Vec<f64>,
+    /// Expected number of right answers by chance.
+    pub chance: f64,
+}
+
+impl AmongEachOther {
+    /// Counts by image; `images` has one entry per row.
+    ///
+    /// # Errors
+    /// Values that are not finite; one image alone, which has no rival.
+    pub fn count(pair: &DecodedPair, images: &[u64]) -> crate::error::Result<Self> {
+        let (predicted, truth) = (pair.predicted.view(), pair.target.view());
+        let config = RetrievalConfig {
+            batch_size: images.len(),
+            matching: Matching::ByImage,
+            cosine_weight: 1.0,
+            bootstrap: BootstrapConfig { resamples: 0, ..BootstrapConfig::default() },
+        };
+        let (counts, hits) = compute_retrieval_with_hits(predicted, truth, images, &config)?;
+        let ranks = own_ranks(predicted, truth, images)?;
+        let ranks = ranks.ok_or_else(|| Error::failure("one held-out image, which has no rival"))?;
+        let (forward, backward, chance) = (hits.forward, hits.backward, counts.chance_first_batch);
+        Ok(Self { forward, backward, ranks, cosines: pair.cosines().into_iter().collect(), chance })
+    }
+}
+
+/// How rows are identified, given the image of each.
+type Identify<'a> = &'a dyn Fn(&DecodedPair, &[u64]) -> crate::error::Result<Option<PairwiseIdentification>>;
 
 /// What a row says beside its counts.
 pub(super) struct RowHead {
@@ -100,6 +135,19 @@ impl<'a> Counts<'a> {
 
     /// Identification by the mean of what is decoded from an image's presentations; nothing where no image has several.
     fn averaged(&self, pair: &DecodedPair) -> crate::error::Result<Option<AveragedIdentification>> {
+        self.averaged_by(pair, &|pair, ids| {
+            let ranks = own_ranks(pair.predicted.view(), pair.target.view(), ids)?;
+            Ok(ranks.and_then(|ranks| pairwise_identification(&ranks, ids, &self.by_image.bootstrap)))
+        })
+    }
+
+    /// As `identify` finds it by the mean of what is decoded from an image's presentations, one row per image; nothing where no image
+    /// has several.
+    pub fn averaged_by(
+        &self,
+        pair: &DecodedPair,
+        identify: Identify<'_>,
+    ) -> crate::error::Result<Option<AveragedIdentification>> {
         let mut presentations: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         for (row, image) in self.ids.iter().enumerate() {
             presentations.entry(*image).or_default().push(row);
@@ -117,8 +165,7 @@ impl<'a> Counts<'a> {
         let firsts: Vec<usize> = presentations.values().map(|rows| rows[0]).collect();
         let target = pair.target.select(Axis(0), &firsts);
         let ids: Vec<u64> = presentations.keys().copied().collect();
-        let ranks = own_ranks(predicted.view(), target.view(), &ids)?;
-        let found = ranks.and_then(|ranks| pairwise_identification(&ranks, &ids, &self.by_image.bootstrap));
+        let found = identify(&DecodedPair { predicted, target }, &ids)?;
         let mean_presentations = self.ids.len() as f64 / ids.len() as f64;
         Ok(found.map(|identification| AveragedIdentification {
             mean_presentations,
@@ -133,7 +180,6 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::metrics::pairwise::PairwiseIdentification;
 
     fn averaged(predicted: Array2<f32>, ids: &[u64]) -> Option<AveragedIdentification> {
         let (one, other) = ([1.0_f32, 0.0], [0.0_f32, 1.0]);

@@ -33,7 +33,8 @@ pub(super) fn cross_validate(
 ) -> crate::error::Result<CrossValidation> {
     let seed = settings.data.mapper.train.seed;
     let folds = &folds(settings, subject)?;
-    let mappers = FoldMappers { settings, subject, targets, folds };
+    let splits: Vec<_> = (0..folds.count()).map(|fold| folds.split(fold)).collect();
+    let mappers = FoldMappers { settings, subject, targets, splits: &splits };
     mappers.check()?;
     let mut found = CrossValidation::of(folds);
     for (control, order) in regressions(&settings.evaluate, subject.num_trials(), seed) {

@@ -7,8 +7,8 @@ use super::baselines::{Targets, bring_to_comparison};
 use super::settings::EvaluateSettings;
 use super::tally::Tally;
 use crate::commands::train_mapper::{FoldTraining, TrainMapperSettings};
-use crate::data::folds::Folds;
 use crate::data::prepared::PreparedSubject;
+use crate::data::split::Split;
 use crate::error::SettingError;
 use crate::interrupt;
 use crate::metrics::combined_retrieval::DecodedPair;
@@ -25,7 +25,8 @@ pub(super) struct FoldMappers<'a> {
     pub settings: &'a EvaluateSettings,
     pub subject: &'a PreparedSubject,
     pub targets: &'a Targets,
-    pub folds: &'a Folds,
+    /// The folds, or other splits, of which each has mappers of its own.
+    pub splits: &'a [Split],
 }
 
 impl FoldMappers<'_> {
@@ -38,8 +39,8 @@ impl FoldMappers<'_> {
             let target = targets.form().target;
             for kind in self.kinds(target) {
                 let settings = self.training(kind, targets, BetasControl::Measured);
-                for fold in 0..self.folds.count() {
-                    FoldTraining::check(&settings, self.subject, self.folds.split(fold).train.len())?;
+                for split in self.splits {
+                    FoldTraining::check(&settings, self.subject, split.train.len())?;
                 }
             }
         }
@@ -66,7 +67,7 @@ impl FoldMappers<'_> {
     /// What a mapper finds over all folds.
     ///
     /// # Errors
-    /// What its training refuses, a request to stop.
+    /// As [`FoldMappers::decode_each`].
     pub fn tally(
         &self,
         kind: MapperKind,
@@ -74,15 +75,32 @@ impl FoldMappers<'_> {
         control: BetasControl,
         bench: &mut Workbench<'_>,
     ) -> crate::error::Result<Tally> {
+        let mut tally = Tally::of(Aims::Vectors(targets).target(), Some(kind));
+        self.decode_each(kind, targets, control, bench, &mut |split, pair| {
+            tally.add(pair, &self.images(&split.validation))
+        })?;
+        Ok(tally)
+    }
+
+    /// Trains a mapper on every split, and hands what it decodes from the trials held out to `counted`.
+    ///
+    /// # Errors
+    /// What its training refuses, a request to stop.
+    pub fn decode_each(
+        &self,
+        kind: MapperKind,
+        targets: &TrialTargets,
+        control: BetasControl,
+        bench: &mut Workbench<'_>,
+        counted: &mut dyn FnMut(&Split, &DecodedPair) -> crate::error::Result<()>,
+    ) -> crate::error::Result<()> {
         let aims = Aims::Vectors(targets);
         let name = Self::row_name(kind, aims.target(), control);
-        let mut tally = Tally::of(aims.target(), Some(kind));
-        let (mut training, count) = (None, self.folds.count());
+        let (mut training, count) = (None, self.splits.len());
         bench.progress.start(&name, count as u64);
         let mut warned = BTreeSet::new();
-        for fold in 0..count {
+        for (fold, split) in self.splits.iter().enumerate() {
             interrupt::check()?;
-            let split = self.folds.split(fold);
             let mut progress = FoldProgress {
                 whole: &mut *bench.progress,
                 fold,
@@ -102,10 +120,10 @@ impl FoldMappers<'_> {
             let predicted = training.decode(split.clone(), bench)?;
             let mut pair = DecodedPair { predicted, target: targets.validation(&split.validation) };
             bring_to_comparison(&mut pair, &aims, self.settings.evaluate.centre, &split.train);
-            tally.add(&pair, &self.images(&split.validation))?;
+            counted(split, &pair)?;
         }
         bench.progress.finish("");
-        Ok(tally)
+        Ok(())
     }
 
     fn images(&self, trials: &[usize]) -> Vec<u64> {

@@ -3,9 +3,11 @@
 //! anew, over folds. Writes `config.toml` and `evaluation.json` into a run folder.
 
 mod baselines;
+pub mod checks;
 mod config;
 mod counts;
 mod cross_validation;
+pub mod curves;
 mod fold_mappers;
 mod settings;
 mod summary;
@@ -20,21 +22,25 @@ use std::path::Path;
 use serde::de::IgnoredAny;
 
 use self::baselines::{SplitTask, Targets, bring_to_comparison, regressions, row_name};
+use self::checks::{Checked, CheckedRows, Checks, Judged, JudgedMapper, recorded_split, training_sample};
 use self::config::RIDGE_SECTION;
 pub use self::config::{Centre, EvaluateConfig};
 use self::counts::{Counts, RowHead};
 use self::cross_validation::cross_validate;
+use self::curves::{CurveTask, Plan};
 pub use self::settings::{EvaluateSettings, EvaluationData};
+use self::summary::EXCHANGED;
 pub use self::summary::{
     AveragedIdentification, CombinationRow, CrossValidatedRow, CrossValidation, DecoderRow, EvaluateSummary,
     FoldDifference, PairedDifference,
 };
 use crate::data::error::DataError;
 use crate::data::prepared::PreparedSubject;
-use crate::data::split::{Side, Split};
+use crate::data::split::{Side, Split, SplitRule};
 use crate::metrics::combined_retrieval::{DecodedPair, halves_by_image};
 use crate::models::mapper::MapperKind;
 use crate::pipelines::brain_decoder::LoadedMapper;
+use crate::pipelines::inference::{Inference, TransductiveReason, of_epochs};
 use crate::pipelines::mapper_betas::BetasControl;
 use crate::pipelines::mapper_provenance::MapperProvenance;
 use crate::pipelines::targets::decoded_pairs::{
@@ -46,6 +52,7 @@ use crate::run::device::open;
 use crate::run::error::RunError;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
+use crate::tensor_ops::backend::Device;
 
 /// Fewer images cannot be halved.
 const FEWEST_IMAGES: usize = 2;
@@ -72,19 +79,34 @@ pub fn run(
     if settings.evaluate.ridge {
         require_ridge_memory("evaluate.ridge", &subject, split.train.len())?;
     }
+    let plan = Plan::new(settings, &subject, &split)?;
     let counts = Counts::new(&ids, &settings.data.mapper.train.retrieval);
-    let evaluation = Evaluation { settings, subject: &subject, split: &split, counts: &counts };
-    let found = evaluation.decoders(bench)?;
+    let evaluation = Evaluation { settings, subject: &subject, split: &split, counts: &counts, ids: &ids };
+    let mut targets = Targets::default();
+    let found = evaluation.decoders(&mut targets, bench)?;
+    let task = CurveTask {
+        settings,
+        subject: &subject,
+        split: &split,
+        targets: &targets,
+        mappers: &found.mappers,
+        ridge_control: &found.control,
+    };
+    let curves = task.find(&plan, bench)?;
     let dir = run_dir(settings, &subject)?;
     let num_search_trials = if found.pairs.is_empty() { 0 } else { halves_by_image(&ids)[0].len() };
     let summary = EvaluateSummary {
         mappers: found.mappers,
+        mapper_control: found.mapper_control,
         ridge: found.ridge,
         ridge_control: found.control,
         pixel_side: found.pixel_side,
         combinations: counts.combinations(&found.pairs)?,
+        checks: found.checks,
+        inference: Some(inference(settings, &subject, settings.data.split.rule, found.epochs)),
         num_search_trials,
         split_record: Some(settings.data.split.record(&subject, &split)),
+        curves,
         ..empty_summary(settings, &dir, images)
     };
     dir.write_atomic("evaluation.json", &serde_json::to_vec_pretty(&summary)?)?;
@@ -114,6 +136,8 @@ fn over_folds(
     let summary = EvaluateSummary {
         pixel_side: targets.pixels.as_ref().map(|pixels| pixels.side),
         cross_validation: Some(found),
+        // Folds are no split that came with the data.
+        inference: Some(inference(settings, subject, SplitRule::Random, None)),
         ..empty_summary(settings, &dir, images_of(subject, &trials))
     };
     dir.write_atomic("evaluation.json", &serde_json::to_vec_pretty(&summary)?)?;
@@ -130,14 +154,31 @@ fn empty_summary(settings: &EvaluateSettings, dir: &RunDir, images: Vec<u32>) ->
         split_record: None,
         images,
         centre: config.centre,
+        inference: None,
+        lures: config.lures,
+        checks: None,
         mappers: Vec::new(),
+        mapper_control: Vec::new(),
         ridge: Vec::new(),
         ridge_control: Vec::new(),
         penalties: if config.ridge { config.ridge_fit.penalties.clone() } else { Vec::new() },
         pixel_side: None,
         combinations: Vec::new(),
         cross_validation: None,
+        curves: None,
     }
+}
+
+/// In what ways held-out trials had a part in what was predicted of them.
+fn inference(
+    settings: &EvaluateSettings,
+    subject: &PreparedSubject,
+    rule: SplitRule,
+    epochs: Option<TransductiveReason>,
+) -> Inference {
+    let is_rescaled = settings.evaluate.centre == Centre::RescaledByTest;
+    let rescaled = is_rescaled.then_some(TransductiveReason::RescaledByTest);
+    Inference::of_betas(subject, rule, rescaled.into_iter().chain(epochs))
 }
 
 /// A new folder with the settings in it.
@@ -167,34 +208,58 @@ struct Evaluation<'a> {
     subject: &'a PreparedSubject,
     split: &'a Split,
     counts: &'a Counts<'a>,
+    /// Image of every held-out trial.
+    ids: &'a [u64],
 }
 
 /// What mappers and baselines find.
 #[derive(Default)]
 struct Found {
     mappers: Vec<DecoderRow>,
+    mapper_control: Vec<DecoderRow>,
     ridge: Vec<DecoderRow>,
     control: Vec<DecoderRow>,
     pixel_side: Option<usize>,
     /// Predictions and targets of each mapper.
     pairs: Vec<DecodedPair>,
+    /// What every row predicted, in their order: mappers, ridge, control.
+    judged: Vec<Judged>,
+    checks: Option<Checks>,
+    /// Of a mapper whose epochs were chosen on the held-out trials.
+    epochs: Option<TransductiveReason>,
 }
 
 impl Evaluation<'_> {
     /// Decodes the validation trials by every mapper, and by ridge regression once to each kind of target.
-    fn decoders(&self, bench: &mut Workbench<'_>) -> crate::error::Result<Found> {
-        let (mut targets, mut found) = (Targets::default(), Found::default());
-        self.mappers(&mut targets, &mut found, bench)?;
+    fn decoders(&self, targets: &mut Targets, bench: &mut Workbench<'_>) -> crate::error::Result<Found> {
+        let mut found = Found::default();
+        self.mappers(targets, &mut found, bench)?;
         if self.settings.evaluate.ridge {
             targets.add_configured(self.settings, self.subject, bench)?;
             found.pixel_side = targets.pixels.as_ref().map(|pixels| pixels.side);
-            self.baselines(&targets, &mut found, bench.progress)?;
+            self.baselines(targets, &mut found, bench.progress)?;
             for row in &mut found.mappers {
                 let same_target = found.ridge.iter().find(|ridge| ridge.target == row.target);
                 row.over_ridge = same_target.and_then(|ridge| self.counts.difference(row, ridge));
             }
         }
+        self.check(targets, &mut found, bench.progress)?;
         Ok(found)
+    }
+
+    /// Adds what makes the counts believable.
+    fn check(
+        &self,
+        targets: &Targets,
+        found: &mut Found,
+        progress: &mut dyn Progress,
+    ) -> crate::error::Result<()> {
+        let Evaluation { settings, subject, split, counts, ids } = *self;
+        let checked = Checked { settings, subject, split, counts, ids };
+        let mut rows =
+            CheckedRows { mappers: &mut found.mappers, ridge: &mut found.ridge, control: &mut found.control };
+        found.checks = Some(checked.check(targets, &found.judged, &mut rows, progress)?);
+        Ok(())
     }
 
     /// Adds every mapper, and the targets of each form once.
@@ -205,7 +270,9 @@ impl Evaluation<'_> {
         bench: &mut Workbench<'_>,
     ) -> crate::error::Result<()> {
         let known = &mut targets.vectors;
-        for path in &self.settings.mappers {
+        let of_mappers = self.settings.mappers.iter().map(|path| (path, false));
+        let of_controls = self.settings.controls.iter().map(|path| (path, true));
+        for (path, is_control) in of_mappers.chain(of_controls) {
             let mapper = LoadedMapper::open(path, bench.device)?;
             mapper.check_input(self.subject)?;
             let source = self.settings.source_of_mapper(path, &mapper)?;
@@ -228,13 +295,36 @@ impl Evaluation<'_> {
                 kind => format!("{target} mapper, {kind}"),
             };
             if betas == BetasControl::Shuffled {
-                name.push_str(", exchanged");
+                name.push_str(EXCHANGED);
             }
             let head = RowHead { name, betas, mapper: Some(path.clone()), target };
-            found.mappers.push(self.counts.row(head, &pair)?);
-            found.pairs.push(pair);
+            let row = self.counts.row(head, &pair)?;
+            if is_control {
+                found.mapper_control.push(row);
+                continue;
+            }
+            found.mappers.push(row);
+            found.epochs = found.epochs.or(of_epochs(path, &mapper.snapshot, &mapper.provenance)?);
+            found.pairs.push(pair.clone());
+            let judged = self.judged_mapper(path, &mapper, targets, bench.device)?;
+            found.judged.push(Judged { place, pair, mapper: Some(judged) });
         }
         Ok(())
+    }
+
+    /// What a mapper predicts of trials that it was fitted to, and what its run recorded.
+    fn judged_mapper(
+        &self,
+        path: &Path,
+        mapper: &LoadedMapper,
+        targets: &TrialTargets,
+        device: &Device,
+    ) -> crate::error::Result<JudgedMapper> {
+        let sample = training_sample(self.subject, self.split);
+        let mut training = by_mapper(targets, mapper, self.subject, &sample, device)?.pair;
+        let centre = self.settings.evaluate.centre;
+        bring_to_comparison(&mut training, &Aims::Vectors(targets), centre, &self.split.train);
+        Ok(JudgedMapper { training, held_out: recorded_split(path)? })
     }
 
     /// Adds ridge regression to every target, from each trial's own betas and from exchanged ones.
@@ -257,12 +347,15 @@ impl Evaluation<'_> {
                 config: &config.ridge_fit,
                 section: RIDGE_SECTION,
             };
-            for (decoded, aims) in task.decode(&decoder, &aims, progress)?.iter().zip(&aims) {
+            for (place, (decoded, aims)) in
+                task.decode(&decoder, &aims, progress)?.into_iter().zip(&aims).enumerate()
+            {
                 let target = aims.target();
                 let head = RowHead { name: row_name(target, control), betas: control, mapper: None, target };
                 let edge = decoded.penalty.and_then(|penalty| config.ridge_fit.edge(penalty));
                 let row = self.counts.row(head, &decoded.pair)?;
                 let row = DecoderRow { penalty: decoded.penalty, penalty_at_edge: edge, ..row };
+                found.judged.push(Judged { place, pair: decoded.pair, mapper: None });
                 match control {
                     BetasControl::Measured => {
                         warn_of_edge(&row, progress);

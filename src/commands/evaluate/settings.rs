@@ -3,17 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::config::EvaluateConfig;
-use crate::commands::train_mapper::{TrainMapperConfig, TrainMapperSettings};
+use crate::commands::train_mapper::{TargetFiles, TrainMapperConfig, TrainMapperSettings};
 use crate::data::nsd::tree::NsdTree;
 use crate::data::split::SplitConfig;
 use crate::error::SettingError;
 use crate::files::{file_is_there, warn_once};
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::LoadedMapper;
-use crate::pipelines::mapper_provenance::MapperProvenance;
 use crate::pipelines::project::Project;
 use crate::pipelines::targets::source::TargetSource;
 use crate::run::device::DeviceChoice;
@@ -27,6 +25,9 @@ const MOST_MAPPERS: usize = 4;
 pub struct EvaluateSettings {
     /// Snapshots of the mappers; none where ridge regression alone is evaluated.
     pub mappers: Vec<PathBuf>,
+    /// Mappers that learned from exchanged betas: their counts stand beside those of the others, and they are not combined.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub controls: Vec<PathBuf>,
     /// CLIP of the targets; may be missing where ridge regression alone is evaluated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<PathBuf>,
@@ -59,6 +60,9 @@ pub struct EvaluationData {
     pub device: DeviceChoice,
     /// Which trials belong to training and validation.
     pub split: SplitConfig,
+    /// Stored splits that are compared with random ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub compared_splits: Vec<PathBuf>,
     /// Form of the targets, protocol of the counts, seed.
     pub mapper: TrainMapperConfig,
 }
@@ -68,7 +72,11 @@ impl EvaluationData {
     ///
     /// # Errors
     /// When the NSD root is not set.
-    fn resolve(project: &Project, train_mapper: &TrainMapperConfig) -> Result<Self, RunError> {
+    fn resolve(
+        project: &Project,
+        train_mapper: &TrainMapperConfig,
+        compared: &[String],
+    ) -> Result<Self, RunError> {
         Ok(Self {
             prepared: project.prepared(),
             stimuli: NsdTree::new(project.nsd()?).stimuli(),
@@ -77,6 +85,7 @@ impl EvaluationData {
             runs: project.runs(),
             device: project.device,
             split: project.split.clone(),
+            compared_splits: compared.iter().map(|name| project.split_file(name)).collect(),
             mapper: train_mapper.clone(),
         })
     }
@@ -93,6 +102,7 @@ impl From<&TrainMapperSettings> for EvaluationData {
             runs: training.runs.clone(),
             device: training.device,
             split: training.split.clone(),
+            compared_splits: Vec::new(),
             mapper: training.mapper.clone(),
         }
     }
@@ -127,8 +137,8 @@ impl EvaluateSettings {
             }
         };
         let resnet = project.paths.resnet.clone();
-        let data = EvaluationData::resolve(project, train_mapper)?;
-        Ok(Self { mappers, clip, own_targets, resnet, evaluate: evaluate.clone(), data })
+        let data = EvaluationData::resolve(project, train_mapper, &evaluate.compare_splits)?;
+        Ok(Self { mappers, controls: vec![], clip, own_targets, resnet, evaluate: evaluate.clone(), data })
     }
 
     /// Refuses numbers out of range, too many mappers, and too few.
@@ -162,25 +172,18 @@ impl EvaluateSettings {
         path: &Path,
         mapper: &LoadedMapper,
     ) -> crate::error::Result<TargetSource> {
-        let target = mapper.snapshot.target;
-        let config = match MapperProvenance::<Value>::of_provenance(path, &mapper.provenance)? {
-            Some(trained) => {
-                trained.require_split(path, &self.data.split, "evaluation")?;
-                TrainMapperConfig::of_training(trained.mapper).map_err(|error| {
-                    RunError::invalid(path, "settings.mapper", "settings of a training", error)
-                })?
-            }
-            None => self.data.mapper.for_target(target),
-        };
-        let network = match target {
-            MapperTarget::Image | MapperTarget::Caption => self.image_or_clip(target).ok_or_else(|| {
-                RunError::missing("paths.clip", "the targets of the mappers: set it with `--clip FILE`")
-            })?,
-            MapperTarget::Resnet => self.resnet.clone().ok_or_else(|| {
-                RunError::missing("paths.resnet", "a ResNet mapper's targets: set it with `--resnet FILE`")
-            })?,
-        };
-        Ok(self.source(target, network, &config))
+        self.target_files().source_of_mapper(path, mapper, (&self.data.split, "evaluation"))
+    }
+
+    fn target_files(&self) -> TargetFiles {
+        TargetFiles {
+            stimuli: self.data.stimuli.clone(),
+            captions: self.data.captions.clone(),
+            clip: self.clip.clone(),
+            own_targets: self.own_targets.clone(),
+            resnet: self.resnet.clone(),
+            mapper: self.data.mapper.clone(),
+        }
     }
 
     /// Where configured targets come from; none where a file that they need is not there.
@@ -191,27 +194,16 @@ impl EvaluateSettings {
         &self,
         target: MapperTarget,
     ) -> crate::error::Result<Option<TargetSource>> {
+        let files = self.target_files();
         let network = match target {
-            MapperTarget::Image => self.image_or_clip(target),
+            MapperTarget::Image => files.image_or_clip(target),
             MapperTarget::Caption => match file_is_there(&self.data.captions)? {
                 true => self.clip.clone(),
                 false => None,
             },
             MapperTarget::Resnet => self.resnet.clone(),
         };
-        Ok(network.map(|network| self.source(target, network, &self.data.mapper.for_target(target))))
-    }
-
-    /// What the targets of a mapper into one of CLIP's spaces are computed by, or read from.
-    fn image_or_clip(&self, target: MapperTarget) -> Option<PathBuf> {
-        let own = self.own_targets.as_ref().filter(|_| target == MapperTarget::Image);
-        own.or(self.clip.as_ref()).cloned()
-    }
-
-    fn source(&self, target: MapperTarget, network: PathBuf, config: &TrainMapperConfig) -> TargetSource {
-        let EvaluationData { stimuli, captions, .. } = &self.data;
-        let form = config.target_form(target);
-        TargetSource { stimuli: stimuli.clone(), captions: captions.clone(), network, form }
+        Ok(network.map(|network| files.source(target, network, &self.data.mapper.for_target(target))))
     }
 }
 

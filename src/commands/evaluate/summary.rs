@@ -4,17 +4,24 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::checks::found::Checks;
 use super::config::Centre;
+use super::curves::found::Curves;
 use crate::data::split::SplitRecord;
 use crate::metrics::bootstrap::Interval;
 use crate::metrics::combined_retrieval::CombinedRetrieval;
 use crate::metrics::pairwise::PairwiseIdentification;
 use crate::metrics::retrieval::{RetrievalHits, RetrievalSummary};
+use crate::metrics::trust::lures::Lures;
 use crate::models::mapper::MapperKind;
+use crate::pipelines::inference::Inference;
 use crate::pipelines::mapper_betas::BetasControl;
 use crate::pipelines::targets::decoded_target::DecodedTarget;
 use crate::training::mapper::selection::EpochSelection;
 use crate::training::ridge::GridEdge;
+
+/// Behind the name of what learned from exchanged betas.
+pub(super) const EXCHANGED: &str = ", exchanged";
 
 /// Identification by the mean of what is decoded from an image's presentations: what less noise gives the same decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -162,8 +169,17 @@ pub struct EvaluateSummary {
     /// What was taken from predictions and targets before they were compared.
     #[serde(default)]
     pub centre: Centre,
+    /// Whether held-out trials had a part in what was predicted of them; unknown in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inference: Option<Inference>,
+    /// What an image was told from in 2-way identification.
+    #[serde(default)]
+    pub lures: Lures,
     /// Each mapper alone, with chance levels and intervals.
     pub mappers: Vec<DecoderRow>,
+    /// Mappers that learned from betas that were exchanged between trials: the floor of those of their kind and target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mapper_control: Vec<DecoderRow>,
     /// Ridge regression to the same targets.
     pub ridge: Vec<DecoderRow>,
     /// Ridge regression from betas that were exchanged between trials: the floor.
@@ -177,9 +193,15 @@ pub struct EvaluateSummary {
     pub pixel_side: Option<usize>,
     /// Every subset of the mappers on the same trials; those of one are the comparison.
     pub combinations: Vec<CombinationRow>,
+    /// What makes the counts believable; none over folds, and in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checks: Option<Checks>,
     /// Decoders over folds, in place of the split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cross_validation: Option<CrossValidation>,
+    /// Score against dimensions, data and splits, where that was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curves: Option<Curves>,
 }
 
 impl EvaluateSummary {
@@ -194,10 +216,13 @@ impl EvaluateSummary {
         rows.find_map(|row| Some(row.averaged?.mean_presentations))
     }
 
-    /// The control of ridge regression to the same target as `row`; none of a mapper's row.
+    /// The same decoder from exchanged betas: ridge regression to the same target, or a mapper of its kind; none where there is none.
     pub fn floor(&self, row: &DecoderRow) -> Option<&DecoderRow> {
-        let is_ridge = row.mapper.is_none();
-        self.ridge_control.iter().find(|control| is_ridge && control.target == row.target)
+        if row.mapper.is_none() {
+            return self.ridge_control.iter().find(|control| control.target == row.target);
+        }
+        let name = format!("{}{EXCHANGED}", row.name);
+        self.mapper_control.iter().find(|control| control.name == name)
     }
 }
 

@@ -1,12 +1,12 @@
 //! What decoders find in the trials that each fold holds out, counted together.
 
+use super::counts::AmongEachOther;
 use super::settings::EvaluateSettings;
 use super::summary::{CrossValidatedRow, FoldDifference};
 use crate::error::Error;
 use crate::metrics::bootstrap::BootstrapConfig;
 use crate::metrics::combined_retrieval::DecodedPair;
-use crate::metrics::pairwise::{OwnRank, own_ranks, pairwise_identification};
-use crate::metrics::retrieval::{Matching, RetrievalConfig, compute_retrieval_with_hits};
+use crate::metrics::pairwise::{OwnRank, pairwise_identification};
 use crate::metrics::share::{bounded_mean_interval, share_interval};
 use crate::models::mapper::MapperKind;
 use crate::pipelines::targets::decoded_target::DecodedTarget;
@@ -45,21 +45,12 @@ impl Tally {
 
     /// Counts a fold: its trials are the candidates of each other, however many they are.
     pub fn add(&mut self, pair: &DecodedPair, images: &[u64]) -> crate::error::Result<()> {
-        let (predicted, truth) = (pair.predicted.view(), pair.target.view());
-        let config = RetrievalConfig {
-            batch_size: images.len(),
-            matching: Matching::ByImage,
-            cosine_weight: 1.0,
-            // Intervals are made of all folds together.
-            bootstrap: BootstrapConfig { resamples: 0, ..BootstrapConfig::default() },
-        };
-        let (counts, hits) = compute_retrieval_with_hits(predicted, truth, images, &config)?;
-        let ranks = own_ranks(predicted, truth, images)?;
-        self.ranks.extend(ranks.ok_or_else(|| Error::failure("a fold of one image"))?);
-        self.chance += counts.chance_first_batch;
-        self.forward.extend(hits.forward);
-        self.backward.extend(hits.backward);
-        self.cosines.extend(pair.cosines());
+        let found = AmongEachOther::count(pair, images)?;
+        self.ranks.extend(found.ranks);
+        self.chance += found.chance;
+        self.forward.extend(found.forward);
+        self.backward.extend(found.backward);
+        self.cosines.extend(found.cosines);
         self.images.extend(images);
         Ok(())
     }

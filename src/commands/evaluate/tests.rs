@@ -23,13 +23,22 @@ impl Progress for Heard {
     }
 }
 
-fn settings(root: &Path, evaluate: EvaluateConfig) -> EvaluateSettings {
+/// Ridge regression alone on the small subject.
+pub(super) fn settings(root: &Path, evaluate: EvaluateConfig) -> EvaluateSettings {
     let training = training(root);
     let (clip, data) = (Some(training.target_network.clone()), EvaluationData::from(&training));
-    EvaluateSettings { mappers: Vec::new(), clip, own_targets: None, resnet: None, evaluate, data }
+    EvaluateSettings {
+        mappers: Vec::new(),
+        clip,
+        controls: Vec::new(),
+        own_targets: None,
+        resnet: None,
+        evaluate,
+        data,
+    }
 }
 
-fn ridge(targets: &[DecodedTarget]) -> EvaluateConfig {
+pub(super) fn ridge(targets: &[DecodedTarget]) -> EvaluateConfig {
     EvaluateConfig {
         ridge: true,
         ridge_targets: targets.to_vec(),
@@ -119,13 +128,13 @@ fn every_trial_is_held_out_once_by_folds() {
     let again = run(&settings, &mut Silent).unwrap();
     assert_eq!(again.table(), table);
     for (folds, expected) in
-        [(31, "found 31, expected 2 to 30 for 60 images"), (1, "found 1, expected 2 to 30")]
+        [(31, "found 31, expected 2 to 30 for 60 images"), (1, "found 1, expected 0 (none) or 2 to 1000")]
     {
         settings.evaluate.folds = folds;
         let error = run(&settings, &mut Silent).unwrap_err().to_string();
         assert!(error.contains("evaluate.folds") && error.contains(expected), "{error}");
     }
-    settings.evaluate.ridge = false;
+    (settings.evaluate.folds, settings.evaluate.ridge) = (5, false);
     let error = run(&settings, &mut Silent).unwrap_err().to_string();
     assert!(error.contains("evaluate.folds") && error.contains("--ridge"), "{error}");
 }
@@ -241,6 +250,7 @@ fn centring_is_named_and_spreads_embeddings_that_share_a_direction() {
     let rescaled = run(&settings, &mut Silent).unwrap();
     assert_ne!(rescaled.ridge[0].cosine.mean, plain.ridge[0].cosine.mean);
     assert!(
-        rescaled.table().contains("Transductive: each output") && !plain.table().contains("Transductive")
+        rescaled.table().contains("Transductive: each output")
+            && !plain.table().contains("Transductive: each output")
     );
 }

@@ -4,6 +4,7 @@
 //! Writes `config.toml` and `evaluation.json`. Without an Inception snapshot a scene classifier or any CLIP serves as feature
 //! network; the numbers then carry another name. With a classifier the evaluation also says what can be named.
 
+mod classes;
 mod config;
 mod distances;
 mod identification;
@@ -18,6 +19,7 @@ use std::path::Path;
 
 use ndarray::Array2;
 
+pub use classes::ClassSummary;
 pub use config::{EvaluateImagesConfig, EvaluateImagesSettings, IdentifiedTrials, RealSets};
 pub use naming::{NamedKind, NamingSummary};
 pub use summary::{
@@ -25,10 +27,12 @@ pub use summary::{
     RankedPicture,
 };
 
+use self::classes::Classed;
 use self::distances::ComparedSets;
 use self::identification::identify;
 use self::naming::Scored;
 use self::reconstructed::Reconstructed;
+use crate::data::import::classes::ImageClasses;
 use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::trial::NsdId;
@@ -75,12 +79,12 @@ pub fn run(
     let frechet = sets.distances(network.kind().distance_name(), config.divisor, progress)?;
     let ids: Vec<u64> = entries.iter().map(|entry| u64::from(entry.nsd_id)).collect();
     let (identification, own) = identify(&sets.generated, &sets.truth, &ids, config)?;
-    let ranked = |(row, own): (usize, OwnPicture)| RankedPicture { file: generated_files[row].clone(), own };
-    let pictures = own.into_iter().map(ranked).collect();
+    let pictures = ranked(own, &generated_files);
     let naming = match &settings.classifier {
         Some(path) => evaluation.naming(path, [&generated_files, &truth_files], progress)?,
         None => None,
     };
+    let classes = evaluation.classes(&sets, progress)?;
 
     let run = RunDir::create(&settings.runs, &format!("evaluate-images-{}", reconstructed.subject))?;
     run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
@@ -92,6 +96,7 @@ pub fn run(
         num_pictures: entries.len(),
         num_images: ids.iter().collect::<BTreeSet<_>>().len(),
         split_record: reconstructed.split_record.clone(),
+        inference: reconstructed.inference(&device)?,
         features: FeatureNetworkSummary {
             kind: network.kind(),
             snapshot: settings.features.path().to_path_buf(),
@@ -103,9 +108,14 @@ pub fn run(
         identification,
         pictures,
         naming,
+        classes,
     };
     run.write_atomic("evaluation.json", &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
+}
+
+fn ranked(own: Vec<(usize, OwnPicture)>, files: &[String]) -> Vec<RankedPicture> {
+    own.into_iter().map(|(row, own)| RankedPicture { file: files[row].clone(), own }).collect()
 }
 
 /// The least that the distances hold: the features of both sides in f32, and for each set and the root of a product a matrix in f64.
@@ -181,10 +191,9 @@ impl Evaluation<'_> {
         progress: &mut dyn Progress,
     ) -> crate::error::Result<(Array2<f32>, Vec<usize>)> {
         let run = self.reconstructed;
-        let side = run.picture(&run.entries[0].ground_truth)?.width();
         let prepared = PreparedSubject::open(&run.settings.prepared)?;
         let trials = run.settings.split.split(&prepared)?.train;
-        let images = distinct_images(trials.iter().map(|trial| prepared.trials()[*trial]));
+        let images = self.training_images(&prepared)?;
         let rows = trials
             .iter()
             .map(|trial| images.binary_search(&prepared.trials()[*trial].nsd_id))
@@ -192,13 +201,51 @@ impl Evaluation<'_> {
             .map_err(|_| {
                 crate::error::Error::failure("an image of a training trial is not among the training images")
             })?;
-        let set =
-            StimulusSet { name: "training stimuli", stimuli: &run.settings.stimuli, images: &images, side };
-        let features = stimulus_features(
-            self.network,
-            set,
-            &mut Workbench::new(self.device, &self.settings.cache, progress),
-        )?;
-        Ok((features, rows))
+        Ok((self.of_stimuli(&images, progress)?, rows))
+    }
+
+    /// The distinct training images, ascending.
+    fn training_images(&self, prepared: &PreparedSubject) -> crate::error::Result<Vec<NsdId>> {
+        let trials = self.reconstructed.settings.split.split(prepared)?.train;
+        Ok(distinct_images(trials.iter().map(|trial| prepared.trials()[*trial])))
+    }
+
+    /// Features of training stimuli at the size of the generated pictures.
+    fn of_stimuli(&self, images: &[NsdId], progress: &mut dyn Progress) -> crate::error::Result<Array2<f32>> {
+        let run = self.reconstructed;
+        let side = run.picture(&run.entries[0].ground_truth)?.width();
+        let set = StimulusSet { name: "training stimuli", stimuli: &run.settings.stimuli, images, side };
+        stimulus_features(self.network, set, &mut Workbench::new(self.device, &self.settings.cache, progress))
+    }
+
+    /// What of the pictures is their class; none where the data say nothing of classes.
+    fn classes(
+        &self,
+        sets: &ComparedSets,
+        progress: &mut dyn Progress,
+    ) -> crate::error::Result<Option<ClassSummary>> {
+        let run = self.reconstructed;
+        let Some(tree) = NsdTree::of_stimuli(&run.settings.stimuli) else { return Ok(None) };
+        let Some(classes) = ImageClasses::read(tree.root())? else { return Ok(None) };
+        let train_images = self.training_images(&PreparedSubject::open(&run.settings.prepared)?)?;
+        let computed;
+        let train = match &sets.train {
+            Some((features, _)) => features,
+            None => {
+                computed = self.of_stimuli(&train_images, progress)?;
+                &computed
+            }
+        };
+        let images: Vec<NsdId> = run.entries.iter().map(|entry| NsdId(entry.nsd_id)).collect();
+        let (generated, truth) = (&sets.generated, &sets.truth);
+        let classed = Classed {
+            classes: &classes,
+            generated,
+            truth,
+            images: &images,
+            train,
+            train_images: &train_images,
+        };
+        Ok(classed.summary())
     }
 }

@@ -7,11 +7,16 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::commands::reconstruct::ReconstructConfig;
+use crate::data::prepared::PreparedSubject;
 use crate::data::split::{SplitConfig, SplitRecord};
 use crate::error::toml_reason;
+use crate::files::file_is_there;
+use crate::pipelines::brain_decoder::{DecoderPaths, LoadedMapper};
 use crate::pipelines::drawing_manifest::{MANIFEST_FILE, Manifest, ManifestEntry};
+use crate::pipelines::inference::{Inference, of_epochs};
 use crate::run::error::RunError;
 use crate::run::snapshot::hex;
+use crate::tensor_ops::backend::Device;
 
 /// The part of a run's `config.toml` that an evaluation needs.
 #[derive(Clone, Debug, Deserialize)]
@@ -20,6 +25,9 @@ pub(super) struct RunSettings {
     pub prepared: PathBuf,
     /// `nsd_stimuli.hdf5`, for the training stimuli.
     pub stimuli: PathBuf,
+    /// The networks that drew.
+    #[serde(default)]
+    pub networks: Option<DecoderPaths>,
     /// Which trials belong to training and validation.
     pub split: SplitConfig,
     /// Which trials were decoded, and how.
@@ -80,6 +88,27 @@ impl Reconstructed {
         let picture = image::load_from_memory(&bytes)
             .map_err(|error| RunError::invalid(&path, "picture", "a PNG", error))?;
         Ok(picture.into_rgb8())
+    }
+
+    /// Whether held-out trials had a part in what was drawn of them; unknown where subject or mappers are gone.
+    ///
+    /// # Errors
+    /// Files that are there and cannot be read.
+    pub fn inference(&self, device: &Device) -> crate::error::Result<Option<Inference>> {
+        let Some(networks) = &self.settings.networks else { return Ok(None) };
+        let mappers = [&networks.image_mapper, &networks.second_mapper];
+        for path in [&self.settings.prepared, mappers[0], mappers[1]] {
+            if !file_is_there(path)? {
+                return Ok(None);
+            }
+        }
+        let mut chosen = Vec::new();
+        for path in mappers {
+            let mapper = LoadedMapper::open(path, device)?;
+            chosen.extend(of_epochs(path, &mapper.snapshot, &mapper.provenance)?);
+        }
+        let subject = PreparedSubject::open(&self.settings.prepared)?;
+        Ok(Some(Inference::of_betas(&subject, self.settings.split.rule, chosen)))
     }
 
     /// SHA-256 of the picture's file.

@@ -81,6 +81,8 @@ fn drawing(settings: &FinetuneGanSettings, networks: DecoderPaths) -> Reconstruc
         networks,
         split: settings.split.clone(),
         reconstruct: ReconstructConfig { limit: 3, ..Default::default() },
+        targets: None,
+        cache: settings.cache.clone(),
         seed: 0,
         device: DeviceChoice::Cpu,
         precision: Precision::Single,

@@ -11,6 +11,7 @@ use crate::data::standardize::Standardization;
 use crate::error::{Error, SettingError};
 use crate::files::path_from_home;
 use crate::pipelines::project::Project;
+use crate::run::device::DeviceChoice;
 use crate::run::existing_output::ExistingOutput;
 
 /// Within what betas are made z-scores.
@@ -153,6 +154,8 @@ pub struct ImportSettings {
     pub screened: Vec<PathBuf>,
     /// The folder of stored splits, of which the same holds.
     pub splits: PathBuf,
+    /// Device of the trainings to come, to which sizes of networks are fitted.
+    pub device: DeviceChoice,
     /// What to do if they are there.
     pub existing: ExistingOutput,
 }
@@ -182,6 +185,7 @@ impl ImportSettings {
             folder: project.imported(),
             screened: vec![project.captions(), project.caption_probabilities(), project.screening_report()],
             splits: project.splits(),
+            device: project.device,
             existing,
         })
     }

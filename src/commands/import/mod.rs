@@ -4,6 +4,7 @@
 
 mod config;
 mod replaced;
+mod sizes;
 #[cfg(test)]
 mod tests;
 
@@ -16,11 +17,13 @@ use serde::{Deserialize, Serialize};
 
 pub use self::config::{ImportConfig, ImportSettings, StandardizeBy};
 use self::replaced::remove_derived;
+use self::sizes::FittingSizes;
 use super::prepare::{RoiCount, roi_counts};
 use crate::data::error::DataError;
 use crate::data::import::array::ArrayInput;
 use crate::data::import::array_name::ArrayName;
 use crate::data::import::betas::BetaFiles;
+use crate::data::import::classes::ImageClasses;
 use crate::data::import::pictures::Pictures;
 use crate::data::import::regions::{Regions, read_noise_ceiling};
 use crate::data::import::stimulus_files::{Captions, read_captions, write_stimuli};
@@ -32,8 +35,9 @@ use crate::data::prepared::{PreparedWriter, Provenance, SourceFile, TrialTable, 
 use crate::data::standardize::Standardization;
 use crate::data::subject::{Resolution, SubjectId};
 use crate::error::Error;
-use crate::files::PendingFolder;
+use crate::files::{PendingFolder, write_atomic};
 use crate::interrupt::Shelter;
+use crate::pipelines::project::SIZES_FILE;
 use crate::run::progress::Progress;
 use crate::run::run_dir::this_process;
 
@@ -61,9 +65,14 @@ pub struct ImportSummary {
     pub image_side: usize,
     /// Captions of the pictures; without any, only what needs none can be run.
     pub num_captions: usize,
+    /// Classes of the pictures; none where the data say nothing of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub num_classes: Option<usize>,
     /// Width of the embeddings that came along, for `train_mapper.own_targets`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_width: Option<usize>,
+    /// Sizes of networks that fit the data, as a settings file that every command for the subject takes.
+    pub sizes: PathBuf,
     /// Voxels: columns of the betas.
     pub num_voxels: usize,
     /// Voxels that are constant in at least one session.
@@ -88,6 +97,7 @@ struct Plan {
     pictures: Pictures,
     trials: TrialList,
     captions: Option<Captions>,
+    classes: Option<ImageClasses>,
     targets: Option<Array2<f32>>,
     table: VoxelTable,
     image_side: usize,
@@ -102,15 +112,11 @@ pub fn run(settings: &ImportSettings, progress: &mut dyn Progress) -> crate::err
     let ImportSettings { subject, out, folder, .. } = settings;
     refuse_existing(settings)?;
     progress.start(&format!("looking through the files of {subject}"), 0);
-    let mut plan = plan(&settings.import).map_err(|error| {
-        let error = Error::from(error);
-        match settings.import.advice() {
-            Some(advice) => error.or_hint(advice),
-            None => error,
-        }
-    })?;
+    let mut plan = advised_plan(settings)?;
     progress.finish("");
     say(&plan, progress);
+    let sizes = fitting_sizes(settings, &plan);
+    progress.note(&format!("Sizes: {}; all in `{}`.", sizes.words(), folder.join(SIZES_FILE).display()));
     let pending = PendingFolder::create(folder, &this_process())?;
     // Once more: another process may have brought the subject in since.
     refuse_existing(settings)?;
@@ -119,9 +125,13 @@ pub fn run(settings: &ImportSettings, progress: &mut dyn Progress) -> crate::err
     let mut pictures_done = |done: usize| progress.advance(done as u64, "");
     let captions = plan.captions.as_ref();
     write_stimuli(pending.path(), images, &mut plan.pictures, plan.image_side, captions, &mut pictures_done)?;
+    if let Some(classes) = &plan.classes {
+        classes.write(pending.path())?;
+    }
     if let Some(targets) = &plan.targets {
         write_targets(pending.path(), targets)?;
     }
+    write_atomic(&pending.path().join(SIZES_FILE), sizes.text(*subject).as_bytes())?;
     progress.finish("");
     let mut summary = summary(settings, &plan);
     let trials = trial_table(&plan);
@@ -141,6 +151,8 @@ pub fn run(settings: &ImportSettings, progress: &mut dyn Progress) -> crate::err
     };
     summary.num_constant_voxels =
         to_write.write(&mut writer, &mut |done| progress.advance(done as u64, ""))?;
+    // Outside of the shelter, which is for a moment.
+    writer.sync()?;
     {
         let _shelter = Shelter::new();
         // The older pictures, if there were any, go, and what was made of them.
@@ -150,6 +162,26 @@ pub fn run(settings: &ImportSettings, progress: &mut dyn Progress) -> crate::err
     summary.out_bytes = std::fs::metadata(out).map_or(0, |metadata| metadata.len());
     progress.finish(&format!("{} trials of {} voxels", summary.num_trials, summary.num_voxels));
     Ok(summary)
+}
+
+/// What is to be imported; where it cannot be, with the advice of the settings.
+fn advised_plan(settings: &ImportSettings) -> crate::error::Result<Plan> {
+    plan(&settings.import).map_err(|error| {
+        let error = Error::from(error);
+        match settings.import.advice() {
+            Some(advice) => error.or_hint(advice),
+            None => error,
+        }
+    })
+}
+
+/// Sizes of networks that the pictures and the device allow.
+fn fitting_sizes(settings: &ImportSettings, plan: &Plan) -> FittingSizes {
+    FittingSizes {
+        num_images: plan.trials.images.len(),
+        image_side: plan.image_side,
+        has_gpu: settings.device.is_gpu(),
+    }
 }
 
 /// Complains of a subject that is there.
@@ -179,7 +211,8 @@ fn plan(import: &ImportConfig) -> Result<Plan, DataError> {
     };
     let mut pictures = Pictures::open(&import.images, import.image_order)?;
     let trials = trials(import, &pictures, &betas, first_test)?;
-    let captions = captions(import, &trials, &pictures)?;
+    let classes = classes(import, &trials)?;
+    let captions = captions(import, &trials, &pictures, classes.as_deref())?;
     let targets = import.targets.as_ref();
     let targets = targets
         .map(|name| read_targets(name, import.target_names.as_deref(), &trials.images, &pictures))
@@ -191,7 +224,19 @@ fn plan(import: &ImportConfig) -> Result<Plan, DataError> {
     let usual = if trials.is_test.is_some() { StandardizeBy::Train } else { StandardizeBy::Session };
     let standardization = import.standardize.unwrap_or(usual).into();
     let image_side = pictures.common_side(&trials.images)?;
-    Ok(Plan { betas, places, pictures, trials, captions, targets, table, image_side, standardization })
+    let classes = classes.as_deref().map(ImageClasses::new);
+    Ok(Plan {
+        betas,
+        places,
+        pictures,
+        trials,
+        captions,
+        classes,
+        targets,
+        table,
+        image_side,
+        standardization,
+    })
 }
 
 /// The trials, whose pictures are all there.
@@ -222,17 +267,30 @@ fn trials(
     Ok(trials)
 }
 
-/// The captions of every picture, from their table or by the classes of the trials.
+/// The captions of every picture, from their table or by their classes.
 fn captions(
     import: &ImportConfig,
     trials: &TrialList,
     pictures: &Pictures,
+    classes: Option<&[String]>,
 ) -> Result<Option<Captions>, DataError> {
     if let Some(path) = &import.captions {
         return read_captions(path, &trials.images, pictures).map(Some);
     }
+    let of_class = |class: &String| match import.label_captions.get(class) {
+        Some(captions) => captions.clone(),
+        None => vec![format!("a picture of {class}")],
+    };
+    Ok(classes.map(|classes| classes.iter().map(of_class).collect()))
+}
+
+/// The class of every picture: from the column of the table, or by the numbers of `import.labels`.
+fn classes(import: &ImportConfig, trials: &TrialList) -> Result<Option<Vec<String>>, DataError> {
     if import.labels.is_empty() {
-        return Ok(None);
+        return Ok(trials.classes.clone());
+    }
+    if let (Some(table), Some(_)) = (&trials.table, &trials.classes) {
+        return Err(DataError::invalid(table, "column `class`", "none beside `import.labels`", "there"));
     }
     let mut labels = Vec::new();
     for name in &import.labels {
@@ -244,21 +302,23 @@ fn captions(
         let expected = format!("{}, one a trial", trials.trials.len());
         return Err(DataError::invalid(first, "number of labels", expected, labels.len()));
     }
-    let mut captions: Captions = vec![Vec::new(); trials.images.len()];
+    let mut classes = vec![String::new(); trials.images.len()];
     for (row, (trial, label)) in trials.trials.iter().zip(&labels).enumerate() {
-        let known: Vec<&String> = import.label_captions.keys().collect();
-        let of_class = import.label_captions.get(&label.to_string()).ok_or_else(|| {
-            let expected = format!("one of `import.label_captions`: {known:?}");
+        let class = label.to_string();
+        let wrong = |expected: String| {
             DataError::invalid(&first, format!("label of row {}", row + 1), expected, label)
-        })?;
-        let of_picture = &mut captions[trial.nsd_id.row()];
-        if !of_picture.is_empty() && of_picture != of_class {
-            let expected = "that of the other trials of its picture";
-            return Err(DataError::invalid(&first, format!("label of row {}", row + 1), expected, label));
+        };
+        if !import.label_captions.contains_key(&class) {
+            let known: Vec<&String> = import.label_captions.keys().collect();
+            return Err(wrong(format!("one of `import.label_captions`: {known:?}")));
         }
-        of_picture.clone_from(of_class);
+        let of_picture = &mut classes[trial.nsd_id.row()];
+        if !of_picture.is_empty() && *of_picture != class {
+            return Err(wrong("that of the other trials of its picture".into()));
+        }
+        *of_picture = class;
     }
-    Ok(Some(captions))
+    Ok(Some(classes))
 }
 
 /// What the user should know before it is used.
@@ -298,7 +358,9 @@ fn summary(settings: &ImportSettings, plan: &Plan) -> ImportSummary {
         num_images: plan.trials.images.len(),
         image_side: plan.image_side,
         num_captions: plan.captions.iter().flatten().map(Vec::len).sum(),
+        num_classes: plan.classes.as_ref().map(|classes| classes.names().len()),
         target_width: plan.targets.as_ref().map(Array2::ncols),
+        sizes: settings.folder.join(SIZES_FILE),
         num_voxels: plan.places.num_voxels(),
         num_constant_voxels: 0,
         has_places: plan.places.position.is_some(),

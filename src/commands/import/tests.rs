@@ -109,6 +109,36 @@ fn tables_and_a_folder_of_pictures_become_a_subject() {
 }
 
 #[test]
+fn a_column_of_classes_is_kept_and_gives_captions_where_there_are_none() {
+    let lab = Lab::new();
+    let config = lab.table_subject();
+    let table = |cells: [&str; 4]| {
+        let rows: String = ["b", "d/a", "b", "c"]
+            .iter()
+            .zip(cells)
+            .map(|(image, cell)| format!("{image}.png,{cell}\n"))
+            .collect();
+        lab.write("trials.csv", &format!("image,class\n{rows}"));
+    };
+    table(["six", "nine", "nine", "six"]);
+    lab.refused(
+        &config,
+        &["trials.csv", "column `class`, row 3", "is `nine`", "`six`, that of the other trials of `b.png`"],
+    );
+    table(["six", "nine", "", "six"]);
+    lab.refused(&config, &["trials.csv", "column `class`, row 3", "the name of a class"]);
+    table(["six", "nine", "six", "six"]);
+    let (summary, _) = lab.import(&config).unwrap();
+    assert_eq!((summary.num_classes, summary.num_captions), (Some(2), 3));
+    let root = lab.project().nsd().unwrap();
+    let stimuli = CaptionedStimuli::open(&root).unwrap();
+    assert_eq!(stimuli.captions(NsdId(1)).unwrap(), ["a picture of nine"]);
+    let classes = ImageClasses::read(&root).unwrap().unwrap();
+    assert_eq!([0, 1, 2].map(|image| classes.of(NsdId(image))), [Some(1), Some(0), Some(1)]);
+    assert!(root.join(SIZES_FILE).is_file());
+}
+
+#[test]
 fn folds_over_pictures_keep_repeats_together() {
     let lab = Lab::new();
     let (_, prepared) = lab.import(&lab.table_subject()).unwrap();

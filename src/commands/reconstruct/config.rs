@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::grid::GridLayout;
+use super::source::PictureSource;
+use crate::commands::train_mapper::{TargetFiles, TrainMapperConfig};
 use crate::data::nsd::tree::NsdTree;
 use crate::data::split::SplitConfig;
 use crate::error::{SettingError, in_range, limits};
@@ -33,6 +35,9 @@ pub struct ReconstructConfig {
     pub limit: usize,
     /// Pictures per trial, each from another z; 1 to 10,000.
     pub samples: usize,
+    /// What the pictures are made from: decoded betas, or what they are held against.
+    #[serde(skip_serializing_if = "PictureSource::is_betas")]
+    pub source: PictureSource,
     /// Which embeddings steer the generator; those that it was trained on where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub condition: Option<ConditionSource>,
@@ -61,6 +66,7 @@ impl Default for ReconstructConfig {
             repeats: Repeats::Single,
             limit: 0,
             samples: 1,
+            source: PictureSource::Betas,
             condition: None,
             conditions: vec![],
             truncation_psi: 1.0,
@@ -106,6 +112,10 @@ impl ReconstructConfig {
         if let Some(twice) = (1..conditions.len()).find(|at| conditions[..*at].contains(&conditions[*at])) {
             return wrong("conditions", "each once", format!("{:?} twice", conditions[twice]));
         }
+        if !self.source.is_drawn() && conditions.len() > 1 {
+            let expected = format!("one, by which the source `{}` compares", self.source);
+            return wrong("conditions", &expected, format!("{} of them", conditions.len()));
+        }
         if self.grid == GridLayout::Repeats && self.repeats != Repeats::Single {
             let expected = "`single` for a grid of repeats, whose columns are single presentations";
             return wrong("repeats", expected, format!("{:?}", self.repeats));
@@ -138,6 +148,11 @@ pub struct ReconstructSettings {
     pub split: SplitConfig,
     /// Which trials, how many pictures, how drawn.
     pub reconstruct: ReconstructConfig,
+    /// What the mappers aim at; there where the source of the pictures asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub targets: Option<TargetFiles>,
+    /// Folder of cached embeddings.
+    pub cache: PathBuf,
     /// Decides z and noise.
     pub seed: u64,
     /// Device of the networks.
@@ -156,7 +171,11 @@ impl ReconstructSettings {
     ///
     /// # Errors
     /// When the NSD root is not set or a network is missing.
-    pub fn resolve(project: &Project, reconstruct: &ReconstructConfig) -> Result<Self, RunError> {
+    pub fn resolve(
+        project: &Project,
+        reconstruct: &ReconstructConfig,
+        train_mapper: &TrainMapperConfig,
+    ) -> Result<Self, RunError> {
         let stimuli = NsdTree::new(project.nsd()?).stimuli();
         let (networks, condition) = project.networks(reconstruct.leading_condition())?;
         Ok(Self {
@@ -165,12 +184,39 @@ impl ReconstructSettings {
             networks,
             split: project.split.clone(),
             reconstruct: reconstruct.or_condition(condition),
+            targets: targets_of(reconstruct.source, project, train_mapper)?,
+            cache: project.cache(),
             seed: project.seed,
             device: project.device,
             precision: project.precision,
             is_control: false,
             runs: project.runs(),
         })
+    }
+}
+
+/// The files of the true embeddings, where pictures are made from them.
+fn targets_of(
+    source: PictureSource,
+    project: &Project,
+    train_mapper: &TrainMapperConfig,
+) -> Result<Option<TargetFiles>, RunError> {
+    source.needs_targets().then(|| TargetFiles::resolve(project, train_mapper)).transpose()
+}
+
+impl ReconstructSettings {
+    /// The same pictures made from something else.
+    ///
+    /// # Errors
+    /// A file of the true embeddings that is not there.
+    pub fn from_source(
+        self,
+        source: PictureSource,
+        project: &Project,
+        train_mapper: &TrainMapperConfig,
+    ) -> Result<Self, RunError> {
+        let targets = targets_of(source, project, train_mapper)?;
+        Ok(Self { reconstruct: ReconstructConfig { source, ..self.reconstruct }, targets, ..self })
     }
 }
 

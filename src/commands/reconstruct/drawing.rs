@@ -4,6 +4,7 @@ use image::RgbImage;
 
 use super::config::ReconstructConfig;
 use super::grid::ShownTrial;
+use super::material::{Material, SourceReader};
 use crate::data::image::resize::{Filter, resize_pil};
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::prepared::PreparedSubject;
@@ -12,7 +13,7 @@ use crate::interrupt;
 use crate::models::condition_source::ConditionSource;
 use crate::pipelines::brain_decoder::{BrainDecoder, DrawOptions};
 use crate::pipelines::drawing_manifest::ManifestEntry;
-use crate::pipelines::trial_choice::{ChosenTrial, betas_of};
+use crate::pipelines::trial_choice::ChosenTrial;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 
@@ -24,6 +25,8 @@ pub(super) struct Drawing<'a> {
     pub prepared: &'a PreparedSubject,
     pub stimuli: &'a Stimuli,
     pub decoder: &'a BrainDecoder,
+    /// What is drawn.
+    pub material: &'a Material,
     /// Where pictures are written.
     pub run: &'a RunDir,
 }
@@ -66,8 +69,20 @@ impl Drawing<'_> {
     /// Pictures of a batch: those of a condition and z behind each other, one per trial.
     fn draw(&self, trials: &[ChosenTrial]) -> Result<Vec<Vec<RgbImage>>> {
         let (conditions, samples) = (self.config.all_conditions(), self.samples());
-        let embeddings = self.decoder.embed(&betas_of(self.prepared, trials)?);
-        self.decoder.require_finite(&embeddings)?;
+        let source = SourceReader {
+            material: self.material,
+            prepared: self.prepared,
+            stimuli: self.stimuli,
+            decoder: self.decoder,
+            seed: self.seed,
+        };
+        let Some(embeddings) = source.steering(trials)? else {
+            let condition = conditions.first().copied().unwrap_or_default();
+            let of_trials = source.training_images(trials, condition, samples)?;
+            return Ok((0..samples)
+                .map(|sample| of_trials.iter().map(|pictures| pictures[sample].clone()).collect())
+                .collect());
+        };
         let draw = |(condition, sample)| {
             let options = DrawOptions {
                 source: condition,

@@ -3,6 +3,10 @@
 mod config;
 mod drawing;
 mod grid;
+mod material;
+mod source;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
@@ -11,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub use self::config::{ReconstructConfig, ReconstructSettings};
 use self::drawing::Drawing;
 pub use self::grid::GridLayout;
+use self::material::Material;
+pub use self::source::PictureSource;
 use crate::data::error::DataError;
 use crate::data::nsd::stimuli::Stimuli;
 use crate::data::prepared::PreparedSubject;
@@ -20,6 +26,7 @@ use crate::pipelines::brain_decoder::BrainDecoder;
 use crate::pipelines::drawing_manifest::{DrawingRecord, MANIFEST_FILE, ManifestEntry};
 use crate::pipelines::generator_use::refuse_or_warn;
 use crate::pipelines::trial_choice::{ChosenTrial, Repeats, TrialChoice, choose_trials};
+use crate::pipelines::workbench::Workbench;
 use crate::report::image_grid::contact_sheet;
 use crate::run::device;
 use crate::run::memory::Need;
@@ -60,7 +67,9 @@ pub fn run(settings: &ReconstructSettings, progress: &mut dyn Progress) -> Resul
     let prepared = PreparedSubject::open(&settings.prepared)?;
     let stimuli = Stimuli::open(&settings.stimuli)?;
     let decoder = BrainDecoder::open(&settings.networks, &device)?.with_precision(settings.precision);
-    decoder.check_input(&prepared)?;
+    if settings.reconstruct.source.is_decoded() {
+        decoder.check_input(&prepared)?;
+    }
     let reconstruct = settings.reconstruct.or_condition(decoder.condition());
     let settings = &ReconstructSettings { reconstruct, ..settings.clone() };
     let warnings = checked_networks(settings, &decoder, progress)?;
@@ -68,7 +77,10 @@ pub fn run(settings: &ReconstructSettings, progress: &mut dyn Progress) -> Resul
     need(&settings.reconstruct, chosen.len(), decoder.resolution())
         .check(["paths.generator", "reconstruct.samples"], settings.device)?;
 
-    let run = RunDir::create(&settings.runs, &format!("reconstruct-{}", prepared.subject()))?;
+    let bench = &mut Workbench::new(&device, &settings.cache, progress);
+    let material = Material::read(settings, &prepared, &decoder, bench)?;
+
+    let run = RunDir::create(&settings.runs, &run_name(&prepared, settings.reconstruct.source))?;
     run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
     let config = &settings.reconstruct;
     let drawing = Drawing {
@@ -77,6 +89,7 @@ pub fn run(settings: &ReconstructSettings, progress: &mut dyn Progress) -> Resul
         prepared: &prepared,
         stimuli: &stimuli,
         decoder: &decoder,
+        material: &material,
         run: &run,
     };
     let (images, shown) = drawing.draw_all(&chosen, progress)?;
@@ -95,8 +108,14 @@ pub fn run(settings: &ReconstructSettings, progress: &mut dyn Progress) -> Resul
     })
 }
 
-/// Refuses conditions that the networks do not serve; what else does not belong together is said, or refused as the settings
-/// want it.
+/// Name of the run: what is not decoded must not be taken for the newest pictures of the subject. No subject has a `+` in its name.
+fn run_name(prepared: &PreparedSubject, source: PictureSource) -> String {
+    match source {
+        PictureSource::Betas => format!("reconstruct-{}", prepared.subject()),
+        other => format!("reconstruct-{}+{other}", prepared.subject()),
+    }
+}
+
 /// The least that is in memory at once: the pictures of a batch of trials, and those of the grid.
 fn need(config: &ReconstructConfig, num_chosen: usize, resolution: usize) -> Need {
     let lines = (config.all_conditions().len() * config.samples) as u128;
@@ -105,6 +124,8 @@ fn need(config: &ReconstructConfig, num_chosen: usize, resolution: usize) -> Nee
     Need { images: lines * (batch * drawn + shown * (drawn + enlarged)), ..Need::default() }
 }
 
+/// Refuses conditions that the networks do not serve; what else does not belong together is said, or refused as the settings
+/// want it.
 fn checked_networks(
     settings: &ReconstructSettings,
     decoder: &BrainDecoder,

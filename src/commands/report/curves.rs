@@ -5,12 +5,15 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::gathered::{Gathered, mapper_name};
+use super::measures::Findings;
 use super::run_files::json_file;
+use crate::commands::train_mapper::FitReport;
 use crate::files::file_is_there;
 use crate::pipelines::training_curves::{losses, mapper_rows, retrieval, rows, series};
 use crate::report::number_format::number;
 use crate::report::{Block, LineChart, Section, Series};
 use crate::run::error::RunError;
+use crate::training::residual::events::ResidualChoice;
 
 /// A line of a CLIP's metrics, as far as it is drawn.
 #[derive(Debug, Deserialize)]
@@ -90,13 +93,16 @@ fn best_snapshot(name: &str, run: &Path) -> crate::error::Result<Option<String>>
 }
 
 /// Curves of every training run; nothing where none is shown.
-pub(super) fn section(gathered: &Gathered) -> crate::error::Result<Option<Section>> {
+pub(super) fn section(gathered: &Gathered, findings: &Findings) -> crate::error::Result<Option<Section>> {
     let mut section = Section::new("Training");
     if let Some(run) = &gathered.clip {
         section = section.with(of_clip(&run.folder)?);
     }
-    for run in &gathered.mappers {
+    for (run, (_, summary)) in gathered.mappers.iter().zip(&findings.mappers) {
         let name = mapper_name(run);
+        if let Some(FitReport::Residual(choice)) = &summary.fit {
+            section = section.text(share_of_network(&name, choice));
+        }
         let rows = mapper_rows(&run.folder)?;
         if rows.is_empty() {
             continue;
@@ -116,6 +122,22 @@ pub(super) fn section(gathered: &Gathered) -> crate::error::Result<Option<Sectio
         }
     }
     Ok((!section.blocks.is_empty()).then_some(section))
+}
+
+/// Which share of a residual mapper its network is, as the training images chose it.
+fn share_of_network(name: &str, choice: &ResidualChoice) -> String {
+    let tried: Vec<String> = choice.blends.iter().map(|tried| number(tried.blend)).collect();
+    let chosen = format!("{name}: the chosen share α of its network is {}", number(choice.blend));
+    let chosen_on = format!("of {}, on training images", tried.join(", "));
+    match choice.blend {
+        0.0 => format!(
+            "{chosen} ({chosen_on}): the mapper is its ridge regression, and the curves are those of a network that has no part in it."
+        ),
+        1.0 => {
+            format!("{chosen} ({chosen_on}): ridge regression has a part in it as the network's start alone.")
+        }
+        _ => format!("{chosen} ({chosen_on}); the rest is ridge regression."),
+    }
 }
 
 fn of_clip(run: &Path) -> Result<Block, RunError> {
@@ -172,7 +194,8 @@ fn mapper_losses(rows: &[GanRow]) -> Vec<Series> {
 }
 
 fn chart(title: &str, x_label: &str, y_label: &str, series: Vec<Series>) -> Block {
-    Block::Chart(LineChart { title: title.into(), x_label: x_label.into(), y_label: y_label.into(), series })
+    let (title, x_label, y_label) = (title.into(), x_label.into(), y_label.into());
+    Block::Chart(LineChart { title, x_label, y_label, series, ..LineChart::default() })
 }
 
 #[cfg(test)]
@@ -182,6 +205,19 @@ mod tests {
 
     fn read(events: serde_json::Value) -> Vec<GanRow> {
         serde_json::from_value(events).unwrap()
+    }
+
+    #[test]
+    fn a_network_without_a_share_is_said_to_have_none() {
+        let choice = |blend| ResidualChoice {
+            chosen_on: Default::default(),
+            ridge: crate::training::decoder::weighted_ridge::ChosenPenalty { penalty: 1.0, edge: None },
+            blend,
+            blends: vec![],
+        };
+        assert!(share_of_network("image mapper", &choice(0.0)).contains("α of its network is 0 ("));
+        assert!(share_of_network("image mapper", &choice(0.0)).ends_with("has no part in it."));
+        assert!(share_of_network("image mapper", &choice(0.5)).ends_with("; the rest is ridge regression."));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::commands::reconstruct::PictureSource;
 use crate::commands::train_mapper::BetasControl;
 use crate::error::toml_reason;
 use crate::files::file_is_there;
@@ -124,6 +125,11 @@ struct MapperTraining {
 }
 
 impl RunConfig {
+    /// What pictures were made from; none of other runs.
+    pub(super) fn pictures_source(&self) -> Option<PictureSource> {
+        self.reconstruct.as_ref().map(|section| section.source)
+    }
+
     /// How a mapper's betas become an embedding.
     pub(super) fn mapper_kind(&self) -> MapperKind {
         self.mapper.as_ref().map_or_else(MapperKind::of_older_files, |mapper| mapper.kind)
@@ -146,15 +152,40 @@ impl RunConfig {
 pub(super) struct EvaluateSection {
     /// Folds of a cross-validation; 0 where the split was counted.
     pub folds: usize,
+    bottleneck: Vec<IgnoredAny>,
+    learning_curve: bool,
+    compare_splits: Vec<IgnoredAny>,
+}
+
+impl EvaluateSection {
+    /// Whether it says more than how well a decoder does.
+    pub fn has_curves(&self) -> bool {
+        self.learning_curve || !(self.bottleneck.is_empty() && self.compare_splits.is_empty())
+    }
 }
 
 /// Which trials were drawn, and how.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
 pub(super) struct ReconstructSection {
     pub trials: TrialChoice,
     pub repeats: Repeats,
     pub limit: usize,
+    pub source: PictureSource,
+    /// Pictures of a trial and condition, each with a z of its own.
+    pub samples: usize,
+}
+
+impl Default for ReconstructSection {
+    fn default() -> Self {
+        Self {
+            trials: TrialChoice::default(),
+            repeats: Repeats::default(),
+            limit: 0,
+            source: PictureSource::default(),
+            samples: 1,
+        }
+    }
 }
 
 /// What was stimulated.
@@ -269,8 +300,11 @@ pub(super) fn is_of_subject(name: &str, subject: &str) -> bool {
         name.strip_prefix(command).and_then(|rest| rest.strip_prefix('-')) == Some(ending)
     };
     let control = format!("{subject}-shuffled");
+    // No name of a subject has a `+`.
+    let from_else = |rest: &str| rest.starts_with(&format!("{subject}+"));
     MAPPERS.iter().any(|command| is_named(command, subject) || is_named(command, &control))
         || OTHERS.iter().any(|command| is_named(command, subject))
+        || name.strip_prefix("reconstruct-").is_some_and(from_else)
         || name.starts_with("microstim-")
             && ["excite", "silence"].iter().any(|verb| name.ends_with(&format!("-{verb}-{subject}")))
 }
@@ -287,6 +321,7 @@ mod tests {
             "evaluate-subj01",
             "evaluate-images-subj01",
             "microstim-floc-faces-excite-subj01",
+            "reconstruct-subj01+truth",
         ] {
             assert!(is_of_subject(name, "subj01"), "{name}");
             assert!(!is_of_subject(name, "subj02"), "{name}");

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::finished_run::{FinishedRun, RunKind, folder_name, is_of_subject, is_same_run};
 use super::settings::ReportSettings;
+use crate::commands::reconstruct::PictureSource;
 use crate::commands::train_mapper::BetasControl;
 use crate::error::Result;
 use crate::files::file_is_there;
@@ -15,6 +16,17 @@ use crate::pipelines::trial_choice::TrialChoice;
 use crate::run::error::RunError;
 use crate::run::run_dir::FoundRuns;
 
+/// Pictures that decoded ones are held against.
+#[derive(Debug)]
+pub(super) struct PicturesBeside {
+    /// What they are made from.
+    pub source: PictureSource,
+    /// The run that made them.
+    pub drawn: FinishedRun,
+    /// What was measured on them.
+    pub judged: Option<FinishedRun>,
+}
+
 /// The runs of a page; what is none was not there.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
@@ -23,6 +35,8 @@ pub(super) struct Gathered {
     pub mappers: Vec<FinishedRun>,
     /// Counts on the held-out trials of the split.
     pub evaluation: Option<FinishedRun>,
+    /// An evaluation with curves, which may be the same.
+    pub curves: Option<FinishedRun>,
     /// Ridge regression over folds of the images.
     pub folds: Option<FinishedRun>,
     pub pretraining: Option<FinishedRun>,
@@ -34,6 +48,8 @@ pub(super) struct Gathered {
     /// What was measured on both.
     pub judged: Option<FinishedRun>,
     pub judged_control: Option<FinishedRun>,
+    /// Pictures of the same trials from something else than decoded embeddings, one run of a source.
+    pub beside: Vec<PicturesBeside>,
     /// One run per region and action.
     pub stimulated: Vec<FinishedRun>,
     pub encoded: Option<FinishedRun>,
@@ -105,6 +121,9 @@ impl Gathered {
     }
 
     fn take(&mut self, run: FinishedRun) {
+        if run.config.evaluate.as_ref().is_some_and(|section| section.has_curves()) {
+            self.curves = Some(run.clone());
+        }
         let slot = match run.kind {
             RunKind::PretrainClip => &mut self.clip,
             RunKind::Evaluate if run.config.evaluate.as_ref().is_some_and(|section| section.folds > 0) => {
@@ -142,6 +161,9 @@ impl Gathered {
             run.config.reconstruct.as_ref().is_some_and(|section| section.trials == TrialChoice::Validation);
         if !is_held_out {
             self.notes.push(format!("{} is not shown: it did not draw the held-out trials.", run.name()));
+        } else if let Some(source) = run.config.pictures_source().filter(|source| !source.is_betas()) {
+            self.beside.retain(|other| other.source != source);
+            self.beside.push(PicturesBeside { source, drawn: run, judged: None });
         } else if self.is_control(&run)? {
             self.drawn_control = Some(run);
         } else {
@@ -168,14 +190,16 @@ impl Gathered {
 
     fn take_judgements(&mut self, judgements: Vec<FinishedRun>) {
         for run in judgements {
-            let is_of = |drawn: &Option<FinishedRun>| {
-                let drawn: Option<&Path> = drawn.as_ref().map(|drawn| drawn.folder.as_path());
+            let is_of = |drawn: Option<&FinishedRun>| {
+                let drawn: Option<&Path> = drawn.map(|drawn| drawn.folder.as_path());
                 let pair = run.config.evaluated.as_deref().zip(drawn);
                 pair.is_some_and(|(evaluated, drawn)| is_same_run(evaluated, drawn))
             };
-            if is_of(&self.drawn) {
+            if let Some(place) = self.beside.iter().position(|beside| is_of(Some(&beside.drawn))) {
+                self.beside[place].judged = Some(run);
+            } else if is_of(self.drawn.as_ref()) {
                 self.judged = Some(run);
-            } else if is_of(&self.drawn_control) {
+            } else if is_of(self.drawn_control.as_ref()) {
                 self.judged_control = Some(run);
             }
         }
@@ -202,6 +226,11 @@ impl Gathered {
         }
     }
 
+    /// Pictures of the same trials from another source.
+    pub fn beside(&self, source: PictureSource) -> Option<&PicturesBeside> {
+        self.beside.iter().find(|beside| beside.source == source)
+    }
+
     /// The mapper of a target.
     pub fn mapper(&self, target: MapperTarget, betas: BetasControl) -> Option<&FinishedRun> {
         self.mappers.iter().find(|run| (run.config.target, run.config.betas) == (target, betas))
@@ -222,7 +251,15 @@ impl Gathered {
             ("decoded pictures, measured", &self.judged),
             ("control pictures, measured", &self.judged_control),
         ];
+        let is_shown = |run: &&FinishedRun| {
+            !self.evaluation.as_ref().is_some_and(|shown| is_same_run(&shown.folder, &run.folder))
+        };
+        all.extend(self.curves.iter().filter(is_shown).map(|run| ("curves".to_string(), run)));
         all.extend(rest.iter().filter_map(|(name, run)| Some(((*name).to_string(), run.as_ref()?))));
+        for PicturesBeside { source, drawn, judged } in &self.beside {
+            all.push((format!("pictures from {source}"), drawn));
+            all.extend(judged.iter().map(|run| (format!("pictures from {source}, measured"), run)));
+        }
         all.extend(self.stimulated.iter().map(|run| (region_name(run), run)));
         all.extend(self.encoded.iter().map(|run| ("encoding model".to_string(), run)));
         all

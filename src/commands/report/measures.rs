@@ -9,12 +9,17 @@ use super::finished_run::{EVALUATION_FILE, FinishedRun};
 use super::gathered::{Gathered, measured_name};
 use super::run_files::json_file;
 use crate::commands::evaluate::{Centre, CrossValidation, EvaluateSummary};
-use crate::commands::evaluate_images::{IdentificationSummary, NamingSummary};
+use crate::commands::evaluate_images::{ClassSummary, IdentificationSummary, NamingSummary};
+use crate::commands::reconstruct::PictureSource;
 use crate::commands::train_mapper::{BetasControl, TrainMapperSummary};
+use crate::data::import::classes::ImageClasses;
+use crate::data::nsd::tree::NsdTree;
 use crate::data::split::SplitRecord;
+use crate::data::trial::NsdId;
 use crate::metrics::bootstrap::Interval;
 use crate::metrics::pairwise::PairwiseIdentification;
 use crate::metrics::retrieval::RetrievalSummary;
+use crate::metrics::trust::lures::Lures;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::pictures::picture_features::FeatureKind;
 use crate::run::error::RunError;
@@ -57,6 +62,8 @@ pub(super) struct Measure {
     pub floor_chance: Option<f64>,
     /// What the originals get; of decoded embeddings, what the mean over an image's presentations gets.
     pub ceiling: Option<f64>,
+    /// Of 2-way choices, what who knows only the class of each picture gets.
+    pub class_level: Option<f64>,
 }
 
 impl Measure {
@@ -91,6 +98,9 @@ pub(super) struct JudgedPictures {
     pub identification: IdentificationSummary,
     /// Is what can be named in a picture there?
     pub naming: Option<NamingSummary>,
+    /// Are the pictures of the right class? Unknown in files of older versions.
+    #[serde(default)]
+    pub classes: Option<ClassSummary>,
 }
 
 /// The network that made features.
@@ -111,6 +121,10 @@ pub(super) struct Findings {
     pub folds: Option<EvaluateSummary>,
     pub judged: Option<JudgedPictures>,
     pub judged_control: Option<JudgedPictures>,
+    /// What was measured on pictures from other sources.
+    pub judged_beside: Vec<(PictureSource, JudgedPictures)>,
+    /// 2-way identification of the images of `evaluation` by who knows the class alone; none where the data say nothing of classes.
+    pub class_level: Option<f64>,
     /// All shares, headlines first of their kind.
     pub measures: Vec<Measure>,
 }
@@ -120,7 +134,7 @@ impl Findings {
     ///
     /// # Errors
     /// [`RunError`] that names file and field of the first one that is missing or cannot be.
-    pub fn read(gathered: &Gathered) -> Result<Self, RunError> {
+    pub fn read(gathered: &Gathered) -> crate::error::Result<Self> {
         let mut findings = Self::default();
         for run in &gathered.mappers {
             let summary = json_file(&run.folder.join(SUMMARY_FILE), "a summary of `train-mapper`")?;
@@ -128,17 +142,22 @@ impl Findings {
         }
         findings.evaluation = counted(gathered.evaluation.as_ref())?;
         findings.folds = counted(gathered.folds.as_ref())?;
+        findings.class_level = class_level(gathered.evaluation.as_ref(), findings.evaluation.as_ref())?;
         let judged = |run: &Option<FinishedRun>| -> Result<Option<JudgedPictures>, RunError> {
             let Some(run) = run else { return Ok(None) };
             Ok(Some(json_file(&run.folder.join(EVALUATION_FILE), "what `evaluate-images` writes")?))
         };
         findings.judged = judged(&gathered.judged)?;
+        for beside in &gathered.beside {
+            findings.judged_beside.extend(judged(&beside.judged)?.map(|found| (beside.source, found)));
+        }
         findings.judged_control = judged(&gathered.judged_control)?;
         findings.measures = findings.retrieval(gathered)?;
         findings.measures.extend(findings.over_folds(gathered)?);
         findings.measures.extend(findings.identification(gathered)?);
         findings.measures.extend(findings.pairs(gathered)?);
         findings.measures.extend(findings.naming(gathered)?);
+        findings.measures.extend(findings.classes(gathered)?);
         Ok(findings)
     }
 
@@ -237,6 +256,7 @@ impl Findings {
                 floor: control.map(|control| share(&path, &field, control.forward, 1.0)).transpose()?,
                 floor_chance: None,
                 ceiling: None,
+                class_level: None,
             });
         }
         Ok(measures)
@@ -263,9 +283,19 @@ impl Findings {
                 let field = format!("averaged, {}", row.name);
                 let averaged = averaged.map(|found| share(&path, &field, found, 1.0)).transpose()?;
                 let centred = centred(evaluation.centre);
-                let protocol = format!("among {} images, {centred}", found.num_images);
+                let protocol = match evaluation.lures {
+                    Lures::Test => format!("among {} images, {centred}", found.num_images),
+                    Lures::Train => format!("among {} training images, {centred}", found.num_images - 1),
+                    Lures::Cluster => {
+                        format!("among up to {} images of the same cluster, {centred}", found.num_images)
+                    }
+                };
                 let measure = of_pairs(&path, (row_name(&row.name), protocol), found, control)?;
-                measures.push(Measure { ceiling: averaged.map(|share| share.mean), ..measure });
+                measures.push(Measure {
+                    ceiling: averaged.map(|share| share.mean),
+                    class_level: self.class_level,
+                    ..measure
+                });
             }
         }
         if let Some((path, found)) = self.cross_validation(gathered) {
@@ -278,69 +308,17 @@ impl Findings {
         }
         Ok(measures)
     }
+}
 
-    fn identification(&self, gathered: &Gathered) -> Result<Vec<Measure>, RunError> {
-        let (Some(run), Some(judged)) = (&gathered.judged, &self.judged) else { return Ok(vec![]) };
-        let path = run.folder.join(EVALUATION_FILE);
-        let control = gathered.judged_control.as_ref().zip(self.judged_control.as_ref());
-        let mut measures = Vec::new();
-        for accuracy in &judged.identification.accuracies {
-            let field = format!("identification.accuracies, {}-way", accuracy.ways);
-            let floor = control.and_then(|(run, judged)| {
-                let found =
-                    judged.identification.accuracies.iter().find(|other| other.ways == accuracy.ways)?;
-                Some(share(&run.folder.join(EVALUATION_FILE), &field, found.expected, 1.0))
-            });
-            measures.push(Measure {
-                question: Question::Identification,
-                name: format!("{}-way", accuracy.ways),
-                protocol: format!("features of {}, not centred", feature_words(judged.features.kind)),
-                is_aside: false,
-                among: accuracy.ways,
-                value: share(&path, &field, accuracy.expected, 1.0)?,
-                chance: chance(&path, &field, accuracy.chance, 1.0)?,
-                floor: floor.transpose()?,
-                floor_chance: None,
-                ceiling: None,
-            });
-        }
-        Ok(measures)
-    }
-
-    fn naming(&self, gathered: &Gathered) -> Result<Vec<Measure>, RunError> {
-        let named = self.judged.as_ref().and_then(|judged| judged.naming.as_ref());
-        let (Some(run), Some(naming)) = (&gathered.judged, named) else { return Ok(vec![]) };
-        let path = run.folder.join(EVALUATION_FILE);
-        let control = self.judged_control.as_ref().and_then(|judged| judged.naming.as_ref());
-        let control = gathered.judged_control.as_ref().zip(control);
-        let mut measures = Vec::new();
-        for (kind, share_named) in naming.kinds() {
-            let field = format!("naming.{kind}");
-            // Without another image there is no chance to compare with.
-            let Some(others) = share_named.generated.others else { continue };
-            let control = control.and_then(|(run, naming)| {
-                let (_, found) = naming.kinds().find(|(other, _)| *other == kind)?;
-                Some((run.folder.join(EVALUATION_FILE), &found.generated))
-            });
-            let floor = control.as_ref().map(|(path, found)| share(path, &field, found.own, 1.0));
-            let by_chance = control
-                .as_ref()
-                .and_then(|(path, found)| Some(chance(path, &field, found.others?.mean, 1.0)));
-            measures.push(Measure {
-                question: Question::Naming,
-                name: format!("{kind}, one of {}", share_named.num_classes),
-                protocol: "by a classifier's most probable name".into(),
-                is_aside: false,
-                among: share_named.num_classes,
-                value: share(&path, &field, share_named.generated.own, 1.0)?,
-                chance: chance(&path, &field, others.mean, 1.0)?,
-                floor: floor.transpose()?,
-                floor_chance: by_chance.transpose()?,
-                ceiling: Some(chance(&path, &field, share_named.truth.own.mean, 1.0)?),
-            });
-        }
-        Ok(measures)
-    }
+/// What who knows only the class of an image gets of the 2-way choices among the images of an evaluation.
+fn class_level(
+    run: Option<&FinishedRun>,
+    evaluation: Option<&EvaluateSummary>,
+) -> crate::error::Result<Option<f64>> {
+    let Some((run, evaluation)) = run.zip(evaluation) else { return Ok(None) };
+    let Some(tree) = run.config.stimuli().and_then(NsdTree::of_stimuli) else { return Ok(None) };
+    let images: Vec<NsdId> = evaluation.images.iter().copied().map(NsdId).collect();
+    Ok(ImageClasses::read(tree.root())?.and_then(|classes| classes.pairs_by_class(&images)))
 }
 
 /// What an evaluation of embeddings found.
@@ -366,6 +344,7 @@ fn of_pairs(
         floor: control.map(|control| share(path, &field, control.share, 1.0)).transpose()?,
         floor_chance: None,
         ceiling: None,
+        class_level: None,
         name,
     })
 }
@@ -437,6 +416,7 @@ impl Counted<'_> {
                     floor,
                     floor_chance: None,
                     ceiling: None,
+                    class_level: None,
                 })
             };
         let (forward, backward) = (Question::Retrieval, Question::BackwardRetrieval);
@@ -448,7 +428,7 @@ impl Counted<'_> {
 }
 
 /// A count of `of` as a share with its interval.
-fn share(path: &Path, field: &str, count: Interval, of: f64) -> Result<Interval, RunError> {
+pub(super) fn share(path: &Path, field: &str, count: Interval, of: f64) -> Result<Interval, RunError> {
     let Interval { mean, low, high } = count;
     if of > 0.0 && [mean, low, high].into_iter().all(|value| (0.0..=of).contains(&value)) && low <= high {
         return Ok(Interval { mean: mean / of, low: low / of, high: high / of });
@@ -458,7 +438,7 @@ fn share(path: &Path, field: &str, count: Interval, of: f64) -> Result<Interval,
 }
 
 /// A number of `of` as a share.
-fn chance(path: &Path, field: &str, count: f64, of: f64) -> Result<f64, RunError> {
+pub(super) fn chance(path: &Path, field: &str, count: f64, of: f64) -> Result<f64, RunError> {
     if of > 0.0 && (0.0..=of).contains(&count) {
         return Ok(count / of);
     }

@@ -50,6 +50,13 @@ pub(super) fn missing(
     require(second || subject.lacks_captions, "caption mapper", "train-mapper --target caption");
     let has_control = has_mapper(MapperTarget::Image, control);
     require(has_control, "control of the counts: a mapper of exchanged betas", CONTROL_COMMAND);
+    let has_caption_control =
+        has_mapper(MapperTarget::Caption, control) || !has_mapper(MapperTarget::Caption, measured);
+    require(
+        has_caption_control,
+        "control of the caption mapper",
+        "train-mapper --target caption --shuffle-betas",
+    );
     require(gathered.evaluation.is_some(), "retrieval by combined mappers and ridge", "evaluate --ridge");
     require(gathered.finetuning.is_some(), "GAN, finetuned", "finetune-gan");
     require(gathered.drawn.is_some(), "decoded pictures", "reconstruct");
@@ -87,7 +94,16 @@ fn control_drawing(gathered: &Gathered) -> Option<String> {
         Repeats::Average => " --average",
     };
     let limit = if section.limit > 0 { format!(" --limit {}", section.limit) } else { String::new() };
-    Some(format!("reconstruct --condition image --samples 1{repeats}{limit} --set {snapshot}"))
+    let samples = section.samples;
+    // The caption mapper's control steers along, where there is one.
+    let (condition, second) = match gathered.mapper(MapperTarget::Caption, BetasControl::Shuffled) {
+        Some(caption) => {
+            let path = caption.folder.join(BEST_FILE);
+            ("", format!(" --set {}", quoted(&format!("paths.caption_mapper={}", path.display()))))
+        }
+        None => (" --condition image", String::new()),
+    };
+    Some(format!("reconstruct{condition} --samples {samples}{repeats}{limit} --set {snapshot}{second}"))
 }
 
 /// The flag that takes the network which measured the decoded pictures.

@@ -4,12 +4,14 @@
 //! it compares estimates with the truth, as `score` does; else it computes nothing. What is missing is said with the command that makes it.
 
 mod curves;
+mod evaluation_curves;
 mod finished_run;
 mod flattery;
 mod gathered;
 mod measures;
 mod microstimulation;
 mod missing;
+mod naming;
 mod numbers;
 mod overview;
 mod pictures;
@@ -28,6 +30,7 @@ use self::flattery::Flattery;
 use self::gathered::Gathered;
 use self::measures::Findings;
 use self::missing::{CONTROL_COMMAND, missing};
+use self::pictures::rater_pack;
 use self::run_files::json_file;
 pub use self::settings::{Preface, ReportSettings};
 use self::subject::Subject;
@@ -72,11 +75,23 @@ pub fn run(settings: &ReportSettings, progress: &mut dyn Progress) -> Result<Rep
         sections: material.sections(&missing)?,
     };
     let html = page.to_html()?;
+    let pack = settings.rater_pack.as_deref();
+    pack.map_or(Ok(()), |pack| rater_pack::check(pack, &settings.out, &material.gathered))?;
     write_atomic(&settings.out, html.as_bytes())?;
+    let rater_key =
+        pack.map(|pack| rater_pack::write(pack, &material.gathered, settings.project.seed)).transpose()?;
     progress.finish(&settings.out.display().to_string());
     let shown = material.gathered.all().into_iter();
     let shown = shown.map(|(part, run)| ShownRun { part, run: run.folder.clone() }).collect();
-    Ok(ReportSummary { report: settings.out.clone(), bytes: html.len(), verdict, shown, notes, missing })
+    Ok(ReportSummary {
+        report: settings.out.clone(),
+        bytes: html.len(),
+        verdict,
+        shown,
+        notes,
+        missing,
+        rater_key,
+    })
 }
 
 fn encoded(gathered: &Gathered) -> Result<Option<EncodeSummary>> {
@@ -179,9 +194,14 @@ impl Material<'_> {
             let section = numbers::retrieval(findings);
             sections.push(with_caveat(section, flattery.counts.as_ref()));
         }
+        sections.extend(evaluation_curves::section(gathered.curves.as_ref())?);
         if let Some(judged) = &findings.judged {
             let control = findings.judged_control.as_ref();
-            let measured = [Some(numbers::identification(judged, control)), numbers::naming(judged, control)];
+            let measured = [
+                Some(numbers::identification(judged, control)),
+                naming::class_section(judged, control),
+                naming::naming(judged, control),
+            ];
             let pictures = flattery.pictures.as_ref();
             sections.extend(measured.into_iter().flatten().map(|section| with_caveat(section, pictures)));
         }
@@ -192,7 +212,7 @@ impl Material<'_> {
             sections.push(voxels::section(&run.folder, summary)?);
         }
         sections.extend(self.score.as_ref().map(truth::section));
-        sections.extend(curves::section(gathered)?);
+        sections.extend(curves::section(gathered, findings)?);
         if self.has_captions {
             sections.push(numbers::captions(&self.settings.project.caption_probabilities())?);
         }

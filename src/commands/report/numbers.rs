@@ -1,18 +1,19 @@
-//! Tables: retrieval against chance, identification, names, captions.
+//! Tables: retrieval against chance, identification, captions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::measures::{Findings, JudgedPictures, centred, row_name};
 use super::run_files::json_file;
+use crate::commands::evaluate::checks::found::Checks;
 use crate::commands::evaluate::{Centre, CrossValidatedRow, CrossValidation, DecoderRow, EvaluateSummary};
-use crate::commands::evaluate_images::NamingSummary;
 use crate::commands::screen_captions::JudgedCaption;
 use crate::metrics::bootstrap::{BootstrapConfig, Interval};
 use crate::metrics::identification::IdentificationAccuracy;
 use crate::metrics::pairwise::PairwiseIdentification;
 use crate::metrics::retrieval::RetrievalSummary;
 use crate::metrics::share::share_interval;
+use crate::pipelines::inference::Inference;
 use crate::pipelines::pictures::picture_features::FeatureKind;
 use crate::report::number_format::{number, percent};
 use crate::report::{Block, Section, Table};
@@ -40,7 +41,10 @@ pub(super) fn retrieval(findings: &Findings) -> Section {
         section = section.with(Block::Folded(title.into(), vec![table]));
     }
     if let Some(evaluation) = &findings.evaluation {
-        section = section.with(of_evaluation(evaluation));
+        for line in evaluation.checks.iter().flat_map(Checks::flag_lines) {
+            section = section.text(line);
+        }
+        section = section.with(of_evaluation(evaluation, findings.class_level));
     }
     if let Some(found) = findings.folds.as_ref().and_then(|folds| folds.cross_validation.as_ref()) {
         let centre = findings.folds.as_ref().map_or(Centre::None, |folds| folds.centre);
@@ -50,8 +54,9 @@ pub(super) fn retrieval(findings: &Findings) -> Section {
 }
 
 /// Mappers and ridge regression, alone and combined.
-fn of_evaluation(evaluation: &EvaluateSummary) -> Block {
-    let rows = || evaluation.mappers.iter().chain(&evaluation.ridge).chain(&evaluation.ridge_control);
+fn of_evaluation(evaluation: &EvaluateSummary, class_level: Option<f64>) -> Block {
+    let decoders = || evaluation.mappers.iter().chain(&evaluation.mapper_control);
+    let rows = || decoders().chain(&evaluation.ridge).chain(&evaluation.ridge_control);
     let centre = evaluation.centre;
     let mut blocks = vec![
         Block::Table(counts(rows().map(|row| (row_name(&row.name), row.by_image)), centre)),
@@ -60,7 +65,12 @@ fn of_evaluation(evaluation: &EvaluateSummary) -> Block {
     let pairs: Vec<Vec<String>> = rows().flat_map(pairs_rows).collect();
     if !pairs.is_empty() {
         blocks.push(Block::Table(pairs_table(pairs, centre)));
+        blocks.extend(class_level.map(|level| Block::Text(class_alone(level))));
         blocks.extend(ceiling_note(evaluation).map(Block::Text));
+        let checks = evaluation.checks.iter();
+        let found =
+            checks.flat_map(|checks| checks.cluster_line().into_iter().chain(checks.permutation_line()));
+        blocks.extend(found.chain(evaluation.inference.as_ref().map(Inference::line)).map(Block::Text));
     }
     if !evaluation.combinations.is_empty() {
         blocks.push(Block::Text(format!(
@@ -99,13 +109,14 @@ fn over_folds(found: &CrossValidation, centre: Centre) -> Block {
         vec![row_name(&row.name), forward, backward, percent(row.chance), edge]
     };
     let [fewest, most] = found.candidates;
+    let among = if fewest == most { most.to_string() } else { format!("{fewest} to {most}") };
     let head =
         ["decoder", "forward (95 %)", "backward (95 %)", "chance", "folds with a penalty at the grid's end"];
     let shares = Table {
         head: head.map(String::from).to_vec(),
         rows: both().map(row).collect(),
         caption: format!(
-            "Every trial was held out once, in {} folds of {} images; it looks for its own among the {fewest} to {most} trials of \
+            "Every trial was held out once, in {} folds of {} images; it looks for its own among the {among} trials of \
              its fold, {}. Whatever was chosen was chosen on the other folds.",
             found.folds,
             found.num_groups,
@@ -241,59 +252,20 @@ pub(super) fn identification(judged: &JudgedPictures, control: Option<&JudgedPic
              chance.{other}",
             judged.num_pictures, judged.num_images
         ))
+        .with_some(judged.classes.as_ref().map(|classes| Block::Text(class_alone(classes.pairs_by_class))))
         .with(Block::Folded("Every choice".into(), vec![Block::Table(table)]))
 }
 
+/// What the class alone is worth, below figures of 2-way identification.
+pub(super) fn class_alone(level: f64) -> String {
+    format!("Who knows only the class of each picture gets {} of the 2-way choices right.", percent(level))
+}
+
 /// Name of what exchanged betas gave.
-const CONTROL: &str = "control: exchanged betas";
-
-/// Shares of pictures of which something can be named, beside chance and the ground truth; nothing where nobody named.
-pub(super) fn naming(judged: &JudgedPictures, control: Option<&JudgedPictures>) -> Option<Section> {
-    let decoded = judged.naming.as_ref()?;
-    let control = control.and_then(|control| control.naming.as_ref());
-    let named = [(Some(decoded), "decoded"), (control, CONTROL)];
-    let mut rows = Vec::new();
-    for (summary, pictures) in named.into_iter().filter_map(|(summary, name)| Some((summary?, name))) {
-        rows.extend(named_rows(summary, pictures));
-    }
-    let head = ["pictures", "kind", "right", "95 % (images resampled)", "chance", "ground truth"];
-    let table = Table {
-        head: head.map(String::from).to_vec(),
-        rows,
-        caption: "Chance: the same names held against the annotations of all other images. Ground truth: the images themselves, \
-                  named by the same network."
-            .into(),
-    };
-    Some(
-        Section::new("What can be named")
-            .text(
-                "A small network that was trained on other images, and with no other network, says which thing and which stuff it \
-                 finds most probable in a picture; it is right when the image's annotations show that.",
-            )
-            .with(Block::Folded("Things and stuff".into(), vec![Block::Table(table)])),
-    )
-}
-
-fn named_rows(summary: &NamingSummary, pictures: &str) -> Vec<Vec<String>> {
-    let row = |kind: &str, num_classes: usize, own: Interval, chance: String, truth: Interval| {
-        vec![
-            pictures.to_string(),
-            format!("{kind}, one of {num_classes}"),
-            percent(own.mean),
-            format!("{} to {}", percent(own.low), percent(own.high)),
-            chance,
-            percent_within(truth),
-        ]
-    };
-    let kinds = summary.kinds().map(|(kind, share)| {
-        let chance = share.generated.others.map_or("none".into(), percent_within);
-        row(kind, share.num_classes, share.generated.own, chance, share.truth.own)
-    });
-    kinds.collect()
-}
+pub(super) const CONTROL: &str = "control: exchanged betas";
 
 /// A share with its interval.
-fn percent_within(Interval { mean, low, high }: Interval) -> String {
+pub(super) fn percent_within(Interval { mean, low, high }: Interval) -> String {
     format!("{} ({} to {})", percent(mean), percent(low), percent(high))
 }
 

@@ -3,6 +3,7 @@
 use super::measures::{Measure, Question};
 use super::verdict::within;
 use crate::metrics::bootstrap::Interval;
+use crate::report::number_format::percent;
 use crate::report::{Dot, DotChart, DotGroup, DotRow};
 
 /// All measures but those of the backward direction, by what was asked and how it was counted; nothing where nothing was measured.
@@ -33,7 +34,10 @@ pub(super) fn chart(measures: &[Measure]) -> Option<DotChart> {
 fn row(measure: &Measure) -> DotRow {
     DotRow {
         name: measure.name.clone(),
-        note: within(measure.value),
+        note: match measure.ceiling {
+            Some(ceiling) => format!("{}; ceiling {}", within(measure.value), percent(ceiling)),
+            None => within(measure.value),
+        },
         value: dot(measure.value),
         floor: measure.floor.map(dot),
         chance: Some(measure.chance),
@@ -51,14 +55,16 @@ fn caption(measures: &[Measure]) -> String {
         "Shares of held-out trials or pictures that are right; intervals resample images. Each decoder is compared in the space of its \
          own target, embeddings by their cosine, pixels by Pearson's correlation of luminances."
             .to_string();
-    let has = |is_naming: bool| {
-        let mut with = measures.iter().filter(|measure| measure.ceiling.is_some());
-        with.any(|measure| (measure.question == Question::Naming) == is_naming)
+    let has = |asked: &[Question]| {
+        measures.iter().any(|measure| measure.ceiling.is_some() && asked.contains(&measure.question))
     };
-    if has(true) {
+    if has(&[Question::Identification]) {
+        text.push_str(" Ceiling of drawn pictures: what the same generator draws from the true embeddings.");
+    }
+    if has(&[Question::Naming]) {
         text.push_str(" Ceiling of names: the originals, named by the same network.");
     }
-    if has(false) {
+    if has(&[Question::Retrieval, Question::BackwardRetrieval, Question::Pairs]) {
         text.push_str(
             " Ceiling of embeddings: the mean of what the same decoder finds in all presentations of an image, in place of one of \
              them; more presentations could give more, another decoder, too.",
@@ -107,6 +113,7 @@ mod tests {
             floor: None,
             floor_chance: None,
             ceiling: None,
+            class_level: None,
         };
         let centred = Measure { protocol: "among 60 trials, centred".into(), ..measure.clone() };
         let aside = Measure { is_aside: true, ..measure.clone() };

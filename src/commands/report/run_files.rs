@@ -2,6 +2,7 @@
 
 use std::path::{Component, Path};
 
+use image::RgbImage;
 use serde::de::DeserializeOwned;
 
 use crate::data::image::decode::decode_picture;
@@ -23,13 +24,20 @@ pub(super) fn json_file<T: DeserializeOwned>(path: &Path, expected: &str) -> Res
 /// # Errors
 /// A name that leads out of the folder; a file that is missing or no picture.
 pub(super) fn picture(run: &Path, file: &str, note: &str) -> Result<Cell> {
+    Ok(Cell::new(&image_of_run(run, file)?, note)?)
+}
+
+/// The pixels of a picture of a run's folder.
+///
+/// # Errors
+/// As [`picture`].
+pub(super) fn image_of_run(run: &Path, file: &str) -> Result<RgbImage> {
     let is_inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
     if file.is_empty() || !is_inside {
         return Err(RunError::invalid(run, "picture", "a file inside the run's folder", file).into());
     }
     let path = run.join(file);
-    let image = decode_picture(&path, &RunError::read(&path, "the report")?)?;
-    Ok(Cell::new(&image, note)?)
+    Ok(decode_picture(&path, &RunError::read(&path, "the report")?)?)
 }
 
 /// Names of the files in a folder of a run that end in `suffix`, in their order.

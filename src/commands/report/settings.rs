@@ -13,6 +13,8 @@ pub struct ReportSettings {
     pub runs: Vec<PathBuf>,
     /// Where to write the page.
     pub out: PathBuf,
+    /// Folder for a pack of pictures for human raters; its key lies beside it.
+    pub rater_pack: Option<PathBuf>,
     /// Further flags of the commands that make what is missing, such as `--config FILE`.
     pub flags: Vec<String>,
     /// What is said beside what the runs say.

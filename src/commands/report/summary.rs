@@ -30,6 +30,9 @@ pub struct ReportSummary {
     pub notes: Vec<String>,
     /// What is not there, with the commands that make it.
     pub missing: Vec<MissingPart>,
+    /// The key of the pack for raters, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rater_key: Option<PathBuf>,
 }
 
 impl ReportSummary {
@@ -37,7 +40,12 @@ impl ReportSummary {
     pub fn text(&self) -> String {
         let missing = self.missing.iter().map(|part| format!("missing: {}\n  {}", part.part, part.command));
         let lines = self.verdict.iter().cloned().chain(self.notes.iter().cloned()).chain(missing);
-        let lines: Vec<String> = lines.chain([format!("report: {}", self.report.display())]).collect();
+        let key = self
+            .rater_key
+            .iter()
+            .map(|key| format!("key of the raters' pack (keep it from them): {}", key.display()));
+        let lines: Vec<String> =
+            lines.chain(key).chain([format!("report: {}", self.report.display())]).collect();
         lines.join("\n")
     }
 }

@@ -33,7 +33,8 @@ pub(super) fn section(run: &Path, summary: &EncodeSummary) -> crate::error::Resu
     }
     let mut section = Section::new("What every voxel follows").text(format!(
         "The way back: ridge regression from the image's CLIP embedding to the betas, scored on {} held-out trials. \
-         Accuracy is Pearson's r of single trials; the noise ceiling is the largest r that a voxel's noise leaves.",
+         Accuracy is Pearson's r of single trials, by chance 0; the noise ceiling is the largest r that a voxel's noise leaves. \
+         The means over voxels have no interval, and no encoding model of exchanged betas is fitted beside.",
         summary.num_trials
     ));
     if !rows.is_empty() {
@@ -43,7 +44,9 @@ pub(super) fn section(run: &Path, summary: &EncodeSummary) -> crate::error::Resu
     Ok(section.with(Block::Folded(
         "By region".into(),
         vec![Block::Table(Table {
-            head: ["region", "voxels", "accuracy", "noise ceiling", "share"].map(String::from).to_vec(),
+            head: ["region", "voxels", "accuracy", "chance", "noise ceiling", "share"]
+                .map(String::from)
+                .to_vec(),
             rows: lines,
             caption: "Means over voxels.".into(),
         })],
@@ -56,6 +59,7 @@ fn line(name: &str, region: &RegionAccuracy) -> Vec<String> {
         name.to_string(),
         region.num_voxels.to_string(),
         number(region.accuracy),
+        "0".into(),
         region.ceiling.map_or(String::new(), number),
         share.map_or(String::new(), percent),
     ]

@@ -1,8 +1,10 @@
 //! The chain of a subject: which steps it has, and the settings of each, from the configuration and what earlier steps left.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::regions::{named_regions, regions};
+use super::step_needs::{is_about_pictures, takes_clip};
 use super::work::Work;
 use crate::commands::config::ProjectConfig;
 use crate::commands::encode::EncodeSettings;
@@ -13,7 +15,7 @@ use crate::commands::microstim::MicrostimSettings;
 use crate::commands::prepare::PrepareSettings;
 use crate::commands::pretrain_clip::PretrainClipSettings;
 use crate::commands::pretrain_gan::{FirstCondition, PretrainGanSettings, SecondCondition};
-use crate::commands::reconstruct::ReconstructSettings;
+use crate::commands::reconstruct::{PictureSource, ReconstructSettings};
 use crate::commands::report::ReportSettings;
 use crate::commands::score::{ScoreSettings, TRUTH};
 use crate::commands::screen_captions::ScreenCaptionsSettings;
@@ -49,10 +51,12 @@ pub(super) struct Chain {
     named: ProjectPaths,
     has_captions: bool,
     has_truth: bool,
-    /// The snapshot that learned from exchanged betas.
-    control_mapper: Option<PathBuf>,
-    /// Runs of pictures: decoded, and by the control.
-    drawn: [Option<PathBuf>; 2],
+    /// Whether there is no CLIP and nothing to train one on: then nothing is decoded but pixels.
+    lacks_clip: bool,
+    /// The snapshots that learned from exchanged betas: image mapper, caption mapper.
+    controls: [Option<PathBuf>; 2],
+    /// Runs of pictures, each by its step.
+    drawn: BTreeMap<ChainStep, PathBuf>,
     /// Identities of the steps that are done, in their order.
     results: Vec<String>,
     /// Of the commands that the report names.
@@ -63,7 +67,7 @@ impl Chain {
     /// The chain of the subject of a configuration.
     ///
     /// # Errors
-    /// Files of the NSD tree that cannot be looked at; no CLIP where there are no captions to train one on.
+    /// Files of the NSD tree that cannot be looked at.
     pub fn new(config: &ProjectConfig) -> Result<Self> {
         let mut config = config.clone();
         let named = config.paths.clone();
@@ -80,11 +84,20 @@ impl Chain {
             None => false,
         };
         config.evaluate.ridge = true;
-        let (control_mapper, drawn, results, flags) = (None, [None, None], vec![], vec![]);
-        let mut chain =
-            Self { config, named, has_captions, has_truth, control_mapper, drawn, results, flags };
+        let (controls, drawn, results, flags) = ([None, None], BTreeMap::new(), vec![], vec![]);
+        let mut chain = Self {
+            config,
+            named,
+            has_captions,
+            has_truth,
+            lacks_clip: false,
+            controls,
+            drawn,
+            results,
+            flags,
+        };
         if !chain.has_caption_mapper() {
-            chain.without_captions()?;
+            chain.without_captions();
         }
         Ok(chain)
     }
@@ -95,14 +108,10 @@ impl Chain {
     }
 
     /// Every condition that captions have a part in becomes one of images.
-    fn without_captions(&mut self) -> Result<()> {
+    fn without_captions(&mut self) {
         if self.named.clip.is_none() && !self.aims_at_own_targets() {
-            let subject = self.config.subject;
-            let message = format!(
-                "no CLIP: {subject} has no captions that one could be trained on; name one with `--clip FILE`"
-            );
-            return Err(Error::bad_input(message)
-                .or_hint("`mindreader import-weights` makes one of a published checkpoint; `scripts/fetch-weights` fetches it"));
+            self.lacks_clip = true;
+            self.config.evaluate.ridge_only = true;
         }
         let finetuned = &mut self.config.finetune_gan.condition;
         if finetuned.second_target() == MapperTarget::Caption {
@@ -114,7 +123,18 @@ impl Chain {
         self.config.reconstruct.conditions.clear();
         self.config.reconstruct.condition = Some(ConditionSource::Image);
         self.config.microstim.condition = Some(ConditionSource::Image);
-        Ok(())
+    }
+
+    /// What is left undone for want of a CLIP, and how one is had; nothing where there is one.
+    pub fn want_of_clip(&self) -> Option<String> {
+        self.lacks_clip.then(|| {
+            format!(
+                "{} has no captions that a CLIP could be trained on, and none is named: ridge regression to pixels is evaluated, embeddings \
+                 and pictures are not decoded. `--clip FILE` names one (`scripts/fetch-weights` fetches a published one), and captions or a \
+                 column `class` in the table of trials have one trained.",
+                self.config.subject
+            )
+        })
     }
 
     /// The settings as they are now.
@@ -177,11 +197,18 @@ impl Chain {
             let reason = "the image mapper predicts imported embeddings (`train_mapper.own_targets`), which steer no GAN";
             return Ok(Some(reason.into()));
         }
+        if self.lacks_clip && takes_clip(step) {
+            return Ok(Some(
+                "there is no CLIP, and no captions to train one on; `--clip FILE` names one".into(),
+            ));
+        }
         Ok(match step {
             ChainStep::Prepare => self.reason_not_to_prepare()?,
             ChainStep::PretrainClip => named(&self.named.clip, "paths.clip")
                 .or_else(|| without(self.has_captions, "the subject's images have no captions")),
-            ChainStep::ScreenCaptions => without(self.has_captions, "the subject's images have no captions"),
+            ChainStep::ScreenCaptions | ChainStep::ControlCaptionMapper => {
+                without(self.has_captions, "the subject's images have no captions")
+            }
             ChainStep::ImageMapper => named(&self.named.image_mapper, "paths.image_mapper"),
             ChainStep::CaptionMapper => match self.named_caption_mapper() {
                 Some(path) => named(&Some(path.clone()), "paths.caption_mapper"),
@@ -233,6 +260,7 @@ impl Chain {
             ChainStep::ImageMapper => self.mapper(MapperTarget::Image, BetasControl::Measured)?,
             ChainStep::CaptionMapper => self.mapper(MapperTarget::Caption, BetasControl::Measured)?,
             ChainStep::ControlMapper => self.mapper(MapperTarget::Image, BetasControl::Shuffled)?,
+            ChainStep::ControlCaptionMapper => self.mapper(MapperTarget::Caption, BetasControl::Shuffled)?,
             ChainStep::PretrainGan => {
                 Work::PretrainGan(PretrainGanSettings::resolve(&project, &config.pretrain_gan, None)?)
             }
@@ -241,13 +269,15 @@ impl Chain {
                 &config.finetune_gan,
                 None,
             )?),
-            ChainStep::Reconstruct => {
-                Work::Reconstruct(ReconstructSettings::resolve(&self.drawing()?, &config.reconstruct)?)
-            }
+            ChainStep::Reconstruct => Work::Reconstruct(self.pictures_from(config.reconstruct.source)?),
             ChainStep::ReconstructControl => Work::Reconstruct(self.control_drawing()?),
+            ChainStep::ReconstructTruth => Work::Reconstruct(self.pictures_from(PictureSource::Truth)?),
+            ChainStep::ReconstructNearest => Work::Reconstruct(self.nearest_images()?),
             ChainStep::Evaluate => Work::Evaluate(self.evaluation()?),
-            ChainStep::EvaluateImages => self.judging(&self.drawn[0])?,
-            ChainStep::EvaluateImagesControl => self.judging(&self.drawn[1])?,
+            ChainStep::EvaluateImages => self.judging(ChainStep::Reconstruct)?,
+            ChainStep::EvaluateImagesControl => self.judging(ChainStep::ReconstructControl)?,
+            ChainStep::EvaluateImagesTruth => self.judging(ChainStep::ReconstructTruth)?,
+            ChainStep::EvaluateImagesNearest => self.judging(ChainStep::ReconstructNearest)?,
             ChainStep::Microstim => Work::Microstim(self.stimulation(id)?),
             ChainStep::Encode => {
                 let settings = EncodeSettings::resolve(&project, &config.encode, &config.train_mapper)?;
@@ -301,16 +331,41 @@ impl Chain {
         Ok(project)
     }
 
-    /// Pictures that the mapper without information steers alone.
+    /// Pictures of the held-out trials from `source`, with the conditions and z of the decoded ones.
+    fn pictures_from(&self, source: PictureSource) -> Result<ReconstructSettings> {
+        let ProjectConfig { reconstruct, train_mapper, .. } = &self.config;
+        let project = self.drawing()?;
+        let decoded = ReconstructSettings::resolve(&project, reconstruct, train_mapper)?;
+        Ok(decoded.from_source(source, &project, train_mapper)?)
+    }
+
+    /// The training image nearest to what is decoded: one for each trial, by the first of the conditions.
+    fn nearest_images(&self) -> Result<ReconstructSettings> {
+        let mut images = self.pictures_from(PictureSource::NearestTraining)?;
+        images.reconstruct.samples = 1;
+        let conditions = std::mem::take(&mut images.reconstruct.conditions);
+        images.reconstruct.condition = conditions.first().copied().or(images.reconstruct.condition);
+        Ok(images)
+    }
+
+    /// The same pictures by mappers that learned from exchanged betas: as many z, and the same conditions. Where the second mapper has
+    /// no such control, images alone steer.
     fn control_drawing(&self) -> Result<ReconstructSettings> {
-        let mut drawing = ReconstructSettings::resolve(&self.drawing()?, &self.config.reconstruct)?;
-        let Some(mapper) = &self.control_mapper else {
+        let mut drawing = self.pictures_from(PictureSource::Betas)?;
+        let [Some(mapper), caption] = &self.controls else {
             return Err(Error::failure("no mapper of exchanged betas"));
         };
         drawing.networks.image_mapper.clone_from(mapper);
-        drawing.reconstruct.samples = 1;
-        drawing.reconstruct.condition = Some(ConditionSource::Image);
-        drawing.reconstruct.conditions.clear();
+        let second = self.config.finetune_gan.condition.second_target();
+        match caption {
+            Some(caption) if second == MapperTarget::Caption => {
+                drawing.networks.second_mapper.clone_from(caption);
+            }
+            _ => {
+                drawing.reconstruct.condition = Some(ConditionSource::Image);
+                drawing.reconstruct.conditions.clear();
+            }
+        }
         drawing.is_control = true;
         Ok(drawing)
     }
@@ -326,11 +381,16 @@ impl Chain {
                 mappers.push(project.mapper(MapperTarget::Caption)?);
             }
         }
-        Ok(EvaluateSettings::resolve(&project, evaluate, train_mapper, mappers)?)
+        let controls =
+            if mappers.is_empty() { vec![] } else { self.controls.iter().flatten().cloned().collect() };
+        let settings = EvaluateSettings::resolve(&project, evaluate, train_mapper, mappers)?;
+        Ok(EvaluateSettings { controls, ..settings })
     }
 
-    fn judging(&self, drawn: &Option<PathBuf>) -> Result<Work> {
-        let Some(drawn) = drawn else { return Err(Error::failure("no pictures to judge")) };
+    fn judging(&self, drawing: ChainStep) -> Result<Work> {
+        let Some(drawn) = self.drawn.get(&drawing) else {
+            return Err(Error::failure("no pictures to judge"));
+        };
         let (project, config) = (self.config.project(), &self.config.evaluate_images);
         Ok(Work::EvaluateImages(EvaluateImagesSettings::resolve(&project, config, Some(drawn.clone()))?))
     }
@@ -364,67 +424,24 @@ impl Chain {
             ChainStep::PretrainClip => paths.clip = Some(run.join(BEST_FILE)),
             ChainStep::ImageMapper => paths.image_mapper = Some(run.join(BEST_FILE)),
             ChainStep::CaptionMapper => paths.second_mapper = Some(run.join(BEST_FILE)),
-            ChainStep::ControlMapper => self.control_mapper = Some(run.join(BEST_FILE)),
+            ChainStep::ControlMapper => self.controls[0] = Some(run.join(BEST_FILE)),
+            ChainStep::ControlCaptionMapper => self.controls[1] = Some(run.join(BEST_FILE)),
             ChainStep::PretrainGan => paths.pretrained_gan = Some(run.to_path_buf()),
             ChainStep::FinetuneGan => paths.generator = Some(run.join(GENERATOR_FILE)),
-            ChainStep::Reconstruct => self.drawn[0] = Some(run.to_path_buf()),
-            ChainStep::ReconstructControl => self.drawn[1] = Some(run.to_path_buf()),
+            ChainStep::Reconstruct
+            | ChainStep::ReconstructControl
+            | ChainStep::ReconstructTruth
+            | ChainStep::ReconstructNearest => {
+                self.drawn.insert(step, run.to_path_buf());
+            }
             _ => {}
         }
-    }
-}
-
-/// Whether a step is about a GAN and what it draws.
-fn is_about_pictures(step: ChainStep) -> bool {
-    use ChainStep::{
-        EvaluateImages, EvaluateImagesControl, FinetuneGan, Microstim, PretrainGan, Reconstruct,
-        ReconstructControl,
-    };
-    matches!(
-        step,
-        PretrainGan
-            | FinetuneGan
-            | Reconstruct
-            | ReconstructControl
-            | EvaluateImages
-            | EvaluateImagesControl
-            | Microstim
-    )
-}
-
-/// The steps whose results a step takes.
-pub(super) fn needs(step: ChainStep) -> &'static [ChainStep] {
-    use ChainStep::{
-        CaptionMapper, ControlMapper, FinetuneGan, ImageMapper, Prepare, PretrainClip, PretrainGan,
-        Reconstruct, ReconstructControl, ScreenCaptions,
-    };
-    match step {
-        Prepare => &[],
-        PretrainClip => &[Prepare],
-        ScreenCaptions | ImageMapper | ControlMapper | ChainStep::Encode => &[Prepare, PretrainClip],
-        CaptionMapper => &[Prepare, PretrainClip, ScreenCaptions],
-        PretrainGan => &[Prepare, PretrainClip, ScreenCaptions],
-        FinetuneGan => &[Prepare, PretrainClip, ImageMapper, CaptionMapper, PretrainGan],
-        Reconstruct | ChainStep::Microstim => &[Prepare, ImageMapper, CaptionMapper, FinetuneGan],
-        ReconstructControl => &[Prepare, ControlMapper, CaptionMapper, FinetuneGan],
-        ChainStep::Evaluate => &[Prepare, PretrainClip, ImageMapper, CaptionMapper],
-        ChainStep::EvaluateImages => &[Reconstruct],
-        ChainStep::EvaluateImagesControl => &[ReconstructControl],
-        ChainStep::Score => &[Prepare, ScreenCaptions],
-        ChainStep::Report => &[],
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_step_takes_the_results_of_earlier_steps_alone() {
-        for step in ChainStep::ALL {
-            assert!(needs(step).iter().all(|needed| *needed < step), "{step}");
-        }
-    }
 
     #[test]
     fn named_networks_are_not_trained() {
@@ -442,10 +459,11 @@ mod tests {
             "pretrain-clip: `paths.clip` names `clip`",
             "screen-captions: the subject's images have no captions",
             "caption-mapper: the subject's images have no captions",
+            "control-caption-mapper: the subject's images have no captions",
             "pretrain-gan: `paths.pretrained_gan` names `gan`",
             "score: only a phantom has a truth",
         ];
-        assert_eq!(skipped[..5], expected);
+        assert_eq!(skipped[..6], expected);
         assert_eq!(chain.config().finetune_gan.condition, ConditionSource::Image);
         config.paths.clip = None;
         config.train_mapper.own_targets = true;
@@ -454,10 +472,13 @@ mod tests {
             of_own.iter().filter(|step| step.left_out.is_none()).map(|step| step.id.to_string()).collect();
         assert_eq!(done, ["prepare", "image-mapper", "control-mapper", "evaluate", "encode", "report"]);
         config.train_mapper.own_targets = false;
-        let error = Chain::new(&config).err().map(|error| error.to_string()).unwrap();
-        assert!(
-            error.contains("no CLIP") && error.contains("subj01") && error.contains("--clip FILE"),
-            "{error}"
-        );
+        let without = Chain::new(&config).unwrap();
+        let steps = without.steps().unwrap();
+        let done: Vec<&str> =
+            steps.iter().filter(|step| step.left_out.is_none()).map(|step| step.id.step.name()).collect();
+        assert_eq!(done, ["prepare", "evaluate", "report"]);
+        assert!(without.config().evaluate.ridge_only);
+        let said = without.want_of_clip().unwrap();
+        assert!(said.contains("subj01 has no captions") && said.contains("`--clip FILE`"), "{said}");
     }
 }

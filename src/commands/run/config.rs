@@ -24,6 +24,8 @@ pub struct RunConfig {
     /// The page. Default: `report-subj01.html` in the work folder.
     #[serde(deserialize_with = "path_from_home", skip_serializing_if = "Option::is_none")]
     pub report: Option<PathBuf>,
+    /// Whether work is begun that takes more than a day by estimate.
+    pub accept_long: bool,
 }
 
 impl RunConfig {

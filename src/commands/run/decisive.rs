@@ -14,6 +14,7 @@ use super::work::Work;
 use crate::commands::finetune_gan::FinetuneGanSettings;
 use crate::commands::prepare;
 use crate::commands::pretrain_gan::{PretrainGanSettings, PretrainImages};
+use crate::commands::reconstruct::ReconstructSettings;
 use crate::commands::score::TRUTH;
 use crate::data::nsd::tree::{AnnotationKind, NsdTree};
 use crate::data::split::SplitConfig;
@@ -147,15 +148,7 @@ impl Work {
             }
             Self::PretrainGan(settings) => pretraining(settings),
             Self::FinetuneGan(settings) => finetuning(settings),
-            Self::Reconstruct(settings) => {
-                let what =
-                    (pathless(&settings.split), &settings.reconstruct, settings.seed, settings.precision);
-                Ok(Decisive::new((what, settings.is_control))?
-                    .with_split(&settings.split)
-                    .with("prepared", &settings.prepared)
-                    .with("stimuli", &settings.stimuli)
-                    .with_networks(&settings.networks))
-            }
+            Self::Reconstruct(settings) => reconstruction(settings),
             Self::Microstim(settings) => {
                 let what =
                     (pathless(&settings.split), &settings.microstim, settings.seed, settings.precision);
@@ -186,6 +179,12 @@ impl Work {
                         .with_present("captions", &data.captions)?;
                 for (number, mapper) in settings.mappers.iter().enumerate() {
                     what = what.with(format!("mapper {number}"), mapper);
+                }
+                for (number, mapper) in settings.controls.iter().enumerate() {
+                    what = what.with(format!("control mapper {number}"), mapper);
+                }
+                for (number, split) in data.compared_splits.iter().enumerate() {
+                    what = what.with(format!("compared split {number}"), split);
                 }
                 Ok(what)
             }
@@ -226,6 +225,24 @@ impl Work {
 /// The split without the place of its file, whose content decides.
 fn pathless(split: &SplitConfig) -> SplitConfig {
     SplitConfig { file: None, ..split.clone() }
+}
+
+/// Pictures, and what the true embeddings of others are made of.
+fn reconstruction(settings: &ReconstructSettings) -> Result<Decisive> {
+    let what = (pathless(&settings.split), &settings.reconstruct, settings.seed, settings.precision);
+    let mut all = Decisive::new((what, settings.is_control))?
+        .with_split(&settings.split)
+        .with("prepared", &settings.prepared)
+        .with("stimuli", &settings.stimuli)
+        .with_networks(&settings.networks);
+    if let Some(targets) = &settings.targets {
+        all = all
+            .with_some("CLIP", targets.clip.as_ref())
+            .with_some("own targets", targets.own_targets.as_ref())
+            .with_some("ResNet", targets.resnet.as_ref())
+            .with_present("captions", &targets.captions)?;
+    }
+    Ok(all)
 }
 
 fn pretraining(settings: &PretrainGanSettings) -> Result<Decisive> {

@@ -51,7 +51,8 @@ pub(super) fn purpose(step: ChainStep) -> &'static str {
         ChainStep::ScreenCaptions => "Of an image's captions those are kept that CLIP finds fitting.",
         ChainStep::ImageMapper => "Stage one: from betas to CLIP's image space.",
         ChainStep::CaptionMapper => "Stage one: from betas to CLIP's caption space.",
-        ChainStep::ControlMapper => "Control: the same from betas that are exchanged between trials.",
+        ChainStep::ControlMapper => "Control: the image mapper from betas that are exchanged between trials.",
+        ChainStep::ControlCaptionMapper => "Control: the caption mapper from the same exchanged betas.",
         ChainStep::PretrainGan => {
             "A conditional StyleGAN2 learns to draw from noise-perturbed CLIP embeddings, without brains."
         }
@@ -60,9 +61,13 @@ pub(super) fn purpose(step: ChainStep) -> &'static str {
         }
         ChainStep::Reconstruct => "Held-out trials are decoded into pictures.",
         ChainStep::ReconstructControl => "Control: pictures from exchanged betas.",
+        ChainStep::ReconstructTruth => "Ceiling: pictures from the true embeddings by the same generator.",
+        ChainStep::ReconstructNearest => "Memory: the training images nearest to what is decoded.",
         ChainStep::Evaluate => "How many held-out images the mappers retrieve, beside ridge regression.",
         ChainStep::EvaluateImages => "Is a picture closer to what was seen than to other images?",
         ChainStep::EvaluateImagesControl => "And without information in the betas?",
+        ChainStep::EvaluateImagesTruth => "And with embeddings that are right?",
+        ChainStep::EvaluateImagesNearest => "And with training images in place of pictures?",
         ChainStep::Microstim => "One region is driven or silenced, everything else stays.",
         ChainStep::Encode => "The way back: every voxel's betas from the image's embedding.",
         ChainStep::Score => "What the phantom's author knows, beside what was estimated from its files.",

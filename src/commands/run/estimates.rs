@@ -136,6 +136,25 @@ impl Estimates {
         })
     }
 
+    /// The same where what was measured with other settings, and may say little of these, does not go below the arithmetic.
+    pub fn total_at_most<'a>(
+        &self,
+        ids: impl Iterator<Item = &'a StepId>,
+        outlook: &Outlook<'_>,
+    ) -> TotalTime {
+        let mut total = TotalTime::default();
+        for id in ids {
+            let mut found = self.seconds(id, outlook);
+            if let (Some(estimate), Some(computed)) = (&mut found, outlook.seconds(id.step))
+                && estimate.basis == Basis::OtherSettings
+            {
+                estimate.value = estimate.value.max(computed);
+            }
+            total.add(found.as_ref());
+        }
+        total
+    }
+
     /// The time of steps that are to be done.
     pub fn total<'a>(&self, ids: impl Iterator<Item = &'a StepId>, outlook: &Outlook<'_>) -> TotalTime {
         let mut total = TotalTime::default();

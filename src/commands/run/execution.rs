@@ -4,19 +4,29 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::chain::{Chain, PlannedStep, needs};
+use super::chain::{Chain, PlannedStep};
 use super::display::{StepProgress, headline, purpose};
 use super::estimates::Estimates;
 use super::examined::{Examined, Standing, known_file};
 use super::outlook::{Outlook, settings_sha256};
 use super::selection::{Selection, Wish};
+use super::step_needs::needs;
 use super::summary::{StepOutcome, StepSummary};
+use crate::commands::config::ProjectConfig;
 use crate::error::{Error, ErrorClass, Result};
 use crate::interrupt;
 use crate::pipelines::chain_record::{ChainRecord, ChainStep, Places, StepId, StepRecord, StepState};
 use crate::run::memory::PeakMemory;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
+
+/// Seconds by estimate from which on the user is asked.
+const LONGEST: f64 = 24.0 * 3600.0;
+/// How a chain goes on after it was stopped.
+pub const STEPS_STAY_DONE: &str = "give the same command again: steps that are done are not done again";
+/// The same of one that was to do steps again.
+pub const ONCE_WAS_ENOUGH: &str =
+    "give the command again without `--from` and `--only`: steps that are done are not done again";
 
 /// A chain under way.
 pub(super) struct Execution<'a> {
@@ -49,8 +59,9 @@ impl<'a> Execution<'a> {
     /// # Errors
     /// That of the first step that fails; those before it stay done.
     pub fn run(mut self) -> Result<(Vec<StepSummary>, Duration)> {
-        self.forget()?;
         let mut steps = self.chain.steps()?;
+        self.refuse_long(&steps)?;
+        self.forget()?;
         let mut at = 0;
         while let Some(step) = steps.get(at) {
             let is_first = step.id.step == ChainStep::Prepare;
@@ -62,6 +73,29 @@ impl<'a> Execution<'a> {
             at += 1;
         }
         Ok((self.summaries, self.started.elapsed()))
+    }
+
+    /// Refuses what takes days, unless the user has said that it may.
+    fn refuse_long(&self, steps: &[PlannedStep]) -> Result<()> {
+        let config = self.chain.config();
+        let outlook = Outlook::of(config);
+        let is_to_do = |step: &&PlannedStep| match self.selection.wish(step.id.step) {
+            Wish::Again => step.left_out.is_none(),
+            // A step that was done with other settings is done again.
+            Wish::Complete if step.left_out.is_some() => false,
+            Wish::Complete => {
+                let known = self.record.step(&step.id);
+                self.may_come(step)
+                    || known.is_some_and(|known| known.settings != outlook.settings_sha256(step.id.step))
+            }
+            Wish::LeaveAsItIs | Wish::LeaveOut => false,
+        };
+        let to_do = steps.iter().filter(is_to_do).map(|step| &step.id);
+        let total = self.estimates.total_at_most(to_do, &outlook);
+        match total.words() {
+            Some(time) if total.seconds > LONGEST && !config.run.accept_long => Err(too_long(config, &time)),
+            _ => Ok(()),
+        }
     }
 
     /// What is to be done again does not count as done, even if this call is interrupted before it comes to it.
@@ -200,10 +234,8 @@ impl<'a> Execution<'a> {
             return error.context(format!("step `{id}`"));
         }
         let hint = match self.selection.again_from() {
-            None => "give the same command again: steps that are done are not done again",
-            Some(_) => {
-                "give the command again without `--from` and `--only`: steps that are done are not done again"
-            }
+            None => STEPS_STAY_DONE,
+            Some(_) => ONCE_WAS_ENOUGH,
         };
         Error::interrupted(format!("stopped in step {step} of {of}, `{id}`")).or_hint(hint)
     }
@@ -211,6 +243,24 @@ impl<'a> Execution<'a> {
     fn work(&self) -> &Path {
         self.chain.config().paths.work.as_deref().unwrap_or(Path::new("work"))
     }
+}
+
+/// Nothing is begun; what else there is.
+fn too_long(config: &ProjectConfig, time: &str) -> Error {
+    let message = format!(
+        "`run` would take {time} for {} on this device, more than {} hours; nothing was begun: `--yes`, or `run.accept_long = true`, allows it",
+        config.subject,
+        LONGEST / 3600.0
+    );
+    Error::bad_input(message).or_hint(match config.subject.is_own() {
+        true => {
+            "`--dry-run` lists the time of every step; smaller networks are configured as in `configs/digits69.toml`, and `import --overwrite` \
+             writes sizes that fit the data"
+        }
+        false => {
+            "`--dry-run` lists the time of every step; `--clip FILE` and `--gan DIR` take networks that are trained, `--config FILE` smaller ones"
+        }
+    })
 }
 
 /// The place of a step among those that are done for the subject, from 1, and how many these are.

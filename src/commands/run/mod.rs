@@ -15,6 +15,7 @@ mod outlook;
 mod plan_table;
 mod regions;
 mod selection;
+mod step_needs;
 mod summary;
 mod work;
 
@@ -25,6 +26,7 @@ pub use self::config::RunConfig;
 use self::estimates::Estimates;
 pub use self::estimates::{Basis, Estimate, TotalTime};
 use self::execution::Execution;
+pub use self::execution::{ONCE_WAS_ENOUGH, STEPS_STAY_DONE};
 use self::plan_table::Planning;
 pub use self::plan_table::{ChainPlan, PlanRow};
 pub use self::selection::Selection;
@@ -60,6 +62,9 @@ pub fn run(settings: &RunSettings, progress: &mut dyn Progress) -> Result<RunSum
     std::fs::create_dir_all(&folder).map_err(|error| RunError::unwritable(&folder, error))?;
     let _lock = FolderLock::take(&folder, &this_process())?;
     let record = ChainRecord::read(work, subject)?.unwrap_or_else(|| ChainRecord::new(subject));
+    if let Some(text) = chain.want_of_clip() {
+        progress.warning(&text);
+    }
     let (steps, time) = Execution::new(chain, record, settings.selection, progress).run()?;
     let record = ChainRecord::path(work, subject);
     Ok(RunSummary { subject: subject.to_string(), steps, record, seconds: time.as_secs_f64() })

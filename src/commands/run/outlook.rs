@@ -18,7 +18,6 @@ use crate::pipelines::chain_record::ChainStep;
 use crate::pipelines::project::Project;
 use crate::pipelines::targets::captioned_stimuli::distinct_images;
 use crate::pipelines::trial_choice::Repeats;
-use crate::run::device::{DeviceChoice, probe_gpus};
 use crate::run::existing_output::ExistingOutput;
 use crate::run::snapshot::{Snapshot, hex};
 use crate::training::gan::run_files::GENERATOR_FILE;
@@ -41,6 +40,8 @@ const READING_RATE: f64 = 2e8;
 const PICTURE: f64 = 0.005;
 /// Seconds that any step takes: files, bootstraps, curves.
 const EVERY_STEP: f64 = 1.0;
+/// What a step of a GAN takes whatever its sizes, on a core or on many: some 30 ms were measured with the smallest networks.
+const GAN_STEP: f64 = 0.03;
 /// Bytes of the program without any data.
 const PROGRAM_BYTES: u64 = 60_000_000;
 
@@ -66,13 +67,8 @@ impl<'a> Outlook<'a> {
     /// Of the prepared subject, or else of the tree that it would be prepared from. What cannot be read stays unknown: the step that
     /// needs it will say why.
     pub fn of(config: &'a ProjectConfig) -> Self {
-        let is_cpu = match config.device {
-            DeviceChoice::Cpu => true,
-            DeviceChoice::Auto => probe_gpus().count == 0,
-            DeviceChoice::Cuda(_) => false,
-        };
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get) as f64;
-        Self { config, sizes: Sizes::find(config).ok(), cores: is_cpu.then_some(cores) }
+        Self { config, sizes: Sizes::find(config).ok(), cores: (!config.device.is_gpu()).then_some(cores) }
     }
 
     /// As the free function of that name.
@@ -92,7 +88,11 @@ impl<'a> Outlook<'a> {
         let betas = 4 * (trials as u64).saturating_mul(voxels as u64);
         Some(match step {
             ChainStep::ScreenCaptions | ChainStep::PretrainClip | ChainStep::PretrainGan => PROGRAM_BYTES,
-            ChainStep::EvaluateImages | ChainStep::EvaluateImagesControl | ChainStep::Report => PROGRAM_BYTES,
+            ChainStep::EvaluateImages
+            | ChainStep::EvaluateImagesControl
+            | ChainStep::EvaluateImagesTruth
+            | ChainStep::EvaluateImagesNearest
+            | ChainStep::Report => PROGRAM_BYTES,
             ChainStep::Prepare => PROGRAM_BYTES + betas.min(4 * 750 * voxels as u64),
             _ => PROGRAM_BYTES + betas,
         })
@@ -144,18 +144,21 @@ fn settings_of(step: ChainStep, config: &ProjectConfig) -> serde_json::Result<Va
         ChainStep::Prepare => Ok(json!([config.prepare, config.resolution])),
         ChainStep::PretrainClip => of(serde_json::to_value(&config.pretrain_clip)),
         ChainStep::ScreenCaptions => serde_json::to_value(&config.screen_captions),
-        ChainStep::ImageMapper | ChainStep::CaptionMapper | ChainStep::ControlMapper => {
-            of(serde_json::to_value(&config.train_mapper))
-        }
+        ChainStep::ImageMapper
+        | ChainStep::CaptionMapper
+        | ChainStep::ControlMapper
+        | ChainStep::ControlCaptionMapper => of(serde_json::to_value(&config.train_mapper)),
         ChainStep::PretrainGan => serde_json::to_value(&config.pretrain_gan),
         ChainStep::FinetuneGan => of(serde_json::to_value(&config.finetune_gan)),
-        ChainStep::Reconstruct | ChainStep::ReconstructControl => {
-            of(serde_json::to_value((&config.reconstruct, config.precision)))
-        }
+        ChainStep::Reconstruct
+        | ChainStep::ReconstructControl
+        | ChainStep::ReconstructTruth
+        | ChainStep::ReconstructNearest => of(serde_json::to_value((&config.reconstruct, config.precision))),
         ChainStep::Evaluate => of(serde_json::to_value(&config.evaluate)),
-        ChainStep::EvaluateImages | ChainStep::EvaluateImagesControl => {
-            serde_json::to_value(&config.evaluate_images)
-        }
+        ChainStep::EvaluateImages
+        | ChainStep::EvaluateImagesControl
+        | ChainStep::EvaluateImagesTruth
+        | ChainStep::EvaluateImagesNearest => serde_json::to_value(&config.evaluate_images),
         // The region is part of the step's name.
         ChainStep::Microstim => {
             of(serde_json::to_value((config.microstim.limit, &config.microstim.probes, config.precision)))
@@ -192,20 +195,28 @@ impl Work<'_> {
             ChainStep::PretrainClip => self.clip(),
             ChainStep::ScreenCaptions => 2.0 * self.embedding(),
             ChainStep::ImageMapper => self.embedding() + self.mapper(MapperTarget::Image),
-            ChainStep::CaptionMapper => self.mapper(MapperTarget::Caption),
+            ChainStep::CaptionMapper | ChainStep::ControlCaptionMapper => self.mapper(MapperTarget::Caption),
             ChainStep::ControlMapper => self.mapper(MapperTarget::Image),
             ChainStep::PretrainGan => {
                 let sizes = &config.pretrain_gan.network;
                 let picture = picture(sizes.resolution, sizes.channel_base, sizes.channel_max);
-                self.gan(config.pretrain_gan.train.total_kimg, picture)
+                let train = &config.pretrain_gan.train;
+                self.gan(train.total_kimg, picture, train.images_per_step())
             }
             ChainStep::FinetuneGan => {
-                self.embedding() + self.gan(config.finetune_gan.train.total_kimg, self.picture())
+                let train = &config.finetune_gan.train;
+                self.embedding() + self.gan(train.total_kimg, self.picture(), train.images_per_step())
             }
-            ChainStep::Reconstruct => self.drawing(config.reconstruct.samples),
-            ChainStep::ReconstructControl => self.drawing(1),
+            ChainStep::Reconstruct | ChainStep::ReconstructControl => {
+                self.drawing(config.reconstruct.samples)
+            }
+            ChainStep::ReconstructTruth => self.embedding() + self.drawing(config.reconstruct.samples),
+            ChainStep::ReconstructNearest => self.embedding() + 2.0 * PICTURE * self.pictures(),
             ChainStep::Evaluate => self.evaluation(),
-            ChainStep::EvaluateImages | ChainStep::EvaluateImagesControl => {
+            ChainStep::EvaluateImages
+            | ChainStep::EvaluateImagesControl
+            | ChainStep::EvaluateImagesTruth
+            | ChainStep::EvaluateImagesNearest => {
                 2.0 * PICTURE * self.pictures() * config.reconstruct.samples as f64
             }
             ChainStep::Microstim => {
@@ -284,8 +295,12 @@ impl Work<'_> {
         2.0 * fits as f64 * self.ridge() + 2.0 + self.embedding()
     }
 
-    fn gan(&self, kimg: f64, picture: f64) -> f64 {
-        PICTURE / 2.0 * self.sizes.images as f64 + 1000.0 * kimg * picture / (GAN_RATE * self.cores)
+    fn gan(&self, kimg: f64, picture: f64, batch: usize) -> f64 {
+        let images = 1000.0 * kimg;
+        let arithmetic = images * picture / (GAN_RATE * self.cores);
+        // Small networks take their time between the multiplications.
+        let overhead = images / batch.max(1) as f64 * GAN_STEP;
+        PICTURE / 2.0 * self.sizes.images as f64 + arithmetic + overhead
     }
 
     /// Multiplications that a picture of the GAN in use takes: of the one that is named, else of the one that would be trained.
@@ -334,6 +349,7 @@ fn picture(resolution: usize, channel_base: usize, channel_max: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::device::DeviceChoice;
 
     fn demo() -> ProjectConfig {
         toml::from_str(include_str!("../../../configs/demo.toml")).unwrap()
@@ -369,6 +385,18 @@ mod tests {
         let paper = Outlook { config: &config, sizes: Some(sizes), cores: Some(2.0) };
         let epoch = paper.seconds(ChainStep::ControlMapper).unwrap();
         assert!((100.0..900.0).contains(&epoch), "{epoch}");
+    }
+
+    #[test]
+    fn steps_of_the_smallest_gan_are_not_free() {
+        let mut config = demo();
+        let network = &mut config.pretrain_gan.network;
+        (network.resolution, network.channel_base, network.channel_max) = (16, 64, 4);
+        config.pretrain_gan.train.total_kimg = 1000.0;
+        config.pretrain_gan.train.batch_size = Some(8);
+        // 3.6 s a kimg were measured with the tiny phantom's networks and batches of 8.
+        let seconds = outlook(&config).seconds(ChainStep::PretrainGan).unwrap();
+        assert!((1200.0..10_800.0).contains(&seconds), "{seconds} for 3600");
     }
 
     #[test]

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::chain::{Chain, PlannedStep, needs};
+use super::chain::{Chain, PlannedStep};
 use super::estimates::{Estimate, Estimates, TotalTime};
 use super::examined::{Examined, Standing};
 use super::outlook::Outlook;
 use super::selection::{Selection, Wish};
+use super::step_needs::needs;
 use crate::error::Result;
 use crate::pipelines::chain_record::{ChainRecord, ChainStep, StepId, StepState};
 use crate::report::number_format::duration;

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::pipelines::chain_record::ChainStep;
 
-/// Name of the three trainings of mappers together.
+/// Name of the trainings of mappers together.
 const MAPPERS: &str = "mappers";
 
 /// What becomes of the steps.
@@ -92,7 +92,7 @@ const LAST: ChainStep = ChainStep::ALL[ChainStep::ALL.len() - 1];
 /// First and last of the steps that a name means.
 fn steps_of(flag: &str, name: &str) -> Result<(ChainStep, ChainStep)> {
     if name == MAPPERS {
-        return Ok((ChainStep::ImageMapper, ChainStep::ControlMapper));
+        return Ok((ChainStep::ImageMapper, ChainStep::ControlCaptionMapper));
     }
     match ChainStep::ALL.into_iter().find(|step| step.name() == name) {
         Some(step) => Ok((step, step)),

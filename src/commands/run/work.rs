@@ -79,8 +79,9 @@ impl Work {
                 return Ok(Outcome { run: None, outputs: vec![out.clone()] });
             }
             Self::Report(settings, _) => {
-                let page = report::run(settings, progress)?.report;
-                return Ok(Outcome { run: None, outputs: vec![page] });
+                let page = report::run(settings, progress)?;
+                page.verdict.iter().for_each(|sentence| progress.note(sentence));
+                return Ok(Outcome { run: None, outputs: vec![page.report] });
             }
             Self::PretrainClip(settings) => pretrain_clip::run(settings, progress)?.run,
             Self::Mapper(settings) => train_mapper::run(settings, progress)?.run_dir,

@@ -16,6 +16,7 @@ mod residual;
 mod ridge;
 mod settings;
 mod summary;
+mod target_files;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -29,6 +30,7 @@ use self::inputs::Inputs;
 pub(super) use self::inputs::least_memory;
 pub use self::settings::TrainMapperSettings;
 pub use self::summary::{BandShare, FitReport, RidgeReport, TrainMapperSummary};
+pub use self::target_files::TargetFiles;
 use self::trained::Trained;
 use crate::metrics::pairwise::{PairwiseIdentification, own_ranks, pairwise_identification};
 use crate::models::mapper::{MapperKind, MapperNetwork};

@@ -57,6 +57,7 @@ fn scatter(trials: &[usize], predicted: &Array2<f32>, target: &Array2<f32>) -> L
         x_label: "true component".into(),
         y_label: "predicted component".into(),
         series: std::iter::once(diagonal).chain(clouds).collect(),
+        ..LineChart::default()
     }
 }
 
@@ -74,7 +75,8 @@ fn components(trials: &[usize], predicted: &Array2<f32>, target: &Array2<f32>) -
         };
         series = vec![Series::dots("predicted", curve(predicted)), Series::new("true", curve(target))];
     }
-    LineChart { title, x_label: "component, by true value".into(), y_label: "value".into(), series }
+    let (x_label, y_label) = ("component, by true value".into(), "value".into());
+    LineChart { title, x_label, y_label, series, ..LineChart::default() }
 }
 
 #[cfg(test)]

@@ -176,7 +176,12 @@ impl RidgeReport {
     /// The choice in words.
     pub(super) fn line(&self) -> String {
         let Self { median_chosen, cross_validated_r2, .. } = self;
-        format!("penalty {median_chosen:.3} (median), cross-validated R² {cross_validated_r2:.3}")
+        // Targets that are all the same leave nothing to explain.
+        let r2 = match cross_validated_r2.is_finite() {
+            true => format!("{cross_validated_r2:.3}"),
+            false => "not defined: the targets do not vary".into(),
+        };
+        format!("penalty {median_chosen:.3} (median), cross-validated R² {r2}")
     }
 
     /// Where the grid may be too short for many outputs.

@@ -55,6 +55,7 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
         &EvaluateSettings {
             mappers: vec![summary.snapshot.clone(); 2],
             clip: Some(settings.target_network.clone()),
+            controls: Vec::new(),
             own_targets: None,
             resnet: None,
             evaluate: EvaluateConfig { ridge: true, ridge_targets: Vec::new(), ..EvaluateConfig::default() },
@@ -93,6 +94,7 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
     let none = EvaluateSettings {
         mappers: Vec::new(),
         clip: None,
+        controls: Vec::new(),
         own_targets: None,
         resnet: None,
         evaluate: EvaluateConfig::default(),
@@ -103,6 +105,7 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
     let mut leaky = EvaluateSettings {
         mappers: vec![summary.snapshot.clone()],
         clip: Some(settings.target_network.clone()),
+        controls: Vec::new(),
         own_targets: None,
         resnet: None,
         evaluate: EvaluateConfig::default(),
@@ -119,6 +122,7 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
     let of_control = EvaluateSettings {
         mappers: vec![shuffled.snapshot.clone()],
         clip: Some(control.target_network.clone()),
+        controls: Vec::new(),
         own_targets: None,
         resnet: None,
         evaluate: EvaluateConfig::default(),
@@ -344,8 +348,8 @@ fn a_preset_is_what_its_values_are_and_old_settings_stay_as_they_were() {
     mapper.preset = MapperPreset::Tuned;
     // The demo's short phases and a fast rate give way.
     let tuned = mapper.for_target(MapperTarget::Caption).train;
-    assert_eq!((tuned.phase1.epochs, tuned.phase2.epochs, tuned.optimiser.learning_rate), (24, 12, 1.6e-3));
-    assert_eq!((tuned.contrastive.temperature, tuned.selection), (0.1, EpochSelection::TrainPart));
+    assert_eq!((tuned.phase1.epochs, tuned.phase2.epochs, tuned.optimiser.learning_rate), (24, 12, 4e-4));
+    assert_eq!((tuned.contrastive.temperature, tuned.selection), (0.5, EpochSelection::TrainPart));
     assert_eq!((tuned.phase1.batch, tuned.phase2.batch), (16, 32));
     let resnet = mapper.for_target(MapperTarget::Resnet).train;
     assert_eq!((resnet.phase1.epochs, resnet.optimiser.learning_rate), (30, 2.26e-4));
@@ -378,6 +382,7 @@ fn ridge_is_a_mapper_that_every_reader_takes() {
     let evaluation = EvaluateSettings {
         mappers: vec![summary.snapshot.clone()],
         clip: Some(settings.target_network.clone()),
+        controls: Vec::new(),
         own_targets: None,
         resnet: None,
         evaluate: EvaluateConfig { ridge: true, ridge_targets: Vec::new(), ..EvaluateConfig::default() },
@@ -421,6 +426,7 @@ fn residual_and_kernel_mappers_are_trained_read_and_resumed_alike() {
         let evaluation = EvaluateSettings {
             mappers: vec![summary.snapshot.clone()],
             clip: Some(settings.target_network.clone()),
+            controls: Vec::new(),
             own_targets: None,
             resnet: None,
             evaluate: EvaluateConfig::default(),

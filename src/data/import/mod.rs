@@ -3,6 +3,7 @@
 pub mod array;
 pub mod array_name;
 pub mod betas;
+pub mod classes;
 mod number_table;
 pub mod pictures;
 pub mod regions;

@@ -25,6 +25,8 @@ pub struct TrialList {
     pub has_runs: bool,
     /// Whether the trial is held out, where the data say so.
     pub is_test: Option<Vec<bool>>,
+    /// The class of every picture of `images`, where the data say it.
+    pub classes: Option<Vec<String>>,
 }
 
 /// A trial as its row says it.
@@ -33,6 +35,7 @@ struct Row {
     session: u16,
     run: String,
     is_test: Option<bool>,
+    class: Option<String>,
 }
 
 /// Reads a table with an optional byte-order mark; a `.tsv` is split at tabs.
@@ -99,7 +102,8 @@ impl TrialList {
         }
         let row = |row: usize| {
             let (session, run) = usual_session(row, betas);
-            Row { image: row.to_string(), session, run, is_test: first_test.map(|first| row >= first) }
+            let is_test = first_test.map(|first| row >= first);
+            Row { image: row.to_string(), session, run, is_test, class: None }
         };
         Self::of_rows(pictures, (0..num_pictures).map(row).collect(), false)
     }
@@ -107,11 +111,13 @@ impl TrialList {
     fn of_rows(path: &Path, rows: Vec<Row>, has_runs: bool) -> Result<Self, DataError> {
         let (mut numbers, mut images, mut runs_by_name) = (HashMap::new(), Vec::new(), HashMap::new());
         let mut seen: Vec<(u8, Option<bool>)> = Vec::new();
+        let mut classes: Vec<&Option<String>> = Vec::new();
         let (mut trials, mut runs) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-        for (row, Row { image, session, run, is_test }) in rows.iter().enumerate() {
+        for (row, Row { image, session, run, is_test, class }) in rows.iter().enumerate() {
             let number = *numbers.entry(image.as_str()).or_insert_with(|| {
                 images.push(image.clone());
                 seen.push((0, *is_test));
+                classes.push(class);
                 images.len() - 1
             });
             let (repetition, side) = &mut seen[number];
@@ -121,6 +127,14 @@ impl TrialList {
                 let found = if *is_test == Some(true) { "test" } else { "train" };
                 return Err(DataError::invalid(path, field, expected, found));
             }
+            if let (Some(class), Some(other)) = (class, classes[number])
+                && class != other
+            {
+                let field = format!("column `class`, row {}", row + 1);
+                let expected =
+                    format!("`{}`, that of the other trials of `{}`", one_line(other), one_line(image));
+                return Err(DataError::invalid(path, field, expected, format!("`{}`", one_line(class))));
+            }
             let nsd_id = NsdId(u32::try_from(number).unwrap_or(u32::MAX));
             trials.push(Trial { nsd_id, session: *session, repetition: *repetition });
             // Pictures that are shown more often than can be counted are all the same: seen before.
@@ -129,7 +143,8 @@ impl TrialList {
             runs.push(*runs_by_name.entry((*session, run.as_str())).or_insert(next));
         }
         let is_test: Option<Vec<bool>> = rows.iter().map(|row| row.is_test).collect();
-        Ok(Self { table: None, images, trials, runs, has_runs, is_test })
+        let classes = classes.into_iter().cloned().collect();
+        Ok(Self { table: None, images, trials, runs, has_runs, is_test, classes })
     }
 
     /// Refuses a split with an empty side: it would be no split, and another would hold out what was said to be for training.
@@ -167,6 +182,7 @@ struct Columns {
     session: Option<Column>,
     run: Option<Column>,
     split: Option<Column>,
+    class: Option<Column>,
 }
 
 impl Columns {
@@ -177,6 +193,7 @@ impl Columns {
             session: optional("session")?,
             run: optional("run")?,
             split: optional("split")?,
+            class: optional("class")?,
         })
     }
 
@@ -195,7 +212,17 @@ impl Columns {
             "test" => Ok(true),
             other => Err(table.wrong(row, column, "train or test", &one_line(other))),
         });
-        Ok(Row { image: image.into(), session, run: run.into(), is_test: is_test.transpose()? })
+        let class = self.class.map(|column| match table.text(row, column)? {
+            "" => Err(table.wrong(row, column, "the name of a class", "")),
+            class => Ok(class.to_string()),
+        });
+        Ok(Row {
+            image: image.into(),
+            session,
+            run: run.into(),
+            is_test: is_test.transpose()?,
+            class: class.transpose()?,
+        })
     }
 }
 

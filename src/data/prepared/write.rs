@@ -108,6 +108,14 @@ impl PreparedWriter {
         self.betas.write_block(&[first..end, 0..self.num_voxels], &values)
     }
 
+    /// Brings what was written so far to the disk: what is left to do at the end then takes a moment.
+    ///
+    /// # Errors
+    /// [`DataError::unwritable`].
+    pub fn sync(&self) -> Result<(), DataError> {
+        self.writer.sync()
+    }
+
     /// Gives the file its name.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::file_record::FileRecord;
 pub(crate) use self::file_record::Places;
-use crate::files::{file_is_there, write_atomic};
+use crate::files::{file_is_there, warn_once, write_atomic};
 use crate::pipelines::stimulation::Stimulation;
 use crate::run::error::RunError;
 
@@ -36,6 +36,8 @@ pub enum ChainStep {
     CaptionMapper,
     /// The image mapper that learned from exchanged betas.
     ControlMapper,
+    /// The caption mapper that learned from exchanged betas.
+    ControlCaptionMapper,
     /// The GAN without brains, where none is named.
     PretrainGan,
     /// The GAN on decoded embeddings.
@@ -44,12 +46,20 @@ pub enum ChainStep {
     Reconstruct,
     /// The same by the mapper that learned from exchanged betas.
     ReconstructControl,
+    /// The same from the true embeddings through the same generator: the ceiling.
+    ReconstructTruth,
+    /// The training images nearest to what is decoded, in place of pictures.
+    ReconstructNearest,
     /// Counts of the mappers and of ridge regression.
     Evaluate,
     /// Whether the pictures are nearest to their own ground truth.
     EvaluateImages,
     /// The same of the pictures of the control.
     EvaluateImagesControl,
+    /// The same of the pictures of the true embeddings.
+    EvaluateImagesTruth,
+    /// The same of the nearest training images.
+    EvaluateImagesNearest,
     /// One region driven or silenced.
     Microstim,
     /// Betas from embeddings, voxel by voxel.
@@ -62,20 +72,25 @@ pub enum ChainStep {
 
 impl ChainStep {
     /// All of them, in their order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 22] = [
         Self::Prepare,
         Self::PretrainClip,
         Self::ScreenCaptions,
         Self::ImageMapper,
         Self::CaptionMapper,
         Self::ControlMapper,
+        Self::ControlCaptionMapper,
         Self::PretrainGan,
         Self::FinetuneGan,
         Self::Reconstruct,
         Self::ReconstructControl,
+        Self::ReconstructTruth,
+        Self::ReconstructNearest,
         Self::Evaluate,
         Self::EvaluateImages,
         Self::EvaluateImagesControl,
+        Self::EvaluateImagesTruth,
+        Self::EvaluateImagesNearest,
         Self::Microstim,
         Self::Encode,
         Self::Score,
@@ -91,13 +106,18 @@ impl ChainStep {
             Self::ImageMapper => "image-mapper",
             Self::CaptionMapper => "caption-mapper",
             Self::ControlMapper => "control-mapper",
+            Self::ControlCaptionMapper => "control-caption-mapper",
             Self::PretrainGan => "pretrain-gan",
             Self::FinetuneGan => "finetune-gan",
             Self::Reconstruct => "reconstruct",
             Self::ReconstructControl => "reconstruct-control",
+            Self::ReconstructTruth => "reconstruct-truth",
+            Self::ReconstructNearest => "reconstruct-nearest",
             Self::Evaluate => "evaluate",
             Self::EvaluateImages => "evaluate-images",
             Self::EvaluateImagesControl => "evaluate-images-control",
+            Self::EvaluateImagesTruth => "evaluate-images-truth",
+            Self::EvaluateImagesNearest => "evaluate-images-nearest",
             Self::Microstim => "microstim",
             Self::Encode => "encode",
             Self::Score => "score",
@@ -260,7 +280,13 @@ impl ChainRecord {
         let bytes = RunError::read(&path, "what is done of the chain")?;
         // First the format: a record of another one may have other fields.
         match serde_json::from_slice::<Format>(&bytes) {
-            Ok(Format { format }) if format != CHAIN_FORMAT => return Ok(None),
+            Ok(Format { format }) if format != CHAIN_FORMAT => {
+                warn_once(&format!(
+                    "`{}` is of format {format}, not {CHAIN_FORMAT}: another version of the program wrote it, and every step is done again",
+                    path.display()
+                ));
+                return Ok(None);
+            }
             Ok(_) => {}
             Err(error) => {
                 return invalid("content", "a record of `mindreader run`".into(), error.to_string());

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Project;
 use super::finished::listed;
+use super::paths::SIZES_FILE;
 use crate::data::import::targets::TARGETS_FILE;
 use crate::data::prepared;
 use crate::data::subject::OwnSubject;
@@ -35,6 +36,11 @@ impl Project {
     /// Folder of what `import` writes of an imported subject beside its betas.
     pub fn imported(&self) -> PathBuf {
         self.work().join("imported").join(self.subject.to_string())
+    }
+
+    /// Settings that `import` wrote for the subject: sizes of networks that fit its data.
+    pub fn sizes(&self) -> PathBuf {
+        self.imported().join(SIZES_FILE)
     }
 
     /// The embeddings that were imported with the pictures.

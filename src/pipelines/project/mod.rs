@@ -8,7 +8,7 @@ mod finished;
 mod networks;
 mod paths;
 
-pub use self::paths::ProjectPaths;
+pub use self::paths::{ProjectPaths, SIZES_FILE};
 use crate::data::image::stimulus_view::StimulusView;
 use crate::data::prepared::PreparedChoice;
 use crate::data::split::SplitConfig;
@@ -89,5 +89,22 @@ mod tests {
         project.paths.generator = Some(generator);
         let error = project.networks(Some(ConditionSource::Image)).unwrap_err().to_string();
         assert!(error.contains("mapper-image.safetensors") && error.contains("gone"), "{error}");
+    }
+
+    #[test]
+    fn pictures_from_images_alone_need_no_caption_mapper() {
+        let root = tempfile::tempdir().unwrap();
+        let file = |name: &str| Some(root.path().join(name));
+        let mut project = Project::default();
+        project.paths.work = file("work");
+        (project.paths.generator, project.paths.image_mapper) = (file("generator"), file("mapper"));
+        let (networks, _) = project.networks(Some(ConditionSource::Image)).unwrap();
+        assert_eq!(Some(networks.second_mapper), project.paths.image_mapper);
+        let error = project.networks(Some(ConditionSource::Both)).unwrap_err().to_string();
+        assert!(error.contains("train-mapper --target caption"), "{error}");
+        // The command that comes first is named first, and no other that would not help.
+        project.paths.generator = None;
+        let error = project.networks(Some(ConditionSource::Image)).unwrap_err().to_string();
+        assert!(error.contains("finetune-gan"), "{error}");
     }
 }

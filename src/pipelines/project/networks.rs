@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Project, ProjectPaths};
+use crate::error::FileError;
 use crate::files::file_is_there;
 use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
@@ -122,7 +123,10 @@ impl Project {
         if generator.is_err() {
             // The command that comes first is named first.
             self.mapper(MapperTarget::Image)?;
-            self.second_mapper(condition.unwrap_or_default().second_target())?;
+            let condition = condition.unwrap_or_default();
+            if condition.uses()[1] {
+                self.second_mapper(condition.second_target())?;
+            }
         }
         let generator = generator?;
         let condition = match condition {
@@ -136,13 +140,15 @@ impl Project {
                 if configured.is_none() && file_is_there(&beside)? { Ok(beside) } else { of_stage_one() }
             };
         let second = condition.second_target();
-        let paths = DecoderPaths {
-            image_mapper: mapper(MapperTarget::Image, &paths.image_mapper, &|| {
-                self.mapper(MapperTarget::Image)
-            })?,
-            second_mapper: mapper(second, &paths.second_mapper, &|| self.second_mapper(second))?,
-            generator,
+        let image_mapper =
+            mapper(MapperTarget::Image, &paths.image_mapper, &|| self.mapper(MapperTarget::Image))?;
+        let found = mapper(second, &paths.second_mapper, &|| self.second_mapper(second));
+        let second_mapper = match found {
+            // It has no part in the pictures, and a subject without captions has none.
+            Err(RunError::File(FileError::Missing { .. })) if !condition.uses()[1] => image_mapper.clone(),
+            found => found?,
         };
+        let paths = DecoderPaths { image_mapper, second_mapper, generator };
         Ok((paths, condition))
     }
 }

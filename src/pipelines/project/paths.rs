@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::path_from_home;
 
+/// Sizes of networks that `import` chose for a subject, in its folder.
+pub const SIZES_FILE: &str = "sizes.toml";
+
 /// Where files are. Unset paths are the newest finished runs of the subject; `~/` in front of a path is the user's home folder.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

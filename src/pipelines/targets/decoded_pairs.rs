@@ -57,7 +57,7 @@ impl Aims<'_> {
     }
 
     /// What predictions are held against: `[trials, width]`.
-    fn truth(&self, trials: &[usize]) -> Array2<f32> {
+    pub fn truth(&self, trials: &[usize]) -> Array2<f32> {
         match self {
             Self::Vectors(targets) => targets.validation(trials),
             Self::Pixels(pixels) => pixels.of(trials),

@@ -1,7 +1,7 @@
 //! Epochs, evaluations, best snapshot, exact resume: for every network that is fitted epoch by epoch.
 //!
 //! Specification: docs/spec/mapper.md §5. A checkpoint is written before the first step, after every evaluation, on an
-//! interruption and, where the plan says so, from time to time. It needs no state of a random generator, since tasks key their
+//! interruption, and from time to time. It needs no state of a random generator, since tasks key their
 //! random choices by their place: a run that was stopped and resumed gives, on one device, bit for bit the losses of one that
 //! was not.
 
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tracing::info_span;
 
+use super::checkpoint_clock::CheckpointClock;
 use super::error::TrainError;
 use super::state::{Place, TrainState, mean};
 use super::task::{EpochResult, Task};
@@ -37,7 +38,7 @@ pub struct Plan {
     pub evaluate_every_epochs: usize,
     /// A phase ends after so many epochs without a lower validation loss; `None`: never early.
     pub patience_epochs: Option<usize>,
-    /// Time between checkpoints inside an epoch; zero: with evaluations only.
+    /// Time between checkpoints inside an epoch; zero, or a long one: five minutes, or 20 times what writing one takes.
     pub checkpoint_every: Duration,
     /// Number that rows of the event log carry: epochs or steps.
     pub clock: Clock,
@@ -60,7 +61,7 @@ pub struct Run<'a> {
     pub resume: Option<&'a Path>,
     /// Told how far it is.
     pub progress: &'a mut dyn Progress,
-    /// Asked before every step. Usually [`crate::interrupt::requested`].
+    /// Asked before every step and evaluation. Usually [`crate::interrupt::requested`].
     pub should_stop: &'a dyn Fn() -> bool,
 }
 
@@ -78,9 +79,8 @@ pub fn train<T: Task>(task: &mut T, plan: &Plan, run: &mut Run) -> Result<TrainS
         None => TrainState::default(),
     };
     let mut training = EpochLoop::start(task, plan, run, state)?;
-    let _shelter = Shelter::new();
-    // From here on there always is a checkpoint with finite weights.
-    training.save()?;
+    // From here on there always is a checkpoint with finite weights. Before, nothing is lost: no shelter.
+    training.write_checkpoint()?;
     while training.state.place.phase < plan.epochs.len() {
         training.phase()?;
     }
@@ -93,7 +93,9 @@ struct EpochLoop<'r, 'a, T: Task> {
     run: &'r mut Run<'a>,
     log: TrainingLog,
     state: TrainState,
-    saved: Instant,
+    checkpoints: CheckpointClock,
+    /// Where the last checkpoint stands.
+    saved: Place,
 }
 
 impl<'r, 'a, T: Task> EpochLoop<'r, 'a, T> {
@@ -113,7 +115,8 @@ impl<'r, 'a, T: Task> EpochLoop<'r, 'a, T> {
             (Some(_), Clock::Steps) => now + 1,
         };
         let log = TrainingLog::start(run.dir, next)?;
-        Ok(Self { task, plan, run, log, state, saved: Instant::now() })
+        let (checkpoints, saved) = (CheckpointClock::start(), state.place);
+        Ok(Self { task, plan, run, log, state, checkpoints, saved })
     }
 
     /// The phase under way, from where it stands.
@@ -161,10 +164,7 @@ impl<'r, 'a, T: Task> EpochLoop<'r, 'a, T> {
     }
 
     fn step(&mut self) -> Result<(), T::Error> {
-        if (self.run.should_stop)() {
-            self.save()?;
-            return Err(TrainError::from(Interrupted { checkpoint: self.checkpoint() }).into());
-        }
+        self.stop_if_asked()?;
         let place = self.state.place;
         let loss = self.task.step(place)?;
         // Before the loss is noted: the checkpoint on disk stays the last one with numbers.
@@ -174,14 +174,29 @@ impl<'r, 'a, T: Task> EpochLoop<'r, 'a, T> {
         let done = place.epoch * self.task.num_steps(place.phase) + self.state.place.step;
         self.run.progress.advance(done as u64, &self.task.step_line(place, loss));
         let every = self.plan.checkpoint_every;
-        if !every.is_zero() && self.saved.elapsed() >= every {
+        let is_planned = !every.is_zero() && self.checkpoints.elapsed() >= every;
+        if is_planned || self.checkpoints.is_due() {
             self.save()?;
         }
         Ok(())
     }
 
+    /// Ends on request, with a checkpoint of what is done.
+    fn stop_if_asked(&mut self) -> Result<(), TrainError> {
+        if !(self.run.should_stop)() {
+            return Ok(());
+        }
+        // The request may have come while this very checkpoint was written.
+        if self.saved != self.state.place {
+            self.save()?;
+        }
+        Err(TrainError::from(Interrupted { checkpoint: self.checkpoint() }))
+    }
+
     /// Evaluation, best snapshot and the epoch's row of the event log.
     fn evaluate(&mut self, started: Instant) -> Result<(), T::Error> {
+        // It may take long and has no checkpoint inside.
+        self.stop_if_asked()?;
         let (place, train_loss) = (self.state.place, mean(&self.state.losses));
         let evaluation = self.task.evaluate(place)?;
         self.require_finite("the validation loss", evaluation.loss)?;
@@ -217,13 +232,22 @@ impl<'r, 'a, T: Task> EpochLoop<'r, 'a, T> {
         Err(TrainError::not_finite(what, self.state.place, self.checkpoint()))
     }
 
-    /// Writes the checkpoint; weights that are not finite are refused, so that it stays usable.
+    /// Writes the checkpoint and lets nobody disturb it.
     fn save(&mut self) -> Result<(), TrainError> {
+        let _shelter = Shelter::new();
+        self.write_checkpoint()
+    }
+
+    /// Writes the checkpoint; weights that are not finite are refused, so that it stays usable.
+    fn write_checkpoint(&mut self) -> Result<(), TrainError> {
         if !self.task.is_finite() {
             return Err(TrainError::not_finite("a weight", self.state.place, self.checkpoint()));
         }
-        self.task.save(&self.checkpoint(), &self.state)?;
-        self.saved = Instant::now();
+        let path = self.checkpoint();
+        let Self { task, state, checkpoints, .. } = self;
+        checkpoints.time(|| task.save(&path, state))?;
+        self.saved = self.state.place;
+        self.run.dir.note_checkpoint(&path, self.plan.steps(self.task, self.saved));
         Ok(())
     }
 
@@ -255,16 +279,21 @@ impl Plan {
 
     /// Number of the row that is logged at `place`.
     fn number(&self, task: &impl Task, place: Place) -> u64 {
+        let Place { phase, epoch, .. } = place;
+        match self.clock {
+            Clock::Epochs => (self.epochs.iter().take(phase).sum::<usize>() + epoch) as u64,
+            Clock::Steps => self.steps(task, place),
+        }
+    }
+
+    /// Steps done at `place`, over all phases; those that a phase's early end left out count as done.
+    fn steps(&self, task: &impl Task, place: Place) -> u64 {
         let Place { phase, epoch, step } = place;
-        let before = self.epochs.iter().take(phase);
-        let number = match self.clock {
-            Clock::Epochs => before.sum::<usize>() + epoch,
-            Clock::Steps => {
-                let steps = before.enumerate().map(|(phase, epochs)| epochs * task.num_steps(phase));
-                steps.sum::<usize>() + epoch * task.num_steps(phase) + step
-            }
-        };
-        number as u64
+        let of_phases = self.epochs.iter().take(phase).enumerate().filter(|(_, epochs)| **epochs > 0);
+        let before: usize = of_phases.map(|(phase, epochs)| epochs * task.num_steps(phase)).sum();
+        // Behind the last phase there are no steps.
+        let within = if epoch > 0 { epoch * task.num_steps(phase) } else { 0 };
+        (before + within + step) as u64
     }
 }
 

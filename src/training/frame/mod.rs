@@ -3,6 +3,7 @@
 //! Read [`task`] first: what a training has to know. [`epoch_loop`] does the rest.
 
 pub mod adamw;
+pub(crate) mod checkpoint_clock;
 pub mod ema;
 pub mod epoch_loop;
 pub mod error;

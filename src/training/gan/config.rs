@@ -94,7 +94,8 @@ pub struct GanTrainConfig {
     pub mirror_images: bool,
     /// Thousands of images between reports (4).
     pub tick_kimg: f64,
-    /// Reports between checkpoints (50); the end and an interruption always write one.
+    /// Reports between checkpoints (50); the end and an interruption always write one, and so does the time: after five minutes, or 20
+    /// times what writing one takes.
     pub checkpoint_ticks: u64,
     /// Phases in a row whose gradient may hold non-finite values before training gives up (16).
     pub max_non_finite_phases: u64,

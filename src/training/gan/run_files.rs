@@ -9,6 +9,7 @@ use super::mappers::outputs::SavedMappers;
 use super::snapshot_origin::SnapshotOrigin;
 use super::state::{Counters, GanState};
 use super::task::GanTask;
+use crate::interrupt::Shelter;
 use crate::run::error::RunError;
 use crate::run::run_dir::RunDir;
 use crate::run::snapshot::{DISCRIMINATOR_KIND, GENERATOR_KIND, save_snapshot};
@@ -46,13 +47,14 @@ impl RunFiles<'_> {
         Ok(path)
     }
 
-    /// Generator, discriminator, mappers.
+    /// Generator, discriminator, mappers, which belong together: nobody disturbs it.
     pub fn save_snapshots(
         &self,
         state: &GanState,
         counters: &Counters,
         device: &Device,
     ) -> Result<SavedNetworks, RunError> {
+        let _shelter = Shelter::new();
         let GanTask { generator: generator_config, discriminator: discriminator_config, .. } = self.task;
         let origin = SnapshotOrigin::new(self.provenance, counters.images_seen);
         let generator = self.run.join(GENERATOR_FILE);

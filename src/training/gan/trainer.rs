@@ -23,6 +23,7 @@ use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::run::training_log::TrainingLog;
 use crate::tensor_ops::backend::Device;
+use crate::training::frame::checkpoint_clock::CheckpointClock;
 use crate::training::frame::phase_clock::{PhaseClock, PhaseTime};
 use crate::training::frame::running_stats::RunningStats;
 
@@ -119,6 +120,9 @@ struct Course<'a> {
     log: TrainingLog,
     /// The checkpoint to return to if the numbers go wrong.
     last_good: PathBuf,
+    /// Steps that are in it.
+    saved_steps: u64,
+    checkpoints: CheckpointClock,
 }
 
 impl<'a> Course<'a> {
@@ -128,10 +132,22 @@ impl<'a> Course<'a> {
         let counters = training.task.first_counters();
         let log = TrainingLog::start(training.run, 0)?;
         let files = training.files();
+        let mut checkpoints = CheckpointClock::start();
         // Something to return to if the first steps diverge already.
-        let last_good = files.save(&state, &counters)?;
-        let schedule = TickSchedule::new(training.task.config);
-        let course = Self { training, files, schedule, state, counters, stats: Map::new(), log, last_good };
+        let last_good = checkpoints.time(|| files.save(&state, &counters))?;
+        let course = Self {
+            training,
+            files,
+            schedule: TickSchedule::new(training.task.config),
+            saved_steps: counters.step,
+            state,
+            counters,
+            stats: Map::new(),
+            log,
+            last_good,
+            checkpoints,
+        };
+        course.note_checkpoint();
         course.show(on_tick)?;
         Ok(course)
     }
@@ -162,11 +178,14 @@ impl<'a> Course<'a> {
             files: training.files(),
             schedule: TickSchedule::new(config),
             log: TrainingLog::start(training.run, seen + u64::from(is_shown))?,
+            saved_steps: counters.step,
             state,
             counters,
             stats: Map::new(),
             last_good: checkpoint.to_path_buf(),
+            checkpoints: CheckpointClock::start(),
         };
+        course.note_checkpoint();
         if !is_shown {
             course.show(on_tick)?;
         }
@@ -184,12 +203,14 @@ impl<'a> Course<'a> {
         let total = self.schedule.total();
         let _training = info_span!(parent: self.training.run.span(), "training").entered();
         progress.start("training the GAN", total);
-        let _shelter = Shelter::new();
         while !self.schedule.is_last(&self.counters) {
             if interrupted() {
-                // Between steps: the checkpoint is of a whole step, or resuming would not be exact.
-                let checkpoint = self.save_if_finite()?;
-                return Err(Interrupted { checkpoint }.into());
+                // Between steps: the checkpoint is of a whole step, or resuming would not be exact. The request may have come while
+                // this very checkpoint was written.
+                if self.saved_steps != self.counters.step {
+                    self.save_if_finite()?;
+                }
+                return Err(Interrupted { checkpoint: self.last_good }.into());
             }
             steps
                 .step(&mut self.state, &mut self.counters)
@@ -199,8 +220,12 @@ impl<'a> Course<'a> {
                 self.report(on_tick)?;
                 progress.line(&format!("{} images: {}", self.counters.images_seen, steps.clock.line()));
                 if self.schedule.is_checkpoint_due(&self.counters) {
-                    self.last_good = self.save_if_finite()?;
+                    self.save_if_finite()?;
                 }
+            }
+            // A streak of gradients without numbers is waited for, as by the schedule.
+            if self.checkpoints.is_due() && self.counters.non_finite_phases == 0 {
+                self.save_if_finite()?;
             }
         }
         self.finish(&steps.clock, progress)
@@ -228,13 +253,23 @@ impl<'a> Course<'a> {
         })
     }
 
-    /// The checkpoint, unless it would put weights without numbers in place of the last good ones.
-    fn save_if_finite(&self) -> Result<PathBuf, GanTrainError> {
+    /// The checkpoint, unless it would put weights without numbers in place of the last good ones. Nobody disturbs it.
+    fn save_if_finite(&mut self) -> Result<(), GanTrainError> {
+        let _shelter = Shelter::new();
         if !self.state.is_finite() {
             let checkpoint = self.last_good.clone();
             return Err(GanTrainError::NotFinite { step: self.counters.step, checkpoint });
         }
-        Ok(self.files.save(&self.state, &self.counters)?)
+        let Self { files, state, counters, checkpoints, .. } = self;
+        self.last_good = checkpoints.time(|| files.save(state, counters))?;
+        self.saved_steps = self.counters.step;
+        self.note_checkpoint();
+        Ok(())
+    }
+
+    /// Tells what the run goes on from.
+    fn note_checkpoint(&self) {
+        self.training.run.note_checkpoint(&self.last_good, self.saved_steps);
     }
 
     /// Writes the means since the last report and shows the networks to the caller.

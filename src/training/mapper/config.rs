@@ -43,8 +43,8 @@ pub struct MapperTrainConfig {
     /// A phase ends after so many epochs without a lower validation loss; none: it runs its full length.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience_epochs: Option<usize>,
-    /// Minutes between checkpoints inside an epoch, so that a killed run loses no more; 0: at the ends of epochs only; at most
-    /// 1e6.
+    /// Minutes between checkpoints inside an epoch, so that a killed run loses no more; 0 to 1e6. There is one after five minutes in any
+    /// case, or after 20 times what writing one takes.
     pub checkpoint_every_minutes: f64,
     /// ω: weight of the cosine distance against the mean squared error.
     pub cosine_weight: f64,

@@ -61,7 +61,8 @@ pub struct ResidualTrainConfig {
     pub ridge: RidgeConfig,
     /// Epochs between rows of the event log, each with a checkpoint; 1 to 1e6.
     pub evaluate_every_epochs: usize,
-    /// Minutes between checkpoints in between; 0: none; at most 1e6.
+    /// Minutes between checkpoints in between, 0 to 1e6. There is one after five minutes in any case, or after 20 times what writing one
+    /// takes.
     pub checkpoint_every_minutes: f64,
 }
 

@@ -9,6 +9,8 @@ pub mod choice;
 mod config;
 pub mod decoder;
 mod error;
+pub mod permuted;
+pub mod reduced_rank;
 pub mod reliability;
 mod rows_of_images;
 

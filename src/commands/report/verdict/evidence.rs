@@ -45,3 +45,8 @@ pub(in crate::commands::report) fn standing(Interval { low, high, .. }: Interval
 pub(in crate::commands::report) fn within(Interval { mean, low, high }: Interval) -> String {
     format!("{} ({} to {})", percent(mean), percent(low), percent(high))
 }
+
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,7 +1,8 @@
 //! Which measures a verdict is about: the best decoder by one protocol, and the drawn pictures.
 
-use super::evidence::{Evidence, within};
+use super::evidence::{Evidence, Standing, capital, standing, within};
 use crate::commands::report::measures::{Measure, Question};
+use crate::report::number_format::percent;
 
 /// A measure of the verdict.
 pub(super) struct Headline<'a> {
@@ -25,15 +26,21 @@ pub(super) fn first_of_pictures(measures: &[Measure]) -> Option<Headline<'_>> {
     Some(Headline { measure, of: 1 })
 }
 
-/// The first sentence.
+/// The first sentences.
 pub(super) fn decoded(evidence: &Evidence<'_>, headlines: &[Headline<'_>]) -> String {
     let trials =
         evidence.held_out.map_or("held-out trials".into(), |count| format!("{count} held-out trials"));
-    let mut found: Vec<String> = headlines.iter().map(in_words).collect();
-    if let (Some(first), Some(steering)) = (found.first_mut(), steering(evidence, headlines)) {
-        first.push_str(&steering);
+    let mut sentences: Vec<String> = Vec::new();
+    for headline in headlines {
+        let found = in_words(headline);
+        sentences.push(match sentences.is_empty() {
+            true => format!("From the betas of {trials} of {}, {found}.", evidence.subject),
+            false => format!("{}.", capital(&found)),
+        });
+        let steering = steering(evidence, headlines).filter(|_| sentences.len() == 1);
+        sentences.extend(best_of(headline, steering));
     }
-    format!("From the betas of {trials} of {}, {}.", evidence.subject, found.join(", and "))
+    sentences.join(" ")
 }
 
 /// What the mapper that steers the drawn pictures finds by the same protocol, where another decoder finds more.
@@ -47,21 +54,31 @@ fn steering(evidence: &Evidence<'_>, headlines: &[Headline<'_>]) -> Option<Strin
     };
     let mapper = evidence.measures.iter().find(alike).filter(|mapper| *mapper != best.measure)?;
     has_pictures.then(|| {
-        format!(" (the {}, from which pictures are drawn, in {})", mapper.name, within(mapper.value))
+        let place = match standing(mapper.value, mapper.chance) {
+            Standing::Above => String::new(),
+            Standing::Within => format!(", not distinguishable from chance ({})", percent(mapper.chance)),
+            Standing::Below => format!(", below chance ({})", percent(mapper.chance)),
+        };
+        format!("the {}, from which pictures are drawn, finds {}{place}", mapper.name, within(mapper.value))
     })
 }
 
-fn in_words(Headline { measure, of }: &Headline<'_>) -> String {
+/// That a choice flatters, and what the mapper behind the pictures finds.
+fn best_of(Headline { of, .. }: &Headline<'_>, steering: Option<String>) -> Option<String> {
+    let best = (*of > 1).then(|| format!("it is the best of {of} decoders counted alike here"));
+    let parts: Vec<String> = best.into_iter().chain(steering).collect();
+    (!parts.is_empty()).then(|| format!("{}.", capital(&parts.join("; "))))
+}
+
+fn in_words(Headline { measure, .. }: &Headline<'_>) -> String {
     let Measure { name, among, protocol, .. } = measure;
     let share = within(measure.value);
-    let best =
-        if *of > 1 { format!(", the best of {of} decoders counted alike here") } else { String::new() };
     match measure.question {
         Question::Retrieval | Question::BackwardRetrieval => format!(
-            "the {name} ({protocol}{best}) finds the picture that was seen among those of {among} trials in {share}"
+            "the {name} ({protocol}) finds the picture that was seen among those of {among} trials in {share}"
         ),
         Question::Pairs => format!(
-            "what is decoded by the {name} ({protocol}{best}) is closer to its own picture than to another one in {share}"
+            "what is decoded by the {name} ({protocol}) is closer to its own picture than to another one in {share}"
         ),
         _ if *among == 2 => {
             format!("a drawn picture is told from one other picture in {share} ({protocol})")

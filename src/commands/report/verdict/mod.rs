@@ -7,7 +7,7 @@ mod evidence;
 mod headline;
 
 pub(super) use self::evidence::{Evidence, within};
-use self::evidence::{Standing, standing};
+use self::evidence::{Standing, capital, standing};
 use self::headline::{Headline, best, decoded, first_of_pictures};
 use super::measures::{Measure, Question};
 use crate::metrics::bootstrap::Interval;
@@ -32,7 +32,10 @@ pub(super) fn sentences(evidence: &Evidence<'_>) -> Vec<String> {
 }
 
 fn distance(evidence: &Evidence<'_>, headlines: &[&Measure]) -> String {
-    let standings: Vec<String> = headlines.iter().map(|measure| against_chance(measure)).collect();
+    let standings: Vec<String> = headlines
+        .iter()
+        .map(|measure| format!("{}{}", against_chance(measure), against_class(measure).unwrap_or_default()))
+        .collect();
     format!("{}; {}.", capital(&standings.join(", ")), ceiling(evidence))
 }
 
@@ -53,6 +56,41 @@ fn against_chance(measure: &Measure) -> String {
     }
 }
 
+/// Whether a 2-way figure is more than that of who knows the class alone; nothing where the data say nothing of classes.
+fn against_class(measure: &Measure) -> Option<String> {
+    let level = measure.class_level?;
+    let place = match standing(measure.value, level) {
+        Standing::Above => "above",
+        Standing::Within => "not distinguishable from",
+        Standing::Below => "below",
+    };
+    Some(format!(", {place} the {} of who knows only the class of each picture", percent(level)))
+}
+
+/// What the same generator draws of the true embeddings, beside what it draws of the decoded ones.
+fn ceiling_of_pictures(measure: &Measure, ceiling: f64) -> String {
+    if ceiling <= measure.value.mean {
+        return format!(
+            "the same generator draws no better from the true embeddings ({} in {} identification, {} from decoded ones): it is the \
+             limit of these pictures",
+            percent(ceiling),
+            measure.name,
+            percent(measure.value.mean)
+        );
+    }
+    let place = match measure.value.high < ceiling {
+        true => "below",
+        false => "not distinguishable from",
+    };
+    format!(
+        "{} identification of the drawn pictures is right in {}, {place} the {} of pictures that the same generator draws from \
+         the true embeddings",
+        measure.name,
+        percent(measure.value.mean),
+        percent(ceiling)
+    )
+}
+
 /// How far the decoder or the encoding model is from the most that can be expected.
 fn ceiling(evidence: &Evidence<'_>) -> String {
     let with_ceiling = |question| {
@@ -70,6 +108,9 @@ fn ceiling(evidence: &Evidence<'_>) -> String {
             percent(measure.value.mean),
             percent(ceiling)
         );
+    }
+    if let Some((measure, ceiling)) = with_ceiling(Question::Identification) {
+        return ceiling_of_pictures(measure, ceiling);
     }
     if let Some((measure, ceiling)) = with_ceiling(Question::Pairs) {
         let place = match measure.value.high < ceiling {
@@ -191,11 +232,6 @@ fn word(measure: &Measure) -> &'static str {
     }
 }
 
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,6 +256,7 @@ mod tests {
             floor,
             floor_chance: None,
             ceiling: None,
+            class_level: None,
         }
     }
 
@@ -262,7 +299,7 @@ mod tests {
         assert_eq!(
             found[0],
             "From the betas of 100 held-out trials of subj01, the image mapper (not centred) finds the picture that was seen among \
-             those of 100 trials in 25.0 % (20.0 % to 30.0 %), and a drawn picture is told from one other picture in 84.0 % (80.0 % \
+             those of 100 trials in 25.0 % (20.0 % to 30.0 %). A drawn picture is told from one other picture in 84.0 % (80.0 % \
              to 88.0 %) (not centred)."
         );
         assert_eq!(
@@ -333,15 +370,27 @@ mod tests {
         let drawn = measure(Question::Identification, interval(0.6, 0.4, 0.8), 0.5, held);
         let (mapper, pixels) = (found("image mapper", 0.2), found("ridge baseline to pixels", 0.9));
         let said = verdict(&[mapper, pixels, elsewhere, aside, drawn]);
-        let expected = "the ridge baseline to pixels (not centred, the best of 2 decoders counted alike here) finds the picture that \
-                        was seen among those of 10 trials in 90.0 % (80.0 % to 100.0 %) (the image mapper, from which pictures are \
-                        drawn, in 20.0 % (10.0 % to 30.0 %)), and a drawn picture";
+        let expected = "the ridge baseline to pixels (not centred) finds the picture that was seen among those of 10 trials in 90.0 % \
+                        (80.0 % to 100.0 %). It is the best of 2 decoders counted alike here; the image mapper, from which pictures are \
+                        drawn, finds 20.0 % (10.0 % to 30.0 %), not distinguishable from chance (10.0 %). A drawn picture is told";
         assert!(said[0].contains(expected), "{}", said[0]);
         assert!(
             said[1].starts_with("Retrieval is 9 times chance") || said[1].contains("9.00 times"),
             "{}",
             said[1]
         );
+    }
+
+    #[test]
+    fn what_the_class_alone_gives_is_held_against_two_way_figures() {
+        for (low, high, place) in
+            [(0.8, 0.9, "above"), (0.6, 0.85, "not distinguishable from"), (0.6, 0.7, "below")]
+        {
+            let drawn = measure(Question::Identification, interval(0.7, low, high), 0.5, None);
+            let found = verdict(&[Measure { class_level: Some(0.778), ..drawn }]);
+            let expected = format!(", {place} the 77.8 % of who knows only the class of each picture;");
+            assert!(found[1].contains(&expected), "{}", found[1]);
+        }
     }
 
     #[test]

@@ -60,6 +60,7 @@ fn betas_that_never_change_are_refused_by_every_kind() {
     }
     let mut evaluation = EvaluateSettings {
         mappers: Vec::new(),
+        controls: Vec::new(),
         clip: None,
         own_targets: None,
         resnet: None,

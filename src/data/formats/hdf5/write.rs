@@ -118,6 +118,15 @@ impl H5Writer {
         text_attribute(self.pending.target(), &self.handles.file, name, text)
     }
 
+    /// Brings what was written so far to the disk, which takes long for a large file; [`H5Writer::finish`] then takes a moment.
+    ///
+    /// # Errors
+    /// [`DataError::unwritable`].
+    pub fn sync(&self) -> Result<(), DataError> {
+        self.handles.file.flush().map_err(|error| self.unwritable(&error))?;
+        Ok(self.pending.sync()?)
+    }
+
     /// Closes the file and gives it its name.
     ///
     /// # Errors

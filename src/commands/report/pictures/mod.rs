@@ -1,13 +1,17 @@
 //! The grid: what was seen above what was decoded, of the first held-out images, and what the control draws of them.
 
+mod measures;
+pub(super) mod rater_pack;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::finished_run::{EVALUATION_FILE, FinishedRun, is_same_run};
-use super::gathered::Gathered;
+use super::gathered::{Gathered, PicturesBeside};
 use super::measures::{JudgedPictures, feature_words};
 use super::run_files::{json_file, picture};
 use crate::commands::evaluate_images::PictureRanking;
+use crate::commands::reconstruct::PictureSource;
 use crate::error::Result;
 use crate::metrics::identification::OwnPicture;
 use crate::models::condition_source::ConditionSource;
@@ -60,9 +64,10 @@ pub(super) fn grid(
         rows.push((label, shown.iter().map(drawn).collect::<Result<_>>()?));
     }
     rows.extend(control_row(gathered, &shown)?);
+    rows.extend(rows_beside(gathered, &shown)?);
     let features = judged.filter(|_| !ranks.is_empty()).map(|judged| feature_words(judged.features.kind));
     let numbers = (entries.len(), shown.len());
-    let caption = caption(drawn, numbers, features, gathered.drawn_control.is_some());
+    let caption = caption(drawn, numbers, features, gathered);
     Ok(Block::Images(ImageGrid { rows, caption }))
 }
 
@@ -80,21 +85,58 @@ fn same_trials<'a>(entries: &[&'a ManifestEntry], shown: &ManifestEntry) -> Opti
 /// What a mapper of exchanged betas steered the generator to, for the same images.
 fn control_row(gathered: &Gathered, shown: &[&ManifestEntry]) -> Result<Option<(String, Vec<Cell>)>> {
     let Some(control) = &gathered.drawn_control else { return Ok(None) };
-    let run = control.folder.as_path();
-    let entries = Manifest::read(run, "the report")?.images;
-    let ranks = ranks(run, gathered.judged_control.as_ref())?;
+    let cells = cells_of(control, gathered.judged_control.as_ref(), shown)?;
+    Ok(Some(("control: exchanged betas".into(), cells)))
+}
+
+/// Pictures of the same images that were not decoded.
+fn rows_beside(gathered: &Gathered, shown: &[&ManifestEntry]) -> Result<Vec<(String, Vec<Cell>)>> {
+    let row = |beside: &PicturesBeside| {
+        let cells = cells_of(&beside.drawn, beside.judged.as_ref(), shown)?;
+        Ok((source_label(beside.source).to_string(), cells))
+    };
+    gathered.beside.iter().map(row).collect()
+}
+
+fn source_label(source: PictureSource) -> &'static str {
+    match source {
+        PictureSource::Betas => "decoded",
+        PictureSource::Truth => "ceiling: the truth",
+        PictureSource::TrainingMean => "floor: mean embedding",
+        PictureSource::NearestTraining => "nearest training image",
+        PictureSource::RandomTraining => "floor: random training image",
+    }
+}
+
+/// The first picture of each image of a run, in the order in which they were drawn.
+fn first_pictures(drawn: &FinishedRun) -> Result<Vec<ManifestEntry>> {
+    let mut seen = BTreeSet::new();
+    let mut entries = Manifest::read(&drawn.folder, "the report")?.images;
+    entries.retain(|entry| seen.insert(entry.nsd_id));
+    Ok(entries)
+}
+
+/// The first picture that a run has of each of the images.
+fn cells_of(
+    drawn: &FinishedRun,
+    judged: Option<&FinishedRun>,
+    shown: &[&ManifestEntry],
+) -> Result<Vec<Cell>> {
+    let run = drawn.folder.as_path();
+    let entries = first_pictures(drawn)?;
+    let ranks = ranks(run, judged)?;
     let cell = |shown: &&ManifestEntry| match entries.iter().find(|entry| entry.nsd_id == shown.nsd_id) {
         Some(entry) => picture(run, &entry.file, &note(entry, &ranks)),
         None => Ok(Cell::default()),
     };
-    Ok(Some(("control: exchanged betas".into(), shown.iter().map(cell).collect::<Result<_>>()?)))
+    shown.iter().map(cell).collect()
 }
 
 fn caption(
     drawn: &FinishedRun,
     (num_pictures, num_shown): (usize, usize),
     features: Option<&str>,
-    has_control: bool,
+    gathered: &Gathered,
 ) -> String {
     let limit = drawn.config.reconstruct.as_ref().map_or(0, |section| section.limit);
     let order = match limit {
@@ -105,13 +147,22 @@ fn caption(
         "The first {num_shown} held-out images {order}, not picked ({num_pictures} pictures were drawn). Top: what the subject saw. \
          Below: what the generator draws from the embeddings decoded from the betas, one row per random z."
     );
-    if has_control {
-        text.push_str(" Last: the same from a mapper that learned from exchanged betas.");
+    if gathered.drawn_control.is_some() {
+        text.push_str(" Then the same from a mapper that learned from exchanged betas.");
+    }
+    if gathered.beside(PictureSource::Truth).is_some() {
+        text.push_str(" Ceiling: the same generator and z with the true embeddings. Where that is no better than what is decoded, the generator is the limit.");
+    }
+    if gathered.beside(PictureSource::NearestTraining).is_some() {
+        text.push_str(
+            " Nearest training image: what the decoded embedding would retrieve from memory; where it looks as good as the decoded \
+             picture, memory explains it.",
+        );
     }
     if let Some(features) = features {
         text.push_str(&format!(
             " Numbers: cosine of the drawn picture's features with those of the seen one (features of {features}, not centred), and \
-             the seen one's rank among all held-out pictures (1: the nearest)."
+             the seen one's rank among all held-out pictures (1: the nearest; by chance the middle one, (n + 1) / 2 of n)."
         ));
     }
     text
