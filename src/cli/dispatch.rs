@@ -29,17 +29,14 @@ use crate::commands::demo::{self, DemoSettings};
 use crate::commands::doctor::{self, DoctorSettings};
 use crate::commands::encode::{self, EncodeSettings};
 use crate::commands::evaluate::{self, EvaluateSettings, EvaluateSummary};
-use crate::commands::evaluate_images::{self, EvaluateImagesSettings, EvaluateImagesSummary};
 use crate::commands::finetune_gan::{self, FinetuneGanSettings};
 use crate::commands::import::{self, ImportSettings};
 use crate::commands::init::{self, InitSettings};
-use crate::commands::microstim::{self, MicrostimSettings};
 use crate::commands::phantom::{self, PhantomSettings};
 use crate::commands::prepare::{self, PrepareSettings};
 use crate::commands::pretrain_classifier::{self, PretrainClassifierSettings};
 use crate::commands::pretrain_clip::{self, PretrainClipSettings};
 use crate::commands::pretrain_gan::{self, PretrainGanSettings};
-use crate::commands::reconstruct::{self, ReconstructSettings};
 use crate::commands::report::{self, ReportSettings, ReportSummary};
 use crate::commands::run::{self as chain, ChainPlan, RunSettings, RunSummary};
 use crate::commands::score::{self, EffectTable, ScoreSettings};
@@ -202,15 +199,15 @@ fn check_resumed(command: &Command) -> Result<(), FileError> {
 }
 
 /// One call of the program: its settings, its flags, and where it says how far it is.
-struct Session<'a> {
-    config: ProjectConfig,
-    project: Project,
+pub(super) struct Session<'a> {
+    pub(super) config: ProjectConfig,
+    pub(super) project: Project,
     global: &'a GlobalArgs,
     /// Those that give another command the same settings, beside paths and subject.
     flags: Vec<String>,
     /// Whose results these are, where they are one of several.
     heading: Option<SubjectId>,
-    progress: &'a mut dyn Progress,
+    pub(super) progress: &'a mut dyn Progress,
 }
 
 impl Session<'_> {
@@ -250,7 +247,7 @@ impl Session<'_> {
     }
 
     /// The summary as JSON where that is wanted; else its text is printed.
-    fn as_text<T: Serialize>(
+    pub(super) fn as_text<T: Serialize>(
         &self,
         summary: T,
         text: impl FnOnce(&T) -> String,
@@ -464,25 +461,12 @@ impl Session<'_> {
         let settings = FinetuneGanSettings::resolve(&self.project, &self.config.finetune_gan, resume)?;
         value(finetune_gan::run(&settings, self.progress))
     }
-
-    fn reconstruct(self) -> crate::error::Result<Value> {
-        let settings =
-            ReconstructSettings::resolve(&self.project, &self.config.reconstruct, &self.config.train_mapper)?;
-        value(reconstruct::run(&settings, self.progress))
-    }
-
-    fn evaluate_images(self, run: Option<PathBuf>) -> crate::error::Result<Value> {
-        let settings = EvaluateImagesSettings::resolve(&self.project, &self.config.evaluate_images, run)?;
-        let summary = evaluate_images::run(&settings, &mut *self.progress)?;
-        self.as_text(summary, EvaluateImagesSummary::table)
-    }
-
-    fn microstim(self) -> crate::error::Result<Value> {
-        let settings = MicrostimSettings::resolve(&self.project, &self.config.microstim)?;
-        value(microstim::run(&settings, self.progress))
-    }
 }
 
-fn value<T: Serialize>(summary: crate::error::Result<T>) -> crate::error::Result<Value> {
+/// The summary as JSON.
+///
+/// # Errors
+/// The command's own.
+pub(super) fn value<T: Serialize>(summary: crate::error::Result<T>) -> crate::error::Result<Value> {
     Ok(serde_json::to_value(summary?)?)
 }

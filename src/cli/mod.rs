@@ -13,6 +13,7 @@ mod flag_names;
 mod given_command;
 pub mod layers;
 pub mod logging;
+mod picture_commands;
 pub mod render;
 pub mod settings_file;
 mod settings_text;

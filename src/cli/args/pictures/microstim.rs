@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::flag_groups::NetworkArgs;
+use crate::cli::args::flag_groups::NetworkArgs;
 use crate::cli::layers::Layers;
 use crate::cli::usage_error::UsageError;
 

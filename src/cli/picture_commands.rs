@@ -1,0 +1,41 @@
+//! From arguments to the summaries of the commands that draw pictures or measure them.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::dispatch::{Session, value};
+use crate::commands::evaluate_images::{self, EvaluateImagesSettings, EvaluateImagesSummary};
+use crate::commands::microstim::{self, MicrostimSettings};
+use crate::commands::reconstruct::{self, ReconstructSettings};
+
+impl Session<'_> {
+    /// Betas to pictures.
+    ///
+    /// # Errors
+    /// The command's own.
+    pub(super) fn reconstruct(self) -> crate::error::Result<Value> {
+        let settings =
+            ReconstructSettings::resolve(&self.project, &self.config.reconstruct, &self.config.train_mapper)?;
+        value(reconstruct::run(&settings, self.progress))
+    }
+
+    /// Metrics of pictures.
+    ///
+    /// # Errors
+    /// The command's own.
+    pub(super) fn evaluate_images(self, run: Option<PathBuf>) -> crate::error::Result<Value> {
+        let settings = EvaluateImagesSettings::resolve(&self.project, &self.config.evaluate_images, run)?;
+        let summary = evaluate_images::run(&settings, &mut *self.progress)?;
+        self.as_text(summary, EvaluateImagesSummary::table)
+    }
+
+    /// A region driven or silenced.
+    ///
+    /// # Errors
+    /// The command's own.
+    pub(super) fn microstim(self) -> crate::error::Result<Value> {
+        let settings = MicrostimSettings::resolve(&self.project, &self.config.microstim)?;
+        value(microstim::run(&settings, self.progress))
+    }
+}
