@@ -47,6 +47,7 @@ const FLAG_NAMES: &[(&str, &str)] = &[
     ("evaluate.centre", "--centre"),
     ("evaluate.lures", "--lures"),
     ("evaluate.permutations", "--permutations"),
+    ("evaluate.mapper_permutations", "--permute-mappers"),
     ("evaluate.bottleneck", "--bottleneck"),
     ("evaluate.learning_curve", "--learning-curve"),
     ("evaluate.compare_splits", "--compare-splits"),

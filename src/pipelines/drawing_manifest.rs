@@ -49,6 +49,9 @@ pub struct DrawingRecord<'a, S> {
 pub struct Manifest {
     /// `subj01`, …
     pub subject: String,
+    /// Decides z and noise; unknown in manifests of older versions.
+    #[serde(default)]
+    pub seed: Option<u64>,
     /// Which pictures were held out; unknown in manifests of older versions.
     #[serde(default)]
     pub split_record: Option<SplitRecord>,

@@ -24,6 +24,15 @@ pub enum InferenceKind {
     Transductive,
 }
 
+impl std::fmt::Display for InferenceKind {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Inductive => "inductive",
+            Self::Transductive => "transductive",
+        })
+    }
+}
+
 /// How held-out trials had a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -16,6 +16,7 @@ pub mod inference;
 pub mod mapper_betas;
 pub(crate) mod mapper_input;
 pub mod mapper_provenance;
+pub mod measured;
 pub mod pictures;
 pub mod project;
 pub(crate) mod run_folder;

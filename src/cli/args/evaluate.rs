@@ -58,9 +58,12 @@ pub struct EvaluateArgs {
     /// held-out images of the same cluster
     #[arg(long, value_name = "WHAT")]
     pub lures: Option<String>,
-    /// Refits of ridge regression to permuted pairs of images and betas, 0 for none; p can be as small as 1/(N + 1)
+    /// Refits of ridge regression to permuted pairs of images and betas, 0 for none; p can be as small as 1/(N + 1); adds `--ridge`
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub permutations: Option<i64>,
+    /// Trainings of each mapper anew from exchanged betas, for a permutation test of the mappers themselves; each costs a training
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub permute_mappers: Option<i64>,
 }
 
 impl EvaluateArgs {
@@ -75,13 +78,15 @@ impl EvaluateArgs {
         let layers = layers.optional("evaluate.centre", self.centre.as_ref())?;
         let layers = layers.optional("evaluate.lures", self.lures.as_ref())?;
         let layers = layers.optional("evaluate.permutations", self.permutations.as_ref())?;
+        let layers = layers.optional("evaluate.mapper_permutations", self.permute_mappers.as_ref())?;
         let layers = if self.ridge_only { layers.value("evaluate.ridge_only", true)? } else { layers };
         let kinds: Vec<String> = self.kinds.iter().map(|kind| MapperKind::from(*kind).to_string()).collect();
         let layers =
             if kinds.is_empty() { layers } else { layers.value("evaluate.fold_kinds", kinds.clone())? };
         let layers = self.curves(layers)?;
         let is_curve = !self.bottleneck.is_empty() || self.learning_curve || self.compare_splits.is_some();
-        let is_ridge = self.ridge || self.ridge_only || is_curve || !kinds.is_empty();
+        let is_permuted = self.permutations.is_some_and(|count| count != 0);
+        let is_ridge = self.ridge || self.ridge_only || is_curve || is_permuted || !kinds.is_empty();
         if is_ridge { layers.value("evaluate.ridge", true) } else { Ok(layers) }
     }
 

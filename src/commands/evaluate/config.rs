@@ -23,6 +23,8 @@ const MOST_TARGETS: usize = 4;
 const CLUSTERS: std::ops::RangeInclusive<usize> = 2..=1000;
 /// Most refits to permuted pairs.
 const MOST_PERMUTATIONS: usize = 100_000;
+/// A training each.
+const MOST_MAPPER_PERMUTATIONS: usize = 10_000;
 
 /// What is taken from predictions and targets before they are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +38,17 @@ pub enum Centre {
     /// Nothing; but every output of the predictions gets the mean and the deviation of the training targets, by its own over all
     /// held-out trials. Transductive: what is predicted of a trial depends on the others.
     RescaledByTest,
+}
+
+impl Centre {
+    /// What is taken from embeddings before they are compared, in words.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::None => "not centred",
+            Self::TrainingMean => "centred by the training mean",
+            Self::RescaledByTest => "rescaled by the held-out predictions (transductive)",
+        }
+    }
 }
 
 impl std::fmt::Display for Centre {
@@ -80,6 +93,9 @@ pub struct EvaluateConfig {
     pub clusters: usize,
     /// Refits of ridge regression to permuted pairs of images and betas, up to 100,000; 0: no permutation test.
     pub permutations: usize,
+    /// Trainings of each mapper anew from exchanged betas, up to 10,000; 0: none. Each costs what its training costs.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub mapper_permutations: usize,
     /// Widths of a linear bottleneck between betas and decoder, each 1 to 65,536 or `full`, up to 100; empty: none is tried.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bottleneck: Vec<Dimensions>,
@@ -110,6 +126,10 @@ fn is_usual_shares(shares: &[f64]) -> bool {
     shares == usual_shares()
 }
 
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 fn is_usual_draws(draws: &usize) -> bool {
     *draws == USUAL_DRAWS
 }
@@ -128,6 +148,7 @@ impl Default for EvaluateConfig {
             lures: Lures::Test,
             clusters: 40,
             permutations: 20,
+            mapper_permutations: 0,
             bottleneck: Vec::new(),
             learning_curve: false,
             trial_shares: usual_shares(),
@@ -151,6 +172,8 @@ impl EvaluateConfig {
             in_range("folds", self.folds, 0..=MOST_FOLDS)?;
             in_range("clusters", self.clusters, CLUSTERS)?;
             in_range("permutations", self.permutations, 0..=MOST_PERMUTATIONS)?;
+            in_range("mapper_permutations", self.mapper_permutations, 0..=MOST_MAPPER_PERMUTATIONS)?;
+            self.check_mapper_permutations()?;
             if self.folds == 1 {
                 let expected =
                     format!("0 (none) or 2 to {MOST_FOLDS}: one fold leaves nothing to learn from");
@@ -162,6 +185,14 @@ impl EvaluateConfig {
             count_in_range("ridge_targets", self.ridge_targets.len(), 0..=MOST_TARGETS)
         };
         check().map_err(|error| error.within("evaluate"))
+    }
+
+    fn check_mapper_permutations(&self) -> Result<(), SettingError> {
+        if self.mapper_permutations > 0 && (self.folds > 0 || self.ridge_only) {
+            let expected = "0 with `evaluate.folds` or `evaluate.ridge_only`: mappers are permuted on the split on which they are counted";
+            return Err(SettingError::new("mapper_permutations", expected, self.mapper_permutations));
+        }
+        Ok(())
     }
 
     fn check_lures(&self) -> Result<(), SettingError> {

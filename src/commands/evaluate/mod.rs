@@ -9,6 +9,8 @@ mod counts;
 mod cross_validation;
 pub mod curves;
 mod fold_mappers;
+mod mapper_permutations;
+mod numbers;
 mod settings;
 mod summary;
 mod table;
@@ -43,6 +45,7 @@ use crate::pipelines::brain_decoder::LoadedMapper;
 use crate::pipelines::inference::{Inference, TransductiveReason, of_epochs};
 use crate::pipelines::mapper_betas::BetasControl;
 use crate::pipelines::mapper_provenance::MapperProvenance;
+use crate::pipelines::measured::NUMBERS_FILE;
 use crate::pipelines::targets::decoded_pairs::{
     Aims, RidgeDecoder, by_mapper, require_ridge_memory, tuning_split,
 };
@@ -107,9 +110,9 @@ pub fn run(
         num_search_trials,
         split_record: Some(settings.data.split.record(&subject, &split)),
         curves,
-        ..empty_summary(settings, &dir, images)
+        ..empty_summary(settings, &subject, &dir, images)
     };
-    dir.write_atomic("evaluation.json", &serde_json::to_vec_pretty(&summary)?)?;
+    write_results(&dir, &summary)?;
     Ok(summary)
 }
 
@@ -138,17 +141,31 @@ fn over_folds(
         cross_validation: Some(found),
         // Folds are no split that came with the data.
         inference: Some(inference(settings, subject, SplitRule::Random, None)),
-        ..empty_summary(settings, &dir, images_of(subject, &trials))
+        ..empty_summary(settings, subject, &dir, images_of(subject, &trials))
     };
-    dir.write_atomic("evaluation.json", &serde_json::to_vec_pretty(&summary)?)?;
+    write_results(&dir, &summary)?;
     Ok(summary)
 }
 
+/// The summary, and its numbers for a spreadsheet.
+fn write_results(dir: &RunDir, summary: &EvaluateSummary) -> crate::error::Result<()> {
+    dir.write_atomic(NUMBERS_FILE, &summary.numbers().csv()?)?;
+    dir.write_atomic("evaluation.json", &serde_json::to_vec_pretty(summary)?)?;
+    Ok(())
+}
+
 /// What every summary says, without any decoder.
-fn empty_summary(settings: &EvaluateSettings, dir: &RunDir, images: Vec<u32>) -> EvaluateSummary {
+fn empty_summary(
+    settings: &EvaluateSettings,
+    subject: &PreparedSubject,
+    dir: &RunDir,
+    images: Vec<u32>,
+) -> EvaluateSummary {
     let config = &settings.evaluate;
     EvaluateSummary {
         run: dir.path().to_path_buf(),
+        subject: Some(subject.subject().to_string()),
+        seed: Some(settings.data.mapper.train.seed),
         num_trials: images.len(),
         num_search_trials: 0,
         split_record: None,
@@ -243,7 +260,7 @@ impl Evaluation<'_> {
                 row.over_ridge = same_target.and_then(|ridge| self.counts.difference(row, ridge));
             }
         }
-        self.check(targets, &mut found, bench.progress)?;
+        self.check(targets, &mut found, bench)?;
         Ok(found)
     }
 
@@ -252,13 +269,14 @@ impl Evaluation<'_> {
         &self,
         targets: &Targets,
         found: &mut Found,
-        progress: &mut dyn Progress,
+        bench: &mut Workbench<'_>,
     ) -> crate::error::Result<()> {
         let Evaluation { settings, subject, split, counts, ids } = *self;
+        let permuted = self.permute_mappers(targets, &found.mappers, &found.judged, bench)?;
         let checked = Checked { settings, subject, split, counts, ids };
         let mut rows =
             CheckedRows { mappers: &mut found.mappers, ridge: &mut found.ridge, control: &mut found.control };
-        found.checks = Some(checked.check(targets, &found.judged, &mut rows, progress)?);
+        found.checks = Some(checked.check(targets, (&found.judged, permuted), &mut rows, bench.progress)?);
         Ok(())
     }
 
@@ -324,7 +342,8 @@ impl Evaluation<'_> {
         let mut training = by_mapper(targets, mapper, self.subject, &sample, device)?.pair;
         let centre = self.settings.evaluate.centre;
         bring_to_comparison(&mut training, &Aims::Vectors(targets), centre, &self.split.train);
-        Ok(JudgedMapper { training, held_out: recorded_split(path)? })
+        let kind = mapper.snapshot.network.kind();
+        Ok(JudgedMapper { kind, training, held_out: recorded_split(path)? })
     }
 
     /// Adds ridge regression to every target, from each trial's own betas and from exchanged ones.

@@ -157,6 +157,12 @@ pub struct CrossValidation {
 pub struct EvaluateSummary {
     /// The run's folder.
     pub run: PathBuf,
+    /// Whose brain; unknown in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Seed of folds, of exchanged betas and of what was trained; unknown in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// Validation trials; over folds all trials.
     pub num_trials: usize,
     /// Which pictures were held out, by a hash; none over folds, which hold out all, and in files of older versions.

@@ -6,6 +6,7 @@ use super::*;
 use crate::commands::fixtures::linear_brain::{settings as training, write_all};
 use crate::metrics::pairwise::PairwiseIdentification;
 use crate::models::mapper::MapperKind;
+use crate::pipelines::measured::ReferenceKind;
 use crate::pipelines::targets::decoded_target::DecodedTarget;
 use crate::run::progress::Silent;
 use crate::training::ridge::GridEdge;
@@ -78,15 +79,30 @@ fn pixels_need_neither_clip_nor_captions_and_the_floor_is_chance() {
 
     let table = found.table();
     for needle in [
-        "ridge, pixels ",
-        "ridge, pixels, exchanged",
-        " of 36 [",
+        "retrieval, forward, among 36 trials, by image, not centred, of 36:",
+        "2-way identification, among 18 images, not centred, %:",
+        "exchanged betas",
+        "averaged (ceiling)",
+        "random training image",
         "luminance at 8 x 8",
-        "Penalties were",
-        "(2.0 of each",
+        "Penalties, chosen",
+        "2.0 presentations of each",
     ] {
         assert!(table.contains(needle), "{needle}: {table}");
     }
+    // Beside every number of the decoder stands that of the control, whose rows are not printed twice.
+    assert!(!table.contains("ridge, pixels, exchanged  "), "{table}");
+    let numbers = found.numbers();
+    let pairs = numbers.numbers().iter().find(|number| number.quantity == "2-way identification").unwrap();
+    assert_eq!((pairs.value, pairs.chance), (own.share, Some(0.5)));
+    assert_eq!(pairs.reference(ReferenceKind::ExchangedBetas).unwrap().value, floor.share.mean);
+    let ceiling = pairs.reference(ReferenceKind::AveragedPresentations).unwrap();
+    assert_eq!(ceiling.value, averaged.identification.share.mean);
+    let context = numbers.context();
+    assert_eq!((context.num_images, context.num_trials), (18, 36));
+    assert!(context.subject.is_some() && context.seed.is_some() && context.split == found.split_record);
+    let spreadsheet = std::fs::read(found.run.join(NUMBERS_FILE)).unwrap();
+    assert_eq!(spreadsheet, numbers.csv().unwrap());
     let written = std::fs::read(found.run.join("evaluation.json")).unwrap();
     let read: EvaluateSummary = serde_json::from_slice(&written).unwrap();
     assert_eq!(read.table(), table);
@@ -121,7 +137,8 @@ fn every_trial_is_held_out_once_by_folds() {
     assert!(folds.control.iter().all(|row| row.identification.share.low < 0.55), "{folds:?}");
     let table = found.table();
     assert!(
-        table.contains("5 folds of 60 images, 120 trials, each held out once") && table.contains("24 trials")
+        table.contains("5 folds of 60 images, each trial held out once")
+            && table.contains("24 trials of a fold")
     );
 
     // The seed decides the folds; the same gives the same numbers.
@@ -189,7 +206,7 @@ fn mappers_of_every_kind_are_trained_in_every_fold_and_compared_with_ridge() {
 
     let table = found.table();
     for needle in
-        ["image mapper, kernel-ridge, exchanged", "  minus ridge regression", "not on the trials that are"]
+        ["image mapper, kernel-ridge", "exchanged betas", "minus ridge", "not on the trials that are"]
     {
         assert!(table.contains(needle), "{needle}: {table}");
     }

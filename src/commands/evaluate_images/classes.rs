@@ -28,31 +28,6 @@ pub struct ClassSummary {
     pub truth: NamingRate,
 }
 
-impl ClassSummary {
-    /// The numbers as lines of text.
-    pub fn lines(&self) -> Vec<String> {
-        let percent = |share: f64| format!("{:.1}%", 100.0 * share);
-        let within = |Interval { mean, low, high }: Interval| {
-            format!("{} ({} to {})", percent(mean), percent(low), percent(high))
-        };
-        let Self { num_classes, num_train_images, pairs_by_class, generated, truth } = self;
-        vec![
-            format!(
-                "Who knows only a picture's class gets {} of the 2-way choices right.",
-                percent(*pairs_by_class)
-            ),
-            format!("Nearest class by the features of {num_train_images} training pictures:"),
-            format!(
-                "  {:<34} {:>26}  chance {}  ground truth {}",
-                format!("class, one of {num_classes}"),
-                within(generated.own),
-                generated.others.map_or("none".into(), |chance| percent(chance.mean)),
-                within(truth.own),
-            ),
-        ]
-    }
-}
-
 /// Features of pictures and the images behind them.
 pub(super) struct Classed<'a> {
     pub classes: &'a ImageClasses,
@@ -189,12 +164,6 @@ mod tests {
         assert_eq!(found.truth.others.unwrap().mean, 0.5, "right names do not lower it");
         // Of six pairs two are of one class.
         assert!((found.pairs_by_class - (1.0 - 0.5 / 3.0)).abs() < 1e-12);
-        let text = found.lines().join("\n");
-        for needle in
-            ["gets 83.3% of the 2-way", "class, one of 2", "75.0%", "chance 50.0%", "ground truth 100.0%"]
-        {
-            assert!(text.contains(needle), "{needle}: {text}");
-        }
         // Of one class alone nothing is asked.
         let one = Classed { train: &array![[9.0_f32, 1.0, 0.0]], train_images: &[NsdId(0)], ..classed };
         assert!(one.summary().is_none());

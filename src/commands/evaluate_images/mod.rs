@@ -9,6 +9,7 @@ mod config;
 mod distances;
 mod identification;
 mod naming;
+mod numbers;
 mod reconstructed;
 mod summary;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use ndarray::Array2;
 pub use classes::ClassSummary;
 pub use config::{EvaluateImagesConfig, EvaluateImagesSettings, IdentifiedTrials, RealSets};
 pub use naming::{NamedKind, NamingSummary};
+pub use numbers::{JudgedPictureSet, beside};
 pub use summary::{
     EvaluateImagesSummary, FeatureNetworkSummary, FrechetSummary, IdentificationSummary, PictureRanking,
     RankedPicture,
@@ -37,6 +39,7 @@ use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::trial::NsdId;
 use crate::metrics::identification::OwnPicture;
+use crate::pipelines::measured::NUMBERS_FILE;
 pub use crate::pipelines::pictures::picture_features::FeatureSource;
 use crate::pipelines::pictures::picture_features::{FeatureNetwork, PictureSet, picture_features};
 use crate::pipelines::pictures::stimulus_features::{StimulusSet, stimulus_features};
@@ -90,6 +93,10 @@ pub fn run(
     run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
     let summary = EvaluateImagesSummary {
         run: run.path().to_path_buf(),
+        subject: reconstructed.subject.clone(),
+        seed: reconstructed.seed,
+        source: reconstructed.settings.reconstruct.source,
+        presentations: reconstructed.presentations(),
         evaluated: settings.evaluated.clone(),
         decoded: reconstructed.settings.reconstruct.trials,
         noise: reconstructed.settings.reconstruct.noise,
@@ -110,6 +117,7 @@ pub fn run(
         naming,
         classes,
     };
+    run.write_atomic(NUMBERS_FILE, &summary.numbers().csv()?)?;
     run.write_atomic("evaluation.json", &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
 }

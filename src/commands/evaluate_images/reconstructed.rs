@@ -14,6 +14,8 @@ use crate::files::file_is_there;
 use crate::pipelines::brain_decoder::{DecoderPaths, LoadedMapper};
 use crate::pipelines::drawing_manifest::{MANIFEST_FILE, Manifest, ManifestEntry};
 use crate::pipelines::inference::{Inference, of_epochs};
+use crate::pipelines::measured::Presentations;
+use crate::pipelines::trial_choice::Repeats;
 use crate::run::error::RunError;
 use crate::run::snapshot::hex;
 use crate::tensor_ops::backend::Device;
@@ -39,6 +41,8 @@ pub(super) struct Reconstructed {
     folder: PathBuf,
     /// `subj01`, …
     pub subject: String,
+    /// Decides z and noise; unknown in manifests of older versions.
+    pub seed: Option<u64>,
     /// Which pictures were held out, where its manifest tells.
     pub split_record: Option<SplitRecord>,
     /// What its `config.toml` says.
@@ -74,8 +78,19 @@ impl Reconstructed {
             let path = folder.join(MANIFEST_FILE);
             return Err(RunError::invalid(&path, "images", "at least one", "none"));
         }
-        let Manifest { subject, split_record, .. } = manifest;
-        Ok(Self { folder: folder.to_path_buf(), subject, split_record, settings, entries })
+        let Manifest { subject, seed, split_record, .. } = manifest;
+        Ok(Self { folder: folder.to_path_buf(), subject, seed, split_record, settings, entries })
+    }
+
+    /// Whether a picture is of one trial or of the mean over an image's presentations.
+    pub fn presentations(&self) -> Presentations {
+        match self.settings.reconstruct.repeats {
+            Repeats::Single | Repeats::First => Presentations::Single,
+            Repeats::Average => {
+                let trials: usize = self.entries.iter().map(|entry| entry.trials.len()).sum();
+                Presentations::Averaged(trials as f64 / self.entries.len().max(1) as f64)
+            }
+        }
     }
 
     /// Decodes a picture of the run.

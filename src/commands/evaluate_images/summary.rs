@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::classes::ClassSummary;
 use super::config::IdentifiedTrials;
 use super::naming::NamingSummary;
+use crate::commands::reconstruct::PictureSource;
 use crate::data::split::SplitRecord;
 use crate::metrics::identification::{IdentificationAccuracy, OwnPicture};
 use crate::pipelines::brain_decoder::PixelNoise;
 use crate::pipelines::inference::Inference;
+use crate::pipelines::measured::Presentations;
 use crate::pipelines::pictures::picture_distance::Distance;
 use crate::pipelines::pictures::picture_features::FeatureKind;
 use crate::pipelines::trial_choice::TrialChoice;
@@ -82,6 +84,15 @@ pub struct PictureRanking {
 pub struct EvaluateImagesSummary {
     /// Folder of this evaluation.
     pub run: PathBuf,
+    /// Whose brain.
+    pub subject: String,
+    /// Of the drawing; unknown where its manifest is of an older version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// What the pictures were made from.
+    pub source: PictureSource,
+    /// Whether a picture is of one trial or of the mean over an image's presentations.
+    pub presentations: Presentations,
     /// The run that was evaluated.
     pub evaluated: PathBuf,
     /// Which trials it decoded.
@@ -138,34 +149,28 @@ impl EvaluateImagesSummary {
             line("ground truth vs training stimuli", floor);
         }
         lines.insert(1, format!("{}; real / other pictures:", self.frechet.name));
-        let IdentificationSummary { num_trials, repeats, accuracies, skipped_ways, .. } =
-            &self.identification;
+        let IdentificationSummary { repeats, accuracies, skipped_ways, .. } = &self.identification;
+        lines.push(String::new());
+        lines.extend(self.numbers().lines());
+        let drawn: Vec<String> = accuracies
+            .iter()
+            .map(|found| {
+                format!("{}-way {:.2} ± {:.2}", found.ways, 100.0 * found.mean, 100.0 * found.deviation)
+            })
+            .collect();
         lines.push(format!(
-            "Identification of {num_trials} pictures among all others, features compared as they are (not centred):"
+            "Mean ± deviation over {repeats} draws of the other pictures, %: {}.",
+            drawn.join(", ")
         ));
-        for IdentificationAccuracy { ways, mean, deviation, expected, chance } in accuracies {
-            lines.push(format!(
-                "  {:<34} {:>9.2}%  (images resampled: {:.1} to {:.1}%)  chance {:.2}%  ({repeats} draws of others: {:.2} ± {:.2})",
-                format!("{ways}-way"),
-                100.0 * expected.mean,
-                100.0 * expected.low,
-                100.0 * expected.high,
-                100.0 * chance,
-                100.0 * mean,
-                100.0 * deviation,
-            ));
-        }
         for ways in skipped_ways {
-            lines.push(format!("  {ways}-way                              too few different images"));
+            lines.push(format!("{ways}-way: too few different images."));
         }
         lines.push(
             "A decoder that knows only which of k equal clusters a picture is of, and guesses inside it, scores 1 - 1/(2k) two-way: \
              98.75% for 40."
                 .into(),
         );
-        lines.extend(self.inference.as_ref().map(Inference::line));
-        lines.extend(self.naming.iter().flat_map(NamingSummary::lines));
-        lines.extend(self.classes.iter().flat_map(ClassSummary::lines));
+        lines.extend(self.naming.iter().map(NamingSummary::line));
         lines.join("\n")
     }
 }

@@ -96,6 +96,8 @@ fn a_perfect_decoder_is_identified_and_has_no_distance() {
     assert_eq!((&stored["decoded"], &stored["noise"]), (&json!("validation"), &json!("constant")));
     let table = summary.table();
     assert!(table.contains("CLIP image features (not a FID)") && table.contains("2-way"), "{table}");
+    assert!(table.contains("Subject subj01") && table.contains("50-way: too few"), "{table}");
+    assert_eq!(std::fs::read(summary.run.join(NUMBERS_FILE)).unwrap(), summary.numbers().csv().unwrap());
 }
 
 #[test]
@@ -205,7 +207,11 @@ fn a_classifier_measures_and_names() {
     }
     assert!(naming.stuff.is_none(), "nobody annotated stuff");
     let table = summary.table();
-    assert!(table.contains("scene classifier (not a FID)") && table.contains("things, one of 2"), "{table}");
+    assert!(
+        table.contains("scene classifier (not a FID)")
+            && table.contains("things named that are shown, one of 2"),
+        "{table}"
+    );
     let stored: serde_json::Value =
         serde_json::from_slice(&std::fs::read(summary.run.join("evaluation.json")).unwrap()).unwrap();
     assert_eq!(stored["naming"]["things"]["generated"]["own"]["mean"], 0.5);

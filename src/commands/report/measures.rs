@@ -21,6 +21,8 @@ use crate::metrics::pairwise::PairwiseIdentification;
 use crate::metrics::retrieval::RetrievalSummary;
 use crate::metrics::trust::lures::Lures;
 use crate::models::mapper::MapperTarget;
+use crate::pipelines::inference::Inference;
+use crate::pipelines::measured::Presentations;
 use crate::pipelines::pictures::picture_features::FeatureKind;
 use crate::run::error::RunError;
 use crate::run::run_dir::SUMMARY_FILE;
@@ -85,6 +87,18 @@ impl Measure {
 /// The part of an evaluation of pictures that a report tells.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct JudgedPictures {
+    /// Whose brain; unknown in files of older versions.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// Of the drawing; unknown in files of older versions.
+    #[serde(default)]
+    pub seed: Option<u64>,
+    /// Whether a picture is of one trial or of the mean over an image's presentations.
+    #[serde(default)]
+    pub presentations: Presentations,
+    /// Whether held-out trials had a part in what was drawn of them; unknown in files of older versions.
+    #[serde(default)]
+    pub inference: Option<Inference>,
     /// Trials (or averaged images) decoded.
     pub num_pictures: usize,
     /// Different images among them.
@@ -282,7 +296,7 @@ impl Findings {
                 let averaged = row.averaged.map(|averaged| averaged.identification.share);
                 let field = format!("averaged, {}", row.name);
                 let averaged = averaged.map(|found| share(&path, &field, found, 1.0)).transpose()?;
-                let centred = centred(evaluation.centre);
+                let centred = evaluation.centre.in_words();
                 let protocol = match evaluation.lures {
                     Lures::Test => format!("among {} images, {centred}", found.num_images),
                     Lures::Train => format!("among {} training images, {centred}", found.num_images - 1),
@@ -349,29 +363,11 @@ fn of_pairs(
     })
 }
 
-/// What is taken from embeddings before they are compared, in words.
-pub(super) fn centred(centre: Centre) -> &'static str {
-    match centre {
-        Centre::None => "not centred",
-        Centre::TrainingMean => "centred by the training mean",
-        Centre::RescaledByTest => "rescaled by the held-out predictions (transductive)",
-    }
-}
-
 /// How ridge regression is counted over folds.
 fn fold_protocol(found: &CrossValidation, centre: Centre) -> String {
     let CrossValidation { folds, candidates: [fewest, most], .. } = found;
     let among = if fewest == most { most.to_string() } else { format!("{fewest} to {most}") };
-    format!("{folds} folds, among {among} trials, {}", centred(centre))
-}
-
-/// Whose features pictures are compared in.
-pub(super) fn feature_words(kind: FeatureKind) -> &'static str {
-    match kind {
-        FeatureKind::Classifier => "a scene classifier",
-        FeatureKind::FidInception | FeatureKind::NarrowInception => "an Inception network",
-        FeatureKind::ClipImage => "the generator's own CLIP",
-    }
+    format!("{folds} folds, among {among} trials, {}", centre.in_words())
 }
 
 /// What a row of an evaluation is called on the page: the ridge regression that `evaluate` fits is a baseline, not the mapper of that
@@ -408,7 +404,7 @@ impl Counted<'_> {
                 Ok(Measure {
                     question,
                     name: (*name).to_string(),
-                    protocol: format!("among {} trials, {}", found.batch_size, centred(*centre)),
+                    protocol: format!("among {} trials, {}", found.batch_size, centre.in_words()),
                     is_aside: false,
                     among: found.batch_size,
                     value: share(path, field, count(found), of)?,

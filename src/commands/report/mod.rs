@@ -196,14 +196,14 @@ impl Material<'_> {
         }
         sections.extend(evaluation_curves::section(gathered.curves.as_ref())?);
         if let Some(judged) = &findings.judged {
-            let control = findings.judged_control.as_ref();
-            let measured = [
-                Some(numbers::identification(judged, control)),
-                naming::class_section(judged, control),
-                naming::naming(judged, control),
-            ];
+            let measured = pictures::picture_numbers(findings).map(|found| {
+                let identification = numbers::identification(judged, &found);
+                [Some(identification), naming::class_section(judged, &found), naming::naming(judged, &found)]
+            });
             let pictures = flattery.pictures.as_ref();
-            sections.extend(measured.into_iter().flatten().map(|section| with_caveat(section, pictures)));
+            sections.extend(
+                measured.into_iter().flatten().flatten().map(|section| with_caveat(section, pictures)),
+            );
         }
         if !gathered.stimulated.is_empty() {
             sections.push(microstimulation::section(&gathered.stimulated)?);

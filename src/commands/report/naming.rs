@@ -3,11 +3,9 @@
 use super::finished_run::EVALUATION_FILE;
 use super::gathered::Gathered;
 use super::measures::{Findings, JudgedPictures, Measure, Question, chance, share};
-use super::numbers::{CONTROL, percent_within};
-use crate::commands::evaluate_images::{ClassSummary, NamingSummary};
-use crate::metrics::bootstrap::Interval;
-use crate::report::number_format::percent;
-use crate::report::{Block, Section, Table};
+use super::numbers::tables;
+use crate::pipelines::measured::MeasuredTable;
+use crate::report::{Block, Section};
 use crate::run::error::RunError;
 
 impl Findings {
@@ -78,80 +76,30 @@ impl Findings {
 }
 
 /// Shares of drawn pictures that are of the right class; nothing where the data say nothing of classes.
-pub(super) fn class_section(judged: &JudgedPictures, control: Option<&JudgedPictures>) -> Option<Section> {
+pub(super) fn class_section(judged: &JudgedPictures, numbers: &MeasuredTable) -> Option<Section> {
     let decoded = judged.classes.as_ref()?;
-    let control = control.and_then(|control| control.classes.as_ref());
-    let row = |summary: &ClassSummary, pictures: &str| {
-        let ClassSummary { num_classes, generated, truth, .. } = summary;
-        let chance = generated.others.map_or("none".into(), |chance| percent(chance.mean));
-        vec![
-            pictures.to_string(),
-            format!("one of {num_classes}"),
-            percent_within(generated.own),
-            chance,
-            percent_within(truth.own),
-        ]
-    };
-    let named = [(Some(decoded), "decoded"), (control, CONTROL)];
-    let rows = named.into_iter().filter_map(|(summary, name)| Some(row(summary?, name))).collect();
-    let head = ["pictures", "class", "right (95 %)", "chance", "ground truth (95 %)"];
-    let table = Table {
-        head: head.map(String::from).to_vec(),
-        rows,
-        caption: "Chance: the same classes held against all other held-out images.".into(),
-    };
-    Some(
-        Section::new("Classes of pictures")
-            .text(format!(
-                "A picture counts as of the class whose training pictures are nearest on average, in the features in which pictures are \
-                 identified, less their mean over the training pictures; the centres are made of {} training pictures.",
-                decoded.num_train_images
-            ))
-            .with(Block::Table(table)),
-    )
+    let section = Section::new("Classes of pictures").text(format!(
+        "A picture counts as of the class whose training pictures are nearest on average, in the features in which pictures are \
+         identified, less their mean over the training pictures; the centres are made of {} training pictures. Chance: the same classes held \
+         against all held-out images.",
+        decoded.num_train_images
+    ));
+    Some(tables(numbers, |quantity| quantity.starts_with("class ")).into_iter().fold(section, Section::with))
 }
 
-/// Shares of pictures of which something can be named, beside chance and the ground truth; nothing where nobody named.
-pub(super) fn naming(judged: &JudgedPictures, control: Option<&JudgedPictures>) -> Option<Section> {
-    let decoded = judged.naming.as_ref()?;
-    let control = control.and_then(|control| control.naming.as_ref());
-    let named = [(Some(decoded), "decoded"), (control, CONTROL)];
-    let mut rows = Vec::new();
-    for (summary, pictures) in named.into_iter().filter_map(|(summary, name)| Some((summary?, name))) {
-        rows.extend(named_rows(summary, pictures));
-    }
-    let head = ["pictures", "kind", "right", "95 % (images resampled)", "chance", "ground truth"];
-    let table = Table {
-        head: head.map(String::from).to_vec(),
-        rows,
-        caption: "Chance: the same names held against the annotations of all other images. Ground truth: the images themselves, \
-                  named by the same network."
-            .into(),
-    };
+/// Shares of pictures of which something can be named, beside control and originals; nothing where nobody named.
+pub(super) fn naming(judged: &JudgedPictures, numbers: &MeasuredTable) -> Option<Section> {
+    judged.naming.as_ref()?;
     Some(
         Section::new("What can be named")
             .text(
                 "A small network that was trained on other images, and with no other network, says which thing and which stuff it \
-                 finds most probable in a picture; it is right when the image's annotations show that.",
+                 finds most probable in a picture; it is right when the image's annotations show that. Other images: the same names held \
+                 against the annotations of all other images, which is chance.",
             )
-            .with(Block::Folded("Things and stuff".into(), vec![Block::Table(table)])),
+            .with(Block::Folded(
+                "Things and stuff".into(),
+                tables(numbers, |quantity| quantity.contains(" named ")),
+            )),
     )
-}
-
-fn named_rows(summary: &NamingSummary, pictures: &str) -> Vec<Vec<String>> {
-    let row = |kind: &str, num_classes: usize, own: Interval, chance: String, truth: Interval| {
-        vec![
-            pictures.to_string(),
-            format!("{kind}, one of {num_classes}"),
-            percent(own.mean),
-            format!("{} to {}", percent(own.low), percent(own.high)),
-            chance,
-            percent_within(truth),
-        ]
-    };
-    let kinds = summary.kinds().map(|(kind, share)| {
-        let chance = share.generated.others.map_or("none".into(), percent_within);
-        row(kind, share.num_classes, share.generated.own, chance, share.truth.own)
-    });
-    kinds.collect()
 }

@@ -46,6 +46,8 @@ pub struct AmongLures {
     pub own: f64,
     /// Largest cosine with a lure.
     pub nearest: f64,
+    /// The lure that has it, by its row.
+    pub nearest_lure: usize,
 }
 
 /// Every trial's own target among `lures`; `may_lure` says of trial and lure whether they are compared, images never with
@@ -73,25 +75,27 @@ pub fn among_lures(
                 similarity_matrix(target.slice(s![row..=row, ..]), predicted.slice(s![row..=row, ..]), 1.0)
                     [[0, 0]];
             let rivals = (0..lures.nrows()).filter(|lure| may_lure(start + row, *lure));
-            found.push(rank_of(own, rivals.map(|lure| similarity[[lure, row]])));
+            found.push(rank_of(own, rivals.map(|lure| (lure, similarity[[lure, row]]))));
         }
     }
     Ok(found)
 }
 
 /// The place of `own` among `rivals`; a tie counts half.
-fn rank_of(own: f64, rivals: impl Iterator<Item = f64>) -> Option<AmongLures> {
-    let (mut rank, mut of, mut nearest) = (1.0, 1, f64::NEG_INFINITY);
-    for rival in rivals {
+fn rank_of(own: f64, rivals: impl Iterator<Item = (usize, f64)>) -> Option<AmongLures> {
+    let (mut rank, mut of, mut nearest, mut nearest_lure) = (1.0, 1, f64::NEG_INFINITY, 0);
+    for (lure, rival) in rivals {
         rank += match rival.total_cmp(&own) {
             std::cmp::Ordering::Greater => 1.0,
             std::cmp::Ordering::Equal => 0.5,
             std::cmp::Ordering::Less => 0.0,
         };
         of += 1;
-        nearest = nearest.max(rival);
+        if rival > nearest {
+            (nearest, nearest_lure) = (rival, lure);
+        }
     }
-    (of > 1).then_some(AmongLures { rank: OwnRank { rank, of }, own, nearest })
+    (of > 1).then_some(AmongLures { rank: OwnRank { rank, of }, own, nearest, nearest_lure })
 }
 
 /// Positions of the first trial of every image.
@@ -152,6 +156,7 @@ mod tests {
         // The first is told from the first lure only by that one; the second loses two and ties with its copy.
         assert_eq!(ranks, [(2.0, 4), (3.5, 4)]);
         let first = found[0].unwrap();
+        assert_eq!(first.nearest_lure, 0);
         assert!((first.nearest - 1.0).abs() < 1e-9 && (first.own - 1.0 / 1.04_f64.sqrt()).abs() < 1e-7);
         let inside = |trial: usize, lure: usize| trial == 0 && lure > 0;
         let found = among_lures(predicted.view(), target.view(), lures.view(), &inside).unwrap();
@@ -161,7 +166,12 @@ mod tests {
 
     #[test]
     fn a_training_target_that_is_nearer_counts() {
-        let trial = |own: f64, nearest: f64| AmongLures { rank: OwnRank { rank: 1.0, of: 4 }, own, nearest };
+        let trial = |own: f64, nearest: f64| AmongLures {
+            rank: OwnRank { rank: 1.0, of: 4 },
+            own,
+            nearest,
+            nearest_lure: 0,
+        };
         let among = [trial(0.5, 0.4), trial(0.5, 0.9), trial(0.5, 0.5), trial(0.1, 0.2)];
         let found = nearest_training(&among, &[1, 2, 3, 4], &BootstrapConfig::default()).unwrap();
         assert_eq!((found.nearer.mean, found.chance, found.num_training_images), (0.5, 0.75, 3));

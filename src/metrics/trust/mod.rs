@@ -3,5 +3,6 @@
 
 pub mod clusters;
 pub mod dimensions;
+pub mod levels;
 pub mod lures;
 pub mod permutation;

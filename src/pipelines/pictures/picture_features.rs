@@ -39,6 +39,15 @@ pub enum FeatureKind {
 }
 
 impl FeatureKind {
+    /// Whose features they are.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Classifier => "a scene classifier",
+            Self::FidInception | Self::NarrowInception => "an Inception network",
+            Self::ClipImage => "the generator's own CLIP",
+        }
+    }
+
     /// What the Fréchet distance in these features is called.
     pub fn distance_name(self) -> &'static str {
         match self {

@@ -49,7 +49,7 @@ pub(super) fn flags<'a>(
     flags
 }
 
-/// Ridge regression to the same target: of two measured rows the one that was tested by permutations, or has no training cosine.
+/// Ridge regression to the same target: of two measured rows the one without a training cosine.
 fn of_ridge<'a>(found: &'a [RowChecks], row: &RowChecks) -> Option<&'a RowChecks> {
     found
         .iter()

@@ -6,6 +6,7 @@ use crate::metrics::bootstrap::Interval;
 use crate::metrics::pairwise::PairwiseIdentification;
 use crate::metrics::trust::clusters::ClusterIdentification;
 use crate::metrics::trust::dimensions::Spread;
+use crate::metrics::trust::levels::CosineLevels;
 use crate::metrics::trust::lures::NearestTraining;
 use crate::metrics::trust::permutation::PermutationTest;
 use crate::pipelines::mapper_betas::BetasControl;
@@ -54,12 +55,16 @@ pub struct RowChecks {
     pub dimensions: Dimensions,
     /// Predictions against the training targets.
     pub nearest_training: NearestTraining,
+    /// Cosines that need no decoder; unknown in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cosine_levels: Option<CosineLevels>,
     /// Cosine with the own target, both less the mean training target, mean over held-out trials; interval over images.
     pub centred_cosine: Interval,
     /// The same over as many trials that a mapper was fitted to; none of ridge regression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training_cosine: Option<Interval>,
-    /// Two-way share against that of refits to permuted pairs; of ridge regression from each trial's own betas.
+    /// Two-way share against that of refits to permuted pairs: of ridge regression from each trial's own betas, and of mappers where that
+    /// was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permutation: Option<PermutationTest>,
     /// Mean participation ratio of what those refits predict.

@@ -3,6 +3,7 @@
 use crate::commands::evaluate::summary::DecoderRow;
 use crate::data::split::SplitRecord;
 use crate::metrics::combined_retrieval::DecodedPair;
+use crate::models::mapper::MapperKind;
 
 /// What one decoder predicted.
 pub(in crate::commands::evaluate) struct Judged {
@@ -16,6 +17,8 @@ pub(in crate::commands::evaluate) struct Judged {
 
 /// What is known of a mapper beside its predictions.
 pub(in crate::commands::evaluate) struct JudgedMapper {
+    /// Kind of its network, which trainings anew are of.
+    pub kind: MapperKind,
     /// Predictions and targets of trials that it was fitted to, as compared.
     pub training: DecodedPair,
     /// Which pictures its training held out, where that is recorded.

@@ -62,7 +62,7 @@ impl Checks {
             .collect();
         (!tests.is_empty()).then(|| {
             format!(
-                "Permutation test, two-way of refits to permuted images, mean [least, largest]: {}.",
+                "Permutation test, two-way of refits to permuted pairs, mean [least, largest]: {}.",
                 tests.join("; ")
             )
         })

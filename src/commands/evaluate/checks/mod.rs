@@ -34,14 +34,15 @@ use crate::metrics::trust::permutation::PermutationTest;
 use crate::run::progress::Progress;
 
 impl Checked<'_> {
-    /// Checks every row; `judged` has one entry for each, in their order. Then brings the lures of the settings into the rows.
+    /// Checks every row; `judged` has one entry for each, in their order, `permuted` one for each mapper. Then brings the lures of the
+    /// settings into the rows.
     ///
     /// # Errors
     /// Betas that cannot be read, a request to stop.
     pub fn check(
         &self,
         targets: &Targets,
-        judged: &[Judged],
+        (judged, permuted): (&[Judged], Vec<Option<PermutationTest>>),
         rows: &mut CheckedRows<'_>,
         progress: &mut dyn Progress,
     ) -> Result<Checks> {
@@ -49,6 +50,9 @@ impl Checked<'_> {
         let mut found = Vec::new();
         for (row, judged) in rows.iter().zip(judged) {
             found.push(self.held_out().row(row, judged, &spaces[judged.place])?);
+        }
+        for (row, test) in found.iter_mut().zip(permuted) {
+            row.permutation = test;
         }
         self.add_permutations(targets, rows, &mut found, progress)?;
         let leak = self.leaks(targets)?;

@@ -11,6 +11,7 @@ use crate::metrics::combined_retrieval::DecodedPair;
 use crate::metrics::pairwise::{OwnRank, PairwiseIdentification, pairwise_identification};
 use crate::metrics::share::bounded_mean_interval;
 use crate::metrics::trust::clusters::cluster_identification;
+use crate::metrics::trust::levels::{CosineLevels, cosine_levels};
 use crate::metrics::trust::lures::{AmongLures, among_lures, first_of_images, nearest_training};
 
 /// The held-out trials of a decoder.
@@ -46,11 +47,21 @@ impl HeldOut<'_> {
             dimensions: space.dimensions(&pair.select(&first_of_images(self.ids)))?,
             nearest_training: nearest_training(&nearest.trials, &nearest.ids, self.bootstrap)
                 .ok_or_else(nothing)?,
+            cosine_levels: self.cosine_levels(pair, &nearest, space),
             centred_cosine: self.centred_cosine(pair, self.ids, space).ok_or_else(nothing)?,
             training_cosine: trained.flatten(),
             permutation: None,
             permuted_participation_ratio: None,
         })
+    }
+
+    /// Cosines of what needs no decoder; none where a trial has no training image beside its own.
+    fn cosine_levels(&self, pair: &DecodedPair, nearest: &WithLure, space: &Space) -> Option<CosineLevels> {
+        let places: Vec<usize> = nearest.trials.iter().map(|trial| trial.nearest_lure).collect();
+        if places.len() != self.ids.len() {
+            return None;
+        }
+        cosine_levels(pair.target.view(), space.training.view(), &places, self.ids, self.bootstrap)
     }
 
     fn centred_cosine(&self, pair: &DecodedPair, ids: &[u64], space: &Space) -> Option<Interval> {

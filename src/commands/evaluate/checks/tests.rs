@@ -103,6 +103,7 @@ fn judged(made: &Made, decoders: Vec<Decoder>) -> (Vec<DecoderRow>, Vec<RowCheck
     for Decoder { name, predicted, training } in decoders {
         let pair = DecodedPair { predicted, target: made.held_out() };
         let mapper = training.map(|predicted| JudgedMapper {
+            kind: MapperKind::Ridge,
             training: DecodedPair {
                 target: made.targets.slice(s![..predicted.nrows(), ..]).to_owned(),
                 predicted,
@@ -316,7 +317,9 @@ fn checks_are_on_by_default_and_an_honest_evaluation_raises_nothing() {
 
     // Other lures, by name; the counts stay.
     settings.evaluate.permutations = 0;
-    for (lures, head) in [(Lures::Train, "lures: training images"), (Lures::Cluster, "lures: same cluster")] {
+    for (lures, head) in
+        [(Lures::Train, "among 42 training images"), (Lures::Cluster, "images of the same cluster, not")]
+    {
         settings.evaluate.lures = lures;
         let other = run(&settings, &mut Silent).unwrap();
         assert_eq!(other.lures, lures);
@@ -373,7 +376,7 @@ fn a_mapper_whose_run_held_out_other_pictures_is_flagged() {
     let found = run(&settings, &mut Silent).unwrap();
     let checks = found.checks.unwrap();
     assert!(checks.flags.is_empty(), "{:?}", checks.flags);
-    assert!(checks.rows[0].training_cosine.is_some());
+    assert!(checks.rows[0].training_cosine.is_some() && checks.rows[0].permutation.is_none());
     // As if the file of its split had named other pictures then.
     let summary = trained.snapshot.with_file_name("summary.json");
     let text = std::fs::read_to_string(&summary).unwrap();
@@ -382,4 +385,30 @@ fn a_mapper_whose_run_held_out_other_pictures_is_flagged() {
     let found = run(&settings, &mut Silent).unwrap();
     let flags = found.checks.unwrap().flags;
     assert_eq!(names(&flags), [(CheckName::SplitRecord, Some("image mapper, ridge"))], "{flags:?}");
+}
+
+#[test]
+fn a_mapper_is_tested_by_trainings_from_exchanged_betas() {
+    let folder = tempfile::tempdir().unwrap();
+    write_all(folder.path());
+    let mut training = training(folder.path());
+    training.mapper.kind = MapperKind::Ridge;
+    let trained = train_mapper::run(&training, &mut Silent).unwrap();
+    let config =
+        EvaluateConfig { mapper_permutations: 6, permutations: 0, shuffled_control: false, ..ridge_config() };
+    let mut settings = evaluate_settings(folder.path(), config);
+    settings.mappers = vec![trained.snapshot];
+    let found = run(&settings, &mut Silent).unwrap();
+    let checks = found.checks.as_ref().unwrap();
+    let test = checks.rows[0].permutation.unwrap();
+    assert_eq!((test.num_permutations, test.p, test.resolution), (6, 1.0 / 7.0, 1.0 / 7.0));
+    assert_eq!(test.observed, found.mappers[0].identification.unwrap().share.mean);
+    assert!((test.null_mean - 0.5).abs() < 0.15 && test.null_range[0] < test.null_range[1], "{test:?}");
+    assert!(found.table().contains("image mapper, ridge: "), "{}", found.table());
+    let again = run(&settings, &mut Silent).unwrap();
+    assert_eq!(again.checks.unwrap().rows[0].permutation, Some(test), "the seed decides");
+    // No directory of a training is left, and nothing is asked of mappers that are not there.
+    settings.evaluate.folds = 3;
+    let error = run(&settings, &mut Silent).unwrap_err().to_string();
+    assert!(error.contains("evaluate.mapper_permutations") && error.contains("0 with"), "{error}");
 }

@@ -2,7 +2,7 @@
 
 use super::super::finished_run::EVALUATION_FILE;
 use super::super::gathered::Gathered;
-use super::super::measures::{Findings, Measure, Question, chance, feature_words, share};
+use super::super::measures::{Findings, Measure, Question, chance, share};
 use crate::commands::reconstruct::PictureSource;
 use crate::metrics::bootstrap::Interval;
 use crate::run::error::RunError;
@@ -24,7 +24,7 @@ impl Findings {
             measures.push(Measure {
                 question: Question::Identification,
                 name: format!("{}-way", accuracy.ways),
-                protocol: format!("features of {}, not centred", feature_words(judged.features.kind)),
+                protocol: format!("features of {}, not centred", judged.features.kind.in_words()),
                 is_aside: false,
                 among: accuracy.ways,
                 value: share(&path, &field, accuracy.expected, 1.0)?,

@@ -1,14 +1,16 @@
 //! The grid: what was seen above what was decoded, of the first held-out images, and what the control draws of them.
 
 mod measures;
+mod numbers;
 pub(super) mod rater_pack;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+pub(super) use self::numbers::picture_numbers;
 use super::finished_run::{EVALUATION_FILE, FinishedRun, is_same_run};
 use super::gathered::{Gathered, PicturesBeside};
-use super::measures::{JudgedPictures, feature_words};
+use super::measures::JudgedPictures;
 use super::run_files::{json_file, picture};
 use crate::commands::evaluate_images::PictureRanking;
 use crate::commands::reconstruct::PictureSource;
@@ -65,7 +67,7 @@ pub(super) fn grid(
     }
     rows.extend(control_row(gathered, &shown)?);
     rows.extend(rows_beside(gathered, &shown)?);
-    let features = judged.filter(|_| !ranks.is_empty()).map(|judged| feature_words(judged.features.kind));
+    let features = judged.filter(|_| !ranks.is_empty()).map(|judged| judged.features.kind.in_words());
     let numbers = (entries.len(), shown.len());
     let caption = caption(drawn, numbers, features, gathered);
     Ok(Block::Images(ImageGrid { rows, caption }))
