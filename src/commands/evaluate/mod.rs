@@ -33,12 +33,15 @@ use self::curves::{CurveTask, Plan};
 pub use self::settings::{EvaluateSettings, EvaluationData};
 use self::summary::EXCHANGED;
 pub use self::summary::{
-    AveragedIdentification, CombinationRow, CrossValidatedRow, CrossValidation, DecoderRow, EvaluateSummary,
-    FoldDifference, PairedDifference,
+    AveragedIdentification, ClassLevels, CombinationRow, CrossValidatedRow, CrossValidation, DecoderRow,
+    EvaluateSummary, FoldDifference, PairedDifference,
 };
 use crate::data::error::DataError;
+use crate::data::import::classes::ImageClasses;
+use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
 use crate::data::split::{Side, Split, SplitRule};
+use crate::data::trial::NsdId;
 use crate::metrics::combined_retrieval::{DecodedPair, halves_by_image};
 use crate::models::mapper::MapperKind;
 use crate::pipelines::brain_decoder::LoadedMapper;
@@ -108,6 +111,7 @@ pub fn run(
         checks: found.checks,
         inference: Some(inference(settings, &subject, settings.data.split.rule, found.epochs)),
         num_search_trials,
+        class_levels: class_levels(settings, &images)?,
         split_record: Some(settings.data.split.record(&subject, &split)),
         curves,
         ..empty_summary(settings, &subject, &dir, images)
@@ -147,6 +151,19 @@ fn over_folds(
     Ok(summary)
 }
 
+/// What who knows the class of each image alone would get; none where the data say nothing of classes.
+fn class_levels(settings: &EvaluateSettings, images: &[u32]) -> Result<Option<ClassLevels>, DataError> {
+    let Some(tree) = NsdTree::of_stimuli(&settings.data.stimuli) else { return Ok(None) };
+    let Some(classes) = ImageClasses::read(tree.root())? else { return Ok(None) };
+    let images: Vec<NsdId> = images.iter().copied().map(NsdId).collect();
+    let batch_size = settings.data.mapper.train.retrieval.batch_size.min(images.len());
+    let levels = || {
+        let (pairs, found) = (classes.pairs_by_class(&images)?, classes.found_by_class(&images, batch_size)?);
+        Some(ClassLevels { pairs, found, batch_size })
+    };
+    Ok(levels())
+}
+
 /// The summary, and its numbers for a spreadsheet.
 fn write_results(dir: &RunDir, summary: &EvaluateSummary) -> crate::error::Result<()> {
     dir.write_atomic(NUMBERS_FILE, &summary.numbers().csv()?)?;
@@ -172,6 +189,7 @@ fn empty_summary(
         images,
         centre: config.centre,
         inference: None,
+        class_levels: None,
         lures: config.lures,
         checks: None,
         mappers: Vec::new(),

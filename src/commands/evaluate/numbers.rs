@@ -12,6 +12,9 @@ use crate::pipelines::measured::{
 };
 use crate::pipelines::targets::decoded_target::DecodedTarget;
 
+/// Right is another presentation of the same image, too.
+const BY_IMAGE: &str = "by image";
+
 /// Whose a number is, and how its decoder was compared.
 struct Counted<'a> {
     quantity: &'a str,
@@ -82,7 +85,7 @@ impl EvaluateSummary {
         let rows = self.shown_rows();
         let by_image = |row: &DecoderRow| row.by_image;
         let by_index = |row: &DecoderRow| row.by_index;
-        let mut numbers = self.retrieval(&rows, "by image", by_image);
+        let mut numbers = self.retrieval(&rows, BY_IMAGE, by_image);
         numbers.extend(rows.iter().filter_map(|named| self.pairs(named)));
         numbers.extend(rows.iter().filter_map(|named| self.rank(named)));
         numbers.extend(rows.iter().map(|named| self.cosine(named)));
@@ -114,12 +117,19 @@ impl EvaluateSummary {
                     unit: Unit::CountOf(found.batch_size),
                     chance: Some(found.chance_over_batches),
                 };
+                let by_class = self
+                    .class_levels
+                    .filter(|levels| matching == BY_IMAGE && levels.batch_size == found.batch_size);
+                let by_class =
+                    by_class.map(|levels| Reference::exact(ReferenceKind::ClassOnly, levels.found));
                 let over = row.over_ridge.as_ref().filter(|_| found == row.by_image);
-                numbers.push(Measured {
+                let mut number = Measured {
                     over_ridge: over.map(|over| direction.of(over.forward, over.backward)),
                     ..counted
                         .beside(direction.of_counts(&found), floor.map(|floor| direction.of_counts(&floor)))
-                });
+                };
+                number.references.extend(by_class);
+                numbers.push(number);
             }
         }
         numbers
@@ -143,6 +153,10 @@ impl EvaluateSummary {
         number.references.extend(
             clusters.next().map(|found| Reference::exact(ReferenceKind::ClusterOnly, found.cluster_only)),
         );
+        let by_class = self.class_levels.filter(|_| self.lures == Lures::Test);
+        number
+            .references
+            .extend(by_class.map(|levels| Reference::exact(ReferenceKind::ClassOnly, levels.pairs)));
         number.references.extend(averaged(row, |found| found.share));
         Some(number)
     }

@@ -72,6 +72,17 @@ pub struct DecoderRow {
     pub over_ridge: Option<PairedDifference>,
 }
 
+/// Levels of who knows the class of every image and guesses inside it (docs/spec/metrics.md §10).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassLevels {
+    /// Share of 2-way choices that are right.
+    pub pairs: f64,
+    /// Trials found in a batch, forward, mean over batches.
+    pub found: f64,
+    /// Trials of a batch.
+    pub batch_size: usize,
+}
+
 /// Difference of two decoders' counts on the same trials, with an interval over images: that of the difference itself, which is
 /// narrower than those of the counts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -181,6 +192,9 @@ pub struct EvaluateSummary {
     /// What an image was told from in 2-way identification.
     #[serde(default)]
     pub lures: Lures,
+    /// What who knows the class of every held-out image and nothing else would get; none where the data say nothing of classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_levels: Option<ClassLevels>,
     /// Each mapper alone, with chance levels and intervals.
     pub mappers: Vec<DecoderRow>,
     /// Mappers that learned from betas that were exchanged between trials: the floor of those of their kind and target.

@@ -64,7 +64,7 @@ pub(super) struct Measure {
     pub floor_chance: Option<f64>,
     /// What the originals get; of decoded embeddings, what the mean over an image's presentations gets.
     pub ceiling: Option<f64>,
-    /// Of 2-way choices, what who knows only the class of each picture gets.
+    /// What who knows only the class of each picture gets.
     pub class_level: Option<f64>,
 }
 
@@ -212,7 +212,11 @@ impl Findings {
         for row in evaluation.decoders() {
             let control = evaluation.floor(row).map(|control| (path.as_path(), &control.by_image));
             let counted = Counted { name: &row_name(&row.name), centre: evaluation.centre, path: &path };
-            measures.push(counted.both_directions(&row.by_image, control)?);
+            let levels =
+                evaluation.class_levels.filter(|levels| levels.batch_size == row.by_image.batch_size);
+            let class_level = levels.map(|levels| levels.found / levels.batch_size.max(1) as f64);
+            let directions = counted.both_directions(&row.by_image, control)?;
+            measures.push(directions.map(|measure| Measure { class_level, ..measure }));
         }
         let mut aside = Vec::new();
         for directions in own {
@@ -221,7 +225,8 @@ impl Findings {
             };
             if let Some(place) = measures.iter().position(alike) {
                 // The same counts, and beside them those of a mapper that learned from exchanged betas.
-                measures[place] = directions;
+                let class_level = measures[place][0].class_level;
+                measures[place] = directions.map(|measure| Measure { class_level, ..measure });
             } else {
                 let is_aside = measures.iter().any(|other| other[0].name == directions[0].name);
                 aside.push(directions.map(|measure| Measure { is_aside, ..measure }));

@@ -85,6 +85,25 @@ impl ImageClasses {
         let of_one_class: usize = sizes.iter().map(|size| size * size.saturating_sub(1)).sum();
         (pairs > 0).then(|| 1.0 - 0.5 * of_one_class as f64 / pairs as f64)
     }
+
+    /// Trials found by who knows the class alone and guesses among the candidates of that class, by image; mean over whole batches of
+    /// `batch_size` of the trials that show `images`. None of no batch, or where a class is not known.
+    pub fn found_by_class(&self, images: &[NsdId], batch_size: usize) -> Option<f64> {
+        let classes: Vec<usize> = images.iter().map(|image| self.of(*image)).collect::<Option<_>>()?;
+        let (mut found, mut num_batches) = (0.0, 0_usize);
+        let batches = images.chunks_exact(batch_size.max(1)).zip(classes.chunks_exact(batch_size.max(1)));
+        for (images, classes) in batches {
+            let (mut of_image, mut of_class) = (BTreeMap::new(), BTreeMap::new());
+            for (image, class) in images.iter().zip(classes) {
+                *of_image.entry(image).or_insert(0_usize) += 1;
+                *of_class.entry(class).or_insert(0_usize) += 1;
+            }
+            let share = |(image, class)| of_image[image] as f64 / of_class[class] as f64;
+            found += images.iter().zip(classes).map(share).sum::<f64>();
+            num_batches += 1;
+        }
+        (num_batches > 0).then(|| found / num_batches as f64)
+    }
 }
 
 #[cfg(test)]
@@ -106,6 +125,11 @@ mod tests {
         assert_eq!(digits.pairs_by_class(&[NsdId(0), NsdId(1)]), Some(1.0));
         assert_eq!(digits.pairs_by_class(&[NsdId(0)]), None);
         assert_eq!(digits.pairs_by_class(&[NsdId(0), NsdId(10)]), None);
+        // One of five of the own class, ten times; of two batches of four trials, which see one six twice, 4 · 1/2 and 2 · 2/3 + 2/3 + 1.
+        assert!((digits.found_by_class(&all, 10).unwrap() - 2.0).abs() < 1e-12);
+        let trials = [0, 1, 2, 3, 4, 4, 6, 7, 9].map(NsdId);
+        assert!((digits.found_by_class(&trials, 4).unwrap() - f64::midpoint(2.0, 3.0)).abs() < 1e-12);
+        assert_eq!(digits.found_by_class(&all, 11), None);
     }
 
     #[test]

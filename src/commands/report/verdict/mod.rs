@@ -56,7 +56,7 @@ fn against_chance(measure: &Measure) -> String {
     }
 }
 
-/// Whether a 2-way figure is more than that of who knows the class alone; nothing where the data say nothing of classes.
+/// Whether a figure is more than that of who knows the class alone; nothing where the data say nothing of classes.
 fn against_class(measure: &Measure) -> Option<String> {
     let level = measure.class_level?;
     let place = match standing(measure.value, level) {
