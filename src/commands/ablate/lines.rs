@@ -203,6 +203,7 @@ impl<'a> Lines<'a> {
             centre: Centre::None,
             lures: Lures::Test,
             permutations: 0,
+            mapper_permutations: 0,
             ..config.clone()
         };
         let found = self.evaluate(vec![snapshot.to_path_buf()], config, progress)?;

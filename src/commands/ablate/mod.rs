@@ -17,6 +17,7 @@ mod training;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -31,9 +32,11 @@ pub use self::settings::{AblateSettings, FinetuningSources};
 pub use self::table::{AblationTable, TableContent, TableRow};
 use self::training::{Training, Trainings};
 use crate::data::prepared::PreparedSubject;
+use crate::data::trial::NsdId;
 use crate::files::write_atomic;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::inference::{Inference, TransductiveReason};
+use crate::pipelines::measured::{Context, NUMBERS_FILE};
 use crate::run::error::RunError;
 use crate::run::progress::Progress;
 use crate::training::mapper::selection::EpochSelection;
@@ -116,20 +119,34 @@ pub fn run(settings: &AblateSettings, progress: &mut dyn Progress) -> crate::err
         title: rows.title.clone(),
         content: table_content,
         rows: filled,
-        inference: Some(inference(settings)?),
+        context: Some(context(settings)?),
         folder: folder.clone(),
     };
     write_atomic(&folder.join("table.json"), &serde_json::to_vec_pretty(&table)?)?;
     write_atomic(&folder.join("table.md"), table.markdown().as_bytes())?;
+    if let Some(numbers) = table.numbers() {
+        write_atomic(&folder.join(NUMBERS_FILE), &numbers.csv()?)?;
+    }
     Ok(table)
 }
 
-/// Of the configuration that the rows differ from; a row may choose its epochs elsewhere.
-fn inference(settings: &AblateSettings) -> crate::error::Result<Inference> {
+/// What all rows share, of the configuration that they differ from; a row may choose its epochs elsewhere.
+fn context(settings: &AblateSettings) -> crate::error::Result<Context> {
     let subject = PreparedSubject::open(&settings.data.prepared)?;
+    let split = settings.data.split.split(&subject)?;
+    let images: BTreeSet<NsdId> =
+        split.validation.iter().map(|trial| subject.trials()[*trial].nsd_id).collect();
     let is_chosen_on_held_out = settings.data.mapper.train.selection == EpochSelection::Validation;
     let chosen = is_chosen_on_held_out.then_some(TransductiveReason::EpochsChosenOnHeldOut);
-    Ok(Inference::of_betas(&subject, settings.data.split.rule, chosen))
+    Ok(Context {
+        subject: Some(subject.subject().to_string()),
+        split: Some(settings.data.split.record(&subject, &split)),
+        folds: None,
+        num_images: images.len(),
+        num_trials: split.validation.len(),
+        seed: Some(settings.data.mapper.train.seed),
+        inference: Some(Inference::of_betas(&subject, settings.data.split.rule, chosen)),
+    })
 }
 
 /// The rows that are asked for: all, or those of the labels in `only`.

@@ -8,7 +8,9 @@ use super::pictures::{PictureNumbers, WAYS};
 use super::rows::{PaperNumbers, RowSpec};
 use crate::metrics::combined_retrieval::CombinedRetrieval;
 use crate::metrics::retrieval::{RetrievalCount, RetrievalSummary};
-use crate::pipelines::inference::Inference;
+use crate::pipelines::measured::{
+    Context, Measured, MeasuredTable, Presentations, Reference, ReferenceKind, Unit,
+};
 
 /// A line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,9 +54,9 @@ pub struct AblationTable {
     pub content: TableContent,
     /// Lines in the order of the file.
     pub rows: Vec<TableRow>,
-    /// Whether held-out trials had a part in the numbers; unknown in files of older versions.
+    /// What all numbers share; unknown in files of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inference: Option<Inference>,
+    pub context: Option<Context>,
     /// Where `table.json` and `table.md` are.
     pub folder: PathBuf,
 }
@@ -90,6 +92,33 @@ impl TableRow {
                 format!("{} (weights {})", self.label, weights.join(", "))
             }
         }
+    }
+
+    /// Both directions, with the paper's.
+    fn numbers(&self) -> Vec<Measured> {
+        let Some(found) = &self.retrieval else { return Vec::new() };
+        let directions = [
+            ("forward", &found.forward, self.paper.forward),
+            ("backward", &found.backward, self.paper.backward),
+        ];
+        let number = |(direction, count, paper): (&str, &RetrievalCount, Option<f64>)| Measured {
+            quantity: format!("retrieval, {direction}"),
+            protocol: format!(
+                "among {} trials, mean of {} batches, by image",
+                found.batch_size, found.num_batches
+            ),
+            decoder: self.label(),
+            presentations: Presentations::Single,
+            unit: Unit::CountOf(found.batch_size),
+            value: count.over_batches,
+            chance: Some(found.chance_over_batches),
+            references: paper
+                .map(|paper| Reference::exact(ReferenceKind::Paper, paper))
+                .into_iter()
+                .collect(),
+            over_ridge: None,
+        };
+        directions.map(number).into()
     }
 
     /// As [`COUNTS`].
@@ -135,6 +164,12 @@ const DISTANCES: [&str; 2] = ["distance", "paper's FID"];
 const PICTURES: [&str; 4] = ["", "distance", "paper's FID", "to training set"];
 
 impl AblationTable {
+    /// The counts with their context, the paper's beside them; none of a table of pictures, whose runs of `evaluate-images` have their own.
+    pub fn numbers(&self) -> Option<MeasuredTable> {
+        let context = self.context.clone().filter(|_| self.content == TableContent::Counts)?;
+        Some(MeasuredTable::new(context, self.rows.iter().flat_map(TableRow::numbers).collect()))
+    }
+
     /// Aligned columns for a terminal.
     pub fn text(&self) -> String {
         let lines = self.lines();
@@ -203,8 +238,8 @@ impl AblationTable {
             TableContent::Counts => self.legend_of_counts(),
             TableContent::Pictures => self.legend_of_pictures(),
         };
-        match &self.inference {
-            Some(inference) => format!("{legend} {}", inference.line()),
+        match &self.context {
+            Some(context) => format!("{}\n{legend}", context.lines().join("\n")),
             None => legend,
         }
     }

@@ -30,6 +30,8 @@ pub enum ReferenceKind {
     Originals,
     /// Ceiling: what the noise of the data leaves.
     NoiseCeiling,
+    /// What was published of other data.
+    Paper,
 }
 
 impl ReferenceKind {
@@ -47,6 +49,7 @@ impl ReferenceKind {
             Self::AveragedPresentations => "averaged-presentations",
             Self::Originals => "originals",
             Self::NoiseCeiling => "noise-ceiling",
+            Self::Paper => "paper",
         }
     }
 
@@ -64,6 +67,7 @@ impl ReferenceKind {
             Self::AveragedPresentations => "averaged (ceiling)",
             Self::Originals => "originals (ceiling)",
             Self::NoiseCeiling => "noise ceiling",
+            Self::Paper => "paper",
         }
     }
 
@@ -97,6 +101,7 @@ impl ReferenceKind {
                 "Originals: the same of the pictures that were seen; no decoder can be asked for more."
             }
             Self::NoiseCeiling => "Noise ceiling: what the noise of single trials leaves.",
+            Self::Paper => "Paper: the published number, of another subject's data.",
         }
     }
 }
