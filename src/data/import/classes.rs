@@ -125,10 +125,10 @@ mod tests {
         assert_eq!(digits.pairs_by_class(&[NsdId(0), NsdId(1)]), Some(1.0));
         assert_eq!(digits.pairs_by_class(&[NsdId(0)]), None);
         assert_eq!(digits.pairs_by_class(&[NsdId(0), NsdId(10)]), None);
-        // One of five of the own class, ten times; of two batches of four trials, which see one six twice, 4 · 1/2 and 2 · 2/3 + 2/3 + 1.
+        // One of five of the own class, ten times; of two batches of four trials, which see one six twice, 4 · 1/2 and 2 · 2/3 + 1/3 + 1.
         assert!((digits.found_by_class(&all, 10).unwrap() - 2.0).abs() < 1e-12);
         let trials = [0, 1, 2, 3, 4, 4, 6, 7, 9].map(NsdId);
-        assert!((digits.found_by_class(&trials, 4).unwrap() - f64::midpoint(2.0, 3.0)).abs() < 1e-12);
+        assert!((digits.found_by_class(&trials, 4).unwrap() - f64::midpoint(2.0, 8.0 / 3.0)).abs() < 1e-12);
         assert_eq!(digits.found_by_class(&all, 11), None);
     }
 
