@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::args::{
-    AblateArgs, Cli, Command, DemoArgs, GlobalArgs, ImportArgs, ImportWeightsArgs, InitArgs, PhantomArgs,
-    PrepareArgs, PretrainGanArgs, ReportArgs, RunArgs, ScoreArgs, SplitArgs, Subjects, TrainMapperArgs,
-    WeightsArgs,
+    AblateArgs, Cli, Command, CycleArgs, DemoArgs, GlobalArgs, ImportArgs, ImportWeightsArgs, InitArgs,
+    PhantomArgs, PrepareArgs, PretrainGanArgs, ReportArgs, RunArgs, ScoreArgs, SplitArgs, Subjects,
+    TrainMapperArgs, WeightsArgs,
 };
 use super::environment;
 use super::every_subject;
@@ -25,6 +25,7 @@ use super::terminal::Terminal;
 use super::usage_error::UsageError;
 use crate::commands::ablate::{self, AblateSettings, AblationTable};
 use crate::commands::config::{ProjectConfig, SEED_KEYS, SUBJECT_KEYS};
+use crate::commands::cycle::{self, CycleSettings};
 use crate::commands::demo::{self, DemoSettings};
 use crate::commands::doctor::{self, DoctorSettings};
 use crate::commands::encode::{self, EncodeSettings};
@@ -230,7 +231,8 @@ impl Session<'_> {
             Command::PretrainClip(args) => self.pretrain_clip(args.resume.clone()),
             Command::PretrainClassifier(args) => self.pretrain_classifier(args.resume.clone()),
             Command::ScreenCaptions(_) => self.screen_captions(),
-            Command::Encode(_) => self.encode(),
+            Command::Cycle(args) => self.cycle(args),
+            Command::Encode(args) => self.encode(args.resume.clone()),
             Command::Score(args) if !args.microstim.is_empty() => self.microstim_effects(args),
             Command::Score(args) => self.score(args.evaluation.clone()),
             Command::Split(args) => self.split(args),
@@ -367,10 +369,16 @@ impl Session<'_> {
         value(screen_captions::run(&settings, self.progress))
     }
 
-    fn encode(self) -> crate::error::Result<Value> {
+    fn encode(self, resume: Option<PathBuf>) -> crate::error::Result<Value> {
         let Self { project, config, progress, .. } = self;
-        let settings = EncodeSettings::resolve(&project, &config.encode, &config.train_mapper)?;
+        let settings = EncodeSettings::resolve(&project, &config.encode, &config.train_mapper, resume)?;
         value(encode::run(&settings, progress))
+    }
+
+    fn cycle(self, args: &CycleArgs) -> crate::error::Result<Value> {
+        let (images, encoder) = (args.images.clone(), args.encoder.clone());
+        let settings = CycleSettings::resolve(&self.project, &self.config.cycle, images, encoder)?;
+        value(cycle::run(&settings, self.progress))
     }
 
     fn microstim_effects(self, args: &ScoreArgs) -> crate::error::Result<Value> {

@@ -82,6 +82,7 @@ fn wanted(command: &Command) -> Option<Subjects> {
         | Command::TrainMapper(_)
         | Command::Evaluate(_)
         | Command::Encode(_)
+        | Command::Cycle(_)
         | Command::PretrainGan(_)
         | Command::FinetuneGan(_)
         | Command::Reconstruct(_)
@@ -109,6 +110,8 @@ fn of_one_subject(command: &Command) -> Option<&'static str> {
     match command {
         Command::PretrainClip(args) | Command::PretrainClassifier(args) => resume(&args.resume),
         Command::TrainMapper(args) => resume(&args.resume),
+        Command::Encode(args) => resume(&args.resume),
+        Command::Cycle(args) => flag(args.encoder.is_some(), "the encoder of `--encoder`"),
         Command::PretrainGan(args) => resume(&args.resume),
         Command::FinetuneGan(args) => resume(&args.resume),
         Command::Evaluate(args) => flag(!args.mappers.is_empty(), "a mapper"),

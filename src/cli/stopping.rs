@@ -57,6 +57,9 @@ impl WayOn {
                     false => format!("go on with the same command and `--resume {}`", checkpoint.display()),
                 }
             }
+            (None, Some(checkpoint)) => {
+                format!("go on with the same command and `--resume {}`", checkpoint.display())
+            }
             _ if IS_IN_ONE_PIECE.load(Ordering::Relaxed) => IN_ONE_PIECE.into(),
             _ => self.of_command.into(),
         }
@@ -126,6 +129,7 @@ fn how_to_go_on(command: &Command) -> &'static str {
         Command::ScreenCaptions(_)
         | Command::Split(_)
         | Command::Encode(_)
+        | Command::Cycle(_)
         | Command::Evaluate(_)
         | Command::EvaluateImages(_)
         | Command::Score(_) => {

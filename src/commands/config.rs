@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cycle::CycleConfig;
 use super::encode::EncodeConfig;
 use super::evaluate::EvaluateConfig;
 use super::evaluate_images::EvaluateImagesConfig;
@@ -56,8 +57,10 @@ pub struct ProjectConfig {
     pub screen_captions: ScreenCaptionsConfig,
     /// Stage one.
     pub train_mapper: TrainMapperConfig,
-    /// The linear encoding model.
+    /// Encoding models.
     pub encode: EncodeConfig,
+    /// Pictures to betas to pictures.
+    pub cycle: CycleConfig,
     /// Retrieval counts and the linear baseline.
     pub evaluate: EvaluateConfig,
     /// The conditional GAN without brains.
@@ -90,6 +93,7 @@ impl ProjectConfig {
         self.screen_captions.validate()?;
         self.train_mapper.check_ranges()?;
         self.encode.validate()?;
+        self.cycle.validate()?;
         self.evaluate.validate()?;
         self.pretrain_gan.validate()?;
         self.finetune_gan.validate()?;
@@ -125,6 +129,7 @@ pub const SEED_KEYS: &[&str] = &[
     "train_mapper.train.seed",
     "train_mapper.ridge.seed",
     "train_mapper.residual.seed",
+    "encode.train.seed",
     "pretrain_gan.train.seed",
     "finetune_gan.train.seed",
     "evaluate_images.identification.seed",
@@ -151,6 +156,7 @@ mod tests {
             config.screen_captions.validate(),
             config.train_mapper.validate(some_trials),
             config.encode.validate(),
+            config.cycle.validate(),
             config.evaluate.validate(),
             config.pretrain_gan.validate(),
             config.finetune_gan.validate(),
@@ -183,6 +189,11 @@ mod tests {
             ("train_mapper.train.optimiser", "beta_1", "1.0"),
             ("train_mapper.train.critic", "weight", "-1.0"),
             ("encode.ridge_fit", "tuning_fraction", "1.0"),
+            ("encode.network", "hidden", "0"),
+            ("encode.train", "epochs", "0"),
+            ("encode.bootstrap", "confidence", "1.0"),
+            ("cycle", "batch", "0"),
+            ("cycle.bootstrap", "confidence", "0.0"),
             ("evaluate.ridge_fit", "penalties", "[]"),
             ("pretrain_gan.train", "batch_size", "0"),
             ("pretrain_gan.train", "total_kimg", "inf"),

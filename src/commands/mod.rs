@@ -3,6 +3,7 @@
 pub mod ablate;
 pub mod compact_weights;
 pub mod config;
+pub mod cycle;
 pub mod demo;
 pub mod doctor;
 pub mod encode;

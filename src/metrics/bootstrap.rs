@@ -82,18 +82,37 @@ pub fn mean_interval(values: &[f64], groups: &[u64], config: &BootstrapConfig) -
             mean(&mut groups.iter().map(|_| groups[rng.random_range(0..groups.len())]))
         })
         .collect();
-    means.sort_by(f64::total_cmp);
-    let tail = (1.0 - config.confidence) / 2.0;
-    let at = |share: f64| match means.len() {
-        0 => whole,
-        n => means[((share * n as f64).floor() as usize).min(n - 1)],
+    Some(percentile_interval(whole, &mut means, config.confidence))
+}
+
+/// The interval of a statistic: `whole` of all values, `resampled` of every resample; `whole` itself where there is no resample.
+pub(crate) fn percentile_interval(whole: f64, resampled: &mut [f64], confidence: f64) -> Interval {
+    resampled.sort_by(f64::total_cmp);
+    let tail = (1.0 - confidence) / 2.0;
+    let (low, high) = match resampled.len() {
+        0 => (whole, whole),
+        n => {
+            let outside = ((tail * n as f64).floor() as usize).min(n - 1);
+            // The upper end counts from above, so that both tails hold equally many resamples.
+            (resampled[outside], resampled[n - 1 - outside])
+        }
     };
-    // The upper end counts from above, so that both tails hold equally many resamples.
-    let high = match means.len() {
-        0 => whole,
-        n => means[n - 1 - ((tail * n as f64).floor() as usize).min(n - 1)],
+    Interval { mean: whole, low, high }
+}
+
+/// How often each of `num_groups` groups, sorted, is drawn in every resample: the draws of [`mean_interval`].
+///
+/// Output: `[resamples][num_groups]`
+pub(crate) fn resampled_counts(num_groups: usize, config: &BootstrapConfig) -> Vec<Vec<u32>> {
+    let resample = |resample: usize| {
+        let mut rng = keyed_rng(config.seed, "bootstrap", resample as u64);
+        let mut counts = vec![0; num_groups];
+        for _ in 0..num_groups {
+            counts[rng.random_range(0..num_groups)] += 1;
+        }
+        counts
     };
-    Some(Interval { mean: whole, low: at(tail), high })
+    (0..config.resamples).map(resample).collect()
 }
 
 /// Means of several lists of values, one value per entry of `groups` in each, in every resample of the groups: the resamples are those

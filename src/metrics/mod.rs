@@ -15,3 +15,4 @@ pub mod pairwise;
 pub mod retrieval;
 pub mod share;
 pub mod trust;
+pub mod voxel_accuracy;

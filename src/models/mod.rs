@@ -4,6 +4,7 @@ pub mod batch_norm;
 pub mod classifier;
 pub mod clip;
 pub mod condition_source;
+pub mod encoder;
 pub mod inception;
 pub mod mapper;
 pub mod plain_conv;

@@ -8,6 +8,7 @@ pub mod classifier_snapshot;
 pub mod clip_snapshot;
 pub mod command_line;
 pub mod drawing_manifest;
+pub mod encoding;
 pub mod feature_cache;
 pub mod gan;
 pub mod generator_use;

@@ -24,6 +24,8 @@ use crate::tensor_ops::stored::{StoredNetwork, StoredTensors};
 pub const CLIP_KIND: &str = "clip";
 /// Kind of a mapper's snapshot.
 pub const MAPPER_KIND: &str = "mapper";
+/// Kind of an encoder's snapshot.
+pub const ENCODER_KIND: &str = "encoder";
 /// Kind of a generator's snapshot.
 pub const GENERATOR_KIND: &str = "generator";
 /// Kind of a discriminator's snapshot.

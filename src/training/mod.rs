@@ -3,6 +3,7 @@
 pub mod classifier;
 pub mod clip;
 pub mod decoder;
+pub mod encoder;
 pub mod frame;
 pub mod gan;
 pub mod kernel_ridge;

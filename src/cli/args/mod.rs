@@ -3,6 +3,7 @@
 
 mod ablate;
 mod demo;
+mod encoding;
 mod evaluate;
 mod finetune_gan;
 mod flag_groups;
@@ -26,6 +27,7 @@ use clap::{Parser, Subcommand};
 
 pub use ablate::AblateArgs;
 pub use demo::DemoArgs;
+pub use encoding::{CycleArgs, EncodeArgs};
 pub use evaluate::EvaluateArgs;
 pub use finetune_gan::FinetuneGanArgs;
 pub use flag_groups::{ClipArg, ResumeArg};
@@ -101,7 +103,9 @@ pub enum Command {
     /// Fill a table of the paper: train the mappers of its rows, those that are done already are read
     Ablate(AblateArgs),
     /// Predict every voxel's betas from the image's embedding, beside its noise ceiling
-    Encode(ClipArg),
+    Encode(EncodeArgs),
+    /// Take pictures round: to predicted betas, and back to pictures
+    Cycle(CycleArgs),
     /// Train the conditional GAN on images alone
     PretrainGan(PretrainGanArgs),
     /// Train the conditional GAN on decoded embeddings
@@ -123,14 +127,15 @@ pub enum Command {
 impl Command {
     /// Whether it trains a network in one run, which its checkpoint goes on with.
     pub fn is_training(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::PretrainClip(_)
-                | Self::PretrainClassifier(_)
-                | Self::TrainMapper(_)
-                | Self::PretrainGan(_)
-                | Self::FinetuneGan(_)
-        )
+            | Self::PretrainClassifier(_)
+            | Self::TrainMapper(_)
+            | Self::PretrainGan(_)
+            | Self::FinetuneGan(_) => true,
+            Self::Encode(args) => args.is_training(),
+            _ => false,
+        }
     }
 
     /// The checkpoint that a training continues.
@@ -140,6 +145,7 @@ impl Command {
             Self::TrainMapper(args) => args.resume.as_deref(),
             Self::PretrainGan(args) => args.resume.as_deref(),
             Self::FinetuneGan(args) => args.resume.as_deref(),
+            Self::Encode(args) => args.resume.as_deref(),
             _ => None,
         }
     }
@@ -165,7 +171,9 @@ impl Command {
             Self::Phantom(args) => args.layers(layers),
             Self::Prepare(args) => args.layers(layers),
             Self::Import(args) => args.layers(layers),
-            Self::ScreenCaptions(args) | Self::Encode(args) => args.layers(layers),
+            Self::ScreenCaptions(args) => args.layers(layers),
+            Self::Encode(args) => args.layers(layers),
+            Self::Cycle(args) => args.layers(layers),
             Self::Split(args) => args.layers(layers),
             Self::TrainMapper(args) => args.layers(layers),
             Self::Evaluate(args) => args.layers(layers),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::run_files::picture;
 use crate::commands::encode::{EncodeSummary, RegionAccuracy};
+use crate::metrics::bootstrap::Interval;
 use crate::report::number_format::{number, percent};
 use crate::report::{Block, Cell, ImageGrid, Section, Table};
 
@@ -32,10 +33,13 @@ pub(super) fn section(run: &Path, summary: &EncodeSummary) -> crate::error::Resu
         }
     }
     let mut section = Section::new("What every voxel follows").text(format!(
-        "The way back: ridge regression from the image's CLIP embedding to the betas, scored on {} held-out trials. \
+        "The way back: from the embedding (`{}`) to the betas by the encoder `{}`, scored on {} held-out trials. \
          Accuracy is Pearson's r of single trials, by chance 0; the noise ceiling is the largest r that a voxel's noise leaves. \
-         The means over voxels have no interval, and no encoding model of exchanged betas is fitted beside.",
-        summary.num_trials
+         {}",
+        summary.space,
+        summary.kind,
+        summary.num_trials,
+        intervals_in_words(summary)
     ));
     if !rows.is_empty() {
         let caption = "Means along the line of sight over the prepared voxels, dark to bright; grey: none.";
@@ -44,7 +48,7 @@ pub(super) fn section(run: &Path, summary: &EncodeSummary) -> crate::error::Resu
     Ok(section.with(Block::Folded(
         "By region".into(),
         vec![Block::Table(Table {
-            head: ["region", "voxels", "accuracy", "chance", "noise ceiling", "share"]
+            head: ["region", "voxels", "accuracy", "exchanged betas", "noise ceiling", "share"]
                 .map(String::from)
                 .to_vec(),
             rows: lines,
@@ -53,13 +57,30 @@ pub(super) fn section(run: &Path, summary: &EncodeSummary) -> crate::error::Resu
     )))
 }
 
+/// What stands beside the means.
+fn intervals_in_words(summary: &EncodeSummary) -> &'static str {
+    match (summary.all.interval, summary.all.control) {
+        (None, _) => {
+            "The means over voxels have no interval, and no encoding model of exchanged betas is fitted beside."
+        }
+        (_, None) => {
+            "Intervals are over the held-out images; no encoding model of exchanged betas was fitted beside."
+        }
+        _ => "Intervals are over the held-out images; the floor is the same model fitted to exchanged betas.",
+    }
+}
+
+fn within(Interval { mean, low, high }: Interval) -> String {
+    format!("{} ({} to {})", number(mean), number(low), number(high))
+}
+
 fn line(name: &str, region: &RegionAccuracy) -> Vec<String> {
     let share = region.ceiling.filter(|ceiling| *ceiling > 0.0).map(|ceiling| region.accuracy / ceiling);
     vec![
         name.to_string(),
         region.num_voxels.to_string(),
-        number(region.accuracy),
-        "0".into(),
+        region.interval.map_or_else(|| number(region.accuracy), within),
+        region.control.map_or_else(|| "0 by chance".into(), within),
         region.ceiling.map_or(String::new(), number),
         share.map_or(String::new(), percent),
     ]

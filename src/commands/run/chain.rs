@@ -280,8 +280,8 @@ impl Chain {
             ChainStep::EvaluateImagesNearest => self.judging(ChainStep::ReconstructNearest)?,
             ChainStep::Microstim => Work::Microstim(self.stimulation(id)?),
             ChainStep::Encode => {
-                let settings = EncodeSettings::resolve(&project, &config.encode, &config.train_mapper)?;
-                Work::Encode(settings, self.noise_ceiling(&project)?)
+                let settings = EncodeSettings::resolve(&project, &config.encode, &config.train_mapper, None)?;
+                Work::Encode(Box::new(settings), self.noise_ceiling(&project)?)
             }
             ChainStep::Score => {
                 let out = project.work().join("chain").join(project.subject.to_string()).join("score.json");

@@ -206,7 +206,8 @@ impl Work {
                     .with_split(&data.split)
                     .with("prepared", &data.prepared)
                     .with("stimuli", &data.stimuli)
-                    .with("CLIP", &data.target_network);
+                    .with("CLIP", &data.target_network)
+                    .with_some("captions", settings.has_captions().then_some(&data.captions));
                 match noise_ceiling {
                     Some(volume) => what.with_present("noise ceiling", volume),
                     None => Ok(what),

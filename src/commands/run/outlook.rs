@@ -12,6 +12,7 @@ use crate::commands::prepare::{self, PrepareSettings};
 use crate::data::prepared::PreparedSubject;
 use crate::data::trial::Trial;
 use crate::error::Result;
+use crate::models::encoder::EncoderKind;
 use crate::models::mapper::{MapperKind, MapperTarget};
 use crate::models::stylegan2::GeneratorConfig;
 use crate::pipelines::chain_record::ChainStep;
@@ -24,6 +25,8 @@ use crate::training::gan::run_files::GENERATOR_FILE;
 
 /// Trial × voxel × layer that a core trains in a second (docs/performance.md: 1.4 to 5 million on two cores).
 const MAPPER_RATE: f64 = 1e6;
+/// Positions that a core trains in a layer of the encoding network in a second.
+const ENCODER_RATE: f64 = 4e5;
 /// Multiplications of a generator's and a discriminator's convolutions that a core trains in a second.
 const GAN_RATE: f64 = 1e8;
 /// Drawing takes this share of the time of training on a picture.
@@ -225,7 +228,7 @@ impl Work<'_> {
                 let trials = if limit > 0 { trials.min(limit as f64) } else { trials };
                 2.0 * trials * (PICTURE + self.drawn_picture())
             }
-            ChainStep::Encode => self.sizes.trials as f64 * self.sizes.voxels as f64 / (5e6 * self.cores),
+            ChainStep::Encode => self.encoding(),
             ChainStep::Score | ChainStep::Report => 0.0,
         }
     }
@@ -287,6 +290,22 @@ impl Work<'_> {
         let [trials, voxels] = [self.train_trials(), self.sizes.voxels as f64];
         let (small, large) = (trials.min(voxels), trials.max(voxels));
         (small * small * large + 2.0 * small.powi(3)) / (MATRIX_RATE * self.cores)
+    }
+
+    /// Every encoder, each once more for the control.
+    fn encoding(&self) -> f64 {
+        let encode = &self.config.encode;
+        let of_kind = |kind: &EncoderKind| match kind {
+            EncoderKind::Ridge => self.sizes.trials as f64 * self.sizes.voxels as f64 / (5e6 * self.cores),
+            EncoderKind::Paper => {
+                // The trunk is as long as the embedding, and twice as long behind its doubling layer.
+                let positions = self.config.pretrain_clip.network.embed_dim * (encode.network.num_blocks + 2);
+                let seen = self.train_trials() * encode.train.epochs as f64;
+                seen * positions as f64 / (ENCODER_RATE * self.cores)
+            }
+        };
+        let fits = if encode.control { 2.0 } else { 1.0 };
+        fits * encode.kind.kinds().iter().map(of_kind).sum::<f64>()
     }
 
     /// With a control; over folds each once.

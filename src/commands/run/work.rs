@@ -42,7 +42,7 @@ pub(super) enum Work {
     EvaluateImages(EvaluateImagesSettings),
     Microstim(MicrostimSettings),
     /// With the volume of the noise ceilings, if there is one.
-    Encode(EncodeSettings, Option<PathBuf>),
+    Encode(Box<EncodeSettings>, Option<PathBuf>),
     /// With the file that takes the scores.
     Score(ScoreSettings, PathBuf),
     /// With what identifies the results that it shows.

@@ -34,14 +34,7 @@ impl<B: Backend> PositionHead<B> {
         let [batch, embed_dim, positions] = x.dims();
         // All coordinates of all samples in one matrix product.
         let x = relu(x).reshape([batch * embed_dim, positions]);
-        let x = relu(apply(&self.hidden, x)); // [batch · embed_dim, fc]
-        apply(&self.output, x).reshape([batch, embed_dim])
+        let x = relu(self.hidden.forward_rows(x)); // [batch · embed_dim, fc]
+        self.output.forward_rows(x).reshape([batch, embed_dim])
     }
-}
-
-/// A pointwise convolution as a linear map of rows: `[rows, channels_in]` → `[rows, channels_out]`.
-fn apply<B: Backend>(conv: &SignalConv<B>, rows: Tensor<B, 2>) -> Tensor<B, 2> {
-    let [channels_out, channels_in, _] = conv.weight.dims();
-    let weight = conv.weight.val().reshape([channels_out, channels_in]);
-    rows.matmul(weight.transpose()) + conv.bias.val().reshape([1, channels_out])
 }

@@ -20,7 +20,7 @@ pub struct ResBlock<B: Backend> {
 
 impl<B: Backend> ResBlock<B> {
     /// Weights keyed by `name`.
-    pub(super) fn init(channels: usize, seed: u64, name: &str, device: &B::Device) -> Self {
+    pub fn init(channels: usize, seed: u64, name: &str, device: &B::Device) -> Self {
         Self {
             conv1: SignalConvConfig::same(channels).init(seed, &format!("{name}.conv1"), device),
             conv2: SignalConvConfig::same(channels).init(seed, &format!("{name}.conv2"), device),
@@ -35,8 +35,16 @@ impl<B: Backend> ResBlock<B> {
     /// # Shapes
     /// - x and output: `[batch, channels, positions]`
     pub fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        relu(self.sum(x))
+    }
+
+    /// The block without the activation behind its sum, as the encoder has it (docs/spec/mapper.md §8).
+    ///
+    /// # Shapes
+    /// - as [`ResBlock::forward`]
+    pub fn sum(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
         let y = relu(self.conv1.forward(x.clone()));
         let y = relu(self.conv2.forward(y));
-        relu(x + self.conv3.forward(y))
+        x + self.conv3.forward(y)
     }
 }

@@ -6,8 +6,10 @@ use super::{Project, ProjectPaths};
 use crate::error::FileError;
 use crate::files::file_is_there;
 use crate::models::condition_source::ConditionSource;
+use crate::models::encoder::EncoderKind;
 use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::DecoderPaths;
+use crate::pipelines::encoding::file_names::encoder_file;
 use crate::pipelines::gan::snapshot_config::SnapshotConfig;
 use crate::pipelines::generator_use::GeneratorUse;
 use crate::pipelines::pictures::picture_features::FeatureSource;
@@ -84,6 +86,15 @@ impl Project {
             MapperTarget::Resnet => (None, "train-mapper-resnet", "train-mapper --target resnet"),
         };
         self.newest(configured, kind, BEST_FILE, command)
+    }
+
+    /// Snapshot of an encoder: that of the subject's newest run which fitted one of this kind.
+    ///
+    /// # Errors
+    /// [`RunError::missing`] when there is none.
+    pub fn encoder(&self, kind: EncoderKind) -> Result<PathBuf, RunError> {
+        let command = format!("encode --kind {kind}` or set `--encoder FILE");
+        self.newest(None, "encode", encoder_file(kind), &command)
     }
 
     /// Folder of the GAN that finetuning starts from.

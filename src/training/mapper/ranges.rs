@@ -2,7 +2,6 @@
 
 use super::config::MapperTrainConfig;
 use crate::error::{SettingError, above_to, between, in_range, limits};
-use crate::training::frame::optimiser::OptimiserConfig;
 
 /// Longest time between checkpoints: two years, in minutes.
 const MOST_MINUTES: f64 = 1e6;
@@ -44,25 +43,9 @@ impl MapperTrainConfig {
         let own =
             phases.into_iter().filter_map(|(section, phase)| Some((section, phase.optimiser.as_ref()?)));
         own.chain([("optimiser", &self.optimiser)]).try_for_each(|(section, optimiser)| {
-            check_optimiser(optimiser).map_err(|error| error.within(section))
+            optimiser.check_ranges().map_err(|error| error.within(section))
         })
     }
-}
-
-fn check_optimiser(optimiser: &OptimiserConfig) -> Result<(), SettingError> {
-    let OptimiserConfig { lars, decay, .. } = optimiser;
-    in_range("learning_rate", optimiser.learning_rate, 0.0..=limits::LEARNING_RATE)?;
-    in_range("beta_1", optimiser.beta_1, 0.0..1.0)?;
-    in_range("beta_2", optimiser.beta_2, 0.0..1.0)?;
-    in_range("epsilon", optimiser.epsilon, above_to(0.0, 1.0))?;
-    in_range("weight_decay", f64::from(optimiser.weight_decay), 0.0..=limits::RATE)?;
-    in_range("decay.every_epochs", decay.every_epochs, 0..=limits::EPOCHS)?;
-    in_range("decay.factor", decay.factor, above_to(0.0, limits::RATE))?;
-    in_range("lars.warmup_epochs", lars.warmup_epochs, 0..=limits::EPOCHS)?;
-    in_range("lars.momentum", lars.momentum, 0.0..1.0)?;
-    in_range("lars.trust", lars.trust, above_to(0.0, limits::RATE))?;
-    in_range("lars.base_rate", lars.base_rate, 0.0..=limits::RATE)?;
-    in_range("lars.final_share", lars.final_share, 0.0..=1.0)
 }
 
 #[cfg(test)]
