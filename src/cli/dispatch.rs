@@ -244,6 +244,7 @@ impl Session<'_> {
             Command::FinetuneGan(args) => self.finetune_gan(args.resume.clone()),
             Command::Reconstruct(_) => self.reconstruct(),
             Command::EvaluateImages(args) => self.evaluate_images(args.run.clone()),
+            Command::Interpolate(_) => self.interpolate(),
             Command::Microstim(_) => self.microstim(),
         }
     }

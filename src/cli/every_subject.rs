@@ -87,6 +87,7 @@ fn wanted(command: &Command) -> Option<Subjects> {
         | Command::FinetuneGan(_)
         | Command::Reconstruct(_)
         | Command::EvaluateImages(_)
+        | Command::Interpolate(_)
         | Command::Microstim(_)
         | Command::Score(_)
         | Command::Report(_) => Some(Subjects::Prepared),

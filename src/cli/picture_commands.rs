@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::dispatch::{Session, value};
 use crate::commands::evaluate_images::{self, EvaluateImagesSettings, EvaluateImagesSummary};
+use crate::commands::interpolate::{self, InterpolateSettings, InterpolateSummary};
 use crate::commands::microstim::{self, MicrostimSettings};
 use crate::commands::reconstruct::{self, ReconstructSettings};
 
@@ -28,6 +29,17 @@ impl Session<'_> {
         let settings = EvaluateImagesSettings::resolve(&self.project, &self.config.evaluate_images, run)?;
         let summary = evaluate_images::run(&settings, &mut *self.progress)?;
         self.as_text(summary, EvaluateImagesSummary::table)
+    }
+
+    /// The way between trials.
+    ///
+    /// # Errors
+    /// The command's own.
+    pub(super) fn interpolate(self) -> crate::error::Result<Value> {
+        let (project, config) = (&self.project, &self.config);
+        let settings = InterpolateSettings::resolve(project, &config.interpolate, &config.train_mapper)?;
+        let summary = interpolate::run(&settings, &mut *self.progress)?;
+        self.as_text(summary, InterpolateSummary::text)
     }
 
     /// A region driven or silenced.

@@ -118,7 +118,7 @@ fn how_to_go_on(command: &Command) -> &'static str {
             "a run whose folder has a `checkpoint.mpk` goes on with `--resume`; else give the same command again: embeddings that \
              are in the cache are not computed again"
         }
-        Command::Reconstruct(_) | Command::Microstim(_) => {
+        Command::Reconstruct(_) | Command::Interpolate(_) | Command::Microstim(_) => {
             "pictures that were drawn stay in the run's folder; give the same command again: it draws all of them into a new one"
         }
         Command::Ablate(AblateArgs { list: false, .. }) => {

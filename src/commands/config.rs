@@ -8,6 +8,7 @@ use super::evaluate::EvaluateConfig;
 use super::evaluate_images::EvaluateImagesConfig;
 use super::finetune_gan::FinetuneGanConfig;
 use super::import::ImportConfig;
+use super::interpolate::InterpolateConfig;
 use super::microstim::MicrostimConfig;
 use super::prepare::PrepareConfig;
 use super::pretrain_classifier::PretrainClassifierConfig;
@@ -71,6 +72,8 @@ pub struct ProjectConfig {
     pub reconstruct: ReconstructConfig,
     /// Metrics of reconstructed images.
     pub evaluate_images: EvaluateImagesConfig,
+    /// The way between trials.
+    pub interpolate: InterpolateConfig,
     /// A region driven or silenced.
     pub microstim: MicrostimConfig,
     /// The whole pipeline.
@@ -99,6 +102,7 @@ impl ProjectConfig {
         self.finetune_gan.validate()?;
         self.reconstruct.validate()?;
         self.evaluate_images.validate()?;
+        self.interpolate.validate()?;
         self.microstim.validate()?;
         self.run.validate()
     }
@@ -162,6 +166,7 @@ mod tests {
             config.finetune_gan.validate(),
             config.reconstruct.validate(),
             config.evaluate_images.validate(),
+            config.interpolate.validate(),
         ]
         .into_iter()
         .filter_map(Result::err)
@@ -204,6 +209,9 @@ mod tests {
             ("finetune_gan.mappers", "interval", "0"),
             ("finetune_gan.mappers", "learning_rate", "0.0"),
             ("reconstruct", "truncation_psi", "nan"),
+            ("interpolate", "frames", "1"),
+            ("interpolate", "trials", "[3]"),
+            ("interpolate", "truncation_psi", "11.0"),
             ("evaluate_images.identification", "ways", "[1]"),
             ("evaluate_images.identification", "repeats", "0"),
         ] {

@@ -15,6 +15,7 @@ mod fixtures;
 pub mod import;
 pub mod import_weights;
 pub mod init;
+pub mod interpolate;
 pub mod microstim;
 pub mod phantom;
 pub mod prepare;

@@ -398,18 +398,34 @@ impl BrainDecoder {
         positions: &[u64],
         options: &DrawOptions,
     ) -> Vec<RgbImage> {
+        self.draw_from(self.latents(positions, options.seed), embeddings, positions, options)
+    }
+
+    /// The z that [`BrainDecoder::draw`] draws from: `[positions, z_dim]`.
+    pub fn latents(&self, positions: &[u64], seed: u64) -> Tensor<Base, 2> {
+        let z = positions.iter().map(|position| {
+            let mut rng = keyed_rng(seed, "reconstruct z", *position);
+            normal([1, self.generator_config.z_dim], &mut rng, &self.device)
+        });
+        Tensor::cat(z.collect(), 0)
+    }
+
+    /// As [`BrainDecoder::draw`] from a given z; `positions` then decide noise and mixtures alone.
+    ///
+    /// # Shapes
+    /// - z: `[pictures, z_dim]`, as many rows as embeddings and positions
+    pub fn draw_from(
+        &self,
+        z: Tensor<Base, 2>,
+        embeddings: &DecodedEmbeddings,
+        positions: &[u64],
+        options: &DrawOptions,
+    ) -> Vec<RgbImage> {
         let DecodedEmbeddings { image, second } = embeddings.clone();
         let count = self.generator_config.condition_dims().len();
         let heads = options.source.heads(image, second, options.seed, positions);
         // A generator with one head takes the first of the two.
         let condition = Condition { heads: heads.into_iter().take(count).collect() };
-        let z = positions
-            .iter()
-            .map(|position| {
-                let mut rng = keyed_rng(options.seed, "reconstruct z", *position);
-                normal([1, self.generator_config.z_dim], &mut rng, &self.device)
-            })
-            .collect();
         let noise = match options.noise {
             PixelNoise::Constant => Noise::Constant,
             PixelNoise::Off => Noise::Off,
@@ -422,6 +438,6 @@ impl BrainDecoder {
             }
         };
         let truncation = Truncation { psi: options.truncation_psi, cutoff: None };
-        pictures(self.generator.forward(Tensor::cat(z, 0), &condition, &noise, truncation))
+        pictures(self.generator.forward(z, &condition, &noise, truncation))
     }
 }

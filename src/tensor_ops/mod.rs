@@ -19,6 +19,7 @@ pub mod resize;
 pub mod same_type;
 pub mod signed_max;
 pub mod similarity;
+pub mod spherical;
 pub mod stored;
 pub mod transformer_kernels;
 pub mod upfirdn;

@@ -98,6 +98,7 @@ fn commands_say_which_command_must_come_first() {
         (&["finetune-gan"], "pretrain-clip"),
         (&["reconstruct"], "train-mapper --target image"),
         (&["evaluate-images"], "mindreader reconstruct"),
+        (&["interpolate"], "train-mapper --target image"),
         (&["microstim", "--roi", "floc-faces"], "train-mapper --target image"),
     ] {
         let output = mindreader()

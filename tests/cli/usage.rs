@@ -27,6 +27,7 @@ fn help_names_every_subcommand() {
         "finetune-gan",
         "reconstruct",
         "evaluate-images",
+        "interpolate",
         "microstim",
         "report",
     ] {

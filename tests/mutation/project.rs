@@ -40,6 +40,7 @@ pub const FINETUNE: Step = Step {
     args: &[SET, "finetune_gan.train.total_kimg=0.016", SET, "finetune_gan.train.tick_kimg=0.008"],
 };
 pub const RECONSTRUCT: Step = Step { name: "reconstruct", args: &["--limit", "4"] };
+pub const INTERPOLATE: Step = Step { name: "interpolate", args: &["--frames", "2"] };
 pub const MICROSTIM: Step = Step { name: "microstim", args: &["--limit", "1"] };
 pub const ENCODE: Step = Step { name: "encode", args: &[] };
 pub const EVALUATE: Step =

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use rand::{RngExt, rngs::ChaCha12Rng};
 
 use crate::project::{
-    CAPTION_MAPPER, CLASSIFIER, CLIP, ENCODE, EVALUATE, FINETUNE, IMAGE_MAPPER, JUDGE, MICROSTIM, PHANTOM,
-    PREPARE, PRETRAIN, Project, RECONSTRUCT, SCREEN, Step, binary,
+    CAPTION_MAPPER, CLASSIFIER, CLIP, ENCODE, EVALUATE, FINETUNE, IMAGE_MAPPER, INTERPOLATE, JUDGE,
+    MICROSTIM, PHANTOM, PREPARE, PRETRAIN, Project, RECONSTRUCT, SCREEN, Step, binary,
 };
 use crate::trial::Trial;
 
@@ -70,6 +70,7 @@ const SECTIONS: &[(&str, &[&Step])] = &[
     ("pretrain_gan", &[&PRETRAIN]),
     ("finetune_gan", &[&FINETUNE]),
     ("reconstruct", &[&RECONSTRUCT]),
+    ("interpolate", &[&INTERPOLATE]),
     ("microstim", &[&MICROSTIM]),
     ("", &[&RECONSTRUCT, &IMAGE_MAPPER, &PREPARE, &PRETRAIN]),
 ];
@@ -88,6 +89,9 @@ const FLAGS: &[(&Step, &str)] = &[
     (&RECONSTRUCT, "--conditions"),
     (&RECONSTRUCT, "--repeats"),
     (&RECONSTRUCT, "--subject"),
+    (&INTERPOLATE, "--trials"),
+    (&INTERPOLATE, "--frames"),
+    (&INTERPOLATE, "--truncation"),
     (&MICROSTIM, "--level"),
     (&MICROSTIM, "--limit"),
     (&MICROSTIM, "--roi"),

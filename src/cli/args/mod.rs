@@ -35,7 +35,7 @@ pub use global::{GlobalArgs, Subjects};
 pub use import::ImportArgs;
 pub use init::InitArgs;
 pub use phantom::PhantomArgs;
-pub use pictures::{EvaluateImagesArgs, MicrostimArgs, ReconstructArgs};
+pub use pictures::{EvaluateImagesArgs, InterpolateArgs, MicrostimArgs, ReconstructArgs};
 pub use prepare::PrepareArgs;
 pub use pretrain_gan::PretrainGanArgs;
 pub use report::ReportArgs;
@@ -114,6 +114,8 @@ pub enum Command {
     Reconstruct(ReconstructArgs),
     /// Measure reconstructed images: Fréchet distance and n-way identification
     EvaluateImages(EvaluateImagesArgs),
+    /// Draw the way between trials, from one decoded image to the next
+    Interpolate(InterpolateArgs),
     /// Drive or silence a region and see what changes in the image
     Microstim(MicrostimArgs),
     /// Compare what was estimated on a phantom with its truth: noise ceilings, screened captions, retrieval
@@ -182,6 +184,7 @@ impl Command {
             Self::FinetuneGan(args) => args.layers(layers),
             Self::Reconstruct(args) => args.layers(layers),
             Self::EvaluateImages(args) => args.layers(layers),
+            Self::Interpolate(args) => args.layers(layers),
             Self::Microstim(args) => args.layers(layers),
         }
     }
@@ -193,6 +196,7 @@ mod tests {
     use clap::CommandFactory;
 
     use crate::commands::config::ProjectConfig;
+    use crate::commands::interpolate::{LatentPath, PathChoice};
     use crate::commands::reconstruct::GridLayout;
     use crate::models::condition_source::ConditionSource;
     use crate::pipelines::trial_choice::Repeats;
@@ -225,6 +229,10 @@ mod tests {
         assert_eq!((microstim.condition, microstim.strict), (None, false));
         let microstim = resolved("microstim --condition image-resnet --strict").microstim;
         assert_eq!((microstim.condition, microstim.strict), (Some(ConditionSource::ImageResnet), true));
+        let way = resolved("interpolate --trials 12,40,7 --loop --path betas --frames 9 --z slerp --strict")
+            .interpolate;
+        assert_eq!((way.trials.as_slice(), way.is_loop, way.frames), (&[12, 40, 7][..], true, 9));
+        assert_eq!((way.path, way.z, way.strict), (PathChoice::Betas, LatentPath::Slerp, true));
         let config = resolved("pretrain-gan --images a.zip --annotations b.json --clip-features");
         assert_eq!(config.paths.images, Some("a.zip".into()));
         assert_eq!(config.paths.annotations, Some("b.json".into()));

@@ -1,7 +1,5 @@
 //! What the sources of pictures need, read once, and what they give for a batch of trials.
 
-use std::path::Path;
-
 use burn::tensor::{Tensor, TensorData};
 use image::RgbImage;
 use ndarray::{Array1, Array2, Axis};
@@ -15,7 +13,7 @@ use crate::data::prepared::PreparedSubject;
 use crate::data::trial::NsdId;
 use crate::error::{Context, Result};
 use crate::models::condition_source::ConditionSource;
-use crate::pipelines::brain_decoder::{BrainDecoder, DecodedEmbeddings, LoadedMapper};
+use crate::pipelines::brain_decoder::{BrainDecoder, DecodedEmbeddings};
 use crate::pipelines::targets::captioned_stimuli::distinct_images;
 use crate::pipelines::targets::trial_targets::TrialTargets;
 use crate::pipelines::trial_choice::{ChosenTrial, betas_of};
@@ -54,8 +52,13 @@ impl Material {
         if source.is_betas() {
             return Ok(Self::Betas);
         }
+        let targets = |bench: &mut Workbench<'_>| -> Result<[TrialTargets; 2]> {
+            let files = settings.targets.as_ref().context("no files of the true embeddings")?;
+            let conditions = settings.reconstruct.all_conditions();
+            files.of_decoder(&conditions, (&settings.split, "drawing"), prepared, decoder, bench)
+        };
         if source == PictureSource::Truth {
-            return Ok(Self::Truth(Box::new(both_targets(settings, prepared, decoder, bench)?)));
+            return Ok(Self::Truth(Box::new(targets(bench)?)));
         }
         let train = settings.split.split(prepared)?.train;
         let images = distinct_images(train.iter().map(|trial| prepared.trials()[*trial]));
@@ -74,39 +77,13 @@ impl Material {
             of_image.find(|trial| prepared.trials()[*trial].nsd_id == *image)
         };
         let trials: Vec<usize> = images.iter().filter_map(first_trial).collect();
-        let targets =
-            both_targets(settings, prepared, decoder, bench)?.map(|targets| targets.single(&trials));
+        let targets = targets(bench)?.map(|targets| targets.single(&trials));
         if source == PictureSource::NearestTraining {
             return Ok(Self::NearestTraining { images, targets: targets.map(unit_rows) });
         }
         let [image, second] = targets.map(|rows| rows.mean_axis(Axis(0)));
         Ok(Self::TrainingMean([image.context("no training image")?, second.context("no training image")?]))
     }
-}
-
-/// The targets of both mappers for all trials; where no condition asks for the second, those of the first twice.
-fn both_targets(
-    settings: &ReconstructSettings,
-    prepared: &PreparedSubject,
-    decoder: &BrainDecoder,
-    bench: &mut Workbench<'_>,
-) -> Result<[TrialTargets; 2]> {
-    let conditions = settings.reconstruct.all_conditions();
-    let is_used = |part: usize| conditions.iter().any(|condition| condition.uses()[part]);
-    let mut load = |(path, mapper): (&Path, &LoadedMapper)| -> Result<TrialTargets> {
-        let files = settings.targets.as_ref().context("no files of the true embeddings")?;
-        let source = files.source_of_mapper(path, mapper, (&settings.split, "drawing"))?;
-        let targets = TrialTargets::load(source, prepared, bench)?;
-        targets.require(path, mapper)?;
-        Ok(targets)
-    };
-    let (first, second) = (decoder.image_mapper(), decoder.second_mapper());
-    let pair = match (is_used(0), is_used(1)) {
-        (true, true) => [first, second],
-        (false, true) => [second; 2],
-        _ => [first; 2],
-    };
-    Ok([load(pair[0])?, load(pair[1])?])
 }
 
 /// Rows of unit norm; a row of zeros stays.

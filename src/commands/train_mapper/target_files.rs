@@ -7,12 +7,16 @@ use serde_json::Value;
 
 use super::config::TrainMapperConfig;
 use crate::data::nsd::tree::NsdTree;
+use crate::data::prepared::PreparedSubject;
 use crate::data::split::SplitConfig;
+use crate::models::condition_source::ConditionSource;
 use crate::models::mapper::MapperTarget;
-use crate::pipelines::brain_decoder::LoadedMapper;
+use crate::pipelines::brain_decoder::{BrainDecoder, LoadedMapper};
 use crate::pipelines::mapper_provenance::MapperProvenance;
 use crate::pipelines::project::Project;
 use crate::pipelines::targets::source::TargetSource;
+use crate::pipelines::targets::trial_targets::TrialTargets;
+use crate::pipelines::workbench::Workbench;
 use crate::run::error::RunError;
 
 /// Files that the targets of mappers are computed from, and their configured form.
@@ -86,6 +90,33 @@ impl TargetFiles {
             })?,
         };
         Ok(self.source(target, network, &config))
+    }
+
+    /// The targets of both mappers of a decoder for all trials; where no condition asks for one of them, those of the other twice.
+    ///
+    /// # Errors
+    /// As [`TargetFiles::source_of_mapper`]; targets that are missing or not those of the mappers.
+    pub(crate) fn of_decoder(
+        &self,
+        conditions: &[ConditionSource],
+        purpose: (&SplitConfig, &str),
+        subject: &PreparedSubject,
+        decoder: &BrainDecoder,
+        bench: &mut Workbench<'_>,
+    ) -> crate::error::Result<[TrialTargets; 2]> {
+        let is_used = |part: usize| conditions.iter().any(|condition| condition.uses()[part]);
+        let mut load = |(path, mapper): (&Path, &LoadedMapper)| -> crate::error::Result<TrialTargets> {
+            let targets = TrialTargets::load(self.source_of_mapper(path, mapper, purpose)?, subject, bench)?;
+            targets.require(path, mapper)?;
+            Ok(targets)
+        };
+        let (first, second) = (decoder.image_mapper(), decoder.second_mapper());
+        let pair = match (is_used(0), is_used(1)) {
+            (true, true) => [first, second],
+            (false, true) => [second; 2],
+            _ => [first; 2],
+        };
+        Ok([load(pair[0])?, load(pair[1])?])
     }
 
     /// What the targets of a mapper into one of CLIP's spaces are computed by, or read from.

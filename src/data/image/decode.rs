@@ -6,7 +6,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use image::RgbImage;
+use image::{ImageFormat, RgbImage};
 
 use crate::data::error::DataError;
 
@@ -31,7 +31,11 @@ pub fn decode_picture(path: &Path, bytes: &[u8]) -> Result<RgbImage, DataError> 
     let mut reader = image::ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|error| unreadable(&error))?;
-    if reader.format() == Some(image::ImageFormat::Jpeg) && !reaches_its_end(bytes) {
+    if !matches!(reader.format(), None | Some(ImageFormat::Png | ImageFormat::Jpeg)) {
+        // The program writes other formats, and what can be written the crate also reads.
+        return Err(unreadable(&"it is neither a PNG nor a JPEG"));
+    }
+    if reader.format() == Some(ImageFormat::Jpeg) && !reaches_its_end(bytes) {
         return Err(unreadable(&"the JPEG ends early"));
     }
     let mut limits = image::Limits::default();
@@ -76,7 +80,6 @@ fn reaches_its_end(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::ImageFormat;
 
     fn encoded(format: ImageFormat) -> Vec<u8> {
         let picture =
@@ -97,6 +100,8 @@ mod tests {
                 assert!(error.contains("a.img"), "{error}");
             }
         }
+        let error = decode_picture(Path::new("a.gif"), &encoded(ImageFormat::Gif)).unwrap_err().to_string();
+        assert!(error.contains("a.gif") && error.contains("neither a PNG nor a JPEG"), "{error}");
         let jpeg = encoded(ImageFormat::Jpeg);
         let error = decode_picture(Path::new("a"), &jpeg[..jpeg.len() - 2]).unwrap_err().to_string();
         assert!(error.contains("the JPEG ends early"), "{error}");

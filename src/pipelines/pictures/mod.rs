@@ -1,5 +1,6 @@
 //! Pictures, their features and distances between sets of them.
 
+pub(crate) mod animation;
 pub mod picture;
 pub mod picture_distance;
 pub mod picture_features;
