@@ -29,6 +29,7 @@ const UNSET: &[&str] = &[
     "finetune_gan.train.r1_gamma",
     "finetune_gan.mappers.learning_rate",
     "reconstruct.trials.trial",
+    "interpolate.smoothing",
 ];
 /// What no number may be.
 const NEVER: &[&str] =

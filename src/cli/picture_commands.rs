@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::dispatch::{Session, value};
 use crate::commands::evaluate_images::{self, EvaluateImagesSettings, EvaluateImagesSummary};
+use crate::commands::interpolate::sequence::{self, SequenceSummary};
 use crate::commands::interpolate::{self, InterpolateSettings, InterpolateSummary};
 use crate::commands::microstim::{self, MicrostimSettings};
 use crate::commands::reconstruct::{self, ReconstructSettings};
@@ -38,6 +39,10 @@ impl Session<'_> {
     pub(super) fn interpolate(self) -> crate::error::Result<Value> {
         let (project, config) = (&self.project, &self.config);
         let settings = InterpolateSettings::resolve(project, &config.interpolate, &config.train_mapper)?;
+        if settings.interpolate.sequence {
+            let summary = sequence::run(&settings, &mut *self.progress)?;
+            return self.as_text(summary, SequenceSummary::text);
+        }
         let summary = interpolate::run(&settings, &mut *self.progress)?;
         self.as_text(summary, InterpolateSummary::text)
     }

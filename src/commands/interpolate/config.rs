@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::commands::train_mapper::{TargetFiles, TrainMapperConfig};
 use crate::data::nsd::tree::NsdTree;
 use crate::data::split::SplitConfig;
-use crate::error::{SettingError, in_range, limits};
+use crate::error::{SettingError, above_to, all_in_range, in_range, limits};
 use crate::models::condition_source::ConditionSource;
 use crate::pipelines::brain_decoder::{DecoderPaths, PixelNoise};
 use crate::pipelines::project::Project;
@@ -20,6 +20,8 @@ use crate::run::precision::Precision;
 const TRIALS: std::ops::RangeInclusive<usize> = 2..=100;
 /// Most frames between two trials: 40 seconds of animation.
 const MOST_FRAMES: usize = 500;
+/// Most scans of a sequence.
+const MOST_SCANS: usize = 10_000;
 /// Farthest from the mean of w.
 const MOST_TRUNCATION: f64 = 10.0;
 
@@ -100,6 +102,14 @@ pub struct InterpolateConfig {
     pub frames: usize,
     /// The noise z of the frames.
     pub z: LatentPath,
+    /// Whether scans are drawn in time order instead, a frame each, their embeddings smoothed in time; `trials` are then those scans.
+    pub sequence: bool,
+    /// Strength a of the smoothing `e_t = (1 − a) e_{t−1} + a x_t`, above 0 and at most 1, which is none; chosen on training trials where
+    /// nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smoothing: Option<f64>,
+    /// Scans of a sequence whose trials are not named: the first held-out ones, 2 to 10,000.
+    pub limit: usize,
     /// Which embeddings steer the generator; those that it was trained on where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub condition: Option<ConditionSource>,
@@ -123,6 +133,9 @@ impl Default for InterpolateConfig {
             path: PathChoice::Both,
             frames: 16,
             z: LatentPath::Fixed,
+            sequence: false,
+            smoothing: None,
+            limit: 60,
             condition: None,
             truncation_psi: 1.0,
             noise: PixelNoise::Constant,
@@ -147,10 +160,29 @@ impl InterpolateConfig {
     }
 
     fn check(&self) -> Result<(), SettingError> {
-        self.check_trials()?;
+        if self.sequence {
+            self.check_scans()?;
+        } else {
+            self.check_trials()?;
+        }
+        if let Some(strength) = self.smoothing {
+            in_range("smoothing", strength, above_to(0.0, 1.0))?;
+        }
+        in_range("limit", self.limit, 2..=MOST_SCANS)?;
         in_range("frames", self.frames, 2..=MOST_FRAMES)?;
         in_range("batch", self.batch, 1..=limits::BATCH)?;
         in_range("truncation_psi", self.truncation_psi, 0.0..=MOST_TRUNCATION)
+    }
+
+    /// Scans in time order know no way back.
+    fn check_scans(&self) -> Result<(), SettingError> {
+        if self.is_loop {
+            return Err(SettingError::new("loop", "`false` beside `interpolate.sequence`", "true"));
+        }
+        if self.trials.is_empty() {
+            return Ok(());
+        }
+        all_in_range("trials", &self.trials, 2..=MOST_SCANS, 0..=limits::ITEMS)
     }
 
     fn check_trials(&self) -> Result<(), SettingError> {
@@ -260,5 +292,17 @@ mod tests {
         assert_eq!(of(&[1, 1_000_001], false), wrong("1000001"));
         assert_eq!(of(&[3, 5, 5, 2], false), wrong("5 twice in a row"));
         assert_eq!(of(&[3, 5, 3], true), wrong("3 at both ends of a loop"));
+        let sequence = |config: InterpolateConfig| {
+            let config = InterpolateConfig { sequence: true, ..config };
+            config.validate().map_err(|error| error.to_string())
+        };
+        let long = InterpolateConfig { trials: (0..200).collect(), ..InterpolateConfig::default() };
+        assert_eq!(sequence(long), Ok(()));
+        let closed = InterpolateConfig { is_loop: true, ..InterpolateConfig::default() };
+        let expected = "`interpolate.loop`: found true, expected `false` beside `interpolate.sequence`";
+        assert_eq!(sequence(closed), Err(expected.into()));
+        let none = InterpolateConfig { smoothing: Some(0.0), ..InterpolateConfig::default() };
+        let expected = "`interpolate.smoothing`: found 0, expected above 0 and at most 1";
+        assert_eq!(sequence(none), Err(expected.into()));
     }
 }

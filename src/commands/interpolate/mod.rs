@@ -9,6 +9,7 @@ mod evenness;
 mod film;
 mod record;
 mod route;
+pub mod sequence;
 mod strip;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ use crate::pipelines::drawing_manifest::MANIFEST_FILE;
 use crate::pipelines::generator_use::refuse_or_warn;
 use crate::pipelines::inference::{Inference, of_epochs};
 use crate::pipelines::targets::decoded_target::DecodedTarget;
+use crate::pipelines::targets::trial_targets::TrialTargets;
 use crate::pipelines::trial_choice::{ChosenTrial, Repeats, TrialChoice, betas_of, choose_trials};
 use crate::pipelines::workbench::Workbench;
 use crate::run::device;
@@ -174,13 +176,22 @@ impl Inputs {
         split: &Split,
         progress: &mut dyn Progress,
     ) -> Result<Vec<TrueEmbeddings>> {
+        let targets = self.targets(settings, progress)?;
+        let source = settings.interpolate.condition.unwrap_or_default();
+        let held_out = (&self.prepared, &split.validation[..]);
+        TrueEmbeddings::of(&targets, source.uses(), chosen, held_out, &self.decoder)
+    }
+
+    /// What both mappers aim at, for all trials.
+    fn targets(
+        &self,
+        settings: &InterpolateSettings,
+        progress: &mut dyn Progress,
+    ) -> Result<[TrialTargets; 2]> {
         let source = settings.interpolate.condition.unwrap_or_default();
         let bench = &mut Workbench::new(&self.device, &settings.cache, progress);
         let purpose = (&settings.split, "drawing");
-        let targets =
-            settings.targets.of_decoder(&[source], purpose, &self.prepared, &self.decoder, bench)?;
-        let held_out = (&self.prepared, &split.validation[..]);
-        TrueEmbeddings::of(&targets, source.uses(), chosen, held_out, &self.decoder)
+        settings.targets.of_decoder(&[source], purpose, &self.prepared, &self.decoder, bench)
     }
 
     fn inference(&self, settings: &InterpolateSettings) -> Result<Inference> {

@@ -19,7 +19,7 @@ use crate::run::precision::Precision;
 use crate::run::progress::Silent;
 
 /// Ridge regression finds the embeddings nearly as they are.
-fn scene(root: &Path) -> InterpolateSettings {
+pub(super) fn scene(root: &Path) -> InterpolateSettings {
     write_all(root);
     write_gan(&root.join("gan"));
     let mut mapper = mapper_settings(root);

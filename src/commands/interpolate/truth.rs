@@ -84,6 +84,20 @@ impl TrueEmbeddings {
             .collect())
     }
 
+    /// `[trials of the way, embed_dim]`, at unit norm.
+    pub fn of_trials(&self) -> &Array2<f32> {
+        &self.of_trials
+    }
+
+    /// Mean cosine of every row with the true embeddings of the other held-out images; nothing where no other is held out.
+    pub fn mean_to_others(&self, decoded: &Array2<f32>) -> Vec<f64> {
+        if self.images.is_empty() {
+            return Vec::new();
+        }
+        let mean = |row| cosines(&self.of_images, row).iter().sum::<f64>() / self.images.len() as f64;
+        decoded.rows().into_iter().map(mean).collect()
+    }
+
     /// How near the decoded embeddings of all frames are.
     ///
     /// # Shapes

@@ -11,7 +11,7 @@ use crate::cli::usage_error::UsageError;
 /// Arguments of `interpolate`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: mindreader interpolate --subject 1 --trials 120,4711\n         mindreader interpolate --subject 1 --trials 120,4711,88 --loop --path embedding --frames 24"
+    after_help = "Example: mindreader interpolate --subject 1 --trials 120,4711\n         mindreader interpolate --subject 1 --trials 120,4711,88 --loop --path embedding --frames 24\n         mindreader interpolate --subject 1 --sequence --limit 100"
 )]
 pub struct InterpolateArgs {
     /// Snapshots to decode with.
@@ -35,6 +35,15 @@ pub struct InterpolateArgs {
     /// The noise z: fixed (the first trial's throughout), or slerp (from the z of each trial to that of the next)
     #[arg(long)]
     pub z: Option<String>,
+    /// Draw scans in time order instead, a frame each: those of `--trials`, or the first held-out ones; embeddings are smoothed in time
+    #[arg(long, conflicts_with_all = ["is_loop", "path", "frames", "z"])]
+    pub sequence: bool,
+    /// Strength a of the smoothing (1 - a) before + a now: above 0, 1 is none; by default chosen on training trials
+    #[arg(long, value_name = "A", allow_negative_numbers = true, requires = "sequence")]
+    pub smoothing: Option<f64>,
+    /// Scans of a sequence where no trials are named
+    #[arg(long, value_name = "N", allow_negative_numbers = true, requires = "sequence")]
+    pub limit: Option<i64>,
     /// Embeddings that steer the generator, as in reconstruct; by default those that it was trained on
     #[arg(long)]
     pub condition: Option<String>,
@@ -60,6 +69,11 @@ impl InterpolateArgs {
         if self.is_loop {
             layers = layers.value("interpolate.loop", true)?;
         }
+        if self.sequence {
+            layers = layers.value("interpolate.sequence", true)?;
+        }
+        layers = layers.optional("interpolate.smoothing", self.smoothing.as_ref())?;
+        layers = layers.optional("interpolate.limit", self.limit.as_ref())?;
         if self.strict {
             layers = layers.value("interpolate.strict", true)?;
         }
