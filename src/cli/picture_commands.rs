@@ -10,6 +10,7 @@ use crate::commands::interpolate::sequence::{self, SequenceSummary};
 use crate::commands::interpolate::{self, InterpolateSettings, InterpolateSummary};
 use crate::commands::microstim::{self, MicrostimSettings};
 use crate::commands::reconstruct::{self, ReconstructSettings};
+use crate::commands::score;
 
 impl Session<'_> {
     /// Betas to pictures.
@@ -53,6 +54,12 @@ impl Session<'_> {
     /// The command's own.
     pub(super) fn microstim(self) -> crate::error::Result<Value> {
         let settings = MicrostimSettings::resolve(&self.project, &self.config.microstim)?;
+        if settings.microstim.has_several() {
+            let found = microstim::run_regions(&settings, &mut *self.progress)?;
+            let runs: Vec<PathBuf> = found.regions.iter().map(|region| region.run.clone()).collect();
+            let effects = score::microstim_effects(&runs)?.text();
+            return self.as_text(found, |_| effects);
+        }
         value(microstim::run(&settings, self.progress))
     }
 }

@@ -1,6 +1,7 @@
 //! From tensors to host memory and back, without a copy where the tensor is the only owner.
 
 use burn::tensor::{Tensor, TensorData, backend::Backend};
+use ndarray::Array2;
 
 /// The values, row-major.
 pub fn values<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
@@ -19,6 +20,15 @@ pub fn scalar<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> f32 {
     match values(tensor)[..] {
         [value] => value,
         ref values => unreachable!("one value was expected and {} came", values.len()),
+    }
+}
+
+/// The rows of a matrix.
+pub fn rows<B: Backend>(matrix: Tensor<B, 2>) -> Array2<f32> {
+    let [rows, columns] = matrix.dims();
+    match Array2::from_shape_vec((rows, columns), values(matrix)) {
+        Ok(rows) => rows,
+        Err(error) => unreachable!("a tensor has as many values as its shape says: {error}"),
     }
 }
 

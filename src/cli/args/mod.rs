@@ -233,6 +233,15 @@ mod tests {
             .interpolate;
         assert_eq!((way.trials.as_slice(), way.is_loop, way.frames), (&[12, 40, 7][..], true, 9));
         assert_eq!((way.path, way.z, way.strict), (PathChoice::Betas, LatentPath::Slerp, true));
+        let one = resolved("microstim --roi V1 --level 4").microstim;
+        assert_eq!((one.roi.as_str(), one.excited_beta, one.has_several()), ("V1", 4.0, false));
+        let several = resolved("microstim --roi V1 --roi V2 --level 2,8,4 --controls 3").microstim;
+        assert_eq!(several.rois, ["V1", "V2"]);
+        assert_eq!(
+            (several.levels.as_slice(), several.excited_beta, several.controls),
+            (&[2.0, 8.0, 4.0][..], 8.0, 3)
+        );
+        assert!(resolved("microstim --paper").microstim.has_several());
         let config = resolved("pretrain-gan --images a.zip --annotations b.json --clip-features");
         assert_eq!(config.paths.images, Some("a.zip".into()));
         assert_eq!(config.paths.annotations, Some("b.json".into()));
@@ -255,6 +264,9 @@ mod tests {
             "reconstruct --average --repeats each",
             "reconstruct --condition image --conditions image,both",
             "score --evaluation a --microstim b",
+            "microstim --paper --roi V1",
+            "interpolate --sequence --loop",
+            "interpolate --smoothing 0.5",
         ] {
             let arguments = std::iter::once("mindreader").chain(wrong.split_whitespace());
             assert!(Cli::try_parse_from(arguments).is_err(), "{wrong}");

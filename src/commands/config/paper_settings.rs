@@ -23,7 +23,7 @@ const SECTIONS: [&str; 9] = [
 
 /// Keys, or the beginnings of keys, that have no counterpart in the paper or its code: how often is saved and reported, what the
 /// program measures of its own, choices that another key switches off.
-const OWN: [&str; 35] = [
+const OWN: [&str; 36] = [
     "evaluate_images.identification.seed",
     "evaluate_images.preprocessing",
     "finetune_gan.snapshots.",
@@ -41,6 +41,7 @@ const OWN: [&str; 35] = [
     "finetune_gan.train.r1_gamma",
     "finetune_gan.train.seed",
     "finetune_gan.validation_fraction",
+    "microstim.controls",
     "microstim.limit",
     "microstim.probes",
     "microstim.roi",

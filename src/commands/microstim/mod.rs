@@ -2,8 +2,16 @@
 //!
 //! Section 3.3 and appendix A.5 of the paper; docs/spec/mapper.md §11. Every trial is decoded twice with the same z, before and after.
 
+mod analysis;
+mod changes;
+mod config;
+mod dose;
 mod embeddings;
+mod paper_regions;
 mod probes;
+mod random_region;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
@@ -12,143 +20,33 @@ use image::RgbImage;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use self::analysis::Analysis;
+pub use self::changes::{ChangeShares, EmbeddingChanges, EmbeddingForm};
+pub use self::config::{MicrostimConfig, MicrostimSettings};
+use self::dose::dose_chart;
+pub use self::dose::{DosePoint, HeldAgainst, ProbeDose};
 use self::embeddings::write_embeddings;
 pub use self::probes::ProbeChange;
 use self::probes::probe_changes;
+use self::random_region::random_regions;
 use crate::data::error::DataError;
 use crate::data::image::resize::{Filter, resize_pil};
 use crate::data::nsd::stimuli::Stimuli;
-use crate::data::nsd::tree::NsdTree;
 use crate::data::prepared::PreparedSubject;
-use crate::data::split::SplitConfig;
-use crate::error::{Result, SettingError, in_range, limits};
+use crate::error::Result;
 use crate::interrupt;
 use crate::models::condition_source::ConditionSource;
-use crate::pipelines::brain_decoder::{
-    BrainDecoder, DecodedEmbeddings, DecoderPaths, DrawOptions, PixelNoise,
-};
+use crate::pipelines::brain_decoder::{BrainDecoder, DecodedEmbeddings, DrawOptions, PixelNoise};
 use crate::pipelines::caption_probe::CaptionProbe;
 use crate::pipelines::generator_use::refuse_or_warn;
-use crate::pipelines::project::Project;
-use crate::pipelines::stimulation::{EXCITED_BETA, Stimulation, stimulated};
+use crate::pipelines::stimulation::{Stimulation, stimulated};
 use crate::pipelines::trial_choice::{ChosenTrial, Repeats, TrialChoice, betas_of, choose_trials};
 use crate::report::image_grid::contact_sheet;
-use crate::run::device::{self, DeviceChoice};
-use crate::run::error::RunError;
+use crate::run::device;
 use crate::run::memory::WorkingMemory;
-use crate::run::precision::Precision;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::tensor_ops::backend::Base;
-
-/// What is stimulated, how, and on which trials.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MicrostimConfig {
-    /// Region: a file (`floc-faces`), a label (`FFA-1`, `V1`), one hemisphere (`lh.floc-faces`), or `streams:early`;
-    /// several joined by `+`.
-    pub roi: String,
-    /// Whether the region is driven or silenced.
-    pub action: Stimulation,
-    /// Value of driven voxels in standard deviations, 0 to 1000 (the paper: 10).
-    pub excited_beta: f32,
-    /// Trials: validation images, presentations averaged; at most this many, up to 1e6; 0 means all.
-    pub limit: usize,
-    /// Sentences whose similarity to the decoded embeddings is compared before and after.
-    pub probes: Vec<String>,
-    /// Which embeddings steer the generator; those that it was trained on where nothing is said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub condition: Option<ConditionSource>,
-    /// Whether networks that do not belong together are refused (off: they are named in a warning).
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub strict: bool,
-}
-
-impl Default for MicrostimConfig {
-    fn default() -> Self {
-        Self {
-            roi: "floc-faces".into(),
-            action: Stimulation::Excite,
-            excited_beta: EXCITED_BETA,
-            limit: 8,
-            probes: ["a person", "a dog", "a car on a road", "a sign with letters", "green grass", "the sea"]
-                .map(String::from)
-                .to_vec(),
-            condition: None,
-            strict: false,
-        }
-    }
-}
-
-/// Farthest that a region is driven, in standard deviations.
-const MOST_EXCITED: f64 = 1000.0;
-
-impl MicrostimConfig {
-    /// The same with `condition` where nothing is said.
-    fn or_condition(&self, condition: ConditionSource) -> Self {
-        Self { condition: self.condition.or(Some(condition)), ..self.clone() }
-    }
-
-    /// Checks every range.
-    ///
-    /// # Errors
-    /// [`SettingError`] that names the first key out of range.
-    pub fn validate(&self) -> Result<(), SettingError> {
-        let check = || {
-            in_range("excited_beta", f64::from(self.excited_beta), 0.0..=MOST_EXCITED)?;
-            in_range("limit", self.limit, 0..=limits::ITEMS)
-        };
-        check().map_err(|error: SettingError| error.within("microstim"))
-    }
-}
-
-/// Everything that a run needs.
-#[derive(Clone, Debug, Serialize)]
-pub struct MicrostimSettings {
-    /// Prepared subject whose betas are changed.
-    pub prepared: PathBuf,
-    /// `nsd_stimuli.hdf5`, for the ground truth.
-    pub stimuli: PathBuf,
-    /// Snapshots of both mappers and the generator.
-    pub networks: DecoderPaths,
-    /// CLIP, for the probe sentences.
-    pub clip: PathBuf,
-    /// Which trials belong to training and validation.
-    pub split: SplitConfig,
-    /// Region, action, trials and sentences.
-    pub microstim: MicrostimConfig,
-    /// Decides z, the same before and after.
-    pub seed: u64,
-    /// Device of the networks.
-    pub device: DeviceChoice,
-    /// Number format of the networks.
-    pub precision: Precision,
-    /// Folder of the runs.
-    pub runs: PathBuf,
-}
-
-impl MicrostimSettings {
-    /// Settings of the command in a project.
-    ///
-    /// # Errors
-    /// When the NSD root is not set or a network is missing.
-    pub fn resolve(project: &Project, microstim: &MicrostimConfig) -> Result<Self, RunError> {
-        let stimuli = NsdTree::new(project.nsd()?).stimuli();
-        let (networks, condition) = project.networks(microstim.condition)?;
-        Ok(Self {
-            prepared: project.prepared(),
-            stimuli,
-            networks,
-            clip: project.clip()?,
-            split: project.split.clone(),
-            microstim: microstim.or_condition(condition),
-            seed: project.seed,
-            device: project.device,
-            precision: project.precision,
-            runs: project.runs(),
-        })
-    }
-}
 
 /// `summary.json`: what changed when a region was driven or silenced.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -169,6 +67,15 @@ pub struct MicrostimSummary {
     pub caption_embedding_cosine: f64,
     /// Change of similarity to each sentence, largest rise first.
     pub probes: Vec<ProbeChange>,
+    /// How the embeddings change, position by position; empty in runs of older versions.
+    #[serde(default)]
+    pub changes: Vec<EmbeddingChanges>,
+    /// Effects by level, ascending, beside random regions; empty in runs of older versions.
+    #[serde(default)]
+    pub dose: Vec<DosePoint>,
+    /// Chart of the effects, where there are several levels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dose_chart: Option<PathBuf>,
     /// Which embeddings steered the generator; unknown in runs of older versions.
     #[serde(default)]
     pub condition: Option<ConditionSource>,
@@ -180,6 +87,46 @@ pub struct MicrostimSummary {
     /// Networks that do not belong together, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+/// Runs of several regions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RegionRuns {
+    /// One per region, in their order.
+    pub regions: Vec<MicrostimSummary>,
+    /// Regions of the paper that the subject does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+}
+
+/// One run after the other, of every region that the settings name. All regions are looked up before the first run begins.
+///
+/// # Errors
+/// As [`run`]; a region that is unknown or empty, but for those of the paper, which are left out then; none that is there.
+pub fn run_regions(settings: &MicrostimSettings, progress: &mut dyn Progress) -> Result<RegionRuns> {
+    let config = &settings.microstim;
+    let prepared = PreparedSubject::open(&settings.prepared)?;
+    let (mut wanted, mut left_out) = (Vec::new(), Vec::new());
+    for (roi, action) in config.regions() {
+        match prepared.select(&roi) {
+            Ok(_) => wanted.push((roi, action)),
+            Err(error) if config.paper => {
+                progress.note(&format!("{roi} is left out: {error}"));
+                left_out.push(roi);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if wanted.is_empty() {
+        let hint = "none of the paper's regions is among the prepared voxels; name one with `--roi`";
+        return Err(DataError::empty("the list of regions", hint).into());
+    }
+    let mut regions = Vec::with_capacity(wanted.len());
+    for (roi, action) in wanted {
+        let microstim = config.for_region(&roi, action);
+        regions.push(run(&MicrostimSettings { microstim, ..settings.clone() }, progress)?);
+    }
+    Ok(RegionRuns { regions, left_out })
 }
 
 /// Decodes trials before and after the change, and compares pictures and embeddings.
@@ -210,6 +157,19 @@ pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> Result<
 
     let embeddings = write_embeddings(&run, &chosen, &inputs.decoder, [&before.predicted, &after.predicted])?;
     inputs.write_pictures(&run, &chosen, before.pictures, after.pictures)?;
+    let random = random_regions(voxels, prepared.num_voxels(), config.controls, settings.seed);
+    let analysis = Analysis {
+        config,
+        decoder: &inputs.decoder,
+        probe: &inputs.probe,
+        betas: &betas,
+        region: voxels,
+        random: &random,
+        before: &before.predicted,
+        run: &run,
+    };
+    let (dose, changes) = analysis.counted(&after.predicted)?;
+    let dose_chart = write_dose_chart(&run, config, &dose)?;
     let [before, after] =
         [before.predicted, after.predicted].map(|predicted| inputs.decoder.steering(&predicted));
     let summary = MicrostimSummary {
@@ -221,6 +181,9 @@ pub fn run(settings: &MicrostimSettings, progress: &mut dyn Progress) -> Result<
         probes: probe_changes(&inputs.probe, before.image.clone(), after.image.clone()),
         image_embedding_cosine: mean_cosine(before.image, after.image),
         caption_embedding_cosine: mean_cosine(before.second, after.second),
+        changes,
+        dose,
+        dose_chart,
         condition: config.condition,
         grid: run.join("grid.png"),
         embeddings: Some(embeddings),
@@ -346,6 +309,12 @@ fn run_dir(settings: &MicrostimSettings, prepared: &PreparedSubject) -> Result<R
     let run = RunDir::create(&settings.runs, &name)?;
     run.write_atomic("config.toml", toml::to_string(settings)?.as_bytes())?;
     Ok(run)
+}
+
+/// The chart of the effects by level; none of a single level.
+fn write_dose_chart(run: &RunDir, config: &MicrostimConfig, dose: &[DosePoint]) -> Result<Option<PathBuf>> {
+    let svg = dose_chart(&config.roi, dose).to_svg_file().filter(|_| dose.len() > 1);
+    Ok(svg.map(|svg| run.write_atomic("dose.svg", svg.as_bytes())).transpose()?)
 }
 
 fn verb(action: Stimulation) -> &'static str {

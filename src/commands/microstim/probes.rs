@@ -9,7 +9,7 @@ use crate::pipelines::caption_probe::CaptionProbe;
 use crate::tensor_ops::backend::Base;
 
 /// Bounds of the change of a cosine.
-const LARGEST_CHANGE: [f64; 2] = [-2.0, 2.0];
+pub(super) const LARGEST_CHANGE: [f64; 2] = [-2.0, 2.0];
 
 /// Similarity of the decoded image embedding to a sentence, over trials.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -398,8 +398,7 @@ impl Chain {
     fn stimulation(&self, id: &StepId) -> Result<MicrostimSettings> {
         let mut settings = MicrostimSettings::resolve(&self.drawing()?, &self.config.microstim)?;
         let Some(region) = &id.region else { return Err(Error::failure("a stimulation of no region")) };
-        settings.microstim.roi.clone_from(&region.roi);
-        settings.microstim.action = region.action;
+        settings.microstim = settings.microstim.for_region(&region.roi, region.action);
         Ok(settings)
     }
 

@@ -6,7 +6,8 @@
 use std::io::Read;
 use std::path::Path;
 
-use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
+use ndarray::Array2;
+use npyz::{DType, Endianness, NpyHeader, Order, TypeChar, WriterBuilder};
 
 use super::element::Element;
 use crate::data::error::DataError;
@@ -72,6 +73,20 @@ impl NpyHead {
         let is_fortran = header.order() == Order::Fortran;
         Ok(Self { shape, element, is_big_endian, is_fortran, data_offset: bytes.len() as u64, data_bytes })
     }
+}
+
+/// A file of single-precision rows, in C order.
+///
+/// # Errors
+/// [`std::io::Error`] of the writer.
+pub fn npy_of_rows(rows: &Array2<f32>) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let shape = [rows.nrows() as u64, rows.ncols() as u64];
+    let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd()?;
+    // Row by row, whatever the order in memory.
+    writer.extend(rows.iter().copied())?;
+    writer.finish()?;
+    Ok(bytes)
 }
 
 /// The bytes in front of the numbers, as many as they say themselves.
@@ -207,5 +222,22 @@ mod tests {
             let error = read(&bytes).unwrap_err();
             assert!(error.contains("a.npy") && error.contains(needle), "{needle}: {error}");
         }
+    }
+
+    #[test]
+    fn rows_are_written_as_they_are_read() {
+        let rows = ndarray::array![[1.0_f32, -2.5], [0.25, 4.0], [5.0, 6.0]];
+        let bytes = npy_of_rows(&rows).unwrap();
+        let head = NpyHead::read(Path::new("a.npy"), &mut bytes.as_slice()).unwrap();
+        assert_eq!(
+            (head.shape.as_slice(), head.element, head.is_fortran),
+            (&[3, 2][..], Element::F32, false)
+        );
+        let numbers = &bytes[head.data_offset as usize..];
+        let read: Vec<f32> =
+            numbers.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
+        assert_eq!(read, [1.0, -2.5, 0.25, 4.0, 5.0, 6.0]);
+        // The same columns of a transposed view.
+        assert_eq!(npy_of_rows(&rows.t().to_owned()).unwrap().len(), bytes.len());
     }
 }
