@@ -1,6 +1,5 @@
 //! Similarity along a way as a chart.
 
-use super::route::Place;
 use super::truth::FrameSimilarity;
 use crate::report::{LineChart, Marks, Series};
 
@@ -11,12 +10,12 @@ const MOST_CURVES: usize = 5;
 pub(super) fn similarity_chart(
     title: String,
     trials: &[usize],
-    places: &[Place],
+    passed: &[f64],
     frames: &[&FrameSimilarity],
 ) -> LineChart {
     let at = |value: &dyn Fn(&FrameSimilarity) -> Option<f64>| -> Vec<(f64, f64)> {
-        let points = places.iter().zip(frames);
-        points.filter_map(|(place, frame)| Some((place.passed, value(frame)?))).collect()
+        let points = passed.iter().zip(frames);
+        points.filter_map(|(passed, frame)| Some((*passed, value(frame)?))).collect()
     };
     let curve = |number: usize, trial: &usize| {
         Series::new(format!("to trial {trial}"), at(&|frame| frame.to_trials.get(number).copied()))
@@ -32,12 +31,12 @@ pub(super) fn similarity_chart(
             )
         }));
     }
-    let floor: Vec<(f64, [f64; 3])> = places
+    let floor: Vec<(f64, [f64; 3])> = passed
         .iter()
         .zip(frames)
-        .filter_map(|(place, frame)| {
+        .filter_map(|(passed, frame)| {
             let others = frame.others?;
-            Some((place.passed, [others.mean, others.low, others.high]))
+            Some((*passed, [others.mean, others.low, others.high]))
         })
         .collect();
     series.push(Series::within("to other held-out images (95 %)", &floor));
@@ -53,7 +52,6 @@ pub(super) fn similarity_chart(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::interpolate::route::{legs, places};
     use crate::metrics::bootstrap::Interval;
     use crate::models::mapper::MapperTarget;
 
@@ -66,14 +64,14 @@ mod tests {
             others: Some(Interval { mean: 0.1, low: 0.0, high: 0.2 }),
         };
         let (first, last) = (frame(&[0.9, 0.2]), frame(&[0.3, 0.8]));
-        let places = places(&legs(2, false), 2);
-        let chart = similarity_chart("way".into(), &[4, 9], &places, &[&first, &last]);
+        let passed = [0.0, 1.0];
+        let chart = similarity_chart("way".into(), &[4, 9], &passed, &[&first, &last]);
         let names: Vec<&str> = chart.series.iter().map(|series| series.name.as_str()).collect();
         assert_eq!(names[..2], ["to trial 4", "to trial 9"]);
         assert_eq!((chart.series.len(), names[2]), (5, "to trial 4, perfect decoder"));
         assert_eq!(chart.series[1].points, [(0.0, 0.2), (1.0, 0.8)]);
         assert_eq!(chart.series[4].intervals, [(0.0, 0.2), (0.0, 0.2)]);
-        let many = similarity_chart("way".into(), &[1, 2, 3, 4, 5, 6, 7], &places, &[&first, &last]);
+        let many = similarity_chart("way".into(), &[1, 2, 3, 4, 5, 6, 7], &passed, &[&first, &last]);
         assert_eq!(many.series.len(), 6);
     }
 }

@@ -25,7 +25,9 @@ pub use self::evenness::Evenness;
 use self::evenness::angles;
 use self::film::{Camera, Film};
 use self::record::WayRecord;
-pub use self::record::{FrameRecord, InterpolateSummary, PathRecord, PathSummary, SpaceSummary, WayTrial};
+pub use self::record::{
+    FrameRecord, InterpolateSummary, PathRecord, PathSummary, SpaceSummary, WayManifest, WayTrial,
+};
 use self::route::{Place, legs, places};
 use self::strip::Strip;
 pub use self::truth::FrameSimilarity;
@@ -278,7 +280,8 @@ impl Way<'_> {
         for space in truth {
             let found = space.similarities(&embeddings[space.part], self.places)?;
             let title = format!("From trial to trial by {path}: {} space", space_name(space.target));
-            let chart = similarity_chart(title, &trials, self.places, &found.iter().collect::<Vec<_>>());
+            let passed: Vec<f64> = self.places.iter().map(|place| place.passed).collect();
+            let chart = similarity_chart(title, &trials, &passed, &found.iter().collect::<Vec<_>>());
             if let Some(svg) = chart.to_svg_file() {
                 let file = format!("similarity-{path}-{}.svg", space.target);
                 run.write_atomic(&file, svg.as_bytes())?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::chart::similarity_chart;
 use super::config::{InterpolateConfig, PathKind};
 use super::evenness::Evenness;
 use super::truth::FrameSimilarity;
@@ -13,6 +14,7 @@ use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::DecoderHashes;
 use crate::pipelines::inference::Inference;
 use crate::pipelines::targets::decoded_target::DecodedTarget;
+use crate::report::LineChart;
 use crate::run::precision::Precision;
 
 /// A trial that the way goes through.
@@ -81,6 +83,17 @@ pub(super) struct WayRecord<'a> {
     pub paths: &'a [PathRecord],
 }
 
+/// The part of a manifest that a report shows.
+#[derive(Clone, Debug, Deserialize)]
+pub struct WayManifest {
+    /// The trials of the way.
+    pub trials: Vec<WayTrial>,
+    /// The ways.
+    pub paths: Vec<PathRecord>,
+    /// Whether the held-out trials had a part in what was decoded.
+    pub inference: Inference,
+}
+
 /// What was drawn, and where it lies.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InterpolateSummary {
@@ -132,6 +145,25 @@ pub struct SpaceSummary {
 }
 
 impl PathRecord {
+    /// The similarity of its frames in one of the spaces, by number; none without such a space.
+    pub fn chart(&self, title: String, trials: &[usize], space: usize) -> Option<LineChart> {
+        let frames: Vec<&FrameSimilarity> =
+            self.frames.iter().filter_map(|frame| frame.similarity.get(space)).collect();
+        (!frames.is_empty()).then(|| similarity_chart(title, trials, &self.passed(), &frames))
+    }
+
+    /// Trials that were passed at every frame: legs behind it, and its share of its own.
+    fn passed(&self) -> Vec<f64> {
+        let mut leg = 0.0;
+        let mut last: Option<[usize; 2]> = None;
+        let at = |frame: &FrameRecord| {
+            leg += f64::from(u8::from(last.is_some_and(|last| last != frame.between)));
+            last = Some(frame.between);
+            leg + frame.share
+        };
+        self.frames.iter().map(at).collect()
+    }
+
     /// The way in a few numbers; `steps` are those of a leg.
     pub(super) fn summary(&self, gif: PathBuf, steps: usize) -> PathSummary {
         let most = |of: DecodedTarget| {

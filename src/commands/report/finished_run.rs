@@ -33,6 +33,7 @@ pub(super) enum RunKind {
     FinetuneGan,
     Reconstruct,
     EvaluateImages,
+    Interpolate,
     Microstim,
     Encode,
 }
@@ -48,6 +49,7 @@ impl RunKind {
             Self::FinetuneGan => "finetune-gan",
             Self::Reconstruct => "reconstruct",
             Self::EvaluateImages => "evaluate-images",
+            Self::Interpolate => "interpolate",
             Self::Microstim => "microstim",
             Self::Encode => "encode",
         }
@@ -57,7 +59,7 @@ impl RunKind {
     fn last_file(self) -> &'static str {
         match self {
             Self::Evaluate | Self::EvaluateImages => EVALUATION_FILE,
-            Self::Reconstruct => MANIFEST_FILE,
+            Self::Reconstruct | Self::Interpolate => MANIFEST_FILE,
             // Older versions wrote no summary of a CLIP.
             Self::PretrainClip => "metrics.jsonl",
             _ => SUMMARY_FILE,
@@ -77,6 +79,7 @@ pub(super) struct RunConfig {
     pub finetune_gan: Option<toml::Table>,
     pub reconstruct: Option<ReconstructSection>,
     evaluate_images: Option<IgnoredAny>,
+    pub interpolate: Option<WaySection>,
     pub microstim: Option<MicrostimSection>,
     encode: Option<IgnoredAny>,
     /// Of `evaluate` and `encode`: the same as of a mapper's training.
@@ -188,6 +191,14 @@ impl Default for ReconstructSection {
     }
 }
 
+/// Which pictures were drawn of several trials.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WaySection {
+    /// Scans in time order, in place of a way between trials.
+    pub sequence: bool,
+}
+
 /// What was stimulated.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct MicrostimSection {
@@ -210,6 +221,7 @@ impl RunConfig {
             (self.finetune_gan.is_some(), RunKind::FinetuneGan),
             (self.reconstruct.is_some(), RunKind::Reconstruct),
             (self.evaluate_images.is_some(), RunKind::EvaluateImages),
+            (self.interpolate.is_some(), RunKind::Interpolate),
             (self.microstim.is_some(), RunKind::Microstim),
             (self.encode.is_some(), RunKind::Encode),
             (self.mapper.is_some(), RunKind::TrainMapper),
@@ -253,7 +265,7 @@ impl FinishedRun {
             toml::from_str(&config_text).map_err(|error| wrong(toml_reason(&config_text, &error)))?;
         let kind = config.kind().ok_or_else(|| {
             let expected = "that of a run of `train-mapper`, `evaluate`, `finetune-gan`, `reconstruct`, `evaluate-images`, \
-                            `microstim`, `encode`, `pretrain-gan` or `pretrain-clip`";
+                            `interpolate`, `microstim`, `encode`, `pretrain-gan` or `pretrain-clip`";
             RunError::invalid(&path, "section of a command", expected, "none of them")
         })?;
         let last = folder.join(kind.last_file());
@@ -287,13 +299,14 @@ pub(super) fn is_same_run(recorded: &Path, folder: &Path) -> bool {
 /// Whether the runs are named like those of the subject.
 pub(super) fn is_of_subject(name: &str, subject: &str) -> bool {
     const MAPPERS: [&str; 3] = ["train-mapper-image", "train-mapper-caption", "train-mapper-resnet"];
-    const OTHERS: [&str; 7] = [
+    const OTHERS: [&str; 8] = [
         "pretrain-clip",
         "evaluate",
         "pretrain-gan",
         "finetune-gan",
         "reconstruct",
         "evaluate-images",
+        "interpolate",
         "encode",
     ];
     let is_named = |command: &str, ending: &str| {
@@ -320,6 +333,7 @@ mod tests {
             "train-mapper-caption-subj01-shuffled",
             "evaluate-subj01",
             "evaluate-images-subj01",
+            "interpolate-subj01",
             "microstim-floc-faces-excite-subj01",
             "reconstruct-subj01+truth",
         ] {
@@ -327,7 +341,12 @@ mod tests {
             assert!(!is_of_subject(name, "subj02"), "{name}");
         }
         // Another subject whose name ends alike, and work that is not shown.
-        for name in ["reconstruct-a-subj01", "pretrain-classifier-subj01", "encode-subj01-shuffled"] {
+        for name in [
+            "interpolate-sequence-subj01",
+            "reconstruct-a-subj01",
+            "pretrain-classifier-subj01",
+            "encode-subj01-shuffled",
+        ] {
             assert!(!is_of_subject(name, "subj01"), "{name}");
         }
     }

@@ -50,6 +50,8 @@ pub(super) struct Gathered {
     pub judged_control: Option<FinishedRun>,
     /// Pictures of the same trials from something else than decoded embeddings, one run of a source.
     pub beside: Vec<PicturesBeside>,
+    /// The way between trials.
+    pub way: Option<FinishedRun>,
     /// One run per region and action.
     pub stimulated: Vec<FinishedRun>,
     pub encoded: Option<FinishedRun>,
@@ -133,6 +135,11 @@ impl Gathered {
             RunKind::PretrainGan => &mut self.pretraining,
             RunKind::FinetuneGan => &mut self.finetuning,
             RunKind::Encode => &mut self.encoded,
+            RunKind::Interpolate if run.config.interpolate.is_some_and(|section| section.sequence) => {
+                self.notes.push(format!("{} is not shown: it is no way between trials.", run.name()));
+                return;
+            }
+            RunKind::Interpolate => &mut self.way,
             RunKind::TrainMapper => {
                 let what = |run: &FinishedRun| (run.config.target, run.config.betas);
                 self.mappers.retain(|older| what(older) != what(&run));
@@ -260,6 +267,7 @@ impl Gathered {
             all.push((format!("pictures from {source}"), drawn));
             all.extend(judged.iter().map(|run| (format!("pictures from {source}, measured"), run)));
         }
+        all.extend(self.way.iter().map(|run| ("way between trials".to_string(), run)));
         all.extend(self.stimulated.iter().map(|run| (region_name(run), run)));
         all.extend(self.encoded.iter().map(|run| ("encoding model".to_string(), run)));
         all

@@ -205,6 +205,7 @@ impl Material<'_> {
                 measured.into_iter().flatten().flatten().map(|section| with_caveat(section, pictures)),
             );
         }
+        sections.extend(gathered.way.as_ref().map(|run| pictures::way::section(&run.folder)).transpose()?);
         if !gathered.stimulated.is_empty() {
             sections.push(microstimulation::section(&gathered.stimulated)?);
         }

@@ -3,6 +3,7 @@
 mod measures;
 mod numbers;
 pub(super) mod rater_pack;
+pub(super) mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
