@@ -18,7 +18,7 @@ use crate::run::error::RunError;
 use crate::run::progress::Progress;
 use crate::run::run_dir::RunDir;
 use crate::tensor_ops::backend::Base;
-use crate::tensor_ops::host_values::{tensor, values};
+use crate::tensor_ops::host_values::{rows, tensor};
 
 /// How long a frame is seen.
 const FRAME_TIME: Duration = Duration::from_millis(80);
@@ -77,22 +77,21 @@ impl Camera<'_> {
     fn decoded(&self, betas: &Array2<f32>) -> Result<[Array2<f32>; 2]> {
         let decoded = self.decoder.embed(betas);
         self.decoder.require_finite(&decoded)?;
-        on_host(&decoded)
+        Ok(on_host(&decoded))
     }
 
     /// The z of all frames: `[frames, z_dim]`.
-    fn latents(&self) -> Result<Array2<f32>> {
+    fn latents(&self) -> Array2<f32> {
         let positions = match self.config.z {
             LatentPath::Fixed => &self.positions[..self.positions.len().min(1)],
             LatentPath::Slerp => self.positions,
         };
         let z = self.decoder.latents(positions, self.seed);
-        let [rows, width] = z.dims();
-        let of_trials = Array2::from_shape_vec((rows, width), values(z))?;
-        Ok(match self.config.z {
+        let of_trials = rows(z);
+        match self.config.z {
             LatentPath::Fixed => of_trials.select(Axis(0), &vec![0; self.places.len()]),
             LatentPath::Slerp => spherical(&of_trials, self.places),
-        })
+        }
     }
 
     /// Draws all frames and writes them under `name`; those of `shown` are kept.
@@ -109,7 +108,7 @@ impl Camera<'_> {
         progress.start(&format!("interpolate ({name})"), self.places.len() as u64);
         let gif = format!("{name}.gif");
         let mut film = Film { files: vec![], gif, pixel_steps: vec![], shown: vec![] };
-        let latents = self.latents()?;
+        let latents = self.latents();
         let (mut animated, mut last): (Vec<u8>, Option<RgbImage>) = (Vec::new(), None);
         let unwritable = |error| RunError::unwritable(self.run.join(&format!("{name}.gif")), error);
         let mut animation = Animation::begin(&mut animated, FRAME_TIME).map_err(unwritable)?;

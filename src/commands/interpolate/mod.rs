@@ -181,7 +181,7 @@ impl Inputs {
         let targets = self.targets(settings, progress)?;
         let source = settings.interpolate.condition.unwrap_or_default();
         let held_out = (&self.prepared, &split.validation[..]);
-        TrueEmbeddings::of(&targets, source.uses(), chosen, held_out, &self.decoder)
+        Ok(TrueEmbeddings::of(&targets, source.uses(), chosen, held_out, &self.decoder))
     }
 
     /// What both mappers aim at, for all trials.

@@ -16,7 +16,7 @@ use crate::models::mapper::MapperTarget;
 use crate::pipelines::brain_decoder::{BrainDecoder, DecodedEmbeddings};
 use crate::pipelines::targets::trial_targets::TrialTargets;
 use crate::pipelines::trial_choice::ChosenTrial;
-use crate::tensor_ops::host_values::{tensor, values};
+use crate::tensor_ops::host_values::{rows, tensor};
 
 /// Bounds of a cosine.
 const COSINES: [f64; 2] = [-1.0, 1.0];
@@ -58,7 +58,7 @@ impl TrueEmbeddings {
         chosen: &[ChosenTrial],
         (prepared, held_out): (&PreparedSubject, &[usize]),
         decoder: &BrainDecoder,
-    ) -> Result<Vec<Self>> {
+    ) -> Vec<Self> {
         let own: BTreeSet<u32> = chosen.iter().map(|trial| trial.nsd_id.0).collect();
         let mut first_trials: BTreeMap<u32, usize> = BTreeMap::new();
         for trial in held_out {
@@ -71,17 +71,16 @@ impl TrueEmbeddings {
             let predicted = targets.each_ref().map(|targets| targets.single(&trials));
             as_steering(decoder, predicted)
         });
-        let (of_trials, of_images) = (of_trials?, of_images?);
         let images: Vec<u64> = first_trials.keys().copied().map(u64::from).collect();
         let spaces = [decoder.image_mapper().1.snapshot.target, decoder.second_target()];
         let parts = of_trials.into_iter().zip(of_images).zip(spaces).zip(used).enumerate();
-        Ok(parts
+        parts
             .filter(|(_, (_, is_used))| *is_used)
             .map(|(part, (((of_trials, of_images), target), _))| {
                 let images = images.clone();
                 Self { target, part, of_trials, images, of_images }
             })
-            .collect())
+            .collect()
     }
 
     /// `[trials of the way, embed_dim]`, at unit norm.
@@ -123,7 +122,11 @@ impl TrueEmbeddings {
 }
 
 /// Embeddings of both parts as they steer the generator, on the host.
-pub(super) fn as_steering(decoder: &BrainDecoder, rows: [Array2<f32>; 2]) -> Result<[Array2<f32>; 2]> {
+pub(super) fn as_steering(decoder: &BrainDecoder, rows: [Array2<f32>; 2]) -> [Array2<f32>; 2] {
+    if rows.iter().any(|rows| rows.is_empty()) {
+        // A tensor of no rows is none.
+        return rows;
+    }
     let [image, second] = rows.map(|rows| {
         let shape = [rows.nrows(), rows.ncols()];
         tensor(rows.into_iter().collect(), shape, decoder.device())
@@ -132,12 +135,8 @@ pub(super) fn as_steering(decoder: &BrainDecoder, rows: [Array2<f32>; 2]) -> Res
 }
 
 /// Both embeddings on the host.
-pub(super) fn on_host(embeddings: &DecodedEmbeddings) -> Result<[Array2<f32>; 2]> {
-    let rows = |embedding: &burn::tensor::Tensor<crate::tensor_ops::backend::Base, 2>| {
-        let [rows, width] = embedding.dims();
-        Array2::from_shape_vec((rows, width), values(embedding.clone()))
-    };
-    Ok([rows(&embeddings.image)?, rows(&embeddings.second)?])
+pub(super) fn on_host(embeddings: &DecodedEmbeddings) -> [Array2<f32>; 2] {
+    [rows(embeddings.image.clone()), rows(embeddings.second.clone())]
 }
 
 /// Products of every row with a vector: cosines of unit ones.

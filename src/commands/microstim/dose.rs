@@ -83,7 +83,7 @@ pub struct DosePoint {
 
 impl DosePoint {
     /// The means over images, with 95 % intervals; none without images.
-    pub fn of(
+    pub(super) fn of(
         level: f32,
         region: &LevelEffect,
         random: Option<&LevelEffect>,

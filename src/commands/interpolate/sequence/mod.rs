@@ -54,7 +54,7 @@ pub fn run(settings: &InterpolateSettings, progress: &mut dyn Progress) -> Resul
     let targets = inputs.targets(settings, progress)?;
     let source = settings.interpolate.condition.unwrap_or_default();
     let held_out = (&inputs.prepared, &split.validation[..]);
-    let truth = TrueEmbeddings::of(&targets, source.uses(), &chosen, held_out, &inputs.decoder)?;
+    let truth = TrueEmbeddings::of(&targets, source.uses(), &chosen, held_out, &inputs.decoder);
     let parts: Vec<usize> = truth.iter().map(|space| space.part).collect();
     let strengths = match settings.interpolate.smoothing {
         Some(strength) => truth.iter().map(|space| Strength::given(space.target, strength)).collect(),

@@ -126,10 +126,10 @@ impl Chooser<'_> {
             predicted.push(decoded.pair.predicted);
             truth.push(decoded.pair.target);
         }
-        let both = |rows: Vec<Array2<f32>>| {
+        let both = |rows: Vec<Array2<f32>>| -> Result<[Array2<f32>; 2]> {
             let rows = <[Array2<f32>; 2]>::try_from(rows)
                 .map_err(|_| crate::error::Error::failure("predictions of two mappers were expected"))?;
-            as_steering(self.decoder, rows)
+            Ok(as_steering(self.decoder, rows))
         };
         Ok([both(predicted)?, both(truth)?])
     }
