@@ -44,6 +44,8 @@ pub(super) struct TrueEmbeddings {
     pub part: usize,
     /// `[trials of the way, embed_dim]`
     of_trials: Array2<f32>,
+    /// Their images.
+    images_of_trials: Vec<u64>,
     /// Held-out images beside those of the way.
     images: Vec<u64>,
     /// `[images, embed_dim]`
@@ -71,14 +73,15 @@ impl TrueEmbeddings {
             let predicted = targets.each_ref().map(|targets| targets.single(&trials));
             as_steering(decoder, predicted)
         });
+        let images_of_trials: Vec<u64> = chosen.iter().map(|trial| u64::from(trial.nsd_id.0)).collect();
         let images: Vec<u64> = first_trials.keys().copied().map(u64::from).collect();
         let spaces = [decoder.image_mapper().1.snapshot.target, decoder.second_target()];
         let parts = of_trials.into_iter().zip(of_images).zip(spaces).zip(used).enumerate();
         parts
             .filter(|(_, (_, is_used))| *is_used)
             .map(|(part, (((of_trials, of_images), target), _))| {
-                let images = images.clone();
-                Self { target, part, of_trials, images, of_images }
+                let (images, images_of_trials) = (images.clone(), images_of_trials.clone());
+                Self { target, part, of_trials, images_of_trials, images, of_images }
             })
             .collect()
     }
@@ -88,13 +91,23 @@ impl TrueEmbeddings {
         &self.of_trials
     }
 
-    /// Mean cosine of every row with the true embeddings of the other held-out images; nothing where no other is held out.
+    /// Mean cosine of every row with the true embeddings of all held-out images but its own, those of the other trials among them; nothing
+    /// where there is no other image.
+    ///
+    /// # Shapes
+    /// - decoded: a row for each trial
     pub fn mean_to_others(&self, decoded: &Array2<f32>) -> Vec<f64> {
-        if self.images.is_empty() {
+        let of_trials = self.images_of_trials.iter().copied().zip(self.of_trials.rows());
+        let of_images = self.images.iter().copied().zip(self.of_images.rows());
+        let all: BTreeMap<u64, ArrayView1<'_, f32>> = of_trials.chain(of_images).collect();
+        if all.len() < 2 {
             return Vec::new();
         }
-        let mean = |row| cosines(&self.of_images, row).iter().sum::<f64>() / self.images.len() as f64;
-        decoded.rows().into_iter().map(mean).collect()
+        let mean = |(row, own): (ArrayView1<'_, f32>, &u64)| {
+            let others = all.iter().filter(|(image, _)| *image != own);
+            others.map(|(_, other)| product(*other, row)).sum::<f64>() / (all.len() - 1) as f64
+        };
+        decoded.rows().into_iter().zip(&self.images_of_trials).map(mean).collect()
     }
 
     /// How near the decoded embeddings of all frames are.
@@ -141,10 +154,11 @@ pub(super) fn on_host(embeddings: &DecodedEmbeddings) -> [Array2<f32>; 2] {
 
 /// Products of every row with a vector: cosines of unit ones.
 fn cosines(rows: &Array2<f32>, vector: ArrayView1<'_, f32>) -> Vec<f64> {
-    let product = |row: ArrayView1<'_, f32>| {
-        row.iter().zip(&vector).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
-    };
-    rows.rows().into_iter().map(product).collect()
+    rows.rows().into_iter().map(|row| product(row, vector)).collect()
+}
+
+fn product(a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>) -> f64 {
+    a.iter().zip(&b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
 }
 
 #[cfg(test)]
@@ -159,6 +173,7 @@ mod tests {
             target: MapperTarget::Image,
             part: 0,
             of_trials: array![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
+            images_of_trials: vec![3, 4],
             images: vec![7, 9],
             of_images: array![[0.0, 0.0, 1.0], [0.6, 0.0, 0.8]],
         };
@@ -175,6 +190,9 @@ mod tests {
         let others = found[1].others.unwrap();
         assert!((others.mean - 0.9).abs() < 1e-6 && others.low >= 0.79 && others.high <= 1.0, "{others:?}");
         assert!((found[0].others.unwrap().mean - 0.3).abs() < 1e-6);
+        // Of a row for each trial the other trials are others, too: 0, 0, 0.6; 0, 1, 0.8.
+        let means = truth.mean_to_others(&array![[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]);
+        assert!((means[0] - 0.2).abs() < 1e-6 && (means[1] - 0.6).abs() < 1e-6, "{means:?}");
     }
 
     #[test]
@@ -183,10 +201,12 @@ mod tests {
             target: MapperTarget::Caption,
             part: 1,
             of_trials: array![[1.0, 0.0], [0.0, 1.0]],
+            images_of_trials: vec![3, 3],
             images: vec![],
             of_images: Array2::zeros((0, 2)),
         };
         let found = truth.similarities(&array![[1.0, 0.0], [0.0, 1.0]], &places(&legs(2, false), 2)).unwrap();
         assert_eq!(found[0].others, None);
+        assert!(truth.mean_to_others(&array![[1.0, 0.0], [0.0, 1.0]]).is_empty(), "both show one image");
     }
 }

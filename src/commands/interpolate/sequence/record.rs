@@ -44,7 +44,7 @@ pub struct SequenceSimilarity {
     pub gain: Option<Interval>,
     /// The control: what the same smoothing gains where scans follow each other in an exchanged order.
     pub gain_in_exchanged_order: Option<Interval>,
-    /// The floor: mean cosine of decoded embeddings with the true ones of other held-out images.
+    /// The floor: mean cosine of decoded embeddings with the true ones of all held-out images but their own.
     pub others: Option<Interval>,
 }
 
