@@ -24,6 +24,7 @@ use super::stopping::{self, WayOn};
 use super::terminal::Terminal;
 use super::usage_error::UsageError;
 use crate::commands::ablate::{self, AblateSettings, AblationTable};
+use crate::commands::classify::{self, ClassifySettings, ClassifySummary};
 use crate::commands::config::{ProjectConfig, SEED_KEYS, SUBJECT_KEYS};
 use crate::commands::cycle::{self, CycleSettings};
 use crate::commands::demo::{self, DemoSettings};
@@ -231,6 +232,7 @@ impl Session<'_> {
             Command::PretrainClip(args) => self.pretrain_clip(args.resume.clone()),
             Command::PretrainClassifier(args) => self.pretrain_classifier(args.resume.clone()),
             Command::ScreenCaptions(_) => self.screen_captions(),
+            Command::Classify(_) => self.classify(),
             Command::Cycle(args) => self.cycle(args),
             Command::Encode(args) => self.encode(args.resume.clone()),
             Command::Score(args) if !args.microstim.is_empty() => self.microstim_effects(args),
@@ -368,6 +370,13 @@ impl Session<'_> {
     fn screen_captions(self) -> crate::error::Result<Value> {
         let settings = ScreenCaptionsSettings::resolve(&self.project, &self.config.screen_captions)?;
         value(screen_captions::run(&settings, self.progress))
+    }
+
+    fn classify(self) -> crate::error::Result<Value> {
+        let ProjectConfig { classify, train_mapper, .. } = &self.config;
+        let settings = ClassifySettings::resolve(&self.project, classify, train_mapper)?;
+        let summary = classify::run(&settings, &mut *self.progress)?;
+        self.as_text(summary, ClassifySummary::text)
     }
 
     fn encode(self, resume: Option<PathBuf>) -> crate::error::Result<Value> {

@@ -82,6 +82,7 @@ fn wanted(command: &Command) -> Option<Subjects> {
         | Command::TrainMapper(_)
         | Command::Evaluate(_)
         | Command::Encode(_)
+        | Command::Classify(_)
         | Command::Cycle(_)
         | Command::PretrainGan(_)
         | Command::FinetuneGan(_)
@@ -116,6 +117,7 @@ fn of_one_subject(command: &Command) -> Option<&'static str> {
         Command::PretrainGan(args) => resume(&args.resume),
         Command::FinetuneGan(args) => resume(&args.resume),
         Command::Evaluate(args) => flag(!args.mappers.is_empty(), "a mapper"),
+        Command::Classify(args) => flag(args.image_mapper.is_some(), "a mapper"),
         Command::EvaluateImages(args) => flag(args.run.is_some(), "a run of `reconstruct`"),
         Command::Score(args) if args.evaluation.is_some() => Some("the run of `--evaluation`"),
         Command::Score(args) => flag(!args.microstim.is_empty(), "a run of `--microstim`"),

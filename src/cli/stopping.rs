@@ -129,6 +129,7 @@ fn how_to_go_on(command: &Command) -> &'static str {
         Command::ScreenCaptions(_)
         | Command::Split(_)
         | Command::Encode(_)
+        | Command::Classify(_)
         | Command::Cycle(_)
         | Command::Evaluate(_)
         | Command::EvaluateImages(_)

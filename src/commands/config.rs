@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::classify::ClassifyConfig;
 use super::cycle::CycleConfig;
 use super::encode::EncodeConfig;
 use super::evaluate::EvaluateConfig;
@@ -60,6 +61,8 @@ pub struct ProjectConfig {
     pub train_mapper: TrainMapperConfig,
     /// Encoding models.
     pub encode: EncodeConfig,
+    /// Categories told from betas and embeddings.
+    pub classify: ClassifyConfig,
     /// Pictures to betas to pictures.
     pub cycle: CycleConfig,
     /// Retrieval counts and the linear baseline.
@@ -96,6 +99,7 @@ impl ProjectConfig {
         self.screen_captions.validate()?;
         self.train_mapper.check_ranges()?;
         self.encode.validate()?;
+        self.classify.validate()?;
         self.cycle.validate()?;
         self.evaluate.validate()?;
         self.pretrain_gan.validate()?;
@@ -133,6 +137,7 @@ pub const SEED_KEYS: &[&str] = &[
     "train_mapper.train.seed",
     "train_mapper.ridge.seed",
     "train_mapper.residual.seed",
+    "classify.train.seed",
     "encode.train.seed",
     "pretrain_gan.train.seed",
     "finetune_gan.train.seed",
@@ -160,6 +165,7 @@ mod tests {
             config.screen_captions.validate(),
             config.train_mapper.validate(some_trials),
             config.encode.validate(),
+            config.classify.validate(),
             config.cycle.validate(),
             config.evaluate.validate(),
             config.pretrain_gan.validate(),
@@ -194,6 +200,8 @@ mod tests {
             ("train_mapper.train.optimiser", "beta_1", "1.0"),
             ("train_mapper.train.critic", "weight", "-1.0"),
             ("encode.ridge_fit", "tuning_fraction", "1.0"),
+            ("classify.mask", "masks", "0"),
+            ("classify.train", "batch", "0"),
             ("encode.network", "hidden", "0"),
             ("encode.train", "epochs", "0"),
             ("encode.bootstrap", "confidence", "1.0"),

@@ -1,6 +1,7 @@
 //! One job per file: typed settings in, a summary out. No clap, no printing, no device choice.
 
 pub mod ablate;
+pub mod classify;
 pub mod compact_weights;
 pub mod config;
 pub mod cycle;

@@ -100,19 +100,19 @@ pub(crate) fn percentile_interval(whole: f64, resampled: &mut [f64], confidence:
     Interval { mean: whole, low, high }
 }
 
-/// How often each of `num_groups` groups, sorted, is drawn in every resample: the draws of [`mean_interval`].
+/// How often each of `num_groups` groups, in ascending order, is drawn in a resample: as [`mean_interval`] draws them.
+pub fn drawn_counts(num_groups: usize, resample: usize, config: &BootstrapConfig) -> Vec<u32> {
+    let mut counts = vec![0; num_groups];
+    let mut rng = keyed_rng(config.seed, "bootstrap", resample as u64);
+    (0..num_groups).for_each(|_| counts[rng.random_range(0..num_groups)] += 1);
+    counts
+}
+
+/// The counts of every resample.
 ///
 /// Output: `[resamples][num_groups]`
 pub(crate) fn resampled_counts(num_groups: usize, config: &BootstrapConfig) -> Vec<Vec<u32>> {
-    let resample = |resample: usize| {
-        let mut rng = keyed_rng(config.seed, "bootstrap", resample as u64);
-        let mut counts = vec![0; num_groups];
-        for _ in 0..num_groups {
-            counts[rng.random_range(0..num_groups)] += 1;
-        }
-        counts
-    };
-    (0..config.resamples).map(resample).collect()
+    (0..config.resamples).map(|resample| drawn_counts(num_groups, resample, config)).collect()
 }
 
 /// Means of several lists of values, one value per entry of `groups` in each, in every resample of the groups: the resamples are those
@@ -184,6 +184,20 @@ mod tests {
         sorted.sort_by(f64::total_cmp);
         assert!((sorted[2] - interval.low).abs() < 1e-9 && (sorted[97] - interval.high).abs() < 1e-9);
         assert!(resampled_means(&[Vec::new()], &[], &config).is_empty());
+    }
+
+    #[test]
+    fn counts_of_a_resample_give_its_mean() {
+        let values: Vec<f64> = (0..12).map(f64::from).collect();
+        let groups: Vec<u64> = (0..12).collect();
+        let config = BootstrapConfig { resamples: 20, ..BootstrapConfig::default() };
+        let means = resampled_means(std::slice::from_ref(&values), &groups, &config);
+        for (resample, of_lists) in means.iter().enumerate() {
+            let counts = drawn_counts(12, resample, &config);
+            let sum: f64 = counts.iter().zip(&values).map(|(count, value)| f64::from(*count) * value).sum();
+            assert!((sum / 12.0 - of_lists[0]).abs() < 1e-12);
+        }
+        assert!(drawn_counts(0, 0, &config).is_empty());
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod k_means;
 pub mod naming;
 pub mod near_duplicates;
 pub mod pairwise;
+pub mod resampled_auc;
 pub mod retrieval;
 pub mod share;
 pub mod trust;

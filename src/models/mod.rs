@@ -1,6 +1,7 @@
 //! Networks: no files, no optimisers, no losses.
 
 pub mod batch_norm;
+pub mod category_classifier;
 pub mod classifier;
 pub mod clip;
 pub mod condition_source;

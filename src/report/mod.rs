@@ -1,5 +1,6 @@
 //! Plain data to one self-contained HTML file: no scripts, no network.
 
+pub mod bar_chart;
 pub mod brain_view;
 pub mod dot_chart;
 pub mod image_grid;

@@ -1,5 +1,6 @@
 //! Loops, phases, regularisers and checkpoints. Losses know no optimiser, the loop knows no loss.
 
+pub mod categories;
 pub mod classifier;
 pub mod clip;
 pub mod decoder;

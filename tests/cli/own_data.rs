@@ -107,6 +107,41 @@ fn an_imported_subject_goes_through_every_command_without_nsd() {
     assert!(all.get("lab").is_some(), "{all}");
 }
 
+#[test]
+fn classes_of_imported_pictures_are_told_from_betas() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write_lab(root);
+    let classify = |more: &[&str]| {
+        let small = ["classify.min_test_images=3", "classify.hidden.fmri=[8, 8]", "classify.exchanges=1"];
+        let sets: Vec<&str> = small.into_iter().flat_map(|set| ["--set", set]).collect();
+        run(root, &[&["classify", "--subject", "lab"], &sets[..], more].concat())
+    };
+    assert!(run(root, &IMPORT[..9]).status.success());
+    assert_refused(&classify(&[]), &["classes.csv` is missing", "column `class`"]);
+    let trials = fs::read_to_string(root.join("trials.csv")).unwrap();
+    let with_class = trials.lines().enumerate().map(|(row, line)| match row {
+        0 => format!("{line},class\n"),
+        _ => format!("{line},{}\n", if row % 2 == 1 { "left" } else { "right" }),
+    });
+    fs::write(root.join("trials.csv"), with_class.collect::<String>()).unwrap();
+    let imported = run(root, &[&IMPORT[..9], &["--overwrite"]].concat());
+    assert!(imported.status.success(), "{}", stderr(&imported));
+    let done = classify(&["--masks", "2", "--set", "classify.mask.ratios=[0.0, 0.5, 1.0]"]);
+    assert!(done.status.success(), "{}", stderr(&done));
+    let found: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!((found["source"].as_str(), found["num_test"][1].as_u64()), (Some("classes"), Some(6)));
+    assert_eq!(found["categories"][1]["name"], "right");
+    // Betas alone: there is no CLIP, no ResNet-50 and no mapper, and that is said.
+    assert_eq!(found["rows"].as_array().unwrap().len(), 2);
+    assert_eq!(found["notes"].as_array().unwrap().len(), 2);
+    assert_eq!(found["rows"][1]["classifier"], "linear");
+    assert_eq!(found["rows"][1]["scores"]["all"]["auc"]["mean"], 1.0);
+    assert_eq!(found["masking"][0]["points"][2]["auc"]["mean"], 0.5);
+    assert!(root.join(found["run"].as_str().unwrap()).join("charts/categories-fmri.svg").is_file());
+    assert_refused(&classify(&["--masks", "0"]), &["--masks", "1 to 1000"]);
+}
+
 /// As a newcomer types it: without any configuration.
 fn plain(root: &Path, arguments: &[&str]) -> Output {
     mindreader().current_dir(root).args(arguments).args(["--json"]).output().unwrap()

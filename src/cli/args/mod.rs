@@ -2,6 +2,7 @@
 //! name for a configuration key: it becomes the topmost layer.
 
 mod ablate;
+mod classify;
 mod demo;
 mod encoding;
 mod evaluate;
@@ -26,6 +27,7 @@ use std::path::Path;
 use clap::{Parser, Subcommand};
 
 pub use ablate::AblateArgs;
+pub use classify::ClassifyArgs;
 pub use demo::DemoArgs;
 pub use encoding::{CycleArgs, EncodeArgs};
 pub use evaluate::EvaluateArgs;
@@ -102,6 +104,8 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Fill a table of the paper: train the mappers of its rows, those that are done already are read
     Ablate(AblateArgs),
+    /// Tell what the images show from betas, from embeddings of the images and from decoded ones
+    Classify(ClassifyArgs),
     /// Predict every voxel's betas from the image's embedding, beside its noise ceiling
     Encode(EncodeArgs),
     /// Take pictures round: to predicted betas, and back to pictures
@@ -180,6 +184,7 @@ impl Command {
             Self::TrainMapper(args) => args.layers(layers),
             Self::Evaluate(args) => args.layers(layers),
             Self::Ablate(args) => args.layers(layers),
+            Self::Classify(args) => args.layers(layers),
             Self::PretrainGan(args) => args.layers(layers),
             Self::FinetuneGan(args) => args.layers(layers),
             Self::Reconstruct(args) => args.layers(layers),
@@ -254,6 +259,10 @@ mod tests {
         assert!(!config.pretrain_gan.snapshots.clip_features);
         let config = resolved("evaluate-images --classifier c --inception i");
         assert_eq!((config.paths.classifier, config.paths.inception), (Some("c".into()), Some("i".into())));
+        let classify = resolved("classify --masks 3 --image-mapper m");
+        assert_eq!(classify.paths.image_mapper, Some("m".into()));
+        assert!(classify.classify.masking && classify.classify.mask.masks == 3);
+        assert!(resolved("classify --retrain").classify.masking && !resolved("classify").classify.masking);
         assert_eq!(resolved("ablate --table 1 --classifier c").paths.classifier, Some("c".into()));
         let config = resolved("finetune-gan --inception c.safetensors");
         assert_eq!(config.paths.inception, Some("c.safetensors".into()));

@@ -9,12 +9,13 @@ use super::ProjectConfig;
 use crate::files::{InputKind, read_text};
 
 /// Sections of the commands that the files name.
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 10] = [
     "resolution",
     "split",
     "prepare",
     "screen_captions",
     "train_mapper",
+    "classify",
     "finetune_gan",
     "reconstruct",
     "evaluate_images",
@@ -23,7 +24,18 @@ const SECTIONS: [&str; 9] = [
 
 /// Keys, or the beginnings of keys, that have no counterpart in the paper or its code: how often is saved and reported, what the
 /// program measures of its own, choices that another key switches off.
-const OWN: [&str; 36] = [
+const OWN: [&str; 47] = [
+    "classify.bootstrap.",
+    "classify.exchanges",
+    "classify.inputs",
+    "classify.mapped_training",
+    "classify.mask",
+    "classify.min_",
+    "classify.ridge_fit.",
+    "classify.standardize",
+    "classify.train.optimiser.algorithm",
+    "classify.train.optimiser.lars.",
+    "classify.train.seed",
     "evaluate_images.identification.seed",
     "evaluate_images.preprocessing",
     "finetune_gan.snapshots.",
@@ -140,6 +152,19 @@ const PAPER: &[(&str, &str, &str)] = &[
     ("train_mapper.train.retrieval.batch_size", "300", "docs/spec/open-questions.md OQ-12"),
     ("train_mapper.train.retrieval.matching", r#""by-image""#, "docs/spec/open-questions.md OQ-13"),
     ("train_mapper.train.retrieval.cosine_weight", "1", "docs/spec/mapper.md §7"),
+    ("classify.hidden.fmri", "[2048, 512]", "docs/spec/mapper.md §9"),
+    ("classify.hidden.clip", "[384, 256]", "docs/spec/mapper.md §9"),
+    ("classify.hidden.resnet", "[512, 256]", "docs/spec/mapper.md §9"),
+    ("classify.train.epochs", "40", "docs/spec/open-questions.md OQ-45"),
+    ("classify.train.batch", "32", "docs/spec/open-questions.md OQ-45"),
+    ("classify.train.optimiser.learning_rate", "2e-4", "docs/spec/open-questions.md OQ-45"),
+    ("classify.train.optimiser.beta_1", "0.9", "docs/spec/open-questions.md OQ-45"),
+    ("classify.train.optimiser.beta_2", "0.999", "docs/spec/open-questions.md OQ-45"),
+    ("classify.train.optimiser.epsilon", "1e-8", "docs/spec/open-questions.md OQ-45"),
+    ("classify.train.optimiser.weight_decay", "1e-5", "docs/spec/open-questions.md OQ-45"),
+    ("classify.train.optimiser.decay.every_epochs", "10", "docs/spec/open-questions.md OQ-45"),
+    ("classify.train.optimiser.decay.factor", "0.8", "docs/spec/open-questions.md OQ-45"),
+    ("classify.train.optimiser.decay.optimiser_state", r#""reset""#, "docs/spec/open-questions.md OQ-45"),
     ("finetune_gan.condition", r#""both""#, "docs/spec/gan-training.md §2"),
     ("finetune_gan.mappers.mode", r#""frozen""#, "docs/spec/gan-training.md §4.5"),
     ("finetune_gan.mappers.gan_weight", "0.1", "docs/spec/open-questions.md OQ-53"),

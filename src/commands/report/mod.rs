@@ -3,6 +3,7 @@
 //! Reads what runs left (`config.toml`, `summary.json`, `evaluation.json`, `metrics.jsonl`, `manifest.json`, pictures). Of a phantom
 //! it compares estimates with the truth, as `score` does; else it computes nothing. What is missing is said with the command that makes it.
 
+mod classification;
 mod curves;
 mod evaluation_curves;
 mod finished_run;
@@ -195,6 +196,7 @@ impl Material<'_> {
             sections.push(with_caveat(section, flattery.counts.as_ref()));
         }
         sections.extend(evaluation_curves::section(gathered.curves.as_ref())?);
+        sections.extend(classification::section(self.settings)?);
         if let Some(judged) = &findings.judged {
             let measured = pictures::picture_numbers(findings).map(|found| {
                 let identification = numbers::identification(judged, &found);

@@ -17,7 +17,7 @@ pub struct Dense<B: Backend> {
 
 impl<B: Backend> Dense<B> {
     /// Weights from U(−b, b), `b = 1/√inputs` (PyTorch's default), keyed by `name`; biases 0.
-    pub(super) fn drawn(sizes: [usize; 2], seed: u64, name: &str, device: &B::Device) -> Self {
+    pub(in crate::models) fn drawn(sizes: [usize; 2], seed: u64, name: &str, device: &B::Device) -> Self {
         let [inputs, outputs] = sizes;
         let bound = 1.0 / (inputs.max(1) as f32).sqrt();
         let mut rng = keyed_rng(seed, &format!("{name}.weight"), 0);
