@@ -52,7 +52,7 @@ pub(super) fn fit(
     let penalties: Vec<(f64, usize)> =
         penalties.into_iter().map(|(bits, voxels)| (f64::from_bits(bits), voxels)).collect();
     Ok(Fitted {
-        network: EncoderNetwork::Ridge(network),
+        network: EncoderNetwork::Ridge(Box::new(network)),
         sizes: EncoderNetworkConfig::Ridge(sizes),
         padding_left: 0,
         predicted,

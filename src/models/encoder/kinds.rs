@@ -84,7 +84,7 @@ impl StoredNetwork for EncoderNetworkConfig {
 #[derive(Clone, Debug)]
 pub enum EncoderNetwork<B: Backend> {
     /// Ridge regression.
-    Ridge(LinearEncoder<B>),
+    Ridge(Box<LinearEncoder<B>>),
     /// The paper's network.
     Paper(Box<Encoder<B>>),
 }

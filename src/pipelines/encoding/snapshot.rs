@@ -44,7 +44,9 @@ pub(crate) fn save_encoder(
     network: &EncoderNetwork<Base>,
 ) -> Result<(), RunError> {
     match network {
-        EncoderNetwork::Ridge(network) => save_snapshot(path, ENCODER_KIND, snapshot, provenance, network),
+        EncoderNetwork::Ridge(network) => {
+            save_snapshot(path, ENCODER_KIND, snapshot, provenance, network.as_ref())
+        }
         EncoderNetwork::Paper(network) => {
             save_snapshot(path, ENCODER_KIND, snapshot, provenance, network.as_ref())
         }
@@ -77,7 +79,7 @@ impl LoadedEncoder {
         let network = match &snapshot.network {
             EncoderNetworkConfig::Ridge(config) => {
                 let empty = config.init::<Base>(device).map_err(|error| file.unfit(error))?;
-                EncoderNetwork::Ridge(file.load_into(empty)?)
+                EncoderNetwork::Ridge(Box::new(file.load_into(empty)?))
             }
             EncoderNetworkConfig::Paper(config) => {
                 let empty = config.init::<Base>(0, device).map_err(|error| file.unfit(error))?;
