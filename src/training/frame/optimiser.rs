@@ -107,26 +107,6 @@ impl OptimiserConfig {
         }
     }
 
-    /// Checks every range.
-    ///
-    /// # Errors
-    /// [`SettingError`] that names the first key out of range.
-    pub(crate) fn check_ranges(&self) -> Result<(), SettingError> {
-        let Self { lars, decay, .. } = self;
-        in_range("learning_rate", self.learning_rate, 0.0..=limits::LEARNING_RATE)?;
-        in_range("beta_1", self.beta_1, 0.0..1.0)?;
-        in_range("beta_2", self.beta_2, 0.0..1.0)?;
-        in_range("epsilon", self.epsilon, above_to(0.0, 1.0))?;
-        in_range("weight_decay", f64::from(self.weight_decay), 0.0..=limits::RATE)?;
-        in_range("decay.every_epochs", decay.every_epochs, 0..=limits::EPOCHS)?;
-        in_range("decay.factor", decay.factor, above_to(0.0, limits::RATE))?;
-        in_range("lars.warmup_epochs", lars.warmup_epochs, 0..=limits::EPOCHS)?;
-        in_range("lars.momentum", lars.momentum, 0.0..1.0)?;
-        in_range("lars.trust", lars.trust, above_to(0.0, limits::RATE))?;
-        in_range("lars.base_rate", lars.base_rate, 0.0..=limits::RATE)?;
-        in_range("lars.final_share", lars.final_share, 0.0..=1.0)
-    }
-
     fn adam<M: AutodiffModule<Diff>>(&self) -> AdamOf<M> {
         AdamConfig::new()
             .with_beta_1(self.beta_1)
