@@ -104,13 +104,7 @@ pub fn run(
         num_images: ids.iter().collect::<BTreeSet<_>>().len(),
         split_record: reconstructed.split_record.clone(),
         inference: reconstructed.inference(&device)?,
-        features: FeatureNetworkSummary {
-            kind: network.kind(),
-            snapshot: settings.features.path().to_path_buf(),
-            sha256: network.sha256().to_string(),
-            preprocessing: network.preprocessing(),
-            width: sets.generated.ncols(),
-        },
+        features: evaluation.features(sets.generated.ncols()),
         frechet,
         identification,
         pictures,
@@ -146,6 +140,17 @@ struct Evaluation<'a> {
 }
 
 impl Evaluation<'_> {
+    /// The network, whose features have `width` numbers.
+    fn features(&self, width: usize) -> FeatureNetworkSummary {
+        FeatureNetworkSummary {
+            kind: self.network.kind(),
+            snapshot: self.settings.features.path().to_path_buf(),
+            sha256: self.network.sha256().to_string(),
+            preprocessing: self.network.preprocessing(),
+            width,
+        }
+    }
+
     /// Features of pictures of the run, in the order of `files`.
     fn of_files(
         &self,

@@ -32,7 +32,7 @@ pub struct MicrostimConfig {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rois: Vec<String>,
     /// Whether the paper's regions are taken in place of `roi` and `action`: localisers and face areas driven, stages of the visual
-    /// hierarchy silenced (§3.3, A.5).
+    /// hierarchy silenced (paper section 3.3, A.5).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub paper: bool,
     /// Whether the region is driven or silenced.

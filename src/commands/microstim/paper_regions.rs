@@ -1,4 +1,4 @@
-//! The paper's regions, by its names (§3.3, A.5; docs/spec/mapper.md §11).
+//! The paper's regions, by its names (paper section 3.3, A.5; docs/spec/mapper.md §11).
 
 use crate::pipelines::stimulation::Stimulation;
 

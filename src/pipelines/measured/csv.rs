@@ -2,7 +2,7 @@
 
 use csv::Writer;
 
-use super::{Measured, MeasuredTable, Presentations, Unit};
+use super::number::{Measured, MeasuredTable, Presentations, Unit};
 use crate::error::{Error, Result};
 use crate::metrics::bootstrap::Interval;
 
@@ -47,7 +47,7 @@ impl MeasuredTable {
         let mut table = Writer::from_writer(Vec::new());
         let failed = |error: csv::Error| Error::failure(format!("numbers cannot be written as CSV: {error}"));
         table.write_record(HEAD).map_err(failed)?;
-        for number in &self.numbers {
+        for number in self.numbers() {
             for cells in rows_of(number) {
                 table.write_record(self.row(number, &cells)).map_err(failed)?;
             }
@@ -58,7 +58,7 @@ impl MeasuredTable {
     }
 
     fn row(&self, number: &Measured, cells: &Cells<'_>) -> [String; HEAD.len()] {
-        let context = &self.context;
+        let context = self.context();
         let optional = |value: Option<String>| value.unwrap_or_default();
         let [low, high] = [0, 1].map(|end| optional(cells.interval.map(|ends| ends[end].to_string())));
         [

@@ -1,4 +1,7 @@
 use super::*;
+use crate::data::split::SplitRecord;
+use crate::metrics::bootstrap::Interval;
+use crate::pipelines::inference::Inference;
 use crate::pipelines::inference::TransductiveReason;
 
 fn interval(mean: f64, low: f64, high: f64) -> Interval {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Context, Measured, MeasuredTable, Presentations, ReferenceKind, Unit};
+use super::number::{Context, Measured, MeasuredTable, Presentations, Unit};
+use super::reference::ReferenceKind;
 use crate::metrics::bootstrap::Interval;
 use crate::pipelines::inference::Inference;
 
@@ -25,7 +26,7 @@ pub struct NumberBlock {
 impl MeasuredTable {
     /// Everything as lines of text: the context, a block per quantity, and what the columns mean.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = self.context.lines();
+        let mut lines = self.context().lines();
         for block in self.blocks() {
             lines.push(String::new());
             lines.extend(block.lines());
@@ -37,7 +38,7 @@ impl MeasuredTable {
     /// Numbers of the same quantity and protocol together, in the order of the first of each.
     pub fn blocks(&self) -> Vec<NumberBlock> {
         let mut groups: Vec<Vec<&Measured>> = Vec::new();
-        for number in &self.numbers {
+        for number in self.numbers() {
             let is_alike = |group: &&mut Vec<&Measured>| {
                 group.first().is_some_and(|first| {
                     (&first.quantity, &first.protocol, first.unit)
@@ -54,10 +55,10 @@ impl MeasuredTable {
 
     /// What the columns mean, a sentence for each kind of reference that is there.
     pub fn explanations(&self) -> Vec<String> {
-        let references = self.numbers.iter().flat_map(|number| &number.references);
+        let references = self.numbers().iter().flat_map(|number| &number.references);
         let kinds: BTreeSet<ReferenceKind> = references.map(|reference| reference.kind).collect();
         let mut lines: Vec<String> = kinds.into_iter().map(|kind| kind.explanation().to_string()).collect();
-        if self.numbers.iter().any(|number| number.over_ridge.is_some()) {
+        if self.numbers().iter().any(|number| number.over_ridge.is_some()) {
             lines.push(
                 "Minus ridge: the difference on the same trials, with the interval of the difference itself."
                     .into(),
