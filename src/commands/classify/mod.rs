@@ -8,6 +8,7 @@ mod config;
 mod features;
 mod labels;
 mod masking;
+mod numbers;
 mod paper;
 mod run_files;
 mod scored;
@@ -40,6 +41,7 @@ use crate::data::split::{Side, Split};
 use crate::error::Result;
 use crate::models::category_classifier::CategoryClassifierConfig;
 use crate::pipelines::inference::Inference;
+use crate::pipelines::measured::NUMBERS_FILE;
 use crate::pipelines::targets::decoded_pairs::tuning_split;
 use crate::pipelines::workbench::Workbench;
 use crate::run::device;
@@ -81,6 +83,8 @@ pub fn run(settings: &ClassifySettings, progress: &mut dyn Progress) -> Result<C
     };
     let summary = ClassifySummary {
         run: dir.path().to_path_buf(),
+        subject: Some(subject.subject().to_string()),
+        seed: Some(config.train.seed),
         source: labels.source,
         num_train: [split.train.len(), images(&split.train)],
         num_test: [split.validation.len(), images(&split.validation)],
@@ -95,6 +99,7 @@ pub fn run(settings: &ClassifySettings, progress: &mut dyn Progress) -> Result<C
         notes: settings.left_out.clone(),
     };
     run_files::write(&dir, &summary, &found.areas)?;
+    dir.write_atomic(NUMBERS_FILE, &summary.numbers().csv()?)?;
     dir.write_atomic(SUMMARY_FILE, &serde_json::to_vec_pretty(&summary)?)?;
     Ok(summary)
 }

@@ -113,6 +113,12 @@ pub struct MaskedCurve {
 pub struct ClassifySummary {
     /// Folder of the run: `config.toml`, `categories.csv`, `charts/`, `summary.json`, with masks `masking.csv`.
     pub run: PathBuf,
+    /// Whose brain; unknown in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Seed of whatever was drawn; unknown in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// Where categories come from.
     pub source: LabelSource,
     /// Training trials, and their images.

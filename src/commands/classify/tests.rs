@@ -6,6 +6,7 @@ use super::*;
 use crate::commands::fixtures::linear_brain::{settings as mapper_settings, write_all, write_annotations};
 use crate::commands::train_mapper::{self, TargetFiles, TrainMapperSettings};
 use crate::models::mapper::MapperKind;
+use crate::pipelines::measured::{NUMBERS_FILE, ReferenceKind};
 use crate::run::progress::Silent;
 
 fn settings(root: &Path) -> ClassifySettings {
@@ -92,6 +93,16 @@ fn categories_that_follow_from_voxels_are_told_and_exchanged_ones_are_not() {
     }
     let table = std::fs::read_to_string(summary.run.join("categories.csv")).unwrap();
     assert_eq!(table.lines().count(), 1 + 4 * 4);
+    let numbers = summary.numbers();
+    let fmri = numbers.numbers().iter().find(|number| number.decoder == "fMRI, network").unwrap();
+    let scored = row(&summary, ClassifierInput::Fmri, ClassifierKind::Network);
+    assert_eq!(
+        (fmri.value, fmri.chance, fmri.over_ridge),
+        (scored.scores.all.auc, Some(0.5), scored.over_linear)
+    );
+    let floor = fmri.reference(ReferenceKind::ExchangedLabels).unwrap();
+    assert_eq!(floor.value, scored.exchanged.unwrap().scores.all.auc.mean);
+    assert_eq!(std::fs::read(summary.run.join(NUMBERS_FILE)).unwrap(), numbers.csv().unwrap());
     let text = summary.text();
     assert!(text.contains("2 things and 2 stuffs; left out as too rare: 167 in training"), "{text}");
     assert!(text.contains("  paper") && text.contains("0.829 ± 0.081"), "{text}");

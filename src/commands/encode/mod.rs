@@ -8,6 +8,7 @@ mod config;
 mod fitted;
 mod inputs;
 mod maps;
+mod numbers;
 mod papers;
 mod plots;
 mod regions;
@@ -41,6 +42,7 @@ use crate::pipelines::encoding::file_names::encoder_file;
 use crate::pipelines::encoding::snapshot::{EncoderProvenance, save_encoder};
 use crate::pipelines::inference::Inference;
 use crate::pipelines::mapper_betas::BetasControl;
+use crate::pipelines::measured::NUMBERS_FILE;
 use crate::pipelines::run_folder::RunPlace;
 use crate::pipelines::workbench::Workbench;
 use crate::run::device::open;
@@ -95,6 +97,8 @@ pub fn run(settings: &EncodeSettings, progress: &mut dyn Progress) -> crate::err
     let EncoderReport { kind, fit, all, regions, snapshot, accuracy, views, plots } = first;
     let summary = EncodeSummary {
         run: dir.path().to_path_buf(),
+        subject: Some(inputs.subject.subject().to_string()),
+        seed: Some(settings.encode.train.seed),
         kind,
         space,
         num_trials: inputs.split.validation.len(),
@@ -110,6 +114,7 @@ pub fn run(settings: &EncodeSettings, progress: &mut dyn Progress) -> crate::err
         plots,
         beside: reports.next(),
     };
+    dir.write_atomic(NUMBERS_FILE, &summary.numbers().csv()?)?;
     dir.write_atomic(SUMMARY_FILE, &serde_json::to_vec_pretty(&summary)?)?;
     draft.take().into_iter().for_each(DraftRun::keep);
     Ok(summary)

@@ -16,6 +16,12 @@ use crate::pipelines::inference::Inference;
 pub struct EncodeSummary {
     /// The run's folder.
     pub run: PathBuf,
+    /// Whose brain; unknown in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Seed of whatever was drawn; unknown in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// The encoder; ridge regression in files of older versions.
     #[serde(default)]
     pub kind: EncoderKind,

@@ -3,6 +3,7 @@ use crate::commands::fixtures::linear_brain::{settings, write_all};
 use crate::data::formats::nifti;
 use crate::models::encoder::{EncoderSizes, EncodingSpace};
 use crate::pipelines::encoding::snapshot::LoadedEncoder;
+use crate::pipelines::measured::ReferenceKind;
 use crate::run::progress::Silent;
 use crate::tensor_ops::backend::cpu;
 use std::path::Path;
@@ -55,6 +56,20 @@ fn both_encoders_are_scored_stored_and_predict_alike_from_their_files() {
     assert_eq!((summary.kind, beside.kind), (EncoderKind::Ridge, EncoderKind::Paper));
     assert!(beside.all.accuracy > 0.25, "{:?}", beside.all);
     assert!(beside.all.control.unwrap().high < beside.all.interval.unwrap().low);
+    let numbers = summary.numbers();
+    // All voxels first, both encoders together, each beside its control.
+    let [ridge, paper, ..] = numbers.numbers() else { panic!("{numbers:?}") };
+    assert_eq!(
+        (ridge.decoder.as_str(), paper.decoder.as_str()),
+        ("ridge encoder of the image embedding", "paper encoder of the image embedding")
+    );
+    assert_eq!((Some(ridge.value), Some(paper.value)), (summary.all.interval, beside.all.interval));
+    for (number, region) in [(ridge, &summary.all), (paper, &beside.all)] {
+        assert!(number.protocol.starts_with("all voxels, mean over 40"), "{number:?}");
+        let control = number.reference(ReferenceKind::ExchangedBetas).unwrap();
+        assert_eq!(Some(control.value), region.control.map(|control| control.mean));
+    }
+    assert_eq!(std::fs::read(summary.run.join(NUMBERS_FILE)).unwrap(), numbers.csv().unwrap());
     // 42 training images, of which seven choose.
     let FittedOn::Paper { num_fitted_trials, num_tuning_trials, epochs_trained, .. } = beside.fit else {
         panic!("{beside:?}")

@@ -10,6 +10,8 @@ use crate::metrics::bootstrap::Interval;
 pub enum ReferenceKind {
     /// Floor: the same decoder, fitted anew to betas that were exchanged between trials.
     ExchangedBetas,
+    /// Floor: the same classifier, fitted anew to labels that were exchanged between images.
+    ExchangedLabels,
     /// Floor: the mean training target in place of every prediction.
     MeanEmbedding,
     /// Floor: a random training image in place of every prediction.
@@ -39,6 +41,7 @@ impl ReferenceKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::ExchangedBetas => "exchanged-betas",
+            Self::ExchangedLabels => "exchanged-labels",
             Self::MeanEmbedding => "mean-embedding",
             Self::RandomTrainingImage => "random-training-image",
             Self::OtherImages => "other-images",
@@ -57,6 +60,7 @@ impl ReferenceKind {
     pub fn head(self) -> &'static str {
         match self {
             Self::ExchangedBetas => "exchanged betas",
+            Self::ExchangedLabels => "exchanged labels",
             Self::MeanEmbedding => "mean embedding",
             Self::RandomTrainingImage => "random training image",
             Self::OtherImages => "other images",
@@ -76,6 +80,9 @@ impl ReferenceKind {
         match self {
             Self::ExchangedBetas => {
                 "Exchanged betas: the same decoder fitted to betas of other trials; the floor."
+            }
+            Self::ExchangedLabels => {
+                "Exchanged labels: the same classifier fitted to labels of other images; the floor."
             }
             Self::MeanEmbedding => {
                 "Mean embedding: the mean training target in place of every prediction; a floor."
