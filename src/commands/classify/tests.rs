@@ -6,7 +6,7 @@ use super::*;
 use crate::commands::fixtures::linear_brain::{settings as mapper_settings, write_all, write_annotations};
 use crate::commands::train_mapper::{self, TargetFiles, TrainMapperSettings};
 use crate::models::mapper::MapperKind;
-use crate::pipelines::measured::{NUMBERS_FILE, ReferenceKind};
+use crate::pipelines::measured::ReferenceKind;
 use crate::run::progress::Silent;
 
 fn settings(root: &Path) -> ClassifySettings {
