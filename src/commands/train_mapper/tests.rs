@@ -70,7 +70,7 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
     let subsets: Vec<&[usize]> = evaluation.combinations.iter().map(|row| &row.mappers[..]).collect();
     assert_eq!(subsets, [&[0][..], &[1], &[0, 1]]);
     assert_eq!(evaluation.combinations[2].combined.retrieval, evaluation.combinations[0].combined.retrieval);
-    assert!(evaluation.table().contains("0 image mapper"), "{}", evaluation.table());
+    assert!(evaluation.table().contains("image mapper (2)"), "{}", evaluation.table());
     // Trial by trial, as the difference of the counts.
     let over = evaluation.mappers[0].over_ridge.unwrap();
     let less =
@@ -79,7 +79,7 @@ fn a_linear_brain_is_decoded_above_chance_and_a_shuffled_one_is_not() {
         (over.forward.mean - less).abs() < 1e-9 && over.forward.low <= less && less <= over.forward.high,
         "{over:?}"
     );
-    assert!(evaluation.table().contains("minus ridge regression"), "{}", evaluation.table());
+    assert!(evaluation.table().contains("minus ridge"), "{}", evaluation.table());
     // One baseline for one kind of target. This brain is linear.
     let [ridge] = &evaluation.ridge[..] else { panic!("{:?}", evaluation.ridge) };
     assert!(ridge.by_image.forward.first_batch > 3 * ridge.by_image.chance_first_batch as usize, "{ridge:?}");
