@@ -35,8 +35,13 @@ impl ClassifySummary {
 
 fn number(row: &ClassifierRow, group: &str, of_group: OfGroup) -> Option<Measured> {
     let score = of_group(&row.scores)?;
-    let exchanged = row.exchanged.as_ref().and_then(|exchanged| of_group(&exchanged.scores));
-    let exchanged = exchanged.map(|found| Reference::within(ReferenceKind::ExchangedLabels, found.auc));
+    let exchanged = row.exchanged.as_ref().and_then(|exchanged| {
+        let auc = of_group(&exchanged.scores)?.auc;
+        // Its interval resamples images and not refits, which differ by more where an input has few dimensions.
+        let [lowest, highest] = exchanged.range;
+        let interval = (group == "all").then(|| [auc.low.min(lowest), auc.high.max(highest)]);
+        Some(Reference { kind: ReferenceKind::ExchangedLabels, value: auc.mean, interval })
+    });
     let paper = row.paper.as_ref().and_then(|paper| match group {
         "all" => Some(paper.all[0]),
         "things" => Some(paper.things[0]),

@@ -101,7 +101,11 @@ fn categories_that_follow_from_voxels_are_told_and_exchanged_ones_are_not() {
         (scored.scores.all.auc, Some(0.5), scored.over_linear)
     );
     let floor = fmri.reference(ReferenceKind::ExchangedLabels).unwrap();
-    assert_eq!(floor.value, scored.exchanged.unwrap().scores.all.auc.mean);
+    let exchanged = scored.exchanged.unwrap();
+    assert_eq!(floor.value, exchanged.scores.all.auc.mean);
+    // The refits lie inside of the floor's interval.
+    let ([low, high], [lowest, highest]) = (floor.interval.unwrap(), exchanged.range);
+    assert!(low <= lowest && highest <= high, "{floor:?}");
     assert_eq!(std::fs::read(summary.run.join(NUMBERS_FILE)).unwrap(), numbers.csv().unwrap());
     let text = summary.text();
     assert!(text.contains("2 things and 2 stuffs; left out as too rare: 167 in training"), "{text}");
